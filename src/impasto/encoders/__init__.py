@@ -1,0 +1,1 @@
+"""Image to named layers of features."""

@@ -1,0 +1,94 @@
+"""VGG networks (Simonyan and Zisserman 2015) up to their last convolution: VGG-16, VGG-19, and narrow ones of the same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.encoders.extractor import Encoder, Layer, channels_last
+from impasto.errors import choose
+
+VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+VGG19 = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512, 512, 512, 512))
+
+# ImageNet's mean and deviation in [0, 1], which torchvision's published weights expect.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+POOLING = {"max": F.max_pool2d, "average": F.avg_pool2d}
+
+
+class VGG(Encoder):
+    """Stages of 3x3 convolutions and ReLUs with a 2x2 pooling between them.
+
+    `widths`: the channels of every convolution, stage by stage. Layers are `conv1_1`, `relu1_1`, ..., `pool1`, ...;
+    `conv_k` is the k-th convolution counted from the input. `pooling`: "max" as trained, or "average" (Gatys et al. 2016:
+    smoother gradients). Padding is zero, as in training.
+    """
+
+    default_content = ("relu4_2",)
+    default_style = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+    def __init__(self, name: str, widths: Sequence[Sequence[int]], pooling: str = "max") -> None:
+        super().__init__()
+        self.name = name
+        self.widths = tuple(tuple(stage) for stage in widths)
+        self.pool = choose(POOLING, pooling, "pooling")
+        self.convs = nn.ModuleDict()
+        channels = 3
+        for layer, width in self._plan():
+            self.convs[layer] = nn.Conv2d(channels, width, 3, padding=1)
+            channels = width
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+        self.eval()
+
+    def _plan(self) -> list[tuple[str, int]]:
+        """Every convolution's suffix-free name and width, in order."""
+        return [(f"conv{s}_{i}", width) for s, stage in enumerate(self.widths, 1) for i, width in enumerate(stage, 1)]
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:  # type: ignore[override]
+        """Convolutions, activations and poolings, from shallow to deep."""
+        table: dict[str, Layer] = {}
+        stride, field, count = 1, 1, 0
+        for stage, widths in enumerate(self.widths, 1):
+            for i, width in enumerate(widths, 1):
+                field, count = field + 2 * stride, count + 1
+                table[f"conv{stage}_{i}"] = table[f"relu{stage}_{i}"] = Layer(stride, width, field, count)
+            if stage < len(self.widths):
+                field, stride = field + stride, stride * 2
+                table[f"pool{stage}"] = Layer(stride, widths[-1], field, count)
+        return table
+
+    def aliases(self) -> Mapping[str, str]:
+        """`conv_1`, `conv_2`, ... as `conv1_1`, `conv1_2`, ...; `relu_k` likewise."""
+        plan = [name for name, _ in self._plan()]
+        return {f"{kind}_{k}": name.replace("conv", kind) for kind in ("conv", "relu") for k, name in enumerate(plan, 1)}
+
+    def features(self, image: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
+        """One pass, no further than the deepest of `layers`."""
+        found: dict[str, Tensor] = {}
+        x = channels_last((image - self.mean) / self.std)
+        for stage, widths in enumerate(self.widths, 1):
+            if stage > 1:
+                x = self.pool(x, 2)
+                if f"pool{stage - 1}" in layers:
+                    found[f"pool{stage - 1}"] = x
+            for i in range(1, len(widths) + 1):
+                if len(found) == len(layers):
+                    return found
+                x = self.convs[f"conv{stage}_{i}"](x)
+                if f"conv{stage}_{i}" in layers:
+                    found[f"conv{stage}_{i}"] = x
+                    x = F.relu(x)
+                else:
+                    x = F.relu_(x)  # nobody else holds the convolution's output
+                if f"relu{stage}_{i}" in layers:
+                    found[f"relu{stage}_{i}"] = x
+        return found

@@ -1,0 +1,1 @@
+"""Features to a scalar, in pure functions."""

@@ -1,0 +1,1 @@
+"""A scalar to a new image."""
