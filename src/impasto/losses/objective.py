@@ -1,0 +1,47 @@
+"""An objective: a weighted sum of named terms over one image and its features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+IMAGE = "image"
+"""The `layer` of a term that looks at the pixels themselves."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """`weight * loss(features of layer)`; `name` groups terms in reports ("style", "content", "tv")."""
+
+    name: str
+    layer: str
+    weight: float
+    loss: Callable[[Tensor], Tensor]
+
+    def __str__(self) -> str:
+        return f"{self.weight:.4g} {self.name}({self.layer})"
+
+
+class Objective:
+    """The sum of its terms. Terms of zero weight are left out, and their layers never computed."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = tuple(term for term in terms if term.weight != 0)
+        self.layers = frozenset(term.layer for term in self.terms) - {IMAGE}
+
+    def __call__(self, image: Tensor, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted total (a scalar) and the weighted, detached sum of each term's name."""
+        total = image.new_zeros(())
+        parts: dict[str, Tensor] = {}
+        for term in self.terms:
+            value = term.weight * term.loss(image if term.layer == IMAGE else features[term.layer])
+            total = total + value
+            parts[term.name] = parts.get(term.name, torch.zeros_like(total)) + value.detach()
+        return total, parts
+
+    def __str__(self) -> str:
+        """The formula, such as `1 content(relu4_2) + 4 style(relu1_1) + ...`."""
+        return " + ".join(str(term) for term in self.terms) or "0"

@@ -1,0 +1,88 @@
+"""Settings: one frozen dataclass a task, the only source of its options.
+
+Command-line flags, the metadata inside a picture and (later) forms and manifests are all derived from the fields: a field's
+`option` carries its help, bounds and choices, `from_mapping` refuses unknown keys, `__post_init__` refuses bad values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from impasto.errors import UsageError, choose, nearest
+
+S = TypeVar("S", bound="Settings")
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[str] | None = None,
+) -> Any:
+    """A dataclass field with what a person has to know about it."""
+    about = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return dataclasses.field(default=default, metadata=about)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The base of every task's settings: checked when made."""
+
+    def __post_init__(self) -> None:
+        """Refuse values of a wrong type, out of bounds or not among the choices, with a UsageError that names the field."""
+        kinds = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _checked(field, kinds[field.name], getattr(self, field.name)))
+
+    @classmethod
+    def from_mapping(cls: type[S], values: Mapping[str, Any]) -> S:
+        """Settings from a mapping such as a parsed TOML table; unknown keys are refused with the nearest valid name."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
+            if key not in names:
+                raise UsageError(f"unknown setting '{key}'{nearest(key, names)}; allowed: {', '.join(names)}")
+        return cls(**values)
+
+    def to_mapping(self, *, defaults: bool = True) -> dict[str, Any]:
+        """The settings as plain values; without those left at their defaults if `defaults` is False."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if defaults:
+            return values
+        return {f.name: values[f.name] for f in dataclasses.fields(self) if values[f.name] != f.default}
+
+
+def plain_type(kind: Any) -> tuple[type, bool]:
+    """The type behind an annotation such as `int | None`, and whether None is allowed."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        inner = [part for part in typing.get_args(kind) if part is not type(None)]
+        return inner[0], True
+    return kind, False
+
+
+def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
+    kind, optional = plain_type(kind)
+    if value is None:
+        if optional:
+            return None
+        raise UsageError(f"{field.name} must be given")
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise UsageError(f"{field.name} must be {kind.__name__}, not {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{field.name} must be a finite number, not {value}")
+    about = field.metadata
+    if about.get("minimum") is not None and value < about["minimum"]:
+        raise UsageError(f"{field.name} must be at least {about['minimum']}, not {value}")
+    if about.get("maximum") is not None and value > about["maximum"]:
+        raise UsageError(f"{field.name} must be at most {about['maximum']}, not {value}")
+    if about.get("choices"):
+        choose(dict.fromkeys(about["choices"]), value, field.name)
+    return value
