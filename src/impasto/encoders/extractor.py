@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +18,8 @@ from impasto.errors import UsageError, nearest
 class Layer:
     """One place in a network where features can be taken.
 
-    `stride`: input pixels a step; `channels`: its width; `receptive_field`: the side, in input pixels, of the square that one
-    position sees; `convolution`: how many convolutions stand at or before it (`conv_9` is the ninth).
+    `stride`: input pixels a step; `channels`: its width; `receptive_field`: the side, in input pixels, of the square
+    that one position sees; `convolution`: how many convolutions stand at or before it (`conv_9` is the ninth).
     """
 
     stride: int
@@ -30,8 +32,8 @@ class Encoder(nn.Module, ABC):
     """A frozen network: `encoder(image, layers) -> {layer: features}`.
 
     Images are float `(B, 3, H, W)`, sRGB in [0, 1]; the network's own normalisation happens inside. Features are
-    `(B, C, ceil-free H / stride, W / stride)`. The pass stops at the deepest layer asked for. Names are canonical
-    (`relu4_2`); `resolve` also understands the aliases people type (`conv_9`).
+    `(B, C, H / stride, W / stride)`, rounded as the network rounds (VGG down, ResNet up). The pass stops at the deepest
+    layer asked for. Names are canonical (`relu4_2`); `resolve` also understands the aliases people type (`conv_9`).
     """
 
     name: str
@@ -52,41 +54,56 @@ class Encoder(nn.Module, ABC):
         return {}
 
     def metric(self, layer: str) -> Tensor | None:
-        """The matrix `R`, `(K, C + 1)`, of the space in which this layer's distances are meant: a feature vector `f` stands for
-        `R [f; 1]`. None means the features themselves. Only the embedded `lite` has one; see `encoders/lite.py`.
+        """The matrix `R`, `(K, C + 1)`, of the space in which this layer's distances are meant: a feature vector `f`
+        stands for `R [f; 1]`. None means the features themselves. Only the embedded `lite` has one; see `encoders/lite.py`.
         """
         return None
 
     def resolve(self, layer: str) -> str:
-        """The canonical name of `layer`, or a UsageError naming the nearest one."""
+        """The canonical name of `layer`, or a UsageError naming the nearest one and the range of each kind."""
         if layer in self.layers:
             return layer
         aliases = self.aliases()
         if layer in aliases:
             return aliases[layer]
-        known = list(self.layers) + list(aliases)
-        raise UsageError(f"{self.name} has no layer '{layer}'{nearest(layer, known)}; its layers: {', '.join(self.layers)}")
+        known = [*self.layers, *aliases]
+        raise UsageError(f"{self.name} has no layer '{layer}'{nearest(layer, known)}; its layers: {_ranges(known)}")
 
     def smallest(self, layers: Iterable[str]) -> int:
-        """The shortest legal side, in pixels, of an image whose `layers` are asked for: two positions of the coarsest."""
+        """The shortest legal side, in pixels, of an image whose `layers` are asked for: two steps of the coarsest."""
         return max(2 * self.layers[self.resolve(name)].stride for name in layers)
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features of `image` at `layers`, keyed by canonical names.
 
-        Raises UsageError for an unknown layer, an image that is not `(B, 3, H, W)`, or one too small for the deepest layer.
+        Raises UsageError for an unknown layer, and for an image that is not float `(B, 3, H, W)` or is too small.
         """
         wanted = frozenset(self.resolve(name) for name in layers)
         if image.ndim != 4 or image.shape[1] != 3:
             raise UsageError(f"an image must have shape (B, 3, H, W), this one has {tuple(image.shape)}")
+        if not image.is_floating_point():
+            raise UsageError(f"an image must be floating point in [0, 1], this one is {image.dtype}")
         if wanted:
             least, (height, width) = self.smallest(wanted), image.shape[-2:]
             if min(height, width) < least:
-                deepest = max(wanted, key=lambda name: self.layers[name].stride)
-                raise UsageError(f"{deepest} of {self.name} needs pictures of at least {least} px a side, this one is {width}x{height}")
+                coarsest = next(n for n, layer in self.layers.items() if n in wanted and 2 * layer.stride == least)
+                needs = f"{coarsest} of {self.name} needs pictures of at least {least} px a side"
+                raise UsageError(f"{needs}, this one is {width}x{height}")
         return self.features(image, wanted)
 
 
 def channels_last(image: Tensor) -> Tensor:
     """The memory layout in which convolutions are fastest, on CPUs and GPUs alike (1.8x for `lite` on two cores)."""
     return image.contiguous(memory_format=torch.channels_last)
+
+
+def _ranges(names: Iterable[str]) -> str:
+    """Layer names shortened to the first and last of each kind: `conv1_1 to conv5_4, pool1 to pool4`."""
+    by_kind = groupby(sorted(names, key=_kind), key=_kind)  # sorting is stable: depth order within a kind
+    ends = [(kind[0], kind[-1]) for kind in (list(group) for _, group in by_kind)]
+    return ", ".join(first if first == last else f"{first} to {last}" for first, last in ends)
+
+
+def _kind(name: str) -> str:
+    """`conv` of `conv1_1`, `conv_` of `conv_9`, `layer` of `layer1.0`."""
+    return re.split(r"\d", name, maxsplit=1)[0]

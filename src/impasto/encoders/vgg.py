@@ -1,8 +1,8 @@
-"""VGG networks (Simonyan and Zisserman 2015) up to their last convolution: VGG-16, VGG-19, and narrow ones of the same plan."""
+"""VGG networks (Simonyan and Zisserman 2015) up to their last convolution: VGG-16, VGG-19 and narrow ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.encoders.extractor import Encoder, Layer, channels_last
+from impasto.encoders.state import take
 from impasto.errors import choose
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -19,17 +20,19 @@ VGG19 = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
-POOLING = {"max": F.max_pool2d, "average": F.avg_pool2d}
+POOLING: dict[str, Callable[[Tensor, int], Tensor]] = {"max": F.max_pool2d, "average": F.avg_pool2d}
 
 
 class VGG(Encoder):
     """Stages of 3x3 convolutions and ReLUs with a 2x2 pooling between them.
 
     `widths`: the channels of every convolution, stage by stage. Layers are `conv1_1`, `relu1_1`, ..., `pool1`, ...;
-    `conv_k` is the k-th convolution counted from the input. `pooling`: "max" as trained, or "average" (Gatys et al. 2016:
-    smoother gradients). Padding is zero, as in training.
+    `conv_k` is the k-th convolution counted from the input. `pooling`: "max" as trained, or "average" (Gatys et al.
+    2016: smoother gradients). Padding is zero, as in training.
     """
 
+    mean: Tensor
+    std: Tensor
     default_content = ("relu4_2",)
     default_style = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
@@ -43,8 +46,11 @@ class VGG(Encoder):
         for layer, width in self._plan():
             self.convs[layer] = nn.Conv2d(channels, width, 3, padding=1)
             channels = width
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        for key, value in (
+            ("mean", MEAN),
+            ("std", STD),
+        ):  # not in any file, so real even where the parameters are "meta"
+            self.register_buffer(key, torch.tensor(value, device="cpu").view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
         self.eval()
 
@@ -53,7 +59,7 @@ class VGG(Encoder):
         return [(f"conv{s}_{i}", width) for s, stage in enumerate(self.widths, 1) for i, width in enumerate(stage, 1)]
 
     @cached_property
-    def layers(self) -> Mapping[str, Layer]:  # type: ignore[override]
+    def layers(self) -> Mapping[str, Layer]:
         """Convolutions, activations and poolings, from shallow to deep."""
         table: dict[str, Layer] = {}
         stride, field, count = 1, 1, 0
@@ -69,26 +75,36 @@ class VGG(Encoder):
     def aliases(self) -> Mapping[str, str]:
         """`conv_1`, `conv_2`, ... as `conv1_1`, `conv1_2`, ...; `relu_k` likewise."""
         plan = [name for name, _ in self._plan()]
-        return {f"{kind}_{k}": name.replace("conv", kind) for kind in ("conv", "relu") for k, name in enumerate(plan, 1)}
+        return {
+            f"{kind}_{k}": name.replace("conv", kind) for kind in ("conv", "relu") for k, name in enumerate(plan, 1)
+        }
 
     def features(self, image: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
         """One pass, no further than the deepest of `layers`."""
         found: dict[str, Tensor] = {}
         x = channels_last((image - self.mean) / self.std)
-        for stage, widths in enumerate(self.widths, 1):
-            if stage > 1:
+        for name in self.layers:
+            if len(found) == len(layers):
+                break
+            if name in self.convs:
+                x = self.convs[name](x)
+            elif name.startswith("pool"):
                 x = self.pool(x, 2)
-                if f"pool{stage - 1}" in layers:
-                    found[f"pool{stage - 1}"] = x
-            for i in range(1, len(widths) + 1):
-                if len(found) == len(layers):
-                    return found
-                x = self.convs[f"conv{stage}_{i}"](x)
-                if f"conv{stage}_{i}" in layers:
-                    found[f"conv{stage}_{i}"] = x
-                    x = F.relu(x)
-                else:
-                    x = F.relu_(x)  # nobody else holds the convolution's output
-                if f"relu{stage}_{i}" in layers:
-                    found[f"relu{stage}_{i}"] = x
+            else:  # in place, unless the caller is to get the convolution's own output
+                x = F.relu(x) if name.replace("relu", "conv") in found else F.relu_(x)
+            if name in layers:
+                found[name] = x
         return found
+
+    def from_torchvision(self, state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+        """This network's state dict made from torchvision's, read from `source` (for messages only).
+
+        Torchvision's `features.{i}` counts convolutions, ReLUs and poolings, as `layers` does. The classifier is left
+        out. Raises UsageError for a missing, misshapen or foreign key.
+        """
+        parts = ("weight", "bias")
+        names = {i: f"convs.{name}" for i, name in enumerate(self.layers) if name in self.convs}
+        ours = {f"features.{i}.{part}": f"{name}.{part}" for i, name in names.items() for part in parts}
+        shapes = {theirs: tuple(self.get_parameter(name).shape) for theirs, name in ours.items()}
+        taken = take(state, shapes, ignore=r"classifier\.", network=self.name, source=source)
+        return {ours[theirs]: tensor for theirs, tensor in taken.items()}

@@ -1,0 +1,185 @@
+"""One file over HTTP: resumed where it broke off, and given its name only when its hash is right."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, build_opener
+
+from impasto.errors import ImpastoError, UsageError
+
+Progress = Callable[[int, "int | None"], None]
+"""Called with the bytes that are here and the bytes in all (None where the server does not say)."""
+
+CHUNK = 1 << 18  # bytes between two reports
+TIMEOUT = 30.0  # seconds without a single byte
+WAITS = (1.0, 2.0, 4.0)  # seconds before each further try; a try that brought anything starts them afresh
+
+
+class DownloadError(ImpastoError):
+    """The file could not be had from the network."""
+
+
+class _BrokenOffError(DownloadError):
+    """The connection ended early: worth another try."""
+
+
+class _UnreachableError(_BrokenOffError):
+    """There was no connection at all: worth another try only where there has been one."""
+
+
+def download(url: str, target: Path, *, digest: str, on_progress: Progress | None = None) -> None:
+    """Fetch `url` into `target`, whose SHA-256 must begin with the hex digits `digest`.
+
+    Bytes go to `target` + `.part`, which a later call resumes, and move to `target` in one step once the hash is right.
+    Other processes that want the same file wait, then find it there. Raises DownloadError for what the network does,
+    ImpastoError for what the disk does, UsageError for a `url` that is not HTTP.
+    """
+    if not url.lower().startswith(("http://", "https://")):
+        raise UsageError(f"weights come over http or https, not from '{url}'")
+    part = target.with_name(f"{target.name}.part")
+    with _disk(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(target.with_name(f".{target.name}.lock")):
+            if target.exists():
+                return
+            _complete(url, part, on_progress)
+            _check(url, part, digest)
+            part.replace(target)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _complete(url: str, part: Path, on_progress: Progress | None) -> None:
+    """Continue `part` to its end, over as many connections as it takes."""
+    tries, waits = 0, iter(WAITS)
+    while True:
+        before = _size(part)
+        try:
+            return _continue(url, part, on_progress)
+        except _BrokenOffError as error:
+            if isinstance(error, _UnreachableError) and tries == 0:
+                raise
+            if _size(part) > before:
+                waits = iter(WAITS)
+            wait = next(waits, None)
+            if wait is None:
+                raise
+            tries += 1
+        time.sleep(wait)
+
+
+def _continue(url: str, part: Path, on_progress: Progress | None) -> None:
+    """One connection's worth of `part`: the rest of it if the server can resume, all of it if not."""
+    start = _size(part)
+    headers = {"User-Agent": "impasto"} | ({"Range": f"bytes={start}-"} if start else {})
+    try:  # an opener of our own: urlopen would install one for the whole process
+        response = build_opener().open(Request(url, headers=headers), timeout=TIMEOUT)
+    except HTTPError as error:
+        with error:
+            if error.code == 416:  # nothing after `start`: what is here is not the beginning of this file
+                part.unlink()
+                raise _BrokenOffError(f"{url} could not be resumed") from error
+            kind = _BrokenOffError if error.code == 429 or error.code >= 500 else DownloadError
+            raise kind(f"{url} answered {error.code} {error.reason}") from error
+    except (OSError, HTTPException) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise _UnreachableError(f"cannot reach {url} ({reason})") from error
+    with response:
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise DownloadError(f"{url} answered with a web page instead of weights (a login page of the network?)")
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            start = 0
+        _write(response, part, start, on_progress)
+
+
+def _write(response: HTTPResponse, part: Path, start: int, on_progress: Progress | None) -> None:
+    """The response's body into `part` from byte `start` on."""
+    length = response.headers.get("Content-Length", "")
+    done, total = start, start + int(length) if length.isdigit() else None
+    with part.open("ab" if start else "wb") as file:
+        while chunk := _read(response):
+            file.write(chunk)
+            done += len(chunk)
+            if on_progress:
+                on_progress(done, total)
+    if total is not None and done < total:  # http.client reports this only for a read without a size
+        raise _BrokenOffError(f"{response.url} broke off after {done} of {total} bytes")
+
+
+def _read(response: HTTPResponse) -> bytes:
+    try:
+        return response.read(CHUNK)
+    except (OSError, HTTPException) as error:
+        raise _BrokenOffError(f"{response.url} broke off ({str(error) or type(error).__name__})") from error
+
+
+def _check(url: str, part: Path, digest: str) -> None:
+    """Keep `part` only if its hash is right: a wrong one can never be resumed into a right one."""
+    found = sha256(part)
+    if found.startswith(digest):
+        return
+    with part.open("rb") as file:
+        page = file.read(64).lstrip().startswith(b"<")
+    part.unlink()
+    what = "is a web page, not weights" if page else "came damaged"
+    raise DownloadError(f"{url} {what}: SHA-256 {found[: len(digest)]}, expected {digest}; the download was deleted")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Say in one line what the disk refused. What the network refuses has become a DownloadError by then."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise ImpastoError(f"cannot write {path} ({reason}); IMPASTO_HOME names another folder to use") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, after whoever holds it now. It is freed when its holder ends, however it ends."""
+    with path.open("ab") as file:
+        while not _try_lock(file.fileno()):
+            time.sleep(0.2)
+        yield
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks: the hash still guards the result
+            return True
+        return True

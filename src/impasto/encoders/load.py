@@ -1,0 +1,75 @@
+"""`load`: an encoder by its name, with its weights, ready to use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from impasto.encoders.download import Progress
+from impasto.encoders.extractor import Encoder
+from impasto.encoders.resnet import ResNet
+from impasto.encoders.state import read_state
+from impasto.encoders.vgg import VGG, VGG16, VGG19
+from impasto.encoders.weights import fetch
+from impasto.errors import choose
+
+Builder = Callable[["Path | None", str, "Progress | None"], Encoder]
+"""Makes an encoder from a weight file (None: its own), a pooling and a listener to the download."""
+
+
+def load(
+    name: str = "lite",
+    *,
+    weights: str | Path | None = None,
+    pooling: str = "max",
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    on_progress: Progress | None = None,
+) -> Encoder:
+    """The encoder `name`, frozen: `lite` (in the package), `vgg16`, `vgg19` or `resnet50` (downloaded on first use).
+
+    `weights`: a file to use instead, `.safetensors` or `.pth`, with torchvision's keys (for `lite`, its own).
+    `pooling`: "max" as trained, or "average" (Gatys et al. 2016). `on_progress(done, total)` hears of a download's
+    bytes. Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError for a download
+    that fails.
+    """
+    build = choose(BUILDERS, name, "network")
+    encoder = build(Path(weights) if weights is not None else None, pooling, on_progress)
+    encoder.requires_grad_(False).eval().to(device=device, dtype=dtype)
+    for parameter in encoder.parameters():
+        if parameter.ndim == 4:  # as the images are laid out, see `channels_last`
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return encoder
+
+
+def _lite(weights: Path | None, pooling: str, _: Progress | None) -> Encoder:
+    from impasto.encoders.lite import load_lite  # noqa: PLC0415 (the others do not need its file)
+
+    return load_lite(pooling=pooling, weights=weights)
+
+
+def _torchvision(name: str, plan: Callable[..., VGG | ResNet]) -> Builder:
+    """A builder of the network `plan(pooling=...)` from the file that torchvision publishes for `name`."""
+
+    def build(weights: Path | None, pooling: str, on_progress: Progress | None) -> Encoder:
+        with torch.device("meta"):  # neither memory nor random numbers for values that the file replaces
+            encoder = plan(pooling=pooling)
+        path = fetch(name, on_progress=on_progress) if weights is None else weights
+        encoder.load_state_dict(encoder.from_torchvision(read_state(path), str(path)), assign=True)
+        return encoder
+
+    return build
+
+
+BUILDERS: dict[str, Builder] = {
+    "lite": _lite,
+    "vgg16": _torchvision("vgg16", partial(VGG, "vgg16", VGG16)),
+    "vgg19": _torchvision("vgg19", partial(VGG, "vgg19", VGG19)),
+    "resnet50": _torchvision("resnet50", partial(ResNet, "resnet50")),
+}
+
+NETWORKS = tuple(BUILDERS)
+"""The names that `load` knows."""

@@ -1,0 +1,169 @@
+"""ResNet-50 (He et al. 2016, arXiv:1512.03385) up to its last block, its batch norms folded into the convolutions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.encoders.extractor import Encoder, Layer, channels_last
+from impasto.encoders.state import take
+from impasto.encoders.vgg import MEAN, STD
+from impasto.errors import UsageError, choose
+
+RESNET50 = (3, 4, 6, 3)
+EXPANSION = 4  # a block's output is this many times as wide as its 3x3 convolution
+EPSILON = 1e-5  # in the batch norms of the published weights
+
+# An average over the picture only: the zeros of the padding would darken the border.
+POOLING: dict[str, Callable[[], nn.Module]] = {
+    "max": partial(nn.MaxPool2d, 3, stride=2, padding=1),
+    "average": partial(nn.AvgPool2d, 3, stride=2, padding=1, count_include_pad=False),
+}
+
+
+class Block(nn.Module):
+    """A bottleneck, 1x1 to 3x3 to 1x1, added to its input: `(B, C, H, W)` to `(B, 4 width, H / stride, W / stride)`.
+
+    The stride sits in the 3x3 convolution, as in the published weights ("v1.5"); He et al. have it in the first 1x1.
+    """
+
+    def __init__(self, channels: int, width: int, *, stride: int, projected: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 1)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1)
+        self.conv3 = nn.Conv2d(width, EXPANSION * width, 1)
+        self.downsample = nn.Conv2d(channels, EXPANSION * width, 1, stride) if projected else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The sum after its ReLU."""
+        y = F.relu_(self.conv1(x))
+        y = F.relu_(self.conv2(y))
+        y = self.conv3(y)
+        y += x if self.downsample is None else self.downsample(x)
+        return F.relu_(y)
+
+
+class ResNet(Encoder):
+    """A stem, then stages of bottleneck blocks: the layers are `conv1`, `relu1`, `pool1`, `layer1.0`, ..., `layer4.2`.
+
+    `blocks`: how many in each stage; `width`: the channels of the stem. A block's features are taken after its last
+    ReLU. `pooling`, "max" as trained or "average", concerns `pool1`, the only one.
+
+    The default layers. Residual sums give features of low entropy, a few peaks that rule the Gram matrix (Wang et al.
+    2021, arXiv:2104.05623). So style is taken from the stem and from the first block of each stage, where the shortcut
+    is a convolution and the sum starts afresh; not of the fourth, whose field of view is 299 pixels. The others' are 7
+    to 107, near VGG-19's 3 to 156. Content is `layer2.3`, whose stride of 8 and field of 91 pixels come closest to the
+    8 and 84 of VGG-19's `relu4_2`.
+    """
+
+    mean: Tensor
+    std: Tensor
+    default_content = ("layer2.3",)
+    default_style = ("relu1", "layer1.0", "layer2.0", "layer3.0")
+
+    def __init__(self, name: str, blocks: Sequence[int] = RESNET50, width: int = 64, pooling: str = "max") -> None:
+        super().__init__()
+        self.name = name
+        self.blocks = tuple(blocks)
+        self.width = width
+        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3)
+        self.relu1 = nn.ReLU()
+        self.pool1 = choose(POOLING, pooling, "pooling")()
+        channels = width
+        for stage, count in enumerate(self.blocks):
+            stack = nn.ModuleList()
+            for i in range(count):
+                stride = 2 if stage > 0 and i == 0 else 1
+                stack.append(Block(channels, width << stage, stride=stride, projected=i == 0))
+                channels = EXPANSION * width << stage
+            self.add_module(f"layer{stage + 1}", stack)
+        for key, value in (
+            ("mean", MEAN),
+            ("std", STD),
+        ):  # not in any file, so real even where the parameters are "meta"
+            self.register_buffer(key, torch.tensor(value, device="cpu").view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+        self.eval()
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:
+        """The stem and the blocks, from shallow to deep. Convolutions on shortcuts are not counted."""
+        stem = Layer(stride=2, channels=self.width, receptive_field=7, convolution=1)
+        table = {"conv1": stem, "relu1": stem, "pool1": Layer(4, self.width, 11, 1)}
+        stride, field, count = 4, 11, 1
+        for stage, blocks in enumerate(self.blocks):
+            for i in range(blocks):
+                field, count = field + 2 * stride, count + 3
+                stride *= 2 if stage > 0 and i == 0 else 1
+                table[f"layer{stage + 1}.{i}"] = Layer(stride, EXPANSION * self.width << stage, field, count)
+        return table
+
+    def aliases(self) -> Mapping[str, str]:
+        """`conv_1` and `relu_1`; the later convolutions are inside blocks, see `resolve`."""
+        return {"conv_1": "conv1", "relu_1": "relu1"}
+
+    def resolve(self, layer: str) -> str:
+        """As for every encoder; the k-th convolution, `conv_k`, is refused with the block that it is inside of."""
+        counted = re.fullmatch(r"(?:conv|relu)_(\d+)", layer)
+        if counted and layer not in self.aliases():
+            blocks = (name for name, found in self.layers.items() if found.convolution >= int(counted[1]) > 1)
+            if block := next(blocks, None):
+                raise UsageError(f"{self.name} offers whole blocks: '{layer}' is inside {block}; ask for {block}")
+        return super().resolve(layer)
+
+    def features(self, image: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
+        """One pass, no further than the deepest of `layers`. Every layer's name is its module's path."""
+        found: dict[str, Tensor] = {}
+        x = channels_last((image - self.mean) / self.std)
+        for name in self.layers:
+            if len(found) == len(layers):
+                break
+            x = self.get_submodule(name)(x)
+            if name in layers:
+                found[name] = x
+        return found
+
+    def from_torchvision(self, state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+        """This network's state dict made from torchvision's, read from `source` (for messages only).
+
+        A batch norm in evaluation is an affine map of each channel, so it is folded into the convolution before it. The
+        classifier is left out. Raises UsageError for a missing, misshapen or foreign key.
+        """
+        convs = {name: module for name, module in self.named_modules() if isinstance(module, nn.Conv2d)}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, module in convs.items():
+            conv, norm = _torchvision(name)
+            shapes[f"{conv}.weight"] = tuple(module.weight.shape)
+            shapes |= {f"{norm}.{part}": (module.out_channels,) for part in NORM}
+        taken = take(state, shapes, ignore=r"fc\.|.*\.num_batches_tracked$", network=self.name, source=source)
+        folded: dict[str, Tensor] = {}
+        for name in convs:
+            conv, norm = _torchvision(name)
+            weight, bias = fold(taken[f"{conv}.weight"], *(taken[f"{norm}.{part}"] for part in NORM))
+            folded |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        return folded
+
+
+NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+def fold(weight: Tensor, gain: Tensor, shift: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """The weight `(O, I, k, k)` and bias `(O,)` of the convolution that equals `weight` followed by the batch norm.
+
+    With `s = gain / sqrt(variance + epsilon)`: `s (W x - mean) + shift = (s W) x + (shift - s mean)`.
+    """
+    scale = gain.double() / torch.sqrt(variance.double() + EPSILON)
+    bias = shift.double() - scale * mean.double()
+    return (weight.double() * scale[:, None, None, None]).float(), bias.float()
+
+
+def _torchvision(name: str) -> tuple[str, str]:
+    """What torchvision calls our convolution `name` and the batch norm behind it."""
+    if name.endswith("downsample"):
+        return f"{name}.0", f"{name}.1"
+    return name, name.replace("conv", "bn")

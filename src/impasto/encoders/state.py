@@ -1,0 +1,96 @@
+"""Weight files: read without running anything in them, and checked to hold what a network needs."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from impasto.errors import UsageError
+
+# How the files that torch.save writes begin: a zip archive since PyTorch 1.6; before, a pickled magic number.
+ZIP = b"PK\x03\x04"
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+PICKLE = b"\x80"
+# What PyTorch's restricted unpickler says when a file wants more than tensors.
+CODE = re.compile(r"GLOBAL ([\w.]+\.\w+)|unrecognized function (\S+)")
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """The tensors in a `.safetensors` or PyTorch weight file, by name, on the CPU.
+
+    The format is told from the content. Where it allows, tensors are mapped from the file instead of copied: clone what
+    you keep. Raises UsageError, in one line, for a file that is missing, empty, damaged, something else, or holds code:
+    pickled code is never run.
+    """
+    path = Path(path)
+    head = _head(path)
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        return _read_safetensors(path)
+    if head.startswith((ZIP, LEGACY)):
+        return _read_torch(path, mapped=head.startswith(ZIP))
+    if head.startswith(PICKLE):
+        raise UsageError(f"{path} contains code; refused (a bare pickle is a program, not weights)")
+    raise UsageError(f"{path} is not a weight file: neither safetensors nor PyTorch's format")
+
+
+def take(
+    state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], *, ignore: str, network: str, source: str
+) -> dict[str, Tensor]:
+    """Copies of exactly the tensors named in `shapes`, so that a mapped file can be let go.
+
+    `ignore`: a pattern of further keys that may be there, matched from the start. Raises UsageError naming the first
+    key that is missing, has another shape, or has no place in `network`.
+    """
+    for key, shape in shapes.items():
+        if key not in state:
+            raise UsageError(f"{source} does not fit {network}: it has no '{key}', which should have shape {shape}")
+        if (found := tuple(state[key].shape)) != shape:
+            raise UsageError(f"{source} does not fit {network}: '{key}' has shape {found}, it should have {shape}")
+    for key, tensor in state.items():
+        if key not in shapes and not re.match(ignore, key):
+            raise UsageError(
+                f"{source} does not fit {network}: no place for its '{key}' of shape {tuple(tensor.shape)}"
+            )
+    return {key: state[key].clone() for key in shapes}
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(LEGACY))
+    except OSError as error:
+        raise UsageError(f"cannot read the weights {path}: {error.strerror}") from error
+    if not head:
+        raise UsageError(f"{path} is empty; it should hold weights")
+    if head.lstrip().startswith(b"<"):
+        raise UsageError(f"{path} is a web page, not weights")
+    return head
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path, device="cpu")
+    except Exception as error:  # the library's own error types are not public
+        raise UsageError(f"{path} is damaged or not safetensors: {_first_line(error)}") from error
+
+
+def _read_torch(path: Path, *, mapped: bool) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except Exception as error:  # a damaged pickle can fail in any way at all
+        if isinstance(error, pickle.UnpicklingError) and (found := CODE.search(str(error))):
+            raise UsageError(f"{path} contains code; refused (it asks for {found[1] or found[2]})") from error
+        raise UsageError(f"{path} is damaged or not PyTorch weights: {_first_line(error)}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UsageError(f"{path} is not a state dict: it should hold tensors by name and nothing else")
+    return state
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
