@@ -1,1 +1,33 @@
-"""Pixels in, pixels out."""
+"""Pixels in, pixels out.
+
+Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha are `(1, 1, H, W)` in [0, 1].
+"""
+
+from impasto.image.formats import MAX_BYTES, MAX_PIXELS
+from impasto.image.metadata import read_metadata
+from impasto.image.picture import Picture
+from impasto.image.reading import read
+from impasto.image.resize import fit, fitted_size, resize
+from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
+from impasto.image.sources import Source, load
+from impasto.image.writing import check_writable, write
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Picture",
+    "Sample",
+    "Source",
+    "bundled",
+    "check_writable",
+    "fit",
+    "fitted_size",
+    "load",
+    "load_sample",
+    "read",
+    "read_metadata",
+    "resize",
+    "sample_names",
+    "write",
+    "write_samples",
+]

@@ -1,0 +1,39 @@
+"""Put a whole file in place, or leave everything as it was."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from impasto.errors import ImpastoError
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Make `data` the content of `path`, all of it or nothing.
+
+    The bytes go to a temporary file in the same folder, onto the disk, and then under the name. Whatever interrupts
+    this, a full disk or Ctrl-C, the old file stays and the temporary one goes. A new file has the usual permissions of
+    the user, a replaced one keeps its own, and a link keeps pointing to the file that it names. Raises ImpastoError.
+    """
+    try:
+        _replace(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        raise ImpastoError(f"'{path}' was not written: {error.strerror or error}") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    # Opened by name and not through `tempfile`, whose files nobody but their owner may read.
+    temporary = path.parent / f".impasto-{secrets.token_hex(8)}.part"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

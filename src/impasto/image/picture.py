@@ -1,0 +1,108 @@
+"""What a picture is once it is read, and how an array of any usual kind becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from impasto.errors import UsageError
+from impasto.image.profile import ProfileError, correct
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture in memory.
+
+    pixels: float32 `(1, 3, H, W)`, sRGB in [0, 1]. Where alpha is 0 the colour is whatever the file holds there.
+    alpha: float32 `(1, 1, H, W)` in [0, 1], or None where the picture is opaque everywhere.
+    bits: 8, or 16 for whatever is finer than 8 bits a channel.
+    notices: what a person should know about the reading, one line each.
+    source: where it came from, for messages.
+    """
+
+    pixels: torch.Tensor
+    alpha: torch.Tensor | None = None
+    bits: int = 8
+    notices: tuple[str, ...] = ()
+    source: str = "picture"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[-2], self.pixels.shape[-1]
+
+
+def from_array(
+    array: NDArray[Any],
+    source: str,
+    *,
+    profile: bytes | None = None,
+    orientation: int = 1,
+    notices: tuple[str, ...] = (),
+) -> Picture:
+    """A picture from `(H, W)` or `(H, W, C)`: grey, grey + alpha, RGB or RGBA for C of 1 to 4.
+
+    Integers of 8 and 16 bits span their whole range; floats are in [0, 1], and clipped to it with a notice. `profile`
+    is the ICC profile of the colours, `orientation` the EXIF number 1 to 8 of the way the camera was held. Raises
+    UsageError for other shapes and types, for NaN and for infinities.
+    """
+    array = array[..., None] if array.ndim == 2 else array
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or not array.size:
+        raise UsageError(f"{source} has shape {array.shape}; expected (H, W) or (H, W, C) with 1 to 4 channels")
+    bits = 8 if array.dtype == np.uint8 else 16
+    unit, clipped = _unit(array, source)
+    if clipped:
+        notices += (f"{source} has values outside [0, 1]; they are clipped",)
+    unit = _UPRIGHT.get(orientation, _as_it_is)(unit)
+    colours = 1 if unit.shape[2] < 3 else 3
+    colour, alpha = unit[..., :colours], unit[..., colours:]
+    if profile:
+        try:
+            colour = correct(colour, profile)
+        except ProfileError:
+            notices += (unusable(source),)
+    pixels = np.broadcast_to(colour, (*colour.shape[:2], 3))
+    opaque = not alpha.size or bool(alpha.min() >= 1)
+    return Picture(_tensor(pixels), None if opaque else _tensor(alpha), bits, notices, source)
+
+
+def unusable(source: str) -> str:
+    """The notice about a colour profile that could not be applied."""
+    return f"{source} has a colour profile that is damaged or of another kind; it is ignored"
+
+
+def _unit(array: NDArray[Any], source: str) -> tuple[NDArray[np.float32], bool]:
+    """`array` as float32 in [0, 1], and whether values had to be clipped."""
+    if array.dtype.kind == "u" and array.dtype.itemsize in (1, 2):
+        return array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max), False
+    if array.dtype.kind != "f":
+        raise UsageError(f"{source} holds {array.dtype}; allowed: uint8, uint16, floats in [0, 1]")
+    if not np.isfinite(array).all():
+        raise UsageError(f"{source} holds NaN or infinite values")
+    clipped = array.clip(0, 1).astype(np.float32)
+    return clipped, bool((array < 0).any() or (array > 1).any())
+
+
+def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
+    """`(H, W, C)` as a `(1, C, H, W)` tensor with memory of its own."""
+    return torch.from_numpy(array.transpose(2, 0, 1)[None].copy())
+
+
+def _as_it_is(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    return array
+
+
+_UPRIGHT: dict[int, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
+}

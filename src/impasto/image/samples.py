@@ -1,0 +1,104 @@
+"""The bundled samples: photographs and textures that come with scikit-image, and paintings drawn for Impasto."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.errors import ImpastoError, choose
+from impasto.image.atomic import replace_file
+from impasto.image.picture import Picture
+from impasto.image.reading import read
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable  # it moves to importlib.resources.abc in Python 3.11
+
+PREFIX = "sample:"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One bundled picture: `kind` is "photo", "texture" or "painting"; `about` says in one line what it shows."""
+
+    kind: str
+    about: str
+    package: str
+    file: str
+
+
+def _borrowed(kind: str, about: str, file: str) -> Sample:
+    return Sample(kind, about, "skimage", f"data/{file}")
+
+
+_BORROWED = {
+    "chelsea": _borrowed("photo", "Chelsea, a ginger cat, close up", "chelsea.png"),
+    "coffee": _borrowed("photo", "an espresso cup and a spoon on a wooden table", "coffee.png"),
+    "astronaut": _borrowed("photo", "Eileen Collins in an orange space suit", "astronaut.png"),
+    "rocket": _borrowed("photo", "a Falcon 9 on its pad at dusk", "rocket.jpg"),
+    "grass": _borrowed("texture", "blades of grass, grey", "grass.png"),
+    "brick": _borrowed("texture", "a brick wall, grey", "brick.png"),
+    "gravel": _borrowed("texture", "gravel, grey", "gravel.png"),
+}
+
+_PAINTINGS = {
+    "flow": "swirling strokes of oil",
+    "glass": "stained glass in lead",
+    "ink": "brush and ink on paper",
+    "points": "dots of pure colour",
+    "woodcut": "a woodcut in few colours",
+    "tesserae": "a mosaic of small tiles",
+}
+
+
+def bundled() -> dict[str, Sample]:
+    """Every bundled sample by its name: photographs, textures, then the paintings in the package's own folder."""
+    names = sorted(entry.name for entry in (files("impasto.image") / "samples").iterdir())
+    painted = {
+        name.removesuffix(".jpg"): Sample(
+            "painting", _PAINTINGS.get(name.removesuffix(".jpg"), "a painting"), "impasto.image", f"samples/{name}"
+        )
+        for name in names
+        if name.endswith(".jpg")
+    }
+    return _BORROWED | painted
+
+
+def sample_names() -> dict[str, str]:
+    """The name of every sample and its kind: "photo", "texture" or "painting"."""
+    return {name: sample.kind for name, sample in bundled().items()}
+
+
+def load_sample(name: str) -> Picture:
+    """The bundled sample `name`. A UsageError names the nearest and all there are; nothing is ever fetched."""
+    sample = choose(bundled(), name, "sample")
+    with as_file(_located(name, sample)) as path:
+        return replace(read(path), source=PREFIX + name)
+
+
+def write_samples(folder: str | Path) -> list[Path]:
+    """Write every sample as a file into `folder`, made if need be; returns the files written.
+
+    Files that are there already stay as they are. Raises ImpastoError when the disk refuses.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImpastoError(f"the folder '{folder}' cannot be made: {error.strerror or error}") from error
+    written = []
+    for name, sample in bundled().items():
+        path = folder / (name + Path(sample.file).suffix)
+        if not path.exists():
+            replace_file(path, _located(name, sample).read_bytes())
+            written.append(path)
+    return written
+
+
+def _located(name: str, sample: Sample) -> Traversable:
+    # The file itself, and not `skimage.data.NAME()`, which goes to the network for a file that it lacks.
+    found = files(sample.package).joinpath(*sample.file.split("/"))
+    if not found.is_file():
+        raise ImpastoError(f"the sample '{name}' is missing: this {sample.package} has no file {sample.file}")
+    return found

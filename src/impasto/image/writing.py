@@ -1,0 +1,184 @@
+"""Write a picture to a file: in the format of its suffix, whole or not at all, with the settings of its run."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from impasto.errors import ImpastoError, UsageError
+from impasto.image import metadata as settings
+from impasto.image.atomic import replace_file
+from impasto.image.formats import BMP, JPEG, PNG, SUFFIXES, TIFF, WEBP, Format, format_for
+from impasto.image.png16 import encode_png16
+from impasto.image.profile import srgb_profile
+
+
+def write(
+    path: str | Path,
+    pixels: torch.Tensor,
+    *,
+    alpha: torch.Tensor | None = None,
+    bits: int = 8,
+    quality: int = 95,
+    metadata: Mapping[str, object] | None = None,
+) -> tuple[str, ...]:
+    """Write `pixels` `(1, 3, H, W)`, sRGB in [0, 1], to `path`, in the format of its suffix; returns notices.
+
+    Values are clamped to [0, 1] and rounded to the nearest of `bits` bits, 8, or 16 for PNG and TIFF. `alpha` is
+    `(1, 1, H, W)` in [0, 1]. `quality`, 1 to 100, is that of JPEG and WebP. `metadata` is stored as JSON, for
+    `read_metadata`. What the format cannot hold (alpha, settings) is left out, with a notice. The file appears whole
+    or not at all: an older one is replaced in one step, at the end.
+
+    Raises UsageError for a path, a size or a depth that cannot be (see `check_writable`) and for settings that are no
+    JSON; ImpastoError for NaN or infinite pixels, and when the disk refuses.
+    """
+    path = Path(path)
+    _check_shapes(pixels, alpha)
+    check_writable(path, bits=bits, size=(pixels.shape[2], pixels.shape[3]))
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality is {quality}; allowed: 1 to 100")
+    form = format_for(path)
+    alpha = None if alpha is None or bool((alpha >= 1).all()) else alpha
+    text = None if metadata is None else settings.to_text(metadata)
+    notices = tuple(_left_out(path, form, alpha, text))
+    array = _whole_numbers(pixels if alpha is None or not form.alpha else torch.cat([pixels, alpha], 1), bits)
+    kept = text if text is not None and _settings_fit(form, text) else None
+    replace_file(path, _ENCODERS[form.name](_Job(array, kept, quality)))
+    return notices
+
+
+def check_writable(path: str | Path, *, bits: int = 8, size: tuple[int, int] | None = None) -> None:
+    """Raise UsageError, before hours of work, if a picture of `size` (height, width) could not be written to `path`."""
+    path = Path(path)
+    form = format_for(path)
+    if bits not in (8, 16):
+        raise UsageError(f"bits is {bits}; allowed: 8, 16")
+    if bits > form.bits:
+        deep = ", ".join(suffix for suffix, other in SUFFIXES.items() if other.bits >= bits)
+        raise UsageError(f"'{path}' cannot hold {bits} bits; allowed: {deep}")
+    if size and max(size) > form.longest_side:
+        height, width = size
+        raise UsageError(
+            f"{width}x{height} is too large for {form.name}; each side can have {form.longest_side} pixels"
+        )
+    try:
+        _check_place(path)
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror or error}") from error
+
+
+def _check_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UsageError(f"'{path}' cannot be written: there is no folder '{path.parent}'")
+    if path.is_dir():
+        raise UsageError(f"'{path}' cannot be written: it is a folder")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"'{path}' cannot be written: it is not a regular file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise UsageError(f"'{path}' cannot be written: it is protected against writing")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"'{path}' cannot be written: the folder '{path.parent}' is protected against writing")
+
+
+def _check_shapes(pixels: torch.Tensor, alpha: torch.Tensor | None) -> None:
+    if pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or not pixels.numel():
+        raise UsageError(f"pixels have shape {tuple(pixels.shape)}; expected (1, 3, H, W)")
+    expected = (1, 1, *pixels.shape[2:])
+    if alpha is not None and alpha.shape != expected:
+        raise UsageError(f"alpha has shape {tuple(alpha.shape)}; expected {expected}")
+
+
+def _left_out(path: Path, form: Format, alpha: torch.Tensor | None, text: str | None) -> list[str]:
+    notices = []
+    if alpha is not None and not form.alpha:
+        notices.append(f"{path} has no alpha: {form.name} cannot hold it (PNG, WebP and TIFF can)")
+    if text is not None and not _settings_fit(form, text):
+        notices.append(f"{path} does not carry the settings: {form.name} cannot hold them (PNG and TIFF can)")
+    return notices
+
+
+def _settings_fit(form: Format, text: str) -> bool:
+    return len(text) <= form.longest_settings
+
+
+def _whole_numbers(pixels: torch.Tensor, bits: int) -> NDArray[Any]:
+    """`(1, C, H, W)` in [0, 1] as `(H, W, C)` of uint8 or uint16."""
+    values = pixels.detach().to("cpu", torch.float32)[0].permute(1, 2, 0).numpy()
+    if not np.isfinite(values).all():
+        raise ImpastoError("the picture holds NaN or infinite values and is not written; a smaller step size may help")
+    top, dtype = (255, np.uint8) if bits == 8 else (65535, np.uint16)
+    return np.ascontiguousarray(np.rint(values.clip(0, 1) * np.float32(top)).astype(dtype))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What an encoder turns into the bytes of a file."""
+
+    array: NDArray[Any]
+    text: str | None
+    quality: int
+
+    def save(self, form: Format, **options: object) -> bytes:
+        """By Pillow, with the colour profile that all but BMP can hold."""
+        buffer = io.BytesIO()
+        Image.fromarray(self.array).save(buffer, form.name, icc_profile=srgb_profile(), **options)
+        return buffer.getvalue()
+
+
+def _png(job: _Job) -> bytes:
+    if job.array.dtype == np.uint16:
+        return encode_png16(job.array, job.text)
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Software", settings.SOFTWARE)
+    if job.text is not None:
+        chunks.add_itxt(settings.KEY, job.text)
+    return job.save(PNG, pnginfo=chunks)
+
+
+def _jpeg(job: _Job) -> bytes:
+    return job.save(JPEG, quality=job.quality, subsampling="4:4:4", exif=settings.exif(job.text))
+
+
+def _webp(job: _Job) -> bytes:
+    # exact: the colours under full transparency are somebody's too
+    return job.save(WEBP, quality=job.quality, exact=True, exif=settings.exif(job.text))
+
+
+def _tiff(job: _Job) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        job.array,
+        photometric="rgb",
+        compression="zlib",
+        predictor=True,
+        extrasamples=["unassalpha"] if job.array.shape[2] == 4 else None,
+        iccprofile=srgb_profile(),
+        software=settings.SOFTWARE,
+        description=None if job.text is None else settings.description(job.text),
+        metadata=None,
+    )
+    return buffer.getvalue()
+
+
+def _bmp(job: _Job) -> bytes:
+    return job.save(BMP)
+
+
+_ENCODERS: dict[str, Callable[[_Job], bytes]] = {
+    PNG.name: _png,
+    JPEG.name: _jpeg,
+    WEBP.name: _webp,
+    TIFF.name: _tiff,
+    BMP.name: _bmp,
+}
