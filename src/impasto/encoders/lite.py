@@ -27,7 +27,9 @@ HEAD = "head."
 class Lite(VGG):
     """A narrow VGG with heads: `metric(layer)` is `(C + 1, C + 1)` for each layer that has one."""
 
-    def __init__(self, widths: Sequence[Sequence[int]], heads: dict[str, tuple[Tensor, Tensor]], pooling: str = "max") -> None:
+    def __init__(
+        self, widths: Sequence[Sequence[int]], heads: dict[str, tuple[Tensor, Tensor]], pooling: str = "max"
+    ) -> None:
         super().__init__("lite", widths, pooling)
         for layer, (weight, bias) in heads.items():
             affine = torch.cat([weight, bias[:, None]], dim=1)

@@ -4,4 +4,16 @@ from impasto.synthesis.canvas import generator, noise
 from impasto.synthesis.loop import Descent, Evaluate, Scale, Step, synthesise
 from impasto.synthesis.optimizer import LBFGS, OPTIMIZERS, Adam, Optimizer
 
-__all__ = ["LBFGS", "OPTIMIZERS", "Adam", "Descent", "Evaluate", "Optimizer", "Scale", "Step", "generator", "noise", "synthesise"]
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "Adam",
+    "Descent",
+    "Evaluate",
+    "Optimizer",
+    "Scale",
+    "Step",
+    "generator",
+    "noise",
+    "synthesise",
+]

@@ -93,7 +93,9 @@ class Descent:
         self.point = self.best = _measure(start, evaluate)
         self.notice, self._rescues = "", 0
         if not self.point.finite:
-            raise ImpastoError("the loss of the starting picture is not a finite number; are the weights of the network sound?")
+            raise ImpastoError(
+                "the loss of the starting picture is not a finite number; are the weights of the network sound?"
+            )
 
     def step(self) -> None:
         """Move once and evaluate where that led."""
@@ -137,7 +139,8 @@ class Descent:
 def synthesise(start: Tensor, scales: Sequence[Scale], resize: Resize) -> Iterator[Step]:
     """Optimise `start` at each scale in turn; each scale begins with the resized best picture of the one before.
 
-    Yields a `Step` for each evaluation after a move. A scale of no steps only resizes.
+    Yields a `Step` for each evaluation after a move. A scale of no steps only resizes; a run of no steps at all yields one `Step`
+    of index 0 with the start at its last size.
     """
     began = time.perf_counter()
     total, done, image = sum(scale.steps for scale in scales), 0, start
@@ -146,21 +149,31 @@ def synthesise(start: Tensor, scales: Sequence[Scale], resize: Resize) -> Iterat
         if scale.steps == 0:
             continue
         descent = Descent(image, scale.prepare(), scale.optimizer())
-        for _ in range(scale.steps):
+        for left in reversed(range(scale.steps)):
             descent.step()
             done += 1
-            if _ == scale.steps - 1:
+            if not left:
                 descent.finish()
+            now = time.perf_counter() - began
+            point, best = descent.point, descent.best.image
             yield Step(
-                index=done,
-                total=total,
-                scale=number,
-                scales=len(scales),
-                size=scale.size,
-                loss=descent.point.loss,
-                terms=descent.point.terms,
-                seconds=time.perf_counter() - began,
-                notice=descent.notice,
-                image=lambda best=descent.best: best.image.clamp(0, 1),  # type: ignore[misc]
+                done,
+                total,
+                number,
+                len(scales),
+                scale.size,
+                point.loss,
+                point.terms,
+                now,
+                descent.notice,
+                _clamped(best),
             )
         image = descent.best.image
+    if not total:
+        yield Step(
+            0, 0, len(scales), len(scales), scales[-1].size, 0.0, {}, time.perf_counter() - began, "", _clamped(image)
+        )
+
+
+def _clamped(image: Tensor) -> Callable[[], Tensor]:
+    return lambda: image.clamp(0, 1)

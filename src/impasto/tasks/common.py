@@ -1,26 +1,38 @@
-"""What the synthesis tasks share: their common settings, their inputs, their schedule of sizes, and terms of the objective."""
+"""What every task that optimises a picture shares: its settings, its device and network, and its schedule of sizes."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from impasto import encoders, image
+from impasto import encoders
 from impasto.encoders import Encoder
-from impasto.errors import UsageError
-from impasto.losses import IMAGE, Objective, Term, distance, energy, gram, out_of_range, relative, total_variation
+from impasto.errors import ImpastoError, UsageError, nearest
+from impasto.image import Picture, fitted_size, load, resize
 from impasto.synthesis import OPTIMIZERS, Evaluate, Scale, Step, generator, noise, synthesise
 from impasto.tasks.settings import Settings, option
 
-Source = image.Source
 Size = tuple[int, int]
 
-QUALITIES = ("draft", "standard", "fine")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A schedule: so many sizes, each half the next, with `steps` at the full one and `coarse` at each smaller one."""
+
+    scales: int
+    coarse: int
+    steps: int
+
+
+QUALITIES = {"draft": Quality(2, 40, 12), "standard": Quality(2, 80, 50), "fine": Quality(3, 120, 200)}
+
+SMALLEST = 96
+"""No coarse size goes below this longer side: strokes of a smaller one are larger than what they paint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,29 +40,94 @@ class SynthesisSettings(Settings):
     """Settings of every task that optimises a picture."""
 
     size: int = option(512, "longer side of the result in pixels; 0 keeps the picture's own", minimum=0)
-    quality: str = option("standard", "how long to work: the steps at each size", choices=QUALITIES)
-    steps: int | None = option(None, "steps at the full size (from --quality if not given)", minimum=0)
-    scales: int | None = option(None, "number of sizes, each half the next (from --quality if not given)", minimum=1, maximum=8)
+    quality: str = option("standard", "how long to work", choices=tuple(QUALITIES))
+    steps: int | None = option(None, "steps at the full size, instead of the quality's", minimum=0)
+    scales: int | None = option(None, "number of sizes, coarse to fine, instead of the quality's", minimum=1, maximum=8)
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**63 - 1)
     network: str = option("lite", "the network that looks", choices=encoders.NETWORKS)
     weights: str | None = option(None, "a file with the network's weights (.pth or .safetensors)")
     pooling: str = option("max", "how the network halves its maps", choices=("max", "average"))
     optimizer: str = option("lbfgs", "how the picture is changed", choices=tuple(OPTIMIZERS))
-    tv_weight: float | None = option(None, "weight of total variation, which smooths", minimum=0)
-    range_weight: float = option(10.0, "weight that holds pixels in [0, 1]", minimum=0)
+    range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     device: str = option("auto", "where to compute", choices=DEVICES)
 
 
 def device_of(settings: SynthesisSettings) -> torch.device:
     """The device asked for; `auto` takes a GPU where there is one."""
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if settings.device == "auto":
-        return torch.device("cuda" if present["cuda"] else "mps" if present["mps"] else "cpu")
+        return torch.device(next(name for name, there in present.items() if there))
     if not present[settings.device]:
-        raise UsageError(f"there is no {settings.device} device here; allowed: auto, {', '.join(d for d in present if present[d])}")
+        allowed = ", ".join(["auto", *(name for name, there in present.items() if there)])
+        raise UsageError(f"there is no {settings.device} device here; allowed: {allowed}")
     return torch.device(settings.device)
 
 
 def load_encoder(settings: SynthesisSettings) -> Encoder:
     """The network of the settings, on their device."""
-    return encoders.load(settings.network, weights=settings.weights, pooling=settings.pooling, device=device_of(settings))
+    return encoders.load(
+        settings.network, weights=settings.weights, pooling=settings.pooling, device=device_of(settings)
+    )
+
+
+def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
+    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small are left out."""
+    quality = QUALITIES[settings.quality]
+    steps = quality.steps if settings.steps is None else settings.steps
+    longer = max(full)
+    sides = [round(longer / 2**k) for k in reversed(range(1, settings.scales or quality.scales))]
+    return [(fitted_size(full, side), quality.coarse) for side in sides if side >= SMALLEST] + [(full, steps)]
+
+
+def full_size(settings: SynthesisSettings, picture: Picture) -> Size:
+    """Height and width of the result: the picture's shape at the size asked for."""
+    height, width = picture.pixels.shape[-2:]
+    return fitted_size((height, width), settings.size or max(height, width))
+
+
+def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -> None:
+    """Refuse, before any work, a `what` ("photo") that comes out too small for the deepest layer."""
+    least = encoder.smallest(layers)
+    if min(size) < least:
+        shape = f"{size[1]}x{size[0]}"
+        raise UsageError(
+            f"the {what} comes out at {shape} px, but these layers of {encoder.name} need at least {least} px a side"
+        )
+
+
+def starting_point(init: str, pictures: Mapping[str, Picture], full: Size, seed: int) -> Tensor:
+    """The first picture `(1, 3, H, W)` of a run: one of the named `pictures`, `noise` at the `full` size, or a file."""
+    if init in pictures:
+        return pictures[init].pixels
+    if init == "noise":
+        return noise(full, generator(seed))
+    try:
+        return load(init).pixels
+    except UsageError as error:
+        names = [*pictures, "noise"]
+        raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
+
+
+def last(steps: Iterable[Step]) -> Tensor:
+    """Run to the end: the picture of the last step."""
+    step = None
+    for step in steps:  # noqa: B007 (only the last one counts)
+        pass
+    if step is None:
+        raise ImpastoError("the run made no step")
+    return step.image()
+
+
+def run(
+    settings: SynthesisSettings,
+    start: Tensor,
+    full: Size,
+    prepare: Callable[[Size], Evaluate],
+) -> Iterator[Step]:
+    """Optimise `start` over the schedule of the settings; `prepare` makes the objective of one size."""
+
+    def scale(size: Size, steps: int) -> Scale:
+        return Scale(size, steps, lambda: prepare(size), OPTIMIZERS[settings.optimizer])
+
+    scales = [scale(size, steps) for size, steps in schedule(settings, full)]
+    yield from synthesise(start.to(device_of(settings)), scales, resize)

@@ -1,0 +1,99 @@
+"""The main job: a photograph, painted the way of a painting (Gatys, Ecker and Bethge 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from impasto.image import Source, load, resize
+from impasto.synthesis import Evaluate, Step
+from impasto.tasks.common import (
+    Size,
+    SynthesisSettings,
+    check_room,
+    device_of,
+    full_size,
+    last,
+    load_encoder,
+    run,
+    starting_point,
+)
+from impasto.tasks.settings import option
+from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms, style_terms
+
+BALANCE = 40.0
+"""The style weight beside a content weight of 1 at strength 0.5."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizeSettings(SynthesisSettings):
+    """Settings of `stylize`."""
+
+    strength: float = option(0.5, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
+    content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
+    style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
+    content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
+    style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
+    style_scale: float = option(
+        1.0, "size of the strokes: the painting's longer side over the result's", minimum=0.05, maximum=8
+    )
+    init: str = option("photo", "where to start: photo, noise, painting or a file")
+    tv_weight: float = option(4.0, "weight of total variation, which smooths", minimum=0)
+
+
+def weights_of(settings: StylizeSettings) -> tuple[float, float]:
+    """Weights of content and style: those given, or from the strength `s`, in the ratio `BALANCE * (s / (1 - s))^2`.
+
+    The losses are normalised (`tasks/terms.py`), so that a strength means the same for every network and size. At 0 the style
+    has no weight, at 1 the content has none.
+    """
+    s = settings.strength
+    content = min(1.0, ((1 - s) / s) ** 2) if s > 0 else 1.0
+    style = BALANCE * min(1.0, (s / (1 - s)) ** 2) if s < 1 else BALANCE
+    return (
+        content if settings.content_weight is None else settings.content_weight,
+        style if settings.style_weight is None else settings.style_weight,
+    )
+
+
+def stylize_steps(content: Source, style: Source, settings: StylizeSettings | None = None) -> Iterator[Step]:
+    """The run behind `stylize`, step by step; `step.image()` is the best picture so far.
+
+    `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images.
+    """
+    settings = settings or StylizeSettings()
+    photo, painting = load(content), load(style)
+    encoder = load_encoder(settings)
+    device = device_of(settings)
+    content_layers = parse_layers(encoder, settings.content_layers, encoder.default_content)
+    style_layers = parse_layers(encoder, settings.style_layers, encoder.default_style)
+    content_weight, style_weight = weights_of(settings)
+    full = full_size(settings, photo)
+    check_room(encoder, [*content_layers, *style_layers], full, "result")
+
+    def painting_size(size: Size) -> Size:
+        height, width = painting.pixels.shape[-2:]
+        scale = settings.style_scale * max(size) / max(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    check_room(encoder, list(style_layers), painting_size(full), "painting")
+
+    def at(pixels: Tensor, size: Size) -> Tensor:
+        return resize(pixels, size).clamp(0, 1).to(device)
+
+    def prepare(size: Size) -> Evaluate:
+        terms = content_terms(encoder, at(photo.pixels, size), content_layers, content_weight)
+        terms += style_terms(encoder, at(painting.pixels, painting_size(size)), style_layers, style_weight)
+        # Variation is held down in proportion to the style, which is what stirs it up: without style the photo stays as it is.
+        terms += prior_terms(settings.tv_weight * style_weight / BALANCE, settings.range_weight)
+        return evaluation(encoder, terms)
+
+    start = starting_point(settings.init, {"photo": photo, "painting": painting}, full, settings.seed)
+    yield from run(settings, start, full, prepare)
+
+
+def stylize(content: Source, style: Source, settings: StylizeSettings | None = None) -> Tensor:
+    """The photo `content` painted the way of `style`: `(1, 3, H, W)` in [0, 1]."""
+    return last(stylize_steps(content, style, settings))
