@@ -55,7 +55,8 @@ class Encoder(nn.Module, ABC):
 
     def metric(self, layer: str) -> Tensor | None:
         """The matrix `R`, `(K, C + 1)`, of the space in which this layer's distances are meant: a feature vector `f`
-        stands for `R [f; 1]`. None means the features themselves. Only the embedded `lite` has one; see `encoders/lite.py`.
+        stands for `R [f; 1]`. None means the features themselves. Only the embedded `lite` has one; see
+        `encoders/lite.py`.
         """
         return None
 

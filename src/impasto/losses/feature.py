@@ -28,7 +28,8 @@ def energy(features: Tensor, space: Tensor | None = None) -> Tensor:
 
 
 def distance(features: Tensor, target: Tensor, space: Tensor | None = None) -> Tensor:
-    """Mean squared distance between the feature vectors of two `(B, C, H, W)` at the same positions, in `space`; a scalar."""
+    """Mean squared distance between the feature vectors of two `(B, C, H, W)` at the same positions, in `space`; a
+    scalar."""
     points = positions(features - target)
     if space is not None:
         points = points @ space[:, :-1].T

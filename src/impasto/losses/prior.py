@@ -9,10 +9,12 @@ EPSILON = 1e-8
 
 
 def total_variation(image: Tensor, beta: float = 2.0) -> Tensor:
-    """`mean (dx^2 + dy^2)^(beta / 2)` over pixels and channels (Mahendran and Vedaldi 2015, eq. 4, divided by the count).
+    """`mean (dx^2 + dy^2)^(beta / 2)` over pixels and channels (Mahendran and Vedaldi 2015, eq. 4, divided by the
+    count).
 
-    `beta = 2` is the mean squared difference to the right and lower neighbour; `beta = 1` the usual total variation, which
-    keeps edges. The last row and column have one neighbour only. Seed papers that write the exponent as beta mean ours / 2.
+    `beta = 2` is the mean squared difference to the right and lower neighbour; `beta = 1` the usual total variation,
+    which keeps edges. The last row and column have one neighbour only. Seed papers that write the exponent as beta mean
+    ours / 2.
     """
     down = (image[..., 1:, :] - image[..., :-1, :]).square()
     right = (image[..., :, 1:] - image[..., :, :-1]).square()
@@ -25,5 +27,6 @@ def total_variation(image: Tensor, beta: float = 2.0) -> Tensor:
 
 
 def out_of_range(image: Tensor) -> Tensor:
-    """Mean squared amount by which values leave [0, 1]: a wall that, unlike clamping, leaves L-BFGS its curvature pairs."""
+    """Mean squared amount by which values leave [0, 1]: a wall that, unlike clamping, leaves L-BFGS its curvature
+    pairs."""
     return (image - image.clamp(0, 1)).square().mean()

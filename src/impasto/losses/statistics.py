@@ -1,8 +1,8 @@
 """What is remembered of a texture: statistics of features over positions.
 
-A statistic is apart from the distance between two of them: the painting's is computed once. One that is a mean over positions
-is `additive`: statistics of parts of a picture, weighted by their share of positions, add up to that of the whole, which is
-what exact tiles, masks and mixtures of paintings rest on.
+A statistic is apart from the distance between two of them: the painting's is computed once. One that is a mean over
+positions is `additive`: statistics of parts of a picture, weighted by their share of positions, add up to that of the
+whole, which is what exact tiles, masks and mixtures of paintings rest on.
 
 Features are `(B, C, H, W)`. `space` is an encoder's metric, the matrix `R (K, C + 1)`: a feature vector `f` stands for
 `R [f; 1]` (see `Encoder.metric`); None stands for the features themselves.

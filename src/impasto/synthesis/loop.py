@@ -1,6 +1,7 @@
 """The loop: evaluate, move, report; one scale after another.
 
-Everything that watches a run (terminal, notebook, web page, log) reads the same `Step` records; to stop is to stop reading.
+Everything that watches a run (terminal, notebook, web page, log) reads the same `Step` records; to stop is to stop
+reading.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ class Scale:
 class Step:
     """One step of a run, as every watcher sees it.
 
-    `index` of `total` steps over all scales (from 1); `scale` of `scales` (from 1) at `size` (height, width); `loss` and its
-    `terms` at the point this step evaluated; `seconds` since the run began; `notice`, a line to show a person, mostly empty;
-    `image()` makes the best picture so far, `(1, 3, H, W)` in [0, 1].
+    `index` of `total` steps over all scales (from 1); `scale` of `scales` (from 1) at `size` (height, width); `loss`
+    and its `terms` at the point this step evaluated; `seconds` since the run began; `notice`, a line to show a person,
+    mostly empty; `image()` makes the best picture so far, `(1, 3, H, W)` in [0, 1].
     """
 
     index: int
@@ -84,8 +85,8 @@ def _measure(image: Tensor, evaluate: Evaluate) -> _Point:
 class Descent:
     """The steps at one scale: keeps the picture of least loss, and survives a loss that runs away.
 
-    When the loss is not a number, or is `RISE` times the best, the search restarts from the best picture: first with the same
-    method at a quarter of its rate, then with Adam, then it gives up. Each of these is told in `notice`.
+    When the loss is not a number, or is `RISE` times the best, the search restarts from the best picture: first with
+    the same method at a quarter of its rate, then with Adam, then it gives up. Each of these is told in `notice`.
     """
 
     def __init__(self, start: Tensor, evaluate: Evaluate, optimizer: Optimizer) -> None:
@@ -139,8 +140,8 @@ class Descent:
 def synthesise(start: Tensor, scales: Sequence[Scale], resize: Resize) -> Iterator[Step]:
     """Optimise `start` at each scale in turn; each scale begins with the resized best picture of the one before.
 
-    Yields a `Step` for each evaluation after a move. A scale of no steps only resizes; a run of no steps at all yields one `Step`
-    of index 0 with the start at its last size.
+    Yields a `Step` for each evaluation after a move. A scale of no steps only resizes; a run of no steps at all yields
+    one `Step` of index 0 with the start at its last size.
     """
     began = time.perf_counter()
     total, done, image = sum(scale.steps for scale in scales), 0, start

@@ -1,7 +1,7 @@
 """Optimisers of one tensor, each with one evaluation of the objective a step.
 
-An optimiser is told the gradient at the present point and answers with the move to make. It holds no parameters and calls
-nothing, so that the loop stays the only place that evaluates.
+An optimiser is told the gradient at the present point and answers with the move to make. It holds no parameters and
+calls nothing, so that the loop stays the only place that evaluates.
 """
 
 from __future__ import annotations
@@ -28,19 +28,21 @@ class Optimizer(Protocol):
         ...
 
     def average(self) -> Tensor | None:
-        """A running average of the points, where the method makes a better result of it than the last point; or None."""
+        """A running average of the points, where the method makes a better result of it than the last point; or
+        None."""
         ...
 
 
 class LBFGS:
     """Limited-memory BFGS (Liu and Nocedal 1989) in the vector-free form (Chen et al. 2014).
 
-    The direction lies in the span of the last `memory` steps s, gradient changes y, and the gradient. The two-loop recursion
-    runs on the small matrix of their inner products; of the long vectors it takes two products with the stacked history a step,
-    where the textbook form runs 4 `memory` separate kernels. `memory` costs `2 * memory` images. The first move has an l1 norm
-    of at most `rate`, as in torch.optim.LBFGS; later ones are `rate` times the quasi-Newton step, without a line search. Instead
-    no move is longer than `reach` (root mean square, in the units of the picture): far from the goal, from noise for instance,
-    the first curvature pairs promise steps that leave the range of pictures altogether.
+    The direction lies in the span of the last `memory` steps s, gradient changes y, and the gradient. The two-loop
+    recursion runs on the small matrix of their inner products; of the long vectors it takes two products with the
+    stacked history a step, where the textbook form runs 4 `memory` separate kernels. `memory` costs `2 * memory`
+    images. The first move has an l1 norm of at most `rate`, as in torch.optim.LBFGS; later ones are `rate` times the
+    quasi-Newton step, without a line search. Instead no move is longer than `reach` (root mean square, in the units of
+    the picture): far from the goal, from noise for instance, the first curvature pairs promise steps that leave the
+    range of pictures altogether.
     """
 
     clamps = False

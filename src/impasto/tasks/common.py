@@ -71,7 +71,8 @@ def load_encoder(settings: SynthesisSettings) -> Encoder:
 
 
 def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
-    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small are left out."""
+    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small are left
+    out."""
     quality = QUALITIES[settings.quality]
     steps = quality.steps if settings.steps is None else settings.steps
     longer = max(full)

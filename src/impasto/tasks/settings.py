@@ -1,7 +1,8 @@
 """Settings: one frozen dataclass a task, the only source of its options.
 
-Command-line flags, the metadata inside a picture and (later) forms and manifests are all derived from the fields: a field's
-`option` carries its help, bounds and choices, `from_mapping` refuses unknown keys, `__post_init__` refuses bad values.
+Command-line flags, the metadata inside a picture and (later) forms and manifests are all derived from the fields: a
+field's `option` carries its help, bounds and choices, `from_mapping` refuses unknown keys, `__post_init__` refuses bad
+values.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Settings:
     """The base of every task's settings: checked when made."""
 
     def __post_init__(self) -> None:
-        """Refuse values of a wrong type, out of bounds or not among the choices, with a UsageError that names the field."""
+        """Refuse values of a wrong type, out of bounds or not among the choices, with a UsageError that names the
+        field."""
         kinds = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _checked(field, kinds[field.name], getattr(self, field.name)))

@@ -46,8 +46,8 @@ class StylizeSettings(SynthesisSettings):
 def weights_of(settings: StylizeSettings) -> tuple[float, float]:
     """Weights of content and style: those given, or from the strength `s`, in the ratio `BALANCE * (s / (1 - s))^2`.
 
-    The losses are normalised (`tasks/terms.py`), so that a strength means the same for every network and size. At 0 the style
-    has no weight, at 1 the content has none.
+    The losses are normalised (`tasks/terms.py`), so that a strength means the same for every network and size. At 0 the
+    style has no weight, at 1 the content has none.
     """
     s = settings.strength
     content = min(1.0, ((1 - s) / s) ** 2) if s > 0 else 1.0
@@ -86,7 +86,8 @@ def stylize_steps(content: Source, style: Source, settings: StylizeSettings | No
     def prepare(size: Size) -> Evaluate:
         terms = content_terms(encoder, at(photo.pixels, size), content_layers, content_weight)
         terms += style_terms(encoder, at(painting.pixels, painting_size(size)), style_layers, style_weight)
-        # Variation is held down in proportion to the style, which is what stirs it up: without style the photo stays as it is.
+        # Variation is held down in proportion to the style, which is what stirs it up: without style the photo stays as
+        # it is.
         terms += prior_terms(settings.tv_weight * style_weight / BALANCE, settings.range_weight)
         return evaluation(encoder, terms)
 

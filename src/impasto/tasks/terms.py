@@ -19,8 +19,8 @@ Layers = Mapping[str, float]
 def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -> dict[str, float]:
     """Layers and weights from text such as `relu1_1,relu2_1=0.5` or `conv_1-5`; `default` where there is none.
 
-    A range runs over consecutive `conv_k`. Raises UsageError for an unknown layer (with the nearest), a weight that is not a
-    number of at least 0, and an empty list.
+    A range runs over consecutive `conv_k`. Raises UsageError for an unknown layer (with the nearest), a weight that is
+    not a number of at least 0, and an empty list.
     """
     weights: dict[str, float] = {}
     for part in (text or ",".join(default)).split(","):
@@ -56,8 +56,8 @@ def _weight(part: str, value: str) -> float:
 def content_terms(encoder: Encoder, photo: Tensor, layers: Layers, weight: float) -> list[Term]:
     """The photo's features themselves: mean squared distance over their own mean square (1 is as far as nothing).
 
-    Gatys et al. 2016, eq. 1, but normalised, so that the number means the same for every network, layer and size. Layers share
-    `weight` in the proportions of their own.
+    Gatys et al. 2016, eq. 1, but normalised, so that the number means the same for every network, layer and size.
+    Layers share `weight` in the proportions of their own.
     """
     features = encoder(photo, layers) if weight else {}
     terms = []
@@ -76,7 +76,8 @@ def content_terms(encoder: Encoder, photo: Tensor, layers: Layers, weight: float
 def style_terms(encoder: Encoder, painting: Tensor, layers: Layers, weight: float) -> list[Term]:
     """The painting's Gram matrices: squared distance over their own squared norm (1 is as far as nothing).
 
-    Gatys et al. 2016, eqs. 4 and 5, but normalised, layer by layer. Layers share `weight` in the proportions of their own.
+    Gatys et al. 2016, eqs. 4 and 5, but normalised, layer by layer. Layers share `weight` in the proportions of their
+    own.
     """
     features = encoder(painting, layers) if weight else {}
     terms = []
