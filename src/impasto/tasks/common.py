@@ -1,9 +1,8 @@
-"""What every task that optimises a picture shares: its settings, its device and network, and its schedule of sizes."""
+"""What every task that optimises a picture shares: its device and network, and its schedule of sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,43 +12,12 @@ from impasto.encoders import Encoder
 from impasto.errors import ImpastoError, UsageError, nearest
 from impasto.image import Picture, fitted_size, load, resize
 from impasto.synthesis import OPTIMIZERS, Evaluate, Scale, Step, generator, noise, synthesise
-from impasto.tasks.settings import Settings, option
+from impasto.tasks.options import QUALITIES, SynthesisSettings
 
 Size = tuple[int, int]
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-@dataclass(frozen=True)
-class Quality:
-    """A schedule: so many sizes, each half the next, with `steps` at the full one and `coarse` at each smaller one."""
-
-    scales: int
-    coarse: int
-    steps: int
-
-
-QUALITIES = {"draft": Quality(2, 40, 12), "standard": Quality(2, 80, 50), "fine": Quality(3, 120, 200)}
-
 SMALLEST = 96
 """No coarse size goes below this longer side: strokes of a smaller one are larger than what they paint."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SynthesisSettings(Settings):
-    """Settings of every task that optimises a picture."""
-
-    size: int = option(512, "longer side of the result in pixels; 0 keeps the picture's own", minimum=0)
-    quality: str = option("standard", "how long to work", choices=tuple(QUALITIES))
-    steps: int | None = option(None, "steps at the full size, instead of the quality's", minimum=0)
-    scales: int | None = option(None, "number of sizes, coarse to fine, instead of the quality's", minimum=1, maximum=8)
-    seed: int = option(0, "seed of everything random", minimum=0, maximum=2**63 - 1)
-    network: str = option("lite", "the network that looks", choices=encoders.NETWORKS)
-    weights: str | None = option(None, "a file with the network's weights (.pth or .safetensors)")
-    pooling: str = option("max", "how the network halves its maps", choices=("max", "average"))
-    optimizer: str = option("lbfgs", "how the picture is changed", choices=tuple(OPTIMIZERS))
-    range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
-    device: str = option("auto", "where to compute", choices=DEVICES)
 
 
 def device_of(settings: SynthesisSettings) -> torch.device:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -11,7 +10,6 @@ from impasto.image import Source, load, resize
 from impasto.synthesis import Evaluate, Step
 from impasto.tasks.common import (
     Size,
-    SynthesisSettings,
     check_room,
     device_of,
     full_size,
@@ -20,17 +18,8 @@ from impasto.tasks.common import (
     run,
     starting_point,
 )
-from impasto.tasks.settings import option
+from impasto.tasks.options import ReconstructSettings
 from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReconstructSettings(SynthesisSettings):
-    """Settings of `reconstruct`."""
-
-    layers: str | None = option(None, "the layers to match, with weights: relu4_2, or conv_4, or relu1_1,relu4_2=0.5")
-    init: str = option("noise", "where to start: noise, photo or a file")
-    tv_weight: float = option(0.0, "weight of total variation, which smooths", minimum=0)
 
 
 def reconstruct_steps(content: Source, settings: ReconstructSettings | None = None) -> Iterator[Step]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -11,7 +10,6 @@ from impasto.image import Source, load, resize
 from impasto.synthesis import Evaluate, Step
 from impasto.tasks.common import (
     Size,
-    SynthesisSettings,
     check_room,
     device_of,
     full_size,
@@ -20,27 +18,11 @@ from impasto.tasks.common import (
     run,
     starting_point,
 )
-from impasto.tasks.settings import option
+from impasto.tasks.options import StylizeSettings
 from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms, style_terms
 
 BALANCE = 40.0
 """The style weight beside a content weight of 1 at strength 0.5."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StylizeSettings(SynthesisSettings):
-    """Settings of `stylize`."""
-
-    strength: float = option(0.5, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
-    content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
-    style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
-    content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
-    style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
-    style_scale: float = option(
-        1.0, "size of the strokes: the painting's longer side over the result's", minimum=0.05, maximum=8
-    )
-    init: str = option("photo", "where to start: photo, noise, painting or a file")
-    tv_weight: float = option(4.0, "weight of total variation, which smooths", minimum=0)
 
 
 def weights_of(settings: StylizeSettings) -> tuple[float, float]:

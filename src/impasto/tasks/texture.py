@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -11,7 +10,6 @@ from impasto.image import Source, load, resize
 from impasto.synthesis import Evaluate, Step
 from impasto.tasks.common import (
     Size,
-    SynthesisSettings,
     check_room,
     device_of,
     full_size,
@@ -20,19 +18,8 @@ from impasto.tasks.common import (
     run,
     starting_point,
 )
-from impasto.tasks.settings import option
+from impasto.tasks.options import TextureSettings
 from impasto.tasks.terms import evaluation, parse_layers, prior_terms, style_terms
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextureSettings(SynthesisSettings):
-    """Settings of `texture`."""
-
-    layers: str | None = option(
-        None, "the layers to match, with weights: relu1_1,relu2_1=0.5, or a range such as conv_1-5"
-    )
-    init: str = option("noise", "where to start: noise, painting or a file")
-    tv_weight: float = option(0.1, "weight of total variation, which smooths", minimum=0)
 
 
 def texture_steps(style: Source, settings: TextureSettings | None = None) -> Iterator[Step]:
