@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 EPSILON = 1e-8
@@ -9,8 +10,7 @@ EPSILON = 1e-8
 
 
 def total_variation(image: Tensor, beta: float = 2.0) -> Tensor:
-    """`mean (dx^2 + dy^2)^(beta / 2)` over pixels and channels (Mahendran and Vedaldi 2015, eq. 4, divided by the
-    count).
+    """`mean (dx^2 + dy^2)^(beta / 2)` over pixels and channels: Mahendran and Vedaldi 2015, eq. 4, over the count.
 
     `beta = 2` is the mean squared difference to the right and lower neighbour; `beta = 1` the usual total variation,
     which keeps edges. The last row and column have one neighbour only. Seed papers that write the exponent as beta mean
@@ -22,11 +22,13 @@ def total_variation(image: Tensor, beta: float = 2.0) -> Tensor:
         return (down.sum() + right.sum()) / image.numel()
     both = down[..., :, :-1] + right[..., :-1, :]
     edges = (down[..., :, -1], right[..., -1, :])
-    total = sum((e + EPSILON).pow(beta / 2).sum() for e in (both, *edges))
+    total = torch.stack([(e + EPSILON).pow(beta / 2).sum() for e in (both, *edges)]).sum()
     return total / image.numel()
 
 
 def out_of_range(image: Tensor) -> Tensor:
-    """Mean squared amount by which values leave [0, 1]: a wall that, unlike clamping, leaves L-BFGS its curvature
-    pairs."""
+    """Mean squared amount by which values leave [0, 1].
+
+    A wall that, unlike clamping, leaves L-BFGS its curvature pairs.
+    """
     return (image - image.clamp(0, 1)).square().mean()

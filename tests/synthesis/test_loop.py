@@ -1,0 +1,112 @@
+import pytest
+import torch
+
+from impasto.errors import ImpastoError
+from impasto.image import resize
+from impasto.synthesis import LBFGS, Adam, Descent, Scale, generator, noise, synthesise
+
+
+def toward(value: float):
+    """The squared distance to a flat picture, with one named term."""
+
+    def evaluate(image):
+        loss = (image - value).square().sum()
+        return loss, {"distance": loss.detach()}
+
+    return evaluate
+
+
+def scale(size, steps, evaluate, optimizer=LBFGS):
+    return Scale(size, steps, lambda: evaluate, optimizer)
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS, Adam])
+def test_a_run_descends_over_its_scales_and_counts_its_steps(optimizer):
+    scales = [scale((8, 6), 30, toward(0.6), optimizer), scale((16, 12), 30, toward(0.6), optimizer)]
+    steps = list(synthesise(torch.full((1, 3, 8, 6), 0.3), scales, resize))
+    assert [s.index for s in steps] == list(range(1, 61))
+    assert {s.total for s in steps} == {60}
+    assert [s.size for s in steps] == [(8, 6)] * 30 + [(16, 12)] * 30
+    assert [s.scale for s in steps] == [1] * 30 + [2] * 30
+    assert steps[-1].image().shape == (1, 3, 16, 12)
+    assert (steps[-1].image() - 0.6).abs().max() < 0.02
+    assert steps[0].terms["distance"] == pytest.approx(steps[0].loss)
+    assert all(a.seconds <= b.seconds for a, b in zip(steps, steps[1:], strict=False))
+
+
+def test_every_step_holds_the_best_picture_so_far():
+    """A loss that only the third point lowers: later, worse points must not replace it."""
+    calls = []
+
+    def evaluate(image):
+        calls.append(image.detach().clone())
+        loss = image.square().mean() * 0 + (1.0 if len(calls) == 3 else 2.0)
+        return loss + 0 * image.sum(), {}
+
+    steps = list(synthesise(torch.rand(1, 3, 4, 4), [scale((4, 4), 6, evaluate, Adam)], resize))
+    torch.testing.assert_close(steps[3].image(), calls[2].clamp(0, 1))
+
+
+def test_a_run_of_no_steps_gives_the_resized_start():
+    start = torch.rand(1, 3, 8, 8)
+    (step,) = synthesise(start, [scale((4, 4), 0, toward(0.5))], resize)
+    assert step.index == step.total == 0
+    torch.testing.assert_close(step.image(), resize(start, (4, 4)).clamp(0, 1))
+
+
+def test_the_same_run_twice_is_the_same_to_the_bit():
+    def once():
+        scales = [scale((6, 6), 5, toward(0.3)), scale((12, 12), 5, toward(0.3))]
+        return list(synthesise(noise((6, 6), generator(3)), scales, resize))[-1].image()
+
+    assert torch.equal(once(), once())
+
+
+def test_a_loss_that_is_not_a_number_restarts_from_the_best_picture_and_says_so():
+    calls = 0
+
+    def evaluate(image):
+        nonlocal calls
+        calls += 1
+        loss = (image - 0.5).square().sum()
+        return (loss * float("nan") if calls in (4, 7) else loss), {}
+
+    steps = list(synthesise(torch.zeros(1, 3, 4, 4), [scale((4, 4), 60, evaluate)], resize))
+    notices = [s.notice for s in steps if s.notice]
+    assert len(notices) == 2
+    assert "not a number" in notices[0]
+    assert "quarter" in notices[0]
+    assert "Adam" in notices[1]
+    assert torch.isfinite(steps[-1].image()).all()
+    assert (steps[-1].image() - 0.5).abs().max() < 0.1
+
+
+def test_a_loss_that_runs_away_is_caught():
+    def evaluate(image):
+        return (image - 0.5).square().sum() + 1e-3, {}
+
+    class Leap(Adam):
+        def move(self, gradient):
+            super().move(gradient)
+            return torch.full_like(gradient, 9.0 if self.rate == 0.02 else 0.0)
+
+    steps = list(synthesise(torch.full((1, 3, 4, 4), 0.5), [scale((4, 4), 2, evaluate, Leap)], resize))
+    assert "ran away" in steps[0].notice
+    torch.testing.assert_close(steps[-1].image(), torch.full((1, 3, 4, 4), 0.5))
+
+
+def test_a_start_without_a_finite_loss_is_an_error():
+    with pytest.raises(ImpastoError, match="starting picture"):
+        Descent(torch.zeros(1, 3, 4, 4), lambda image: (image.sum() * float("nan"), {}), LBFGS())
+
+
+def test_an_objective_of_nothing_leaves_the_picture_alone():
+    start = torch.rand(1, 3, 4, 4)
+    steps = list(synthesise(start, [scale((4, 4), 3, lambda image: (torch.zeros(()), {}))], resize))
+    torch.testing.assert_close(steps[-1].image(), start)
+
+
+def test_noise_depends_on_its_seed_alone():
+    assert torch.equal(noise((5, 7), generator(1)), noise((5, 7), generator(1)))
+    assert not torch.equal(noise((5, 7), generator(1)), noise((5, 7), generator(2)))
+    assert noise((5, 7), generator(1)).shape == (1, 3, 5, 7)
