@@ -1,7 +1,7 @@
 """Image to named layers of features."""
 
 from impasto.encoders.extractor import Encoder, Layer
-from impasto.encoders.load import NETWORKS, load
+from impasto.encoders.loading import NETWORKS, load
 from impasto.encoders.state import read_state
 
 __all__ = ["NETWORKS", "Encoder", "Layer", "load", "read_state"]

@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +67,10 @@ class Encoder(nn.Module, ABC):
         if layer in aliases:
             return aliases[layer]
         known = [*self.layers, *aliases]
-        raise UsageError(f"{self.name} has no layer '{layer}'{nearest(layer, known)}; its layers: {_ranges(known)}")
+        kinds = _by_kind(known)
+        hint = nearest(layer, kinds.get(_kind(layer), known))
+        ranges = ", ".join(kind[0] if len(kind) == 1 else f"{kind[0]} to {kind[-1]}" for kind in kinds.values())
+        raise UsageError(f"{self.name} has no layer '{layer}'{hint}; its layers: {ranges}")
 
     def smallest(self, layers: Iterable[str]) -> int:
         """The shortest legal side, in pixels, of an image whose `layers` are asked for: two steps of the coarsest."""
@@ -98,13 +100,13 @@ def channels_last(image: Tensor) -> Tensor:
     return image.contiguous(memory_format=torch.channels_last)
 
 
-def _ranges(names: Iterable[str]) -> str:
-    """Layer names shortened to the first and last of each kind: `conv1_1 to conv5_4, pool1 to pool4`."""
-    by_kind = groupby(sorted(names, key=_kind), key=_kind)  # sorting is stable: depth order within a kind
-    ends = [(kind[0], kind[-1]) for kind in (list(group) for _, group in by_kind)]
-    return ", ".join(first if first == last else f"{first} to {last}" for first, last in ends)
+def _by_kind(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by what stands before the first digit: `conv` of `conv1_1`, `conv_` of `conv_9`, `layer` of `layer1.0`."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(_kind(name), []).append(name)
+    return kinds
 
 
 def _kind(name: str) -> str:
-    """`conv` of `conv1_1`, `conv_` of `conv_9`, `layer` of `layer1.0`."""
-    return re.split(r"\d", name, maxsplit=1)[0]
+    return re.split(r"\d", name, maxsplit=1)[0].lower()

@@ -18,7 +18,7 @@ ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 PICKLE = b"\x80"
 # What PyTorch's restricted unpickler says when a file wants more than tensors.
-CODE = re.compile(r"GLOBAL ([\w.]+\.\w+)|unrecognized function (\S+)")
+CODE = re.compile(r"GLOBAL ([\w.]*\w)\s|unrecognized function (\S+)")
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
@@ -77,7 +77,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path, device="cpu")
     except Exception as error:  # the library's own error types are not public
-        raise UsageError(f"{path} is damaged or not safetensors: {_first_line(error)}") from error
+        raise UsageError(f"{path} is damaged or not safetensors: {_gist(error)}") from error
 
 
 def _read_torch(path: Path, *, mapped: bool) -> dict[str, Tensor]:
@@ -86,11 +86,12 @@ def _read_torch(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     except Exception as error:  # a damaged pickle can fail in any way at all
         if isinstance(error, pickle.UnpicklingError) and (found := CODE.search(str(error))):
             raise UsageError(f"{path} contains code; refused (it asks for {found[1] or found[2]})") from error
-        raise UsageError(f"{path} is damaged or not PyTorch weights: {_first_line(error)}") from error
+        raise UsageError(f"{path} is damaged or not PyTorch weights: {_gist(error)}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UsageError(f"{path} is not a state dict: it should hold tensors by name and nothing else")
     return state
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
+def _gist(error: Exception) -> str:
+    """The first sentence of a library's essay."""
+    return re.split(r"\.\s|\n", str(error), maxsplit=1)[0] or type(error).__name__

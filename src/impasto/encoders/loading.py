@@ -33,8 +33,8 @@ def load(
 
     `weights`: a file to use instead, `.safetensors` or `.pth`, with torchvision's keys (for `lite`, its own).
     `pooling`: "max" as trained, or "average" (Gatys et al. 2016). `on_progress(done, total)` hears of a download's
-    bytes. Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError for a download
-    that fails.
+    bytes. Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError for a
+    download that fails.
     """
     build = choose(BUILDERS, name, "network")
     encoder = build(Path(weights) if weights is not None else None, pooling, on_progress)
