@@ -1,4 +1,4 @@
-"""The settings of every task, with no import of torch: flags, `--help` and forms that derive from them answer at once."""
+"""The settings of every task, with no import of torch, so that what derives from them (flags, `--help`) is quick."""
 
 from __future__ import annotations
 
