@@ -55,7 +55,9 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         srgb = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
-        return ImageCms.ImageCmsTransform(own, srgb, mode, "RGB")
+        # The engine's shortcut for grey is ten levels off in the shadows of a linear profile.
+        flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
+        return ImageCms.ImageCmsTransform(own, srgb, mode, "RGB", flags=flags)
     except Exception as error:  # OSError, PyCMSError, ValueError...: all of them mean that it cannot be used
         raise ProfileError(str(error)) from error
 
