@@ -25,6 +25,9 @@ Resize = Callable[[Tensor, tuple[int, int]], Tensor]
 RISE = 10.0
 """A loss this many times the best one is a run that has left the valley, not one that climbs out of a dent."""
 
+NEAR = 0.01
+"""A loss below this share of the first one is as good as the best: near a perfect match ratios mean nothing."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -91,7 +94,7 @@ class Descent:
 
     def __init__(self, start: Tensor, evaluate: Evaluate, optimizer: Optimizer) -> None:
         self.evaluate, self.optimizer = evaluate, optimizer
-        self.point = self.best = _measure(start, evaluate)
+        self.first = self.point = self.best = _measure(start, evaluate)
         self.notice, self._rescues = "", 0
         if not self.point.finite:
             raise ImpastoError(
@@ -106,7 +109,7 @@ class Descent:
             image = image.clamp(0, 1)
         self.optimizer.arrived(image)
         point = _measure(image, self.evaluate)
-        if not point.finite or point.loss > RISE * max(self.best.loss, 1e-12):
+        if not point.finite or self._ran_away(point):
             self._rescue("the loss ran away" if point.finite else "the loss was not a number")
             return
         self.point = point
@@ -121,6 +124,10 @@ class Descent:
         point = _measure(average.clamp(0, 1), self.evaluate)
         if point.finite and point.loss <= self.best.loss:
             self.best = point
+
+    def _ran_away(self, point: _Point) -> bool:
+        # A method whose moves are bounded and clamped (Adam) jitters about a perfect match, but cannot run away.
+        return not self.optimizer.clamps and point.loss > RISE * max(self.best.loss, NEAR * self.first.loss)
 
     def _rescue(self, reason: str) -> None:
         self._rescues += 1
