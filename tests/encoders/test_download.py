@@ -5,6 +5,8 @@ import socket
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+from urllib.request import OpenerDirector
 
 import pytest
 
@@ -80,6 +82,13 @@ def test_part_of_an_earlier_run_is_resumed(site: Any, target: Path) -> None:
     assert site.asked == ["bytes=123456-"]
     assert seen[0][0] > 123_456
     assert seen[-1] == (len(site.body), len(site.body))
+
+
+def test_complete_part_of_an_earlier_run_needs_no_network(site: Any, target: Path) -> None:
+    leave_part(target, site.body)
+    get(site, target)
+    assert target.read_bytes() == site.body
+    assert site.asked == []
 
 
 def test_interrupted_by_the_caller_then_resumed(site: Any, target: Path) -> None:
@@ -159,6 +168,21 @@ def test_refused_connection_fails_at_once(target: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(DownloadError, match=rf"cannot reach http://127\.0\.0\.1:{port}/x .*refused"):
         download(f"http://127.0.0.1:{port}/x", target, digest="00")
+
+
+def test_network_that_goes_away_for_a_moment(site: Any, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.cuts = [1000]
+    there, build_opener = iter([True, False, True]), module.build_opener
+
+    def opener() -> OpenerDirector:
+        if next(there):
+            return build_opener()
+        raise URLError("Network is unreachable")
+
+    monkeypatch.setattr(module, "build_opener", opener)
+    get(site, target)
+    assert target.read_bytes() == site.body
+    assert site.asked == [None, "bytes=1000-"]
 
 
 def test_unknown_host(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
