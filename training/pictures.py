@@ -34,7 +34,7 @@ class Pictures:
         # From a third of a typical photo's scale to a mild enlargement: strokes and grain of every size.
         side = min(h, w, round(self.size * 2 ** random.uniform(-0.5, 1.2)))
         top, left = random.randint(0, h - side), random.randint(0, w - side)
-        x = image[None, :, top:top + side, left:left + side].float() / 255
+        x = image[None, :, top : top + side, left : left + side].float() / 255
         if side != self.size:
             x = F.interpolate(x, size=(self.size, self.size), mode="bicubic", antialias=side > self.size).clamp(0, 1)
         if random.random() < 0.5:
@@ -53,6 +53,6 @@ class Pictures:
             grain = random.choice([1, 1, 2, 4])
             noise = torch.randn(1, random.choice([1, 3, 3]), -(-self.size // grain), -(-self.size // grain))
             if grain > 1:
-                noise = F.interpolate(noise, scale_factor=grain, mode="bilinear")[..., :self.size, :self.size]
+                noise = F.interpolate(noise, scale_factor=grain, mode="bilinear")[..., : self.size, : self.size]
             x = x + 0.25 * random.random() ** 2 * noise
         return x.clamp(0, 1)

@@ -1,136 +1,129 @@
-"""The student, a narrow VGG-19, and the teachers it can learn from."""
+"""The student: a narrow VGG-19 with batch norms to train by and a linear head on every activation."""
 
 from __future__ import annotations
 
 import json
 import math
-import random
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Callable
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
+from impasto.encoders.vgg import MEAN, STD
+from teachers import Thin, every_position
+
+# As wide as the teacher's live features need: of its 16..128 channels a stage, many are always zero.
 WIDTHS = ((16, 16), (32, 32), (64, 48, 48, 48), (80, 80, 64, 112), (112,))
-NAMES = [f"{s + 1}_{i + 1}" for s, stage in enumerate(WIDTHS) for i in range(len(stage))]
+NAMES = [f"{s}_{i}" for s, stage in enumerate(WIDTHS, 1) for i in range(1, len(stage) + 1)]
 LAYERS = [f"relu{n}" for n in NAMES]
 KEPT = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1"]
-STYLE = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
-Thin = Callable[[str, Tensor], Tensor]
-Teacher = Callable[[Tensor, Thin], dict[str, Tensor]]
+"""The layers whose heads are shipped; the others only guide the training (hints, Romero et al. 2015)."""
 
 
-def every_position(_: str, features: Tensor) -> Tensor:
-    return features
+class Flat(nn.Module):
+    """A convolution's weight as a matrix (out, in * 9), which Muon wants, optionally in whitened input coordinates."""
 
+    def __init__(self, shape: torch.Size, whiten: Tensor | None = None) -> None:
+        super().__init__()
+        self.shape = shape
+        self.register_buffer("whiten", whiten)
 
-def some_positions() -> Thin:
-    """A sixteenth of the positions of stage 1 and a quarter of stage 2, on a random grid: neighbours say nearly the same."""
-    steps = {"1": 4, "2": 2}
-    offsets = {stage: (random.randrange(k), random.randrange(k)) for stage, k in steps.items()}
+    def forward(self, matrix: Tensor) -> Tensor:
+        return (matrix if self.whiten is None else matrix @ self.whiten).reshape(self.shape)
 
-    def thin(layer: str, features: Tensor) -> Tensor:
-        stage = layer[4]
-        if stage not in steps:
-            return features
-        (top, left), k = offsets[stage], steps[stage]
-        return features[:, :, top::k, left::k]
-
-    return thin
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        flat = weight.flatten(1)
+        return flat if self.whiten is None else flat @ torch.linalg.inv(self.whiten)
 
 
 class Student(nn.Module):
-    def __init__(self, pooling: str = "max") -> None:
+    """`student(x)` is every activation; `student.guesses(x)` what its heads make of them.
+
+    Batch norms condition the training and are folded into the convolutions at export. A head works on targets of unit
+    variance; `units` restores the teacher's scale.
+    """
+
+    def __init__(self, goals: Mapping[str, Tensor], images: Tensor) -> None:
         super().__init__()
-        self.convs = nn.ModuleDict()
-        self.norms = nn.ModuleDict()
+        self.convs, self.norms, self.heads = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+        self.units: dict[str, Tensor] = {}
         channels = 3
-        for name, width in zip(NAMES, [w for stage in WIDTHS for w in stage]):
+        for name, width in zip(NAMES, [w for stage in WIDTHS for w in stage], strict=True):
+            goal = goals[f"relu{name}"]
             self.convs[f"conv{name}"] = nn.Conv2d(channels, width, 3, padding=1)
             self.norms[f"conv{name}"] = nn.BatchNorm2d(width, momentum=0.02)
+            self.heads[f"relu{name}"] = nn.Linear(width, goal.shape[1])
+            self.units[f"relu{name}"] = goal.var((0, 2, 3)).mean().sqrt()
             channels = width
-        self.pool = {"max": F.max_pool2d, "average": F.avg_pool2d}[pooling]
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
-
-    def width(self, layer: str) -> int:
-        return self.convs[layer.replace("relu", "conv")].out_channels
-
-    def normalise(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.std
+        self._flatten(images)
+        self._solve_heads(goals, images)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        x = self.normalise(x)
-        out = {}
+        x = (x - self.mean) / self.std
+        found = {}
         for name in NAMES:
             if name.endswith("_1") and name != "1_1":
-                x = self.pool(x, 2)
-            x = out[f"relu{name}"] = F.relu(self.norms[f"conv{name}"](self.convs[f"conv{name}"](x)))
-        return out
+                x = F.max_pool2d(x, 2)
+            x = found[f"relu{name}"] = F.relu(self.norms[f"conv{name}"](self.convs[f"conv{name}"](x)))
+        return found
 
-    def bind_heads(self, heads: nn.ModuleDict, scale: dict[str, Tensor], wide: dict[str, int]) -> None:
-        object.__setattr__(self, "_heads", (heads, scale, wide))
+    def guesses(self, x: Tensor, thin: Thin = every_position) -> dict[str, Tensor]:
+        return {n: self._head(n, thin(n, f)) for n, f in self(x).items()}
 
-    def head(self, n: str) -> tuple[Tensor, Tensor]:
-        heads, scale, wide = self._heads
-        unit = scale[n] / math.sqrt(wide[n])
-        return heads[n].weight.detach() * unit, heads[n].bias.detach() * unit
+    def space(self, layer: str) -> Tensor:
+        """What `Lite.metric` will be: the head in as few dimensions as it has inputs."""
+        head, unit = self.heads[layer], self.units[layer]
+        affine = torch.cat([head.weight, head.bias[:, None]], 1).detach() * unit
+        return torch.linalg.qr(affine, mode="r").R
 
-    def moments(self, f: Tensor) -> Tensor:
-        f = f.flatten(2)[0]
-        f = torch.cat([f, f.new_ones(1, f.shape[1])])
-        return f @ f.T / f.shape[1]
-
-    def metric(self, n: str) -> Tensor:
-        a = torch.cat([self.head(n)[0], self.head(n)[1][:, None]], 1)
-        return a.T @ a
-
-    def grams(self, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        f = self(x)
-        out = {}
-        for n in STYLE:
-            m, g = self.metric(n), self.moments(f[n])
-            out[n] = (g, ((m @ g) * (m @ g).T).sum())
-        return out
-
-    def gram_distance(self, features: dict[str, Tensor], grams: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
-        total = 0.0
-        for n in STYLE:
-            m, (g, size) = self.metric(n), grams[n]
-            d = m @ (self.moments(features[n]) - g)
-            total = total + (d * d.T).sum() / size / len(STYLE)
-        return total
-
-    def export(self, path: Path, report: dict[str, float], step: int) -> None:
-        tensors = {}
+    def export(self, path: Path, about: Mapping[str, object]) -> None:
+        """Write the network that `impasto.encoders.lite` reads: batch norms folded, six heads kept."""
+        tensors: dict[str, Tensor] = {}
         for n, conv in self.convs.items():
-            norm = self.norms[n]  # folded: the shipped network has none
-            gain = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach()
-            tensors[f"{n}.weight"] = conv.weight.detach() * gain.view(-1, 1, 1, 1)
+            norm = self.norms[n]
+            gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+            tensors[f"{n}.weight"] = (conv.weight * gain.view(-1, 1, 1, 1)).detach()
             tensors[f"{n}.bias"] = ((conv.bias - norm.running_mean) * gain + norm.bias).detach()
         for n in KEPT:
-            w, b = self.head(n)
-            tensors[f"head.{n}.weight"], tensors[f"head.{n}.bias"] = w.clone(), b.clone()
-        save_file(tensors, str(path), {"unexplained": json.dumps({n: round(report[n], 4) for n in KEPT}), "steps": str(step)})
+            tensors[f"head.{n}.weight"] = (self.heads[n].weight * self.units[n]).detach()
+            tensors[f"head.{n}.bias"] = (self.heads[n].bias * self.units[n]).detach()
+        save_file(
+            {k: v.contiguous() for k, v in tensors.items()}, str(path), {k: json.dumps(v) for k, v in about.items()}
+        )
 
+    def _head(self, layer: str, features: Tensor) -> Tensor:
+        head = self.heads[layer]
+        return F.conv2d(features, head.weight[..., None, None], head.bias) * self.units[layer]
 
-def load_teacher(path: Path) -> Teacher:
-    """Collaborative Distillation's 16x VGG-19 (Wang et al. 2020), a file with `convN_aux` heads."""
-    w = load_file(str(path))
+    @torch.no_grad()
+    def _flatten(self, images: Tensor) -> None:
+        """Weights as matrices; the first convolution's in the whitened space of 3x3 colour patches."""
+        patches = F.unfold((images - self.mean) / self.std, 3).transpose(1, 2).reshape(-1, 27)
+        value, vector = torch.linalg.eigh(torch.cov(patches.T).double())
+        whiten = (vector @ torch.diag((value + 1e-4 * value.mean()).rsqrt()) @ vector.T).float()
+        for n, conv in self.convs.items():
+            first = n == "conv1_1"
+            if first:
+                start = torch.randn(conv.weight.shape[0], 27) / math.sqrt(27)
+                conv.weight.copy_((start @ whiten).view_as(conv.weight))
+            flat = Flat(conv.weight.shape, whiten if first else None)
+            parametrize.register_parametrization(conv, "weight", flat)
 
-    def features(x: Tensor, thin: Thin = every_position) -> dict[str, Tensor]:
-        x = F.conv2d(x, w["conv0.weight"], w["conv0.bias"])
-        out = {}
-        for name in NAMES:
-            n = name.replace("_", "")
-            if n[1] == "1" and n != "11":
-                x = F.max_pool2d(x, 2)
-            x = F.relu(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), w[f"conv{n}.weight"], w[f"conv{n}.bias"]))
-            kept = thin(f"relu{name}", x)
-            out[f"relu{name}"] = F.conv2d(kept, w[f"conv{n}_aux.weight"], w[f"conv{n}_aux.bias"]) if f"conv{n}_aux.weight" in w else kept
-        return out
-
-    return features
+    @torch.no_grad()
+    def _solve_heads(self, goals: Mapping[str, Tensor], images: Tensor) -> None:
+        """Start every head from least squares on the untrained features: random ones would drown the signal."""
+        for n, f in self(images).items():
+            inputs = f.transpose(0, 1).flatten(1).double()
+            inputs = torch.cat([inputs, torch.ones_like(inputs[:1])])
+            targets = (goals[n] / self.units[n]).transpose(0, 1).flatten(1).double()
+            moment = inputs @ inputs.T / inputs.shape[1]
+            moment += 1e-3 * moment.diagonal().mean() * torch.eye(len(moment), dtype=moment.dtype)
+            solved = torch.linalg.solve(moment, inputs @ targets.T / inputs.shape[1]).T
+            self.heads[n].weight.copy_(solved[:, :-1])
+            self.heads[n].bias.copy_(solved[:, -1])
