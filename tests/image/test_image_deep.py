@@ -1,5 +1,6 @@
 """16 bits and floats, value by value, against pypng and tifffile."""
 
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -215,6 +216,16 @@ def test_tiff_of_32_bit_numbers_and_of_too_many_channels(tmp_path: Path) -> None
     tifffile.imwrite(tmp_path / "c.tif", wide.astype(np.int32), photometric="minisblack", metadata=None)
     with pytest.raises(UsageError, match="int32; allowed: uint8, uint16, floats"):
         read(tmp_path / "c.tif")
+
+
+def test_a_packing_that_nothing_here_knows(tmp_path: Path) -> None:
+    if find_spec("imagecodecs"):
+        pytest.skip("imagecodecs knows it")
+    tifffile.imwrite(tmp_path / "a.tif", RNG.random((8, 8, 3)), photometric="rgb", compression="zlib", metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
+        tiff.pages.first.tags["Compression"].overwrite(tifffile.COMPRESSION.LZW)
+    with pytest.raises(UsageError, match="is packed by LZW; to read it, save it unpacked"):
+        read(tmp_path / "a.tif")
 
 
 def test_pages_of_a_deep_tiff(tmp_path: Path) -> None:

@@ -131,6 +131,14 @@ def test_alpha_is_kept_beside_a_profile(tmp_path: Path) -> None:
     np.testing.assert_allclose(pixels_of(tmp_path / "a.png"), adobe_to_srgb(colours[..., :3] / 255), atol=1.5 / 255)
 
 
+def test_a_profile_that_is_almost_srgb_still_counts(tmp_path: Path) -> None:
+    ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, -1)
+    Image.fromarray(ramp).save(tmp_path / "a.png", icc_profile=rgb_profile(SRGB, 2.1))
+    moved = encoded((ramp / 255) ** (round(2.1 * 256) / 256))
+    assert 2 < np.abs(moved * 255 - ramp).max() < 20
+    np.testing.assert_allclose(pixels_of(tmp_path / "a.png"), moved, atol=1.5 / 255)
+
+
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_linear_grey(tmp_path: Path, suffix: str) -> None:
     ramp = np.arange(256, dtype=np.uint8)[None]

@@ -117,6 +117,17 @@ def test_colours_under_full_transparency_are_kept(tmp_path: Path) -> None:
     torch.testing.assert_close(picture.pixels[0, :, 0, 0] * 255, torch.tensor([10.0, 200.0, 30.0]))
 
 
+def test_a_hint_of_transparency_is_transparency(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (2, 2), (10, 200, 30, 255))
+    image.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png").alpha is None
+    image.putpixel((1, 0), (10, 200, 30, 254))
+    image.save(tmp_path / "a.png")
+    alpha = read(tmp_path / "a.png").alpha
+    assert alpha is not None
+    np.testing.assert_allclose(alpha[0, 0].numpy() * 255, [[255, 254], [255, 255]], atol=1e-4)
+
+
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tif"])
 def test_the_first_of_several_frames(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"animated.{suffix}"

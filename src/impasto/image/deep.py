@@ -68,18 +68,22 @@ def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
             if "imagecodecs" not in str(error):
                 raise
             # LZW and a few others are beyond tifffile alone; libtiff knows them (and Pillow turns its TIFFs upright).
-            array, orientation = _by_libtiff(file, error), 1
+            array, orientation = _by_libtiff(file, path, page), 1
         return DeepTiff(_arranged(array, page), page.tags.valueof("InterColorProfile"), orientation, len(tiff.pages))
 
 
-def _by_libtiff(file: BinaryIO, error: Exception) -> Array:
-    image = _reopened(TIFF.open, file)
-    rawmode = _rawmode(image)
-    if rawmode.startswith(("RGB;16", "RGBA;16")):
-        return _two_bytes(TIFF.open, file, image.mode, sys.byteorder)
-    if rawmode.startswith("I;16"):
-        return _decoded(image, rawmode)
-    raise error
+def _by_libtiff(file: BinaryIO, path: Path, page: tifffile.TiffPage) -> Array:
+    if page.dtype == np.uint16:
+        image = _reopened(TIFF.open, file)
+        rawmode = _rawmode(image)
+        if rawmode.startswith(("RGB;16", "RGBA;16")):
+            return _two_bytes(TIFF.open, file, image.mode, sys.byteorder)
+        if rawmode.startswith("I;16"):
+            return _decoded(image, rawmode)
+    packing = getattr(page.compression, "name", page.compression)
+    raise UsageError(
+        f"'{path}' is packed by {packing}; to read it, save it unpacked or install the package imagecodecs"
+    )
 
 
 def _arranged(array: Array, page: tifffile.TiffPage) -> Array:

@@ -43,12 +43,12 @@ _BORROWED = {
 }
 
 _PAINTINGS = {
-    "flow": "swirling strokes of oil",
-    "glass": "stained glass in lead",
-    "ink": "brush and ink on paper",
-    "points": "dots of pure colour",
-    "woodcut": "a woodcut in few colours",
-    "tesserae": "a mosaic of small tiles",
+    "flow": "a moonlit valley in swirling strokes of oil",
+    "glass": "a sun over hills and three poppies in stained glass",
+    "ink": "misty mountains and bamboo in brush and ink",
+    "points": "a river at sundown in dots of pure colour",
+    "woodcut": "breakers under a coral sun, a woodcut in five colours",
+    "tesserae": "a leaping fish in tiles of stone and gold",
 }
 
 

@@ -51,7 +51,9 @@ def write(
     alpha = None if alpha is None or bool((alpha >= 1).all()) else alpha
     text = None if metadata is None else settings.to_text(metadata)
     notices = tuple(_left_out(path, form, alpha, text))
-    array = _whole_numbers(pixels if alpha is None or not form.alpha else torch.cat([pixels, alpha], 1), bits)
+    array = _whole_numbers(
+        pixels if alpha is None or not form.alpha else torch.cat([pixels, alpha.to(pixels)], 1), bits
+    )
     kept = text if text is not None and _settings_fit(form, text) else None
     replace_file(path, _ENCODERS[form.name](_Job(array, kept, quality)))
     return notices
