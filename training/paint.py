@@ -15,7 +15,16 @@ from painting import flow, glass, ink, points, tesserae, woodcut
 PAINTINGS: dict[str, Callable[[], Image.Image]] = {
     module.__name__.rpartition(".")[2]: module.paint for module in (flow, glass, ink, points, woodcut, tesserae)
 }
-QUALITY = 85
+LIMIT = 250_000  # bytes a painting should take: they travel with the package
+BEST, WORST = 90, 79  # JPEG quality; below the worst, edges would show ringing
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write the JPEG at the best quality that keeps it within the limit, if one does."""
+    for quality in range(BEST, WORST - 1, -1):
+        picture.save(path, quality=quality, subsampling="4:4:4", optimize=True)
+        if path.stat().st_size <= LIMIT:
+            return
 
 
 def main() -> None:
@@ -29,7 +38,7 @@ def main() -> None:
     for name in args.names or PAINTINGS:
         start = time.perf_counter()
         picture, path = PAINTINGS[name](), args.out / f"{name}.jpg"
-        picture.save(path, quality=QUALITY, subsampling="4:4:4", optimize=True)
+        save(picture, path)
         size, seconds = path.stat().st_size / 1000, time.perf_counter() - start
         print(f"{name}: {picture.width}x{picture.height}, {size:.0f} kB, {seconds:.1f} s")
 

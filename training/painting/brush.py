@@ -13,7 +13,7 @@ _STEP = 0.62  # pixels between the samples of a stroke: below 0.7, no pixel is m
 
 @dataclass
 class Canvas:
-    """OKLab colour `(h, w, 3)` and paint height `(h, w)`."""
+    """OKLab colour `(h, w, 3)`, or any three numbers that mix like paint, and paint height `(h, w)`."""
 
     colour: Array
     height: Array
@@ -53,10 +53,12 @@ class Brush:
         dry: float = 0.5,
         body: float = 1.0,
         taper: float = 0.25,
+        profile: tuple[float, ...] = (),
     ) -> None:
         """Lay one stroke along `path` `(n, 2)` of x, y; `second` is a paint not fully mixed into the first.
 
-        `dry` empties the bristles towards the end, `body` is the paint's height, `taper` how much the tip narrows.
+        `dry` empties the bristles towards the end, `body` is the paint's height, `taper` how much the tip narrows;
+        `profile` gives instead the widths along the stroke, as shares of `width`.
         """
         line, along, length = _resample(path)
         if length < 2:
@@ -67,12 +69,14 @@ class Brush:
         narrow = (
             1 - taper * smoothstep(0.3, 1.0, along / length) - 0.35 * taper * (1 - smoothstep(0, 0.2, along / length))
         )
+        if profile:
+            narrow = np.interp(along / length, np.linspace(0, 1, len(profile)), profile).astype(np.float32)
         tangent = np.gradient(line, axis=0)
         tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6)
         offset = narrow[:, None] * half * across
         x = line[:, :1] - tangent[:, 1:] * offset
         y = line[:, 1:] + tangent[:, :1] * offset
-        cover = opacity * _cover(bristle, across, along[:, None], length, half, dry)
+        cover = opacity * _cover(bristle, across, along[:, None], length=length, half=half, dry=dry)
         rows, cols = np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)
         inside = (
             (rows >= 0)
@@ -85,7 +89,7 @@ class Brush:
         paint = np.broadcast_to(colour, (len(rows), 3)).copy()
         if second is not None:  # the bristles that took up more of the second paint show it in streaks
             paint += (second - colour) * smoothstep(0.45, 0.95, bristle)[:, None]
-        paint[:, 0] += 0.05 * (bristle - 0.5)
+        paint[:, 0] += 0.08 * (bristle - 0.5)
         rim = np.broadcast_to(1 + 0.5 * across**6, inside.shape)[inside]  # paint is pushed out to the edges
         thick = body * (0.3 + 0.7 * bristle) * rim
         canvas.colour[rows, cols] += (paint - canvas.colour[rows, cols]) * cover[:, None]
@@ -109,7 +113,7 @@ def _resample(path: NDArray) -> tuple[Array, Array, float]:
     return line.astype(np.float32), along.astype(np.float32), float(run[-1])
 
 
-def _cover(bristle: Array, across: Array, along: Array, length: float, half: float, dry: float) -> Array:
+def _cover(bristle: Array, across: Array, along: Array, *, length: float, half: float, dry: float) -> Array:
     """How much of the canvas each sample hides: ragged sides and ends, and bristles that run dry."""
     side = 1 - smoothstep(0.8 - 0.3 * bristle, 1.0 - 0.12 * bristle, np.abs(across) * np.ones_like(bristle))
     lift = 0.5 * min(half, 0.4 * length)

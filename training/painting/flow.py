@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.interpolate import CubicSpline
 
 from .brush import Brush, Canvas, scatter, streamlines
 from .fields import SCALE, Array, Rng, finish, grid, mix, noise, palette, ramp, sample, smoothstep
@@ -13,25 +14,36 @@ MOON, MOON_RADIUS = (0.955, 0.215), 0.07
 WHIRLS = [
     (0.955, 0.215, 0.19, 1.5),
     (0.53, 0.26, 0.17, -1.7),
-    (0.74, 0.41, 0.075, 1.2),
+    (0.70, 0.43, 0.075, 1.2),
     (0.20, 0.12, 0.10, 1.1),
     (1.18, 0.44, 0.08, -1.1),
 ]
 STARS = [
     (0.70, 0.085, 0.020),
     (0.335, 0.085, 0.016),
-    (0.79, 0.245, 0.013),
+    (0.735, 0.335, 0.014),
     (0.36, 0.37, 0.014),
     (1.17, 0.10, 0.017),
-    (1.12, 0.34, 0.012),
+    (1.215, 0.31, 0.015),
     (0.06, 0.05, 0.018),
 ]
-SKY = palette("0d1740 152a6e 1d459c 2f6fc0 5aa2cf a3cdc9 e6dfae")
-GLOW = palette("f6d98a f3a63c e0702a b8452f")
-FAR, NEAR_HILL = palette("1b2a63 33508f 6a7fae b48a8f"), palette("0f2b3c 1c5358 3f7f62 91a35a d8b45a")
-FIELD = palette("4a2a1c 8e4f1f c98424 e8b13c f6dc84")
+SKY = palette("0a1836 10305f 15559c 2584c2 5fb4cb aadbc6 f4ebb8")
+# from a light outwards, gold to turquoise: straight from orange to blue would pass through grey
+GLOW = palette("fff3c0 fdd56a f6a63a e2c878 8fcdbf 3f93b8")
+DUSK = palette("2584c2 86c6c2 efe3ae f7bd58 e97d34 c4512e")
+FAR, NEAR_HILL = palette("12264f 1f4a7d 4f83a0 9fb3a4 e3b27e"), palette("0c2436 14504f 2f7f5c 86a84e e6c65a")
+FIELD = palette("5a2a1a a05a1c d68f22 efb83a fae08a")
 WATER = palette("10245c 1f57a0 4f96bd b8cfae")
-TREE = palette("08121f 0e2b33 1d4a3a 4a6b2f a3792c")
+TREE = palette("071020 0c2a33 17503f 3f7a35 93962f e2b04a")
+POPPY = palette("d92f1a ee5522 b8201c f58a3a d92f1a")
+# drifts of poppies: centre, width, number
+POPPIES = [
+    ((0.36, 0.90), 0.06, 26),
+    ((0.07, 0.94), 0.05, 22),
+    ((0.62, 0.955), 0.07, 26),
+    ((1.08, 0.90), 0.06, 22),
+    ((0.88, 0.86), 0.03, 8),
+]
 SKY_ID, FAR_ID, HILL_ID, WATER_ID, FIELD_ID, TREE_ID, MOON_ID = range(7)
 
 
@@ -69,15 +81,15 @@ class Scene:
                 -((r / (0.3 * radius)) ** 2)
             )
         drift = noise(SIZE, (90 * SCALE, 220 * SCALE), self.rng, 3)
-        tone = 0.40 + 0.13 * drift + 0.24 * arms + 0.10 * np.sin(26 * (y + 0.07 * np.sin(x * 5.2 + 0.6)))
+        tone = 0.40 + 0.14 * drift + 0.30 * arms + 0.10 * np.sin(26 * (y + 0.07 * np.sin(x * 5.2 + 0.6)))
         sky = ramp(SKY, tone - 0.15 * smoothstep(0.3, 0.0, y))
-        low = smoothstep(0.40, 0.62, y + 0.03 * drift) * (0.75 + 0.25 * np.sin(40 * y + 3 * x))
-        sky = mix(sky, ramp(GLOW, 0.9 - 0.6 * smoothstep(0.42, 0.64, y)), 0.8 * low)
+        low = y + 0.03 * drift + 0.012 * np.sin(40 * y + 3 * x)
+        sky = mix(sky, ramp(DUSK, (low - 0.40) / 0.22), smoothstep(0.40, 0.50, low))
         for cx, cy, radius in [(*MOON, 0.075), *STARS]:
             r = np.hypot(x - cx, y - cy) / radius
-            halo = np.exp(-((r / 2.3) ** 2)) * (0.78 + 0.22 * np.cos(r * 4.2))
-            sky = mix(sky, ramp(GLOW, 0.12 + 0.2 * r), 0.95 * np.clip(halo, 0, 1))
-            ring = np.exp(-((r / 1.5) ** 2)) * 30
+            halo = np.exp(-((r / 2.6) ** 4))
+            sky = mix(sky, ramp(GLOW, 0.30 * r + 0.10 * np.cos(r * 5.5) - 0.1), 0.92 * halo)
+            ring = np.exp(-((r / 2.0) ** 2)) * 30
             u, v = u - ring * (y - cy) / (r * radius + 1e-4), v + ring * (x - cx) / (r * radius + 1e-4)
         self._put(np.ones(SIZE, bool), SKY_ID, sky, np.arctan2(v, u))
         r = np.hypot(x - MOON[0], y - MOON[1])
@@ -110,8 +122,8 @@ class Scene:
         edge = smoothstep(0.42, 0.62, x) * 0.115
         ripple = 0.5 * np.sin(150 * y + 4 * np.sin(7 * x)) + 0.5 * noise(SIZE, (10 * SCALE, 60 * SCALE), self.rng, 2)
         lake = ramp(WATER, 0.36 + 0.24 * ripple + 0.2 * smoothstep(0.8, 0.71, y))
-        column = np.exp(-(((x - MOON[0]) / (0.055 + 0.5 * (y - 0.70))) ** 2)) * smoothstep(-0.5, 0.7, ripple)
-        lake = mix(lake, ramp(GLOW, 0.55 - 0.5 * column), np.clip(1.15 * column, 0, 1))
+        column = np.exp(-(((x - MOON[0]) / (0.055 + 0.5 * (y - 0.70))) ** 2)) * smoothstep(-0.9, 0.4, ripple)
+        lake = mix(lake, ramp(GLOW, 0.45 - 0.4 * column), np.clip(1.5 * column, 0, 1))
         self._put((y > shore) & (y < shore + edge), WATER_ID, lake, 0.12 * np.sin(12 * x + 30 * y))
 
     def _field(self) -> None:
@@ -126,16 +138,15 @@ class Scene:
         corn = ramp(FIELD, 0.60 + 0.30 * rows + 0.10 * patches + 0.25 * np.exp(-(((x - 0.98) / 0.3) ** 2)) - 0.1)
         shadow = smoothstep(0.15, 0.9, -rows) * (0.35 + 0.35 * smoothstep(0.5, 0.0, x))
         corn = mix(corn, palette("2a2f6b")[0], np.clip(shadow, 0, 0.75))
+        # the tree's shadow falls away from the moon
+        shade = np.exp(-(((y - 0.925 - 0.30 * (0.225 - x)) / 0.020) ** 2)) * smoothstep(0.0, 0.02, 0.225 - x + 0.02)
+        corn = mix(corn, palette("27306f")[0], 0.8 * shade)
         self._put(depth > 0, FIELD_ID, corn, np.arctan2(vy - y, vx - x) + 0.35 * np.sin(14 * x + 8 * y))
 
     def _tree(self) -> None:
-        """A wind-bent tree on the left: boughs are discs, and the strokes turn around each."""
+        """A tree on the left: boughs are discs lit by the moon; the strokes lick up through them like flames."""
         x, y = self.x, self.y
         wobble = 0.014 * noise(SIZE, 22 * SCALE, self.rng, 2)
-        trunk = 0.185 + 0.055 * np.sin(3.4 * (y - 0.45)) + 0.4 * np.clip(y - 0.84, 0, 1) ** 2
-        wide = 0.015 + 0.05 * np.clip(y - 0.62, 0, 1)
-        bark = ramp(palette("140d18 3a1f1c 86461f d9913a"), 0.30 + 9 * (x - trunk))
-        self._put((np.abs(x - trunk) < wide) & (y > 0.5) & (y < 0.93), TREE_ID, bark, np.full(SIZE, -1.45, np.float32))
         boughs = [
             (0.19, 0.60, 0.085),
             (0.10, 0.55, 0.075),
@@ -151,7 +162,7 @@ class Scene:
             r = np.hypot(dx, dy)
             lit = (dx * 0.8 - dy * 0.6) / radius  # the moon stands to the upper right
             leaves = ramp(TREE, 0.30 + 0.34 * lit + 0.22 * np.sin(9 * r / radius + 2 * np.arctan2(dy, dx)))
-            self._put(r + wobble < radius, TREE_ID, leaves, np.arctan2(dx, -dy) + 0.5)
+            self._put(r + wobble < radius, TREE_ID, leaves, -1.15 + 0.8 * np.sin(13 * x + 17 * y) + 0.5 * dx / radius)
 
 
 def _lay(
@@ -161,14 +172,16 @@ def _lay(
     rng = scene.rng
     seeds = scatter(SIZE, gap, rng)
     order = np.argsort(sample(scene.region, seeds[:, 0], seeds[:, 1]), kind="stable")
-    for path in streamlines(scene.angle, scene.region, seeds[order], int(length / 4), 4.0):
-        keep = int(len(path) * rng.uniform(0.6, 1))
+    for line in streamlines(scene.angle, scene.region, seeds[order], int(length / 4), 4.0):
+        keep = int(len(line) * rng.uniform(0.6, 1))
         if keep < 3:
             continue
-        start = rng.integers(0, len(path) - keep + 1)
-        path, middle = path[start : start + keep], path[start + keep // 2]
-        colour = sample(scene.colour, *middle) + rng.normal(0, 1, 3) * loose * np.array([0.045, 0.018, 0.022])
-        second = colour + rng.normal(0, 1, 3) * np.array([0.06, 0.025, 0.035])
+        start = rng.integers(0, len(line) - keep + 1)
+        path, middle = line[start : start + keep], line[start + keep // 2]
+        colour = sample(scene.colour, *middle) + rng.normal(0, 1, 3) * loose * np.array([0.042, 0.009, 0.012])
+        if rng.uniform() < 0.05 and colour[0] > 0.4:  # a few strokes of the opposite colour keep the others alive
+            colour = colour * np.array([1.05, -0.55, -0.55])
+        second = colour + rng.normal(0, 1, 3) * np.array([0.075, 0.012, 0.018])
         size = width * rng.uniform(0.65, 1.25)
         brush.stroke(
             canvas,
@@ -182,7 +195,7 @@ def _lay(
 
 
 def _dabs(
-    canvas: Canvas, brush: Brush, rng: Rng, places: NDArray, angle: float, size: float, colours: Array, body: float
+    canvas: Canvas, brush: Brush, rng: Rng, places: NDArray, *, angle: float, size: float, colours: Array, body: float
 ) -> None:
     """Short loaded touches, the accents."""
     for at in places:
@@ -194,32 +207,72 @@ def _dabs(
         )
 
 
+def _trunk(canvas: Canvas, brush: Brush, rng: Rng) -> None:
+    """Long strokes from the foot of the tree up into its boughs, lit on the moon's side."""
+    unit = SIZE[0]
+    ends = [(0.10, 0.56), (0.245, 0.53), (0.165, 0.49), (0.20, 0.42), (0.045, 0.64), (0.285, 0.60)]
+    for k, (x, y) in enumerate(ends * 3):
+        foot = np.array([0.178 + rng.uniform(-0.034, 0.034), 0.935 + rng.uniform(-0.012, 0.012)])
+        waist = np.array([0.172 + rng.uniform(-0.013, 0.013), 0.80])
+        fork = np.array([0.178 + 0.12 * (x - 0.178) + rng.uniform(-0.009, 0.009), 0.69])
+        knots = np.stack([foot, waist, fork, np.array([x, y]) + rng.normal(0, 0.008, 2)]) * unit
+        path = CubicSpline([0, 0.4, 0.65, 1], knots)(np.linspace(0, 1, 30))
+        bark = palette("150c16 2a1420 4a2320 6f3a22 1c2438")[rng.integers(5)]
+        brush.stroke(canvas, path, rng.uniform(15, 24), bark, dry=0.3, body=1.6, profile=(1, 0.8, 0.75, 0.6, 0.4, 0.2))
+        if k % 3 == 0:
+            lit = path[2:20] + np.array([10, 0])
+            brush.stroke(canvas, lit, 8, palette("c9762c e8a848 a2542a")[rng.integers(3)], dry=0.8, body=1.8)
+
+
+def _village(canvas: Canvas, brush: Brush, rng: Rng) -> None:
+    """A few houses and a spire across the lake: a wall, two slopes of roof and a lit window each."""
+    unit, up, walls = SIZE[0], -np.pi / 2, palette("e9d9a8 8fb0b8 c9a36a")
+    for x, y, size in [
+        (0.565, 0.698, 16),
+        (0.62, 0.688, 20),
+        (0.745, 0.690, 21),
+        (0.80, 0.698, 17),
+        (0.685, 0.702, 19),
+    ]:
+        at = np.array([x, y]) * unit
+        _dabs(canvas, brush, rng, at + np.array([[-6, 0], [6, 0]]), angle=up, size=size, colours=walls, body=1.4)
+        roof = at - np.array([0, size * 1.25])
+        for side in (-1, 1):
+            slope = roof + size * np.array([[0, -0.5], [side * 1.25, 0.55]])
+            brush.stroke(canvas, slope, size * 0.8, palette("c8452a 9a2f2a e0702f")[rng.integers(3)], dry=0.1, body=1.6)
+        _dabs(canvas, brush, rng, at + np.array([[2, 2]]), angle=up, size=5, colours=palette("ffd45a"), body=2.0)
+    spire = np.array([0.668, 0.685]) * unit
+    brush.stroke(canvas, spire - np.array([[0, 0], [0, 50]]), 22, palette("6f93a8")[0], dry=0.1, body=1.5)
+    brush.stroke(canvas, spire - np.array([[0, 46], [0, 125]]), 23, palette("7a2c34")[0], dry=0.1, body=1.6, taper=0.95)
+
+
 def _accents(canvas: Canvas, scene: Scene, brush: Brush) -> None:
+    """Stars, the village, the trunk of the tree, the moon's path on the water, poppies."""
     rng, unit = scene.rng, SIZE[0]
     for cx, cy, radius in STARS:
+        places = rng.normal((cx * unit, cy * unit), radius * unit * 0.22, (5, 2))
         _dabs(
-            canvas,
-            brush,
-            rng,
-            rng.normal((cx * unit, cy * unit), radius * unit * 0.22, (5, 2)),
-            -0.5,
-            radius * unit * 0.8,
-            palette("fff6d0 fde59a"),
-            2.2,
+            canvas, brush, rng, places, angle=-0.5, size=radius * unit * 0.8, colours=palette("fff6d0 fde59a"), body=2.2
         )
-    poppies = np.stack([rng.uniform(0.0, 1.26, 150), 1 - 0.19 * rng.uniform(0, 1, 150) ** 1.5], 1)
-    poppies = poppies[noise((64, 64), 9, rng)[(poppies[:, 1] * 63).astype(int), (poppies[:, 0] * 50).astype(int)] > 0.1]
-    _dabs(canvas, brush, rng, poppies * unit, 0.3, 13, palette("d8341c ef5a24 b32018 f58a3a"), 1.8)
+    _village(canvas, brush, rng)
+    _trunk(canvas, brush, rng)
+    down = rng.uniform(0.725, 0.815, 42)
+    path = np.stack([MOON[0] + rng.normal(0, 1, 42) * (0.018 + 0.5 * (down - 0.72)), down], 1)
+    path = path[sample(scene.region, *(path * unit).T) == WATER_ID]
+    _dabs(canvas, brush, rng, path * unit, angle=0.0, size=17, colours=palette("ffe690 fbc04a f3923a fff3c8"), body=1.8)
+    spots = np.concatenate([rng.normal(c, (w, 0.018), (n, 2)) for c, w, n in POPPIES])
+    spots = spots[np.argsort(spots[:, 1])]
+    _dabs(canvas, brush, rng, spots * unit, angle=0.4, size=17, colours=POPPY, body=2.0)
 
 
 def paint() -> Image.Image:
     """Dark ground, three coats from broad to fine, accents, then light across the ridges of the paint."""
     rng = np.random.default_rng(11)
     scene = Scene(rng)
-    brush = Brush(rng)
+    brush = Brush(rng, coarse=1.9)
     canvas = Canvas.primed(SIZE, mix(scene.colour, palette("3b2230")[0], 0.55))
     _lay(canvas, scene, brush, width=44, gap=30, length=260, loose=1.2, body=0.8)
     _lay(canvas, scene, brush, width=24, gap=19, length=220, loose=1.2, body=1.0)
     _lay(canvas, scene, brush, width=13, gap=15, length=150, loose=1.6, body=1.2)
     _accents(canvas, scene, brush)
-    return finish(canvas.lit(1.6))
+    return finish(canvas.lit(3.6, shade=0.17, gloss=0.10))

@@ -27,6 +27,7 @@ class Window:
         self.form = np.zeros(SIZE, np.int32)
         self.piece = np.zeros(SIZE, np.int32)
         self.colour = np.zeros((*SIZE, 3), np.float32)
+        self.trace = np.zeros(SIZE, np.float32)  # lines painted on the glass and fired
         self.bend = 0.02 * noise(SIZE, 90 * SCALE, rng)
 
     def put(self, mask: NDArray[np.bool_], piece: NDArray, colour: Array) -> None:
@@ -35,10 +36,10 @@ class Window:
         self.piece[mask] = np.asarray(piece, np.int32)[mask]
         self.colour[mask] = np.broadcast_to(colour, (*SIZE, 3))[mask]
 
-    def shards(self, count: int, stretch: float = 1.0) -> NDArray:
-        """Pieces of a Voronoi tiling of `count` points, drawn out along x by `stretch`."""
-        seeds = self.rng.uniform((0, 0), (1, self.y.max()), (count, 2)) / (stretch, 1)
-        places = np.stack([(self.x + self.bend).ravel() / stretch, (self.y + self.bend).ravel()], 1)
+    def shards(self, count: int) -> NDArray:
+        """Pieces of a Voronoi tiling of `count` points."""
+        seeds = self.rng.uniform((0, 0), (1, self.y.max()), (count, 2))
+        places = np.stack([(self.x + self.bend).ravel(), (self.y + self.bend).ravel()], 1)
         return cKDTree(seeds).query(places)[1].reshape(SIZE)
 
 
@@ -54,9 +55,12 @@ def _sky(window: Window) -> None:
     warm = r / 0.86 + 0.075 * np.where(slot % 2 == 0, 1, -1) * (rings > 0) + 0.09 * np.sin(slot * 2.4 + rings)
     window.put(np.ones(SIZE, bool), rings * 100 + slot, ramp(RAYS, warm))
     petals = 0.105 + 0.028 * np.abs(np.sin(6 * turn))
+    window.trace += (np.abs(np.sin(36 * turn)) < 0.16) * smoothstep(0.064, 0.07, r) * smoothstep(0.115, 0.085, r)
     window.put(
-        r < petals, np.floor(np.mod(turn / np.pi * 6 + 0, 12)), ramp(palette("fff0b0 ffd24a fba321"), (r - 0.05) / 0.08)
+        r < petals, np.floor(np.mod(turn / np.pi * 6, 12)), ramp(palette("fff0b0 ffd24a fba321"), (r - 0.05) / 0.08)
     )
+    face = np.abs(np.sin(r * 260 + 0.8 * np.sin(6 * turn))) < 0.22
+    window.trace += face * (r < 0.052) * 0.45
     window.put(r < 0.062, np.zeros(SIZE), palette("fff6cf")[0])
 
 
@@ -86,7 +90,7 @@ def _hills(window: Window) -> None:
     )
 
 
-def _poppy(window: Window, cx: float, cy: float, radius: float, turn: float, foot: float) -> None:
+def _poppy(window: Window, cx: float, cy: float, *, radius: float, turn: float, foot: float) -> None:
     """Stem, two leaves and a flower of six overlapping petals around a dark heart."""
     x, y = window.x, window.y
     stem = cx + (foot - cx) * smoothstep(cy, 1.3, y)
@@ -97,11 +101,10 @@ def _poppy(window: Window, cx: float, cy: float, radius: float, turn: float, foo
         x0 = cx + (foot - cx) * float(smoothstep(cy, 1.3, np.float32(y0)))
         u = ((x - x0) * side * 0.83 - (y - y0) * 0.56) / 0.17
         v = ((y - y0) * 0.83 + (x - x0) * side * 0.56) / 0.17 + 0.22 * np.sin(np.pi * np.clip(u, 0, 1))
-        blade = (
-            (np.abs(v) < 0.24 * np.clip(np.sin(np.pi * np.clip(u, 0, 1)), 0, 1) ** 0.8 * (1 - 0.3 * u))
-            & (u > 0)
-            & (u < 1)
-        )
+        belly = np.clip(np.sin(np.pi * np.clip(u, 0, 1)), 0, 1)
+        blade = (np.abs(v) < 0.24 * belly**0.8 * (1 - 0.3 * u)) & (u > 0) & (u < 1)
+        nerves = np.abs(np.sin(26 * (u + 0.8 * np.abs(v)))) < 0.16
+        window.trace += blade * nerves * 0.8
         window.put(blade, (v > 0) * 3 + np.floor(u * 2), ramp(LEAF, 0.35 + 0.5 * (v < 0) + 0.2 * u))
     dx, dy = x - cx, (y - cy) * 1.06
     r, angle = np.hypot(dx, dy) / radius, np.arctan2(dy, dx) + turn
@@ -112,8 +115,9 @@ def _poppy(window: Window, cx: float, cy: float, radius: float, turn: float, foo
         ring = (r > 0.6 * reach + 0.08 * wave) if reach == 1.0 else np.zeros(SIZE, bool)
         tone = 0.25 + 0.55 * r / reach - 0.14 * (1 - wave) + 0.12 * np.sin(slot * 2.6 + offset) + 0.10 * ring
         window.put(r < outline, slot * 2, ramp(PETAL, tone))
-    window.put(r < 0.30, np.floor(np.mod(angle / (2 * np.pi) * 6, 6)), palette("2a1030")[0] + 0 * r[..., None])
-    window.put(r < 0.13, np.zeros(SIZE), palette("d8c04a")[0])
+    window.put(r < 0.30, np.zeros(SIZE), ramp(palette("e8c04a 4a1a3a 241030"), (r - 0.06) / 0.12))
+    veins = np.abs(np.sin(12 * angle + 1.5 * np.sin(9 * r))) < 0.10 / np.maximum(r, 0.2)
+    window.trace += veins * (r > 0.36) * (r < 0.94) * smoothstep(1.0, 0.3, r)
 
 
 def _frame(window: Window) -> None:
@@ -143,7 +147,7 @@ def _panes(window: Window) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     label = components(joint.reshape(SIZE) + 1, connectivity=1)
     small = np.bincount(label.ravel())[label] < 260 * SCALE**2
     near = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
-    label = label[tuple(near)]
+    label, window.colour = label[tuple(near)], window.colour[tuple(near)]
     return np.unique(label, return_inverse=True)[1].reshape(SIZE).astype(np.int32), _seams(window.form[tuple(near)])
 
 
@@ -181,6 +185,8 @@ def _glow(window: Window, label: NDArray[np.int32], rng: Rng) -> Array:
     shade, gloss = relief(ripple, 1.7, 1.5)
     glass[..., 0] += 0.13 * shade * glass[..., 0] + 0.10 * gloss
     from_sun = np.hypot(window.x - SUN[0], window.y - SUN[1])
+    painted = ndimage.gaussian_filter(np.clip(window.trace, 0, 1), 1.0) * (0.75 + 0.2 * streak)
+    glass *= 1 - 0.55 * np.clip(painted, 0, 1)[..., None]
     glass[..., 0] += 0.075 * np.exp(-((from_sun / 0.40) ** 2)) - 0.03
     return glass
 
@@ -191,9 +197,9 @@ def paint() -> Image.Image:
     window = Window(rng)
     _sky(window)
     _hills(window)
-    _poppy(window, 0.235, 0.815, 0.125, 0.3, 0.30)
-    _poppy(window, 0.775, 0.885, 0.115, 1.0, 0.70)
-    _poppy(window, 0.475, 1.03, 0.135, 2.2, 0.52)
+    _poppy(window, 0.235, 0.815, radius=0.125, turn=0.3, foot=0.30)
+    _poppy(window, 0.775, 0.885, radius=0.115, turn=1.0, foot=0.70)
+    _poppy(window, 0.475, 1.03, radius=0.135, turn=2.2, foot=0.52)
     _frame(window)
     label, joints = _panes(window)
     glass = _glow(window, label, rng)

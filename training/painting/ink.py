@@ -1,76 +1,18 @@
-"""Ink: misty mountains and bamboo in soot ink and a little colour, held as densities of pigment in paper."""
+"""Ink: misty mountains, bamboo and a plum branch in soot ink and a little thinned colour."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
+from scipy.interpolate import CubicSpline
 
 from .brush import Brush, Canvas, scatter
-from .fields import SCALE, Array, Rng, finish, grid, noise, palette, sample, smoothstep, to_lab, to_srgb
+from .fields import SCALE, Array, Rng, finish, noise, sample, smoothstep
+from .paper import INDIGO, INK, OCHRE, SIZE, UNIT, VERMILION, Sheet
 
-SIZE = (768 * SCALE, 608 * SCALE)
-UNIT = SIZE[1]
-# what one unit of each pigment takes out of red, green and blue light
-ABSORB = np.array([[1.75, 1.72, 1.60], [1.65, 0.80, 0.32], [0.22, 0.70, 1.75], [0.12, 1.55, 1.75]], np.float32)
-INK, INDIGO, OCHRE, VERMILION = range(4)
-
-
-class Sheet:
-    """A sheet of paper and the density of four pigments in it."""
-
-    def __init__(self, rng: Rng) -> None:
-        self.rng = rng
-        self.y, self.x = grid(*SIZE)
-        self.density = np.zeros((*SIZE, 4), np.float32)
-        self.fibres = _fibres(rng)
-        self.tooth = 0.7 * noise(SIZE, 1.6 * SCALE, rng, 2) + 0.6 * self.fibres + 0.5 * noise(SIZE, 6 * SCALE, rng, 2)
-
-    def soak(self, amount: Array, *pigments: tuple[int, float], rim: float = 0.9, grain: float = 0.16) -> None:
-        """Let a wash dry: pigment creeps to the wet edge and settles in the hollows of the paper."""
-        spread = ndimage.gaussian_filter(amount, 3.0 * SCALE)
-        edge = np.clip(amount - spread, 0, None)
-        settled = np.clip((amount + rim * edge) * (1 + grain * self.tooth), 0, None)
-        for pigment, share in pigments:
-            self.density[..., pigment] += share * settled
-
-    def ragged(self, reach: float) -> tuple[Array, Array]:
-        """Pixel coordinates shaken by the fibres: sampling through them feathers an edge."""
-        rows, cols = np.mgrid[0 : SIZE[0], 0 : SIZE[1]].astype(np.float32)
-        shake = [reach * noise(SIZE, 2.2 * SCALE, self.rng, 2) for _ in range(2)]
-        return cols + shake[0], rows + shake[1]
-
-    def brushed(self, canvas: Canvas, rim: float = 0.5, grain: float = 0.22, feather: float = 0.22) -> None:
-        """Soak in strokes whose three `colours` were densities of ink, indigo and ochre."""
-        x, y = self.ragged(feather * SCALE)
-        strokes = sample(canvas.colour, x, y)
-        for pigment in (INK, INDIGO, OCHRE):
-            self.soak(strokes[..., pigment], (pigment, 1.0), rim=rim, grain=grain)
-
-    def light(self) -> Array:
-        """OKLab of the sheet: paper through which the pigments take their share of the light."""
-        tone = 0.035 * noise(SIZE, 130 * SCALE, self.rng, 3) + 0.05 * self.fibres
-        paper = palette("f1e4c8")[0] + np.zeros((*SIZE, 3), np.float32)
-        paper[..., 0] += 0.25 * tone + 0.006 * self.tooth
-        paper[..., 2] += 0.012 * noise(SIZE, 60 * SCALE, self.rng, 3)
-        edge = np.minimum.reduce([self.x, self.y, 1 - self.x, self.y.max() - self.y])
-        paper[..., 0] -= 0.06 * np.exp(-edge / 0.05)
-        paper[..., 2] += 0.02 * np.exp(-edge / 0.06)
-        linear = to_srgb(paper) ** 2.2 * np.exp(-self.density @ ABSORB)
-        return to_lab(np.clip(linear, 0, 1) ** (1 / 2.2))
-
-
-def _fibres(rng: Rng) -> Array:
-    """Long plant fibres, crossed every way: thin random arcs, light and dark."""
-    image = np.zeros(SIZE, np.float32)
-    for _ in range(2600):
-        length = int(rng.uniform(20, 90) * SCALE)
-        turn = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.02) + rng.normal(0, 0.015, length))
-        x = rng.uniform(0, SIZE[1]) + np.cumsum(np.cos(turn))
-        y = rng.uniform(0, SIZE[0]) + np.cumsum(np.sin(turn))
-        ok = (x >= 0) & (y >= 0) & (x < SIZE[1] - 1) & (y < SIZE[0] - 1)
-        image[y[ok].astype(int), x[ok].astype(int)] += rng.normal(0, 1)
-    image = ndimage.gaussian_filter(image, 1.0)
-    return image / image.std()
+Shares = list[tuple[int, float]]  # pigments of a wash, each with its part
+LEAF = (0.15, 0.65, 0.95, 1.0, 0.9, 0.72, 0.5, 0.28, 0.08)  # widths of a bamboo leaf from stalk to tip
+BOUGH = (1, 0.8, 0.95, 0.6, 0.7, 0.4, 0.2)  # and of a knotty branch
 
 
 def _sky(sheet: Sheet) -> None:
@@ -101,13 +43,7 @@ def _ridge(sheet: Sheet, level: float, height: float, peaks: list[tuple[float, f
 
 
 def _mountain(
-    sheet: Sheet,
-    ridge: Array,
-    strength: float,
-    fade: float,
-    colours: list[tuple[int, float]],
-    strokes: int,
-    brush: Brush,
+    sheet: Sheet, brush: Brush, ridge: Array, *, strength: float, fade: float, colours: Shares, strokes: int
 ) -> None:
     """One range: a wash that is dark along the ridge and dissolves in mist, then texture strokes down its flanks."""
     rng = sheet.rng
@@ -130,18 +66,15 @@ def _mountain(
         length = rng.uniform(0.25, 1.0) * fade * 0.55 * UNIT
         bend = rng.normal(0, 0.25)
         t = np.linspace(0, 1, 8)[:, None]
-        path = (
-            np.array([column, (ridge[column] + start) * UNIT])
-            + t * length * way / 1.5
-            + t**2 * length * bend * np.array([1, 0.1])
-        )
+        top = np.array([column, (ridge[column] + start) * UNIT])
+        path = top + length * (t * way / 1.5 + t**2 * bend * np.array([1, 0.1]))
         dark = strength * rng.uniform(0.25, 0.85) * np.exp(-start / fade)
         shares = np.array([dark, 0.25 * dark, 0.1 * dark], np.float32)
         brush.stroke(canvas, path, rng.uniform(3, 13), shares, dry=rng.uniform(0.5, 1.0), opacity=0.9, taper=0.6)
     sheet.brushed(canvas)
 
 
-def _bamboo(sheet: Sheet, brush: Brush, foot: float, lean: float, width: float, dark: float, leaves: int) -> None:
+def _bamboo(sheet: Sheet, brush: Brush, *, foot: float, lean: float, width: float, dark: float, leaves: int) -> None:
     """A stem of jointed strokes drawn upwards, a dark hook at each joint, and sprays of pointed leaves."""
     rng = sheet.rng
     canvas, joints = Canvas.primed(SIZE, np.zeros(3, np.float32)), []
@@ -151,17 +84,10 @@ def _bamboo(sheet: Sheet, brush: Brush, foot: float, lean: float, width: float, 
         turn = lean + 0.10 * (1 - at[1] / UNIT) + rng.normal(0, 0.012)
         end = at + length * np.array([np.sin(turn), -np.cos(turn)])
         shares = np.array([dark, 0.45 * dark, 0.35 * dark], np.float32) * rng.uniform(0.75, 1.05)
-        brush.stroke(
-            canvas,
-            np.stack([at, (at + end) / 2 + rng.normal(0, 1, 2), end]),
-            width,
-            shares,
-            second=shares * 0.35,
-            dry=0.55,
-            taper=0.05,
-        )
+        stem = np.stack([at, (at + end) / 2 + rng.normal(0, 1, 2), end])
+        brush.stroke(canvas, stem, width, shares, second=shares * 0.35, dry=0.55, taper=0.05)
         side = np.array([np.cos(turn), np.sin(turn)]) * width * 0.62
-        hook = np.stack([end - side + [0, 3], end + [0, -3], end + side + [0, 4]])
+        hook = end + np.stack([-side, 0 * side, side]) + np.array([[0, 3], [0, -3], [0, 4]])
         brush.stroke(canvas, hook, width * 0.26, np.array([1.5 * dark, 0.2, 0], np.float32), dry=0.2, taper=0.4)
         joints.append(end)
         at = end + np.array([np.sin(turn), -np.cos(turn)]) * 5
@@ -172,57 +98,34 @@ def _bamboo(sheet: Sheet, brush: Brush, foot: float, lean: float, width: float, 
 
 
 def _spray(canvas: Canvas, brush: Brush, rng: Rng, joint: NDArray, dark: float) -> None:
-    """A twig with a fan of drooping leaves at its end."""
-    side = 1 if rng.uniform() < 0.68 else -1
-    tip = joint + UNIT * np.array([side * rng.uniform(0.05, 0.16), rng.uniform(-0.07, 0.04)])
-    tone = dark * rng.uniform(0.55, 1.7)
-    brush.stroke(
-        canvas,
-        np.stack([joint, (joint + tip) / 2 - [0, 12], tip]),
-        4.5,
-        np.array([tone, 0.2, 0.1], np.float32),
-        dry=0.2,
-    )
-    for _ in range(rng.integers(4, 8)):
-        turn = np.pi / 2 - side * rng.uniform(0.05, 1.25)
-        length = UNIT * rng.uniform(0.07, 0.135)
-        t = np.linspace(0, 1, 9)[:, None]
-        path = (
-            tip
-            + rng.normal(0, 5, 2)
-            + t * length * np.array([np.cos(turn), np.sin(turn)])
-            + t**2 * length * np.array([0.0, 0.14])
-        )
-        shade = tone * rng.uniform(0.7, 1.15)
-        shares = np.array([shade, 0.35 * shade, 0.25 * shade], np.float32)
-        _leaf(canvas, brush, path, length * 0.135, shares)
-
-
-def _leaf(canvas: Canvas, brush: Brush, path: NDArray, width: float, shares: Array) -> None:
-    """A leaf swells and runs to a point: full-width stroke for the belly, narrowing ones out to the tip."""
-    brush.stroke(canvas, path[:6], width, shares, dry=0.1, taper=0.45)
-    brush.stroke(canvas, path[1:8], width * 0.62, shares, dry=0.25, taper=0.7)
-    brush.stroke(canvas, path[3:], width * 0.34, shares, dry=0.5, taper=0.95)
+    """A twig with drooping leaves in fans along it, each swelling and running out to a point."""
+    side = 1 if rng.uniform() < 0.7 else -1
+    tip = joint + UNIT * np.array([side * rng.uniform(0.05, 0.17), rng.uniform(-0.07, 0.03)])
+    tone = dark * rng.uniform(0.6, 1.9)
+    bend = (joint + tip) / 2 - np.array([0, 12])
+    twig = np.array([tone, 0.2, 0.1], np.float32)
+    brush.stroke(canvas, np.stack([joint, bend, tip]), 5, twig, dry=0.2, profile=(1, 0.8, 0.7, 0.5))
+    for root, count in ((bend, 2), (tip, 5)):
+        for turn in np.pi / 2 - side * np.sort(rng.uniform(-0.15, 1.25, count + rng.integers(0, 3))):
+            length = UNIT * rng.uniform(0.085, 0.165)
+            t = np.linspace(0, 1, 10)[:, None]
+            sag = t**2 * length * np.array([0.0, rng.uniform(0.05, 0.22)])
+            path = root + rng.normal(0, 3, 2) + t * length * np.array([np.cos(turn), np.sin(turn)]) + sag
+            shade = tone * rng.uniform(0.75, 1.15)
+            shares = np.array([shade, 0.35 * shade, 0.25 * shade], np.float32)
+            brush.stroke(canvas, path, length * 0.17, shares, second=shares * 0.8, dry=0.3, profile=LEAF)
 
 
 def _shore(sheet: Sheet, brush: Brush) -> None:
-    """Still water: level dry-brush strokes, rocks with moss dots, and a small boat waiting."""
+    """Still water: level dry-brush strokes, and a small boat waiting."""
     rng, canvas = sheet.rng, Canvas.primed(SIZE, np.zeros(3, np.float32))
     for _ in range(130):
         y = rng.uniform(0.93, 1.26)
         x, length = rng.uniform(0.1, 1.05), rng.uniform(0.05, 0.28)
         tone = rng.uniform(0.05, 0.26) * (0.5 + (y - 0.9))
         path = np.array([[x, y], [x + length / 2, y + rng.normal(0, 0.003)], [x + length, y]]) * UNIT
-        brush.stroke(
-            canvas,
-            path,
-            rng.uniform(4, 20),
-            np.array([0.6 * tone, 1.3 * tone, 0.15 * tone], np.float32),
-            dry=1.0,
-            opacity=0.9,
-        )
-    for cx, cy, size in [(0.86, 1.19, 0.15), (0.97, 1.14, 0.12), (0.74, 1.225, 0.075)]:
-        _rock(canvas, brush, rng, np.array([cx, cy]) * UNIT, size * UNIT)
+        shares = tone * np.array([0.6, 1.3, 0.15], np.float32)
+        brush.stroke(canvas, path, rng.uniform(4, 20), shares, dry=1.0, opacity=0.9)
     hull = np.array([[0.445, 1.020], [0.475, 1.036], [0.53, 1.037], [0.575, 1.016]]) * UNIT
     brush.stroke(canvas, hull, 13, np.array([1.3, 0.2, 0.5], np.float32), dry=0.2, taper=0.5)
     for path, width in (
@@ -234,41 +137,57 @@ def _shore(sheet: Sheet, brush: Brush) -> None:
     sheet.brushed(canvas, rim=0.7, grain=0.28)
 
 
-def _rock(canvas: Canvas, brush: Brush, rng: Rng, at: NDArray, size: float) -> None:
-    """A boulder of broken contour strokes, side-brush shading and moss dots."""
-    for k in range(34):
-        turn = np.pi * rng.uniform(0.95, 2.05)
-        inner = rng.uniform(0.35, 1.0) if k > 8 else 1.0
-        arc = turn + np.linspace(0, rng.uniform(0.25, 0.6), 6)
-        path = (
-            at
-            + size
-            * inner
-            * np.stack([0.62 * np.cos(arc), 0.62 * np.sin(arc)], 1)
-            * (1 + 0.10 * np.sin(5 * arc))[:, None]
-        )
-        tone = rng.uniform(0.3, 1.25) * (1.15 - 0.35 * np.cos(turn + 0.6))
-        brush.stroke(
-            canvas,
-            path,
-            size * rng.uniform(0.05, 0.24),
-            np.array([0.75 * tone, 0.2 * tone, 0.45 * tone], np.float32),
-            dry=0.9,
-        )
-    for _ in range(26):
-        arc = np.pi * rng.uniform(1.05, 1.95)
-        dot = at + size * rng.uniform(0.45, 0.72) * np.array([np.cos(arc), np.sin(arc)])
-        brush.stroke(
-            canvas,
-            np.stack([dot, dot + rng.normal(0, 5, 2)]),
-            rng.uniform(5, 11),
-            np.array([1.7, 0.2, 0.3], np.float32),
-            dry=0.1,
-        )
+def _plum(sheet: Sheet, brush: Brush) -> None:
+    """An old plum branch reaching in from the lower right, and its blossoms in thinned vermilion."""
+    rng, canvas = sheet.rng, Canvas.primed(SIZE, np.zeros(3, np.float32))
+    limbs = [
+        ([(1.06, 1.20), (0.95, 1.165), (0.87, 1.10), (0.79, 1.085), (0.69, 1.02), (0.61, 1.005)], 40),
+        ([(0.87, 1.10), (0.855, 1.02), (0.875, 0.95), (0.845, 0.88)], 17),
+        ([(0.95, 1.165), (0.86, 1.19), (0.78, 1.175), (0.70, 1.20), (0.63, 1.185)], 20),
+        ([(0.79, 1.085), (0.745, 1.10), (0.69, 1.095)], 11),
+        ([(0.69, 1.02), (0.675, 0.965), (0.635, 0.925)], 10),
+        ([(0.86, 1.03), (0.93, 0.975), (0.985, 0.96)], 10),
+    ]
+    places = []
+    for knots, width in limbs:
+        line = np.array(knots) * UNIT
+        path = CubicSpline(np.arange(len(line)), line)(np.linspace(0, len(line) - 1, 40))
+        path += np.cumsum(rng.normal(0, 1.1, path.shape), 0) * np.linspace(0, 1, 40)[:, None]
+        dark = np.array([1.25, 0.25, 0.35], np.float32)
+        brush.stroke(canvas, path, width, dark, second=dark * 0.35, dry=0.75, profile=BOUGH)
+        path[:, 1] += 0.3 * width
+        brush.stroke(canvas, path, 0.4 * width, dark * 1.4, dry=0.9, profile=BOUGH)  # its dark underside
+        places += [path[k] + rng.normal(0, 15, 2) for k in rng.integers(8, 40, 8)] + [path[-1]]
+        for k in rng.integers(4, 38, 7):
+            dot = path[k] + rng.normal(0, width * 0.4, 2)
+            brush.stroke(canvas, np.stack([dot, dot + rng.normal(0, 5, 2)]), rng.uniform(6, 11), dark * 1.5, dry=0.1)
+    sheet.brushed(canvas, rim=0.7, grain=0.3)
+    for at in places:
+        _blossom(sheet, rng, at / UNIT, rng.uniform(0.016, 0.026))
+
+
+def _blossom(sheet: Sheet, rng: Rng, at: NDArray, size: float) -> None:
+    """Five wet petals around an ink heart with a few stamens; the paint gathers at the rim of each petal."""
+    box = np.s_[
+        max(int((at[1] - 0.06) * UNIT), 0) : int((at[1] + 0.06) * UNIT),
+        max(int((at[0] - 0.06) * UNIT), 0) : int((at[0] + 0.06) * UNIT),
+    ]
+    dx, dy = sheet.x[box] - at[0], (sheet.y[box] - at[1]) * rng.uniform(1.0, 1.35)
+    r, turn = np.hypot(dx, dy) / size, np.arctan2(dy, dx) + rng.uniform(0, 6)
+    outline = 0.62 + 0.38 * np.sqrt(np.abs(np.cos(2.5 * turn))) + 0.03 * sheet.tooth[box]
+    petal = 1 - smoothstep(outline - 0.05, outline + 0.05, r)
+    pooled = petal * (0.30 + 0.55 * (r / outline) ** 4 + 0.08 * sheet.tooth[box])
+    sheet.density[box] *= (1 - 0.65 * petal)[..., None]  # opaque white was mixed in
+    sheet.density[box][..., VERMILION] += np.clip(pooled, 0, None) * rng.uniform(0.6, 1.25)
+    spokes = (np.abs(np.sin(4 * turn)) < 0.25 / np.maximum(r, 0.1) * 0.25) & (r < 0.55)
+    sheet.density[box][..., INK] += 1.1 * spokes * (r > 0.12) + 1.0 * (1 - smoothstep(0.08, 0.16, r))
+    sheet.density[box][..., OCHRE] += 0.9 * np.exp(-(((r - 0.5) / 0.12) ** 2)) * (np.abs(np.sin(4 * turn)) < 0.3)
 
 
 def _birds(sheet: Sheet, brush: Brush) -> None:
+    """Five birds before the sun, a stroke to each wing."""
     canvas = Canvas.primed(SIZE, np.zeros(3, np.float32))
+    shares = np.array([1.2, 0.1, 0.1], np.float32)
     for x, y, size in [
         (0.47, 0.20, 0.022),
         (0.515, 0.175, 0.018),
@@ -277,17 +196,14 @@ def _birds(sheet: Sheet, brush: Brush) -> None:
         (0.60, 0.145, 0.013),
     ]:
         for side in (-1, 1):
-            wing = (
-                np.array([[x, y], [x + side * size * 0.5, y - size * 0.55], [x + side * size * 1.15, y - size * 0.25]])
-                * UNIT
-            )
-            brush.stroke(canvas, wing, size * UNIT * 0.24, np.array([1.2, 0.1, 0.1], np.float32), dry=0.3, taper=0.9)
+            wing = np.array([x, y]) + size * np.array([[0, 0], [side * 0.5, -0.55], [side * 1.15, -0.25]])
+            brush.stroke(canvas, wing * UNIT, size * UNIT * 0.3, shares, dry=0.2, profile=LEAF)
     sheet.brushed(canvas)
 
 
 def _seal(sheet: Sheet) -> None:
     """A square seal of vermilion paste with strokes cut out of it, pressed a little unevenly."""
-    x0, y0, size = 0.885, 0.74, 0.062
+    x0, y0, size = 0.345, 1.145, 0.062
     u, v = (sheet.x - x0) / size + 0.02 * (sheet.y - y0) / size, (sheet.y - y0) / size - 0.02 * (sheet.x - x0) / size
     wear = 0.05 * noise(SIZE, 5 * SCALE, sheet.rng, 3)
     box = np.maximum(np.abs(u - 0.5), np.abs(v - 0.5)) + 0.5 * wear
@@ -315,7 +231,7 @@ def _drops(sheet: Sheet) -> None:
     """A few drops flicked from the brush."""
     rng = sheet.rng
     for x, y in scatter((int(SIZE[0] * 1.1), SIZE[1]), 190, rng)[:26]:
-        radius = rng.uniform(0.0012, 0.0045) ** 1.0
+        radius = rng.uniform(0.0012, 0.0045)
         box = np.s_[max(int(y) - 24, 0) : int(y) + 24, max(int(x) - 24, 0) : int(x) + 24]
         r = np.hypot(sheet.x[box] - x / UNIT, sheet.y[box] - y / UNIT)
         sheet.density[box][..., INK] += (1 - smoothstep(radius * 0.8, radius * 1.15, r)) * rng.uniform(0.15, 0.6)
@@ -327,18 +243,22 @@ def paint() -> Image.Image:
     sheet, brush = Sheet(rng), Brush(rng, coarse=1.3, drift=70)
     _sky(sheet)
     far = _ridge(sheet, 0.55, 0.010, [(0.30, 0.20, 0.13), (0.52, 0.13, 0.11), (0.92, 0.19, 0.14), (0.05, 0.10, 0.1)])
-    _mountain(sheet, far, 0.34, 0.13, [(INDIGO, 1.0), (INK, 0.35)], 0, brush)
+    blue: Shares = [(INDIGO, 1.0), (INK, 0.35)]
+    _mountain(sheet, brush, far, strength=0.34, fade=0.13, colours=blue, strokes=0)
     middle = _ridge(
         sheet, 0.70, 0.014, [(0.44, 0.30, 0.085), (0.36, 0.22, 0.07), (0.56, 0.19, 0.09), (1.0, 0.20, 0.11)]
     )
-    _mountain(sheet, middle, 0.62, 0.16, [(INK, 0.75), (INDIGO, 0.5), (OCHRE, 0.1)], 420, brush)
+    grey: Shares = [(INK, 0.75), (INDIGO, 0.5), (OCHRE, 0.1)]
+    _mountain(sheet, brush, middle, strength=0.62, fade=0.16, colours=grey, strokes=420)
     near = _ridge(sheet, 0.88, 0.016, [(0.80, 0.30, 0.10), (0.91, 0.24, 0.12), (0.66, 0.13, 0.08), (0.0, 0.16, 0.16)])
-    _mountain(sheet, near, 0.95, 0.17, [(INK, 0.8), (INDIGO, 0.2), (OCHRE, 0.5)], 620, brush)
+    brown: Shares = [(INK, 0.8), (INDIGO, 0.2), (OCHRE, 0.5)]
+    _mountain(sheet, brush, near, strength=0.95, fade=0.17, colours=brown, strokes=620)
     _shore(sheet, brush)
     _birds(sheet, brush)
-    _bamboo(sheet, brush, 0.045, 0.04, 40, 0.42, 5)
-    _bamboo(sheet, brush, 0.255, -0.05, 26, 0.62, 8)
-    _bamboo(sheet, brush, 0.135, 0.015, 33, 0.95, 11)
+    _bamboo(sheet, brush, foot=0.035, lean=0.055, width=44, dark=0.34, leaves=6)
+    _bamboo(sheet, brush, foot=0.245, lean=-0.09, width=22, dark=0.55, leaves=9)
+    _bamboo(sheet, brush, foot=0.115, lean=0.02, width=34, dark=0.95, leaves=16)
+    _plum(sheet, brush)
     _seal(sheet)
     _drops(sheet)
     return finish(sheet.light())

@@ -21,18 +21,19 @@ PIGMENTS = palette("e8361f f26a1b f79a1e fbc81f f3e24a a6c832 3f9e45 15806a 1a8f
 def _scene(rng: Rng) -> Array:
     """Target colours: sky and far bank, river with everything upside down in it, poplars, sail, near bank."""
     y, x = grid(*SIZE)
-    wobble = noise(SIZE, 14 * SCALE, rng, 3)
+    wobble = noise(SIZE, 14 * SCALE, rng, 2)
     mirrored = np.abs(y - HORIZON)  # the water repeats the sky about the horizon
     from_sun = np.hypot((x - SUN[0]) * 0.75, mirrored - (HORIZON - SUN[1]))
-    bands = 0.05 * np.sin(34 * mirrored + 5 * np.sin(3 * x) + wobble)
+    cloud = noise(SIZE, (16 * SCALE, 130 * SCALE), rng, 3)
+    bands = 0.05 * np.sin(34 * mirrored + 5 * np.sin(3 * x) + wobble) + 0.07 * cloud
     land = ramp(SKY, 0.02 + 1.25 * from_sun + bands)
     wet = ramp(WATER, 0.02 + 1.25 * from_sun + 0.05 * np.sin(170 * y + 2 * wobble) + 0.12 * (y > HORIZON))
     scene = np.where((y < HORIZON)[..., None], land, wet)
     scene = mix(scene, palette("fff2b0")[0], 0.95 * (1 - smoothstep(0.045, 0.06, np.hypot(x - SUN[0], y - SUN[1]))))
     glitter = np.exp(-(((x - SUN[0]) / (0.03 + 0.28 * (y - HORIZON))) ** 2)) * (y > HORIZON)
     scene = mix(scene, palette("ffd768")[0], 0.85 * glitter * smoothstep(-0.4, 0.8, np.sin(150 * y + 3 * wobble)))
-    crest = 0.045 + 0.018 * np.sin(9 * x) + 0.012 * np.sin(23 * x + 1) + 0.010 * wobble + 0.05 * smoothstep(0.7, 1.3, x)
-    far = mirrored < crest
+    crest = 0.045 + 0.018 * np.sin(9 * x) + 0.012 * np.sin(23 * x + 1) + 0.004 * wobble + 0.05 * smoothstep(0.7, 1.3, x)
+    far = mirrored < np.maximum(crest, 0.02)
     scene[far] = mix(
         ramp(BANK, 0.75 - 8 * mirrored + 0.3 * np.exp(-(((x - SUN[0]) / 0.3) ** 2))), wet, 0.35 * (y > HORIZON)
     )[far]
@@ -43,16 +44,14 @@ def _scene(rng: Rng) -> Array:
         (1.085, 0.46, 0.048),
         (1.20, 0.41, 0.046),
     ]:
-        scene = _poplar(scene, x, y, mirrored, wobble, place, tall, wide)
+        scene = _poplar(scene, x, y, wobble, place=place, tall=tall, wide=wide)
     scene = _sail(scene, x, y)
     return _near_bank(scene, x, y, wobble)
 
 
-def _poplar(
-    scene: Array, x: Array, y: Array, mirrored: Array, wobble: Array, place: float, tall: float, wide: float
-) -> Array:
+def _poplar(scene: Array, x: Array, y: Array, wobble: Array, *, place: float, tall: float, wide: float) -> Array:
     """A flame-shaped tree, lit from the sun's side, and its paler, shaken reflection."""
-    t = mirrored / tall
+    t = np.abs(y - HORIZON) / tall
     shake = np.where(y > HORIZON, 0.008 * np.sin(120 * y + 9 * x), 0)
     across = (x - place + shake) / (wide * np.sqrt(np.clip(np.sin(np.pi * np.clip(t * 0.93 + 0.07, 0, 1)), 1e-3, 1)))
     crown = (np.abs(across) + 0.16 * wobble < 1) & (t < 1)
@@ -124,21 +123,23 @@ def _stamps(diameter: int, rng: Rng, count: int = 12) -> list[tuple[Array, Array
 
 
 def _coat(
-    canvas: Canvas, scene: Array, chips: Array, rng: Rng, diameter: int, gap: float, spread: float, keep: float
+    canvas: Canvas, scene: Array, chips: Array, rng: Rng, *, diameter: int, gap: float, spread: float, keep: float
 ) -> None:
     """One coat of dots of about `diameter`; each coat leaves some of the one below to be seen."""
     places = scatter(SIZE, gap, rng)
     places = places[rng.uniform(size=len(places)) < keep]
     colours = _divide(sample(scene, places[:, 0], places[:, 1]), chips, spread, 0.10, rng)
-    boxes: dict[int, list[tuple[Array, Array]]] = {d: _stamps(d, rng) for d in (diameter - 2, diameter, diameter + 2)}
+    boxes = {d: _stamps(d, rng) for d in (diameter - 2, diameter, diameter + 2)}
     sizes = rng.choice(list(boxes), len(places))
     for (x, y), colour, size in zip(places, colours, sizes, strict=True):
-        cover, dome = boxes[size][rng.integers(12)]
-        _stamp(canvas, int(x) - len(cover) // 2, int(y) - len(cover) // 2, cover, dome, colour)
+        dot = boxes[size][rng.integers(12)]
+        reach = len(dot[0]) // 2
+        _stamp(canvas, int(x) - reach, int(y) - reach, dot, colour)
 
 
-def _stamp(canvas: Canvas, left: int, top: int, cover: Array, dome: Array, colour: NDArray) -> None:
+def _stamp(canvas: Canvas, left: int, top: int, dot: tuple[Array, Array], colour: NDArray) -> None:
     """One dot, cut at the border of the canvas."""
+    cover, dome = dot
     y0, x0 = max(-top, 0), max(-left, 0)
     y1, x1 = min(len(cover), SIZE[0] - top), min(len(cover), SIZE[1] - left)
     if y0 >= y1 or x0 >= x1:
@@ -154,7 +155,7 @@ def paint() -> Image.Image:
     rng = np.random.default_rng(23)
     scene, chips = _scene(rng), _chips()
     canvas = Canvas.primed(SIZE, palette("d9b98c")[0])
-    _coat(canvas, scene, chips, rng, 18, 12.0, 0.045, 1.0)
-    _coat(canvas, scene, chips, rng, 14, 11.5, 0.050, 0.85)
-    _coat(canvas, scene, chips, rng, 10, 9.5, 0.060, 0.70)
+    _coat(canvas, scene, chips, rng, diameter=18, gap=12.0, spread=0.045, keep=1.0)
+    _coat(canvas, scene, chips, rng, diameter=14, gap=11.5, spread=0.050, keep=0.85)
+    _coat(canvas, scene, chips, rng, diameter=10, gap=9.5, spread=0.060, keep=0.70)
     return finish(canvas.lit(1.1, shade=0.11, gloss=0.05))

@@ -43,12 +43,12 @@ def _parts(rng: Rng) -> list[Part]:
         palette("a5432a")[0],
         0.75 * smoothstep(0.55, 0.9, np.sin(angle * 16 + 7 * from_sun)) * smoothstep(0.95, 0.3, from_sun),
     )
-    parts = [Part(everywhere, from_sun * unit + 6 * drift, 24, sky)]
+    parts = [Part(everywhere, from_sun * unit + 6 * drift, 29, sky)]
     parts.append(
-        Part(from_sun < 0.135, from_sun * unit, 19, ramp(SUN_RAMP, from_sun / 0.135 + 0.06 * np.sin(angle * 12)))
+        Part(from_sun < 0.135, from_sun * unit, 24, ramp(SUN_RAMP, from_sun / 0.135 + 0.06 * np.sin(angle * 12)))
     )
     parts += _sea(x, y, unit, drift)
-    parts += _fish(x, y, unit, drift)
+    parts += _fish(x, y, unit)
     edge = np.minimum.reduce([x, y, x.max() - x, y.max() - y])
     along = np.where((x == edge) | (x.max() - x == edge), y, x)
     colours = np.where((edge > 0.013) & (edge < 0.027), np.sign(np.sin(along * 58)) * 0.5 + 0.5, 0)
@@ -79,65 +79,51 @@ def _sea(x: Array, y: Array, unit: int, drift: Array) -> list[Part]:
             Part(
                 depth > 0,
                 depth * unit / np.sqrt(1 + 0.15 * np.cos(0.5 * pace * x + phase) ** 2),
-                22,
+                27,
                 ramp(SEA_RAMP, tone),
             )
         )
     return parts
 
 
-def _fish(x: Array, y: Array, unit: int, drift: Array) -> list[Part]:
+def _fish(x: Array, y: Array, unit: int) -> list[Part]:
     """The fish bends along a circle: `along` runs from nose to tail, `across` from belly to back."""
-    cx, cy, radius, span = 0.455, 0.835, 0.345, 0.74 * np.pi
+    cx, cy, radius, span = 0.505, 0.835, 0.345, 0.74 * np.pi
     r, turn = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
     along = np.mod(-0.30 * np.pi - turn, 2 * np.pi) / span  # 0 at the nose, right; 1 at the tail, left
     along = np.where(along > 1.5, along - 2 * np.pi / span, along)
     length = radius * span
     across = r - radius
-    half = 0.105 * np.sqrt(np.clip(np.sin(np.pi * np.clip(along, 0, 1) ** 0.72), 0, 1)) * (1 - 0.5 * along) + 0.004
+    half = 0.112 * np.clip(np.sin(np.pi * np.clip(along, 0, 1) ** 0.70), 0, 1) ** 0.72 * (1 - 0.5 * along) + 0.005
     body = (np.abs(across) < half) & (along > 0) & (along < 0.86)
     flare = np.clip((along - 0.80) / 0.20, 0, 1)
-    tail = (
-        (along >= 0.80)
-        & (along < 1.0)
-        & (np.abs(across) < 0.030 + 0.11 * flare**1.3)
-        & (np.abs(across) > 0.075 * np.clip(flare - 0.45, 0, 1))
-    )
-    fin_height = 0.07 * np.sqrt(np.clip(np.sin(np.pi * np.clip((along - 0.26) / 0.42, 0, 1)), 0, 1))
-    fin = (across > 0) & (across < half + fin_height) & (along > 0.26) & (along < 0.68)
-    low = (
-        (across < 0)
-        & (-across < half + 0.05 * np.sin(np.pi * np.clip((along - 0.42) / 0.2, 0, 1)))
-        & (along > 0.42)
-        & (along < 0.62)
-    )
-    whole = body | tail | fin | low
-    outside = ndimage.distance_transform_edt(~whole).astype(np.float32)
-    rays = 0.5 + 0.5 * np.sin(along * 60)
-    parts = [
-        Part(outside < 34, outside, 17, np.where((outside < 17)[..., None], palette("160f2a")[0], palette("f3e3bd")[0]))
+    tail = (along >= 0.80) & (along < 1.0 - 0.09 * np.exp(-((across / 0.035) ** 2)))
+    tail &= np.abs(across) < 0.030 + 0.125 * flare**1.3
+    arch = np.clip((along - 0.24) / 0.46, 0, 1)
+    fin_height = 0.085 * np.clip(np.sin(np.pi * arch**0.7), 0, 1) ** 0.6 * (0.86 + 0.14 * np.abs(np.sin(arch * 22)))
+    fin = (across > 0) & (across < half + fin_height) & (along > 0.24) & (along < 0.70)
+    belly = np.clip((along - 0.44) / 0.18, 0, 1)
+    fin |= (across < 0) & (-across < half + 0.06 * np.sin(np.pi * belly**1.4)) & (along > 0.44) & (along < 0.62)
+    outside = ndimage.distance_transform_edt(~(body | tail | fin)).astype(np.float32)
+    rays, fan = np.sin(along * 64 - 9 * across), np.sin(across * 150)
+    edging = np.where((outside < 19)[..., None], palette("160f2a")[0], palette("f3e3bd")[0])
+    scales = np.sin(along * 74) * np.sin(across * 150)
+    tone = 0.52 - 0.48 * across / np.maximum(half, 0.02) + 0.17 * scales
+    gill = np.hypot((along - 0.03) * length, across * 0.75)
+    head = body & (gill < 0.135)
+    cheek = ramp(palette("f7dca0 e59a48 b8502c 7a2230"), 0.30 + 0.8 * across / 0.1 + 0.25 * np.sin(gill * 150))
+    mouth = (np.abs(across + 0.016 + 0.10 * along) < 0.007) & (along < 0.085) & body
+    eye = np.hypot((along - 0.118) * length, across - 0.026)
+    ring = ramp(palette("0c0a18 0c0a18 fbf6e6 1c4fa0"), eye / 0.032)
+    return [
+        Part(outside < 38, outside, 19, edging),
+        Part(fin & ~body, along * length * unit, 19, ramp(FISH, 0.42 + 0.28 * rays)),
+        Part(tail, across * unit * (0.7 - 0.2 * flare), 17, ramp(FISH, 0.42 + 0.25 * fan + 0.18 * flare)),
+        Part(body, across * unit, 19, ramp(FISH, tone)),
+        Part(head, gill * unit, 17, cheek),
+        Part(mouth, across * unit, 14, np.broadcast_to(palette("1a0f20")[0], (*SIZE, 3))),
+        Part(eye < 0.032, eye * unit + 4, 13, ring),
     ]
-    parts.append(Part((fin | low) & ~body, along * length * unit, 13, ramp(FISH, 0.20 + 0.45 * rays)))
-    parts.append(
-        Part(
-            tail,
-            across * unit * (0.7 - 0.2 * flare),
-            13,
-            ramp(FISH, 0.25 + 0.4 * (0.5 + 0.5 * np.sin(across * 190)) + 0.15 * flare),
-        )
-    )
-    scales = np.sin(along * 68) * np.sin(across * 165)
-    tone = 0.52 - 0.46 * across / np.maximum(half, 0.02) + 0.13 * scales
-    parts.append(Part(body, across * unit, 14, ramp(FISH, tone)))
-    gill = np.hypot(along - 0.08, (across - 0.0) * 0.9)
-    head = body & (along < 0.22 - 7 * across**2)
-    parts.append(
-        Part(head, (0.20 - along) * unit * length, 13, ramp(palette("3a1226 b5482c e9a24e f6d890"), 0.35 + 2.2 * gill))
-    )
-    eye = np.hypot((along - 0.105) * length, across - 0.022)
-    ring = ramp(palette("0c0a18 0c0a18 fbf6e6 1c4fa0"), eye / 0.03)
-    parts.append(Part(eye < 0.030, eye * unit + 4, 11, ring))
-    return parts
 
 
 def _rows(part: Part, visible: NDArray[np.bool_], rng: Rng) -> list[tuple[float, float, float, float]]:
@@ -214,7 +200,7 @@ def paint() -> Image.Image:
     for part in parts:
         colour = np.where(part.mask[..., None], part.colour, colour).astype(np.float32)
     label, tiles = _lay(parts, rng)
-    own = sample(colour, tiles[:, 0], tiles[:, 1]) + rng.normal(0, 1, (len(tiles), 3)) * np.array([0.050, 0.013, 0.018])
+    own = sample(colour, tiles[:, 0], tiles[:, 1]) + rng.normal(0, 1, (len(tiles), 3)) * np.array([0.048, 0.010, 0.014])
     own = np.concatenate([palette("2e2722"), own]).astype(np.float32)
     tip = rng.normal(0, 1, (len(tiles) + 1, 2)).astype(np.float32)  # no tile lies quite level
     middle = np.concatenate([[[0, 0]], tiles[:, :2]]).astype(np.float32)
@@ -222,13 +208,13 @@ def paint() -> Image.Image:
     seams[:, 1:] |= label[:, 1:] != label[:, :-1]
     seams[1:] |= label[1:] != label[:-1]
     inset = ndimage.gaussian_filter(ndimage.distance_transform_edt(~seams & (label > 0)), 0.7).astype(np.float32)
-    grain = noise(SIZE, (3 * SCALE, 7 * SCALE), rng, 2)
+    grain = noise(SIZE, (4 * SCALE, 9 * SCALE), rng, 2)
     inset += 0.3 * noise(SIZE, 6 * SCALE, rng)
     y, x = np.mgrid[0 : SIZE[0], 0 : SIZE[1]].astype(np.float32)
     slant = (tip[label] * np.stack([x - middle[label][..., 0], y - middle[label][..., 1]], -1)).sum(-1)
     stone = own[label]
-    stone[..., 0] += 0.0035 * slant + 0.012 * grain
+    stone[..., 0] += 0.0035 * slant + 0.010 * grain
     shade, gloss = relief(np.minimum(inset, 4.5) + 0.12 * grain, 0.55, 1.1)
     stone[..., 0] += 0.17 * shade * (0.4 + stone[..., 0]) + 0.10 * gloss
-    mortar = palette("3a322c")[0] + noise(SIZE, 2 * SCALE, rng, 2)[..., None] * np.array([0.03, 0, 0.004], np.float32)
+    mortar = palette("443a32")[0] + noise(SIZE, 3 * SCALE, rng, 2)[..., None] * np.array([0.02, 0, 0.004], np.float32)
     return finish(mix(mortar, stone, smoothstep(1.0, 2.6, inset)))

@@ -70,7 +70,8 @@ def _sky(block: Block, rng: Rng) -> None:
         + 2.5 * np.sin(x / 31)
     )
     gap = 7.5
-    line = np.abs(np.mod(stream / gap, 1) - 0.5) * gap
+    steep = np.hypot(*np.gradient(stream)) * FINE  # a line is as wide where the rows spread as where they crowd
+    line = np.abs(np.mod(stream / gap, 1) - 0.5) * gap / np.clip(steep, 0.3, 3)
     row = np.floor(stream / gap)
     phase = rng.uniform(0, 1, (400,)).astype(np.float32)[np.clip(row + 100, 0, 399).astype(int)]
     open_ = np.sin(2 * np.pi * (x / (190 + 90 * phase) + 7 * phase)) * 0.55 + 0.5 + 0.25 * noise(shape, 60 * FINE, rng)
@@ -88,46 +89,28 @@ def _sky(block: Block, rng: Rng) -> None:
         )
 
 
-def _mountain(block: Block, rng: Rng) -> None:
-    """An island peak: snow on top, cuts running down both flanks."""
-    left = curve([(560, HORIZON + 6), (618, 316), (655, 268), (676, 236)], 120)
-    right = curve([(700, 236), (722, 270), (770, 322), (840, HORIZON + 6)], 120)
-    crown = curve([(676, 236), (682, 233), (688, 237), (694, 232), (700, 236)], 30)
-    outline = np.concatenate([left, crown, right])
-    block.fill(outline, BLUE)
-    apex, s = np.array([688.0, 216.0]), np.linspace(0, 1, 80)
-    for k, foot in enumerate(np.linspace(566, 835, 46)):
-        end = np.array([foot, HORIZON + 6])
-        line = apex + s[:, None] ** 0.8 * (end - apex)
-        line[:, 0] += (foot - 688) * -0.16 * np.sin(np.pi * s)
-        low = 0.17 + 0.05 * (k % 3)
-        block.ribbon(line, rng.uniform(1.3, 2.6) * _swell(s, low, rng.uniform(0.5, 1.0)), LIGHT if k % 2 else PAPER)
-    snow = [
-        (655, 268),
-        (662, 276),
-        (667, 267),
-        (674, 285),
-        (680, 270),
-        (687, 292),
-        (693, 272),
-        (700, 286),
-        (706, 269),
-        (713, 278),
-        (720, 267),
-    ]
-    cap = np.concatenate(
-        [
-            np.array(snow, float),
-            right[:40][::-1][(right[:40][::-1][:, 1] < 267)],
-            crown[::-1],
-            left[::-1][left[::-1][:, 1] < 267],
-        ]
-    )
-    block.fill(cap, PAPER)
-    block.ribbon(outline, np.full(len(outline), 1.8), KEY)
+def _island(block: Block, rng: Rng) -> None:
+    """A crag of two peaks on the horizon; cuts run from each top down its flanks, close on the dark side."""
+    s = np.linspace(0, 1, 80)
+    for x, y, left, right in [(742, 262, 668, 830), (672, 222, 556, 775)]:
+        foot = HORIZON + 6
+        run = np.linspace(left, right, 90)
+        fall = np.abs(run - x) / np.where(run < x, x - left, right - x)
+        jag = 5.5 * noise((2, 90), (9, 7), rng, 2)[0] * np.sin(np.pi * fall) ** 0.6
+        outline = np.stack([run, foot - (foot - y) * (1 - fall) ** 1.35 + jag * (fall > 0.04)], 1)
+        block.fill(outline, BLUE)
+        for k, end in enumerate(np.linspace(left + 4, right - 4, 40)):
+            line = np.array([x, y - 6.0]) + s[:, None] ** 0.85 * np.array([end - x, foot - y + 6])
+            line[:, 0] -= (end - x) * 0.17 * np.sin(np.pi * s)
+            line += np.sin(9 * s + 2.1 * k)[:, None] * np.array([1, 0])
+            lit = end > x - 8
+            low = rng.uniform(0.06, 0.3)
+            width = rng.uniform(1.8, 3.4) if lit else rng.uniform(0.8, 1.8)
+            block.ribbon(line, width * _swell(s, low, low + rng.uniform(0.4, 0.75)), PAPER if lit and k % 3 else LIGHT)
+        block.ribbon(outline, np.full(len(outline), 1.9), KEY)
 
 
-def _breaker(block: Block, outer: NDArray, inner: NDArray, rng: Rng, stripes: int, foam: float) -> None:
+def _breaker(block: Block, rng: Rng, outer: NDArray, inner: NDArray, *, stripes: int, foam: float) -> None:
     """A wave between its back and its hollow face; the cuts run from foot to lip and crowd together there."""
     block.fill(np.concatenate([outer, inner[::-1]]), BLUE)
     s = np.linspace(0, 1, len(outer))
@@ -153,20 +136,23 @@ def _foam(block: Block, outer: NDArray, inner: NDArray, rng: Rng, size: float) -
     """Scalloped foam along the lip, claws that reach out of it, and spray beyond."""
     count = len(outer)
     claws = []
-    for edge, low, sense in ((outer, 0.40, -1.0), (inner, 0.66, 1.0)):
+    for edge, low, sense in ((outer, 0.52, -1.0), (inner, 0.66, 1.0)):
         along = np.gradient(edge, axis=0)
         along /= np.linalg.norm(along, axis=1, keepdims=True)
         out = np.stack([-along[:, 1], along[:, 0]], 1) * sense
         out *= np.sign((out * (edge - (outer + inner) / 2)).sum(1, keepdims=True) + 1e-9)
-        step = max(int(count * 0.022), 1)
+        step = max(int(count * 0.030), 1)
         for i in range(int(count * low), count, step):
-            grow = 0.45 + 0.75 * (i / count - low) / (1 - low)
-            claws.append((edge[i] + out[i] * 2, out[i] * 0.8 + along[i] * 0.75, size * grow * rng.uniform(0.85, 1.25)))
+            grow = 0.5 + 0.7 * (i / count - low) / (1 - low)
+            claws.append((edge[i] + out[i] * 2, out[i] * 0.75 + along[i] * 0.8, size * grow * rng.uniform(0.85, 1.25)))
+    crest = np.concatenate([outer[int(count * 0.56) :], inner[int(count * 0.68) :]])
     for grow, ink in ((1.6, KEY), (0, PAPER)):
+        for at in crest:
+            block.disc(*at, size * 0.38 + grow, ink)
         for at, _, radius in claws:
             block.disc(*at, radius * 0.62 + grow, ink)
         for at, way, radius in claws:
-            _claw(block, at, way, radius, grow, ink)
+            _claw(block, at, way, size=radius, grow=grow, ink=ink)
     for at, way, radius in claws:
         for _ in range(2):
             turn = rng.uniform(0, 2 * np.pi)
@@ -174,26 +160,29 @@ def _foam(block: Block, outer: NDArray, inner: NDArray, rng: Rng, size: float) -
             spot = at - way * radius * rng.uniform(0.0, 0.5)
             line = spot + radius * rng.uniform(0.2, 0.45) * np.stack([np.cos(arc), np.sin(arc)], 1)
             block.ribbon(line, 1.5 * _swell(np.linspace(0, 1, 20), 0, 1), BLUE if rng.uniform() < 0.7 else LIGHT)
-        for _ in range(3):
-            spot = at + way * radius * rng.uniform(1.8, 5.0) + rng.normal(0, radius * 0.8, 2)
-            dot = rng.uniform(0.8, 2.4)
-            block.disc(*spot, dot + 0.7, KEY if dot > 1.6 else PAPER)
-            block.disc(*spot, dot, PAPER)
+        for _ in range(4):
+            spot = at + way * radius * rng.uniform(2.2, 6.0) + rng.normal(0, radius * 0.9, 2)
+            drop = np.linspace(0, 1, 10)
+            tail = spot + way / np.linalg.norm(way) * rng.uniform(3, 7) * drop[:, None]
+            block.ribbon(tail, rng.uniform(1.6, 3.6) * np.sin(np.pi * drop**0.6) ** 0.8, PAPER)
 
 
-def _claw(block: Block, at: NDArray, way: NDArray, size: float, grow: float, ink: int) -> None:
-    """A hooked finger of water, with two smaller ones beside it."""
+def _claw(block: Block, at: NDArray, way: NDArray, *, size: float, grow: float, ink: int) -> None:
+    """A hooked finger of water, with a shorter one on each side; all of them bend down and over."""
     way = way / np.linalg.norm(way)
     cross = np.array([-way[1], way[0]]) * (1 if way[0] > 0 else -1)
-    s = np.linspace(0, 1, 24)[:, None]
-    for turn, reach in ((0.0, 1.9), (0.65, 1.4), (-0.65, 1.4)):
+    s = np.linspace(0, 1, 30)[:, None]
+    width = size * 0.60 * (1 - s[:, 0] ** 2.4) * (0.8 + 0.35 * np.sin(np.pi * s[:, 0]))
+    for turn, reach in ((0.75, 1.5), (-0.75, 1.5), (0.0, 2.3)):
         ahead = np.cos(turn) * way + np.sin(turn) * cross
-        line = at + size * reach * (s * ahead + 0.42 * s**2 * cross + np.array([0, 0.22]) * s**2)
-        block.ribbon(line, size * 0.62 * (1 - s[:, 0] ** 1.6) * (0.75 + 0.5 * np.sin(np.pi * s[:, 0])) + 2 * grow, ink)
+        line = at + size * reach * ((s - 0.22 * s**3) * ahead + 0.60 * s**2 * cross + np.array([0, 0.16]) * s**2)
+        block.ribbon(line, width + 2 * grow * (1 - 0.6 * s[:, 0] ** 6), ink)
+        if grow:
+            block.disc(*line[-1], 0.7 * grow, ink)
 
 
 def _sea(
-    block: Block, rng: Rng, level: float, height: float, length: float, phase: float, ink: int, rows: int, gap: float
+    block: Block, *, level: float, height: float, length: float, phase: float, ink: int, rows: int, gap: float
 ) -> None:
     """One swell across the sheet: scalloped crest, then row on row of cuts that repeat it and die away."""
     x = np.linspace(-20, WIDTH + 20, 700)
@@ -205,13 +194,12 @@ def _sea(
     block.fill(np.concatenate([shore, [[WIDTH + 20, HEIGHT + 20], [-20, HEIGHT + 20]]]), ink)
     for k in range(rows):
         depth = 4 + gap * (k + 0.12 * k**1.15)
-        line = shore + [0, depth]
-        line[:, 1] += 1.5 * np.sin(x / 22 + k)
+        line = np.stack([x, crest + depth + 1.5 * np.sin(x / 22 + k)], 1)
         pressure = 0.5 + 0.75 * np.sin(x / (55 + 7 * (k % 5)) + 2.3 * k + phase) + 0.2 * np.sin(x / 19 + k)
         widths = np.clip(pressure, 0, 1) * gap * (0.62 - 0.25 * k / rows)
         cut = (PAPER, LIGHT, PAPER, KEY)[k % 4] if ink == BLUE else (PAPER, BLUE, BLUE, PAPER)[k % 4]
         block.ribbon(line, widths, cut)
-    block.ribbon(shore + [0, 1.5], 3.2 + 1.6 * np.sin(x / 37 + phase), PAPER)
+    block.ribbon(shore + np.array([0, 1.5]), 3.2 + 1.6 * np.sin(x / 37 + phase), PAPER)
     block.ribbon(shore, 1.5 + 0.6 * np.sin(x / 29), KEY)
 
 
@@ -227,25 +215,25 @@ def _cut(rng: Rng) -> NDArray[np.uint8]:
     """The whole design, back to front, as numbers of inks."""
     block = Block()
     _sky(block, rng)
-    _mountain(block, rng)
-    _sea(block, rng, HORIZON + 10, 5, 150, 0.1, LIGHT, 10, 5.0)
-    _sea(block, rng, HORIZON + 52, 12, 210, 0.62, BLUE, 14, 6.0)
+    _island(block, rng)
+    _sea(block, level=HORIZON + 10, height=5, length=150, phase=0.1, ink=LIGHT, rows=10, gap=5)
+    _sea(block, level=HORIZON + 52, height=12, length=210, phase=0.62, ink=BLUE, rows=14, gap=6)
     small_out = curve([(900, 540), (800, 395), (735, 338), (668, 318), (612, 330), (580, 358), (572, 384)])
     small_in = curve([(585, 540), (668, 470), (684, 425), (660, 388), (618, 376), (584, 380), (573, 386)])
-    _breaker(block, small_out, small_in, rng, 9, 7.5)
-    _sea(block, rng, HORIZON + 112, 16, 260, 0.25, LIGHT, 12, 7.0)
+    _breaker(block, rng, small_out, small_in, stripes=9, foam=7.5)
+    _sea(block, level=HORIZON + 112, height=16, length=260, phase=0.25, ink=LIGHT, rows=12, gap=7)
     big_out = curve(
         [(-190, 520), (-60, 345), (40, 232), (150, 136), (268, 82), (372, 84), (446, 128), (474, 196), (468, 222)]
     )
     big_in = curve([(440, 640), (352, 510), (276, 396), (262, 300), (306, 226), (376, 194), (436, 204), (466, 224)])
-    _breaker(block, big_out, big_in, rng, 17, 13)
-    _sea(block, rng, HORIZON + 150, 24, 330, 0.55, BLUE, 12, 8.0)
-    _sea(block, rng, HORIZON + 200, 18, 240, 0.1, BLUE, 8, 8.0)
+    _breaker(block, rng, big_out, big_in, stripes=17, foam=13)
+    _sea(block, level=HORIZON + 150, height=24, length=330, phase=0.55, ink=BLUE, rows=12, gap=8)
+    _sea(block, level=HORIZON + 200, height=18, length=240, phase=0.1, ink=BLUE, rows=8, gap=8)
     _gulls(block)
     return np.asarray(block.image)
 
 
-def _printed(lab: Array, mask: Array, ink: Array, grain: Array, shift: tuple[float, float], rng: Rng) -> Array:
+def _printed(lab: Array, mask: Array, ink: Array, rng: Rng, *, grain: Array, shift: tuple[float, float]) -> Array:
     """One block pressed on: a little off its place, the ink thin along the grain and richer at its edges."""
     moved = ndimage.shift(mask, (shift[0] * SCALE, shift[1] * SCALE), order=1, mode="nearest")
     mottle = noise(mask.shape, 4 * SCALE, rng, 3)
@@ -284,13 +272,13 @@ def paint() -> Image.Image:
     # the sky's block is inked twice, each time wiped to nothing across the middle: ochre below, blue above
     wipe = y + 9 * noise(shape, (30 * SCALE, 90 * SCALE), rng, 3)
     ochre = mix(INKS[SKY] + 0 * lab, palette("e5835a")[0], smoothstep(HORIZON - 110, HORIZON, y))
-    lab = _printed(lab, mask(SKY) * smoothstep(120, 235, wipe), ochre, 1.4 * grain, (0.5, -0.8), rng)
+    lab = _printed(lab, mask(SKY) * smoothstep(120, 235, wipe), ochre, rng, grain=1.4 * grain, shift=(0.5, -0.8))
     above = mix(INKS[LIGHT] + 0 * lab, palette("2f6f9c")[0], smoothstep(130, 0, y))
-    lab = _printed(lab, mask(SKY) * (1 - smoothstep(90, 225, wipe)), above, 1.4 * grain, (0.5, -0.8), rng)
-    lab = _printed(lab, mask(LIGHT, BLUE, KEY), INKS[LIGHT], 1.3 * _wood(shape, rng, 5), (-0.6, 0.9), rng)
+    lab = _printed(lab, mask(SKY) * (1 - smoothstep(90, 225, wipe)), above, rng, grain=1.4 * grain, shift=(0.5, -0.8))
+    lab = _printed(lab, mask(LIGHT, BLUE, KEY), INKS[LIGHT], rng, grain=1.3 * _wood(shape, rng, 5), shift=(-0.6, 0.9))
     coral = mix(INKS[CORAL] + 0 * lab, palette("f0a05a")[0], smoothstep(SUN[1], SUN[1] + 80, y))
-    lab = _printed(lab, mask(CORAL), coral, 1.3 * grain, (0.9, 0.9), rng)
+    lab = _printed(lab, mask(CORAL), coral, rng, grain=1.3 * grain, shift=(0.9, 0.9))
     deep = mix(INKS[BLUE] + 0 * lab, palette("163a78")[0], smoothstep(380, 576, y))
-    lab = _printed(lab, mask(BLUE, KEY), deep, 0.9 * _wood(shape, rng, 5), (0.4, 0.6), rng)
-    lab = _printed(lab, mask(KEY), INKS[KEY], 0.4 * grain, (0.0, 0.0), rng)
+    lab = _printed(lab, mask(BLUE, KEY), deep, rng, grain=0.9 * _wood(shape, rng, 5), shift=(0.4, 0.6))
+    lab = _printed(lab, mask(KEY), INKS[KEY], rng, grain=0.4 * grain, shift=(0.0, 0.0))
     return finish(lab)
