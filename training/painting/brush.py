@@ -89,7 +89,7 @@ class Brush:
         paint = np.broadcast_to(colour, (len(rows), 3)).copy()
         if second is not None:  # the bristles that took up more of the second paint show it in streaks
             paint += (second - colour) * smoothstep(0.45, 0.95, bristle)[:, None]
-        paint[:, 0] += 0.08 * (bristle - 0.5)
+        paint[:, 0] += 0.12 * (bristle - 0.5)
         rim = np.broadcast_to(1 + 0.5 * across**6, inside.shape)[inside]  # paint is pushed out to the edges
         thick = body * (0.3 + 0.7 * bristle) * rim
         canvas.colour[rows, cols] += (paint - canvas.colour[rows, cols]) * cover[:, None]

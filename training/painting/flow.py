@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
 from .brush import Brush, Canvas, scatter, streamlines
@@ -61,6 +62,8 @@ class Scene:
         self._water()
         self._field()
         self._tree()
+        steps = ndimage.gaussian_gradient_magnitude(self.colour[..., 0], 5 * SCALE)
+        self.detail = np.clip(steps / np.quantile(steps, 0.9), 0, 1)
 
     def _put(self, mask: NDArray, region: int, colour: Array, angle: Array) -> None:
         self.region[mask], self.colour[mask], self.angle[mask] = region, colour[mask], angle[mask]
@@ -166,11 +169,15 @@ class Scene:
 
 
 def _lay(
-    canvas: Canvas, scene: Scene, brush: Brush, *, width: float, gap: float, length: float, loose: float, body: float
+    canvas: Canvas, scene: Scene, brush: Brush, *, width: float, gap: float, length: float, loose: float, open_: float
 ) -> None:
-    """One coat: strokes of about `width` and `length` all over, back to front, their colour `loose`."""
+    """One coat, back to front: strokes of about `width` and `length`, their colour `loose`.
+
+    Where there is little to draw the coat stays open by `open_`, and the broader strokes below it show.
+    """
     rng = scene.rng
     seeds = scatter(SIZE, gap, rng)
+    seeds = seeds[rng.uniform(size=len(seeds)) > open_ * (1 - sample(scene.detail, seeds[:, 0], seeds[:, 1]))]
     order = np.argsort(sample(scene.region, seeds[:, 0], seeds[:, 1]), kind="stable")
     for line in streamlines(scene.angle, scene.region, seeds[order], int(length / 4), 4.0):
         keep = int(len(line) * rng.uniform(0.6, 1))
@@ -181,7 +188,7 @@ def _lay(
         colour = sample(scene.colour, *middle) + rng.normal(0, 1, 3) * loose * np.array([0.042, 0.009, 0.012])
         if rng.uniform() < 0.05 and colour[0] > 0.4:  # a few strokes of the opposite colour keep the others alive
             colour = colour * np.array([1.05, -0.55, -0.55])
-        second = colour + rng.normal(0, 1, 3) * np.array([0.075, 0.012, 0.018])
+        second = colour + rng.normal(0, 1, 3) * np.array([0.085, 0.014, 0.020])
         size = width * rng.uniform(0.65, 1.25)
         brush.stroke(
             canvas,
@@ -190,7 +197,7 @@ def _lay(
             colour.astype(np.float32),
             second=second.astype(np.float32),
             dry=rng.uniform(0.15, 0.7),
-            body=body * rng.uniform(0.7, 1.2),
+            body=rng.uniform(0.7, 1.3),
         )
 
 
@@ -222,6 +229,18 @@ def _trunk(canvas: Canvas, brush: Brush, rng: Rng) -> None:
         if k % 3 == 0:
             lit = path[2:20] + np.array([10, 0])
             brush.stroke(canvas, lit, 8, palette("c9762c e8a848 a2542a")[rng.integers(3)], dry=0.8, body=1.8)
+
+
+def _leaves(canvas: Canvas, scene: Scene, brush: Brush) -> None:
+    """Touches of foliage before the boughs, the lit ones last."""
+    rng = scene.rng
+    seeds = scatter(SIZE, 26, rng)
+    seeds = seeds[sample(scene.region, seeds[:, 0], seeds[:, 1]) == TREE_ID]
+    seeds = seeds[np.argsort(sample(scene.colour, seeds[:, 0], seeds[:, 1])[:, 0])]
+    for path in streamlines(scene.angle, scene.region, seeds, 16, 4.0):
+        colour = sample(scene.colour, *path[len(path) // 2]) * rng.uniform(0.8, 1.3)
+        width = rng.uniform(11, 18)
+        brush.stroke(canvas, path, width, colour.astype(np.float32), dry=0.3, body=1.4, profile=(0.3, 1, 0.9, 0.4))
 
 
 def _village(canvas: Canvas, brush: Brush, rng: Rng) -> None:
@@ -256,6 +275,7 @@ def _accents(canvas: Canvas, scene: Scene, brush: Brush) -> None:
         )
     _village(canvas, brush, rng)
     _trunk(canvas, brush, rng)
+    _leaves(canvas, scene, brush)
     down = rng.uniform(0.725, 0.815, 42)
     path = np.stack([MOON[0] + rng.normal(0, 1, 42) * (0.018 + 0.5 * (down - 0.72)), down], 1)
     path = path[sample(scene.region, *(path * unit).T) == WATER_ID]
@@ -269,10 +289,10 @@ def paint() -> Image.Image:
     """Dark ground, three coats from broad to fine, accents, then light across the ridges of the paint."""
     rng = np.random.default_rng(11)
     scene = Scene(rng)
-    brush = Brush(rng, coarse=1.9)
+    brush = Brush(rng, coarse=1.15)
     canvas = Canvas.primed(SIZE, mix(scene.colour, palette("3b2230")[0], 0.55))
-    _lay(canvas, scene, brush, width=44, gap=30, length=260, loose=1.2, body=0.8)
-    _lay(canvas, scene, brush, width=24, gap=19, length=220, loose=1.2, body=1.0)
-    _lay(canvas, scene, brush, width=13, gap=15, length=150, loose=1.6, body=1.2)
+    _lay(canvas, scene, brush, width=56, gap=34, length=300, loose=1.0, open_=0.0)
+    _lay(canvas, scene, brush, width=32, gap=23, length=250, loose=1.2, open_=0.2)
+    _lay(canvas, scene, brush, width=15, gap=16, length=160, loose=1.5, open_=0.75)
     _accents(canvas, scene, brush)
-    return finish(canvas.lit(3.6, shade=0.17, gloss=0.10))
+    return finish(canvas.lit(5.0, shade=0.17, gloss=0.08))
