@@ -1,3 +1,78 @@
-"""Neural style transfer: a photograph and a painting in, the photograph painted that way out."""
+"""Neural style transfer: a photograph and a painting in, the photograph painted that way out.
+
+>>> import impasto
+>>> picture = impasto.stylize("photo.jpg", "sample:flow", impasto.StylizeSettings(size=256))
+>>> impasto.write("painted.png", picture)
+
+Each verb has a twin that reports every step: `for step in impasto.stylize_steps(...)`; to stop is to stop reading.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from impasto import encoders
+    from impasto.errors import ImpastoError, UsageError
+    from impasto.image import Picture, load, write
+    from impasto.synthesis import Step
+    from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
+    from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
+    from impasto.tasks.stylize import stylize, stylize_steps
+    from impasto.tasks.texture import texture, texture_steps
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ImpastoError",
+    "Picture",
+    "ReconstructSettings",
+    "Step",
+    "StylizeSettings",
+    "TextureSettings",
+    "UsageError",
+    "__version__",
+    "encoders",
+    "load",
+    "reconstruct",
+    "reconstruct_steps",
+    "stylize",
+    "stylize_steps",
+    "texture",
+    "texture_steps",
+    "write",
+]
+
+# Imported when first asked for, because torch takes seconds and `impasto --help` should not.
+_HOMES = {
+    "ImpastoError": "impasto.errors",
+    "Picture": "impasto.image",
+    "ReconstructSettings": "impasto.tasks.options",
+    "Step": "impasto.synthesis",
+    "StylizeSettings": "impasto.tasks.options",
+    "TextureSettings": "impasto.tasks.options",
+    "UsageError": "impasto.errors",
+    "load": "impasto.image",
+    "reconstruct": "impasto.tasks.reconstruct",
+    "reconstruct_steps": "impasto.tasks.reconstruct",
+    "stylize": "impasto.tasks.stylize",
+    "stylize_steps": "impasto.tasks.stylize",
+    "texture": "impasto.tasks.texture",
+    "texture_steps": "impasto.tasks.texture",
+    "write": "impasto.image",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "encoders":
+        return import_module("impasto.encoders")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'impasto' has no attribute '{name}'")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

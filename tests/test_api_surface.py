@@ -1,0 +1,56 @@
+"""What `import impasto` offers, as a list: whoever changes it changes it here, on purpose."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import impasto
+
+SURFACE = """
+ImpastoError
+Picture
+ReconstructSettings
+Step
+StylizeSettings
+TextureSettings
+UsageError
+__version__
+encoders
+load
+reconstruct
+reconstruct_steps
+stylize
+stylize_steps
+texture
+texture_steps
+write
+"""
+
+
+def test_the_surface_is_this_list() -> None:
+    assert impasto.__all__ == SURFACE.split()
+    assert set(SURFACE.split()) <= set(dir(impasto))
+
+
+@pytest.mark.parametrize("name", SURFACE.split())
+def test_every_name_is_there_and_documented(name: str) -> None:
+    value = getattr(impasto, name)
+    assert value.__doc__
+    assert not callable(value) or value.__name__ == name
+
+
+def test_other_names_are_not() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'stylise'"):
+        _ = impasto.stylise  # type: ignore[attr-defined]
+
+
+def test_importing_impasto_does_not_import_torch() -> None:
+    code = "import sys, impasto; assert 'torch' not in sys.modules; impasto.encoders.load; impasto.StylizeSettings()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_star_import_gives_the_verbs() -> None:
+    subprocess.run([sys.executable, "-c", "from impasto import *; stylize, load, UsageError, encoders"], check=True)
