@@ -1,0 +1,160 @@
+"""The commands. Those that work import what they need when they are called: `--help` must not wait for torch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from impasto import __version__
+from impasto.cli import flags
+from impasto.cli.failures import INTERRUPTED, explain
+from impasto.cli.interrupts import only_the_first
+from impasto.cli.options import SHORT, RunOptions, read_settings
+from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.recipe import TASKS
+
+app = typer.Typer(
+    help="Neural style transfer: a photograph and a painting in, the photograph painted that way out.",
+    pretty_exceptions_enable=False,
+)
+weights = typer.Typer(help="List, fetch and check the weights of the networks that are not in the package.")
+app.add_typer(weights, name="weights")
+
+ARGUMENTS = {"content": "photo", "style": "painting"}
+"""The words of the command line for what the papers call content and style."""
+
+HELP = {
+    "stylize": "Paint PHOTO the way of PAINTING.",
+    "reconstruct": "Make PHOTO again from nothing but its features.",
+    "texture": "Make a new picture with the texture of PAINTING.",
+}
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command line (by default the one of this process); returns the exit code."""
+    words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    with only_the_first():
+        try:
+            code = typer.main.get_command(app).main(words, prog_name="impasto", standalone_mode=False)
+            if code == INTERRUPTED:  # what typer, or in older versions Abort, makes of a KeyboardInterrupt
+                raise KeyboardInterrupt
+        except (Exception, KeyboardInterrupt) as error:
+            line, code = explain(error)
+            sys.stderr.write(f"impasto: {line}\n")
+    return code if isinstance(code, int) else 0
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"impasto {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version and exit")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def _add_task(name: str) -> None:
+    """A command whose flags are the fields of the task's settings, then those of RunOptions."""
+    task = TASKS[name]
+    shared = {*SynthesisSettings.__dataclass_fields__}
+    words = [ARGUMENTS[given] for given in task.inputs]
+
+    def call(**values: Any) -> None:
+        options = RunOptions(**flags.given(RunOptions, values))
+        file = read_settings(options.settings) if options.settings else {}
+        settings = task.settings.from_mapping(file | flags.given(task.settings, values))
+        inputs = {given: values[ARGUMENTS[given]] for given in task.inputs}
+        from impasto.cli.watch import watcher  # noqa: PLC0415
+
+        with watcher(options) as watching:  # first, so that a person sees something while torch is being imported
+            from impasto.cli.run import run  # noqa: PLC0415
+
+            run(name, inputs, settings, options, watching)
+
+    parameters = [flags.positional(word, "a picture file, or a sample such as sample:chelsea") for word in words]
+    parameters += flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    settings = flags.parameters(task.settings, lambda field: "Computing" if field in shared else "Painting")
+    parameters += sorted(settings, key=lambda parameter: parameter.name in shared)  # the task's own first
+    app.command(name)(flags.command(name, HELP[name], parameters, call))
+
+
+for _name in TASKS:
+    _add_task(_name)
+
+
+@app.command()
+def samples(
+    folder: Annotated[str | None, typer.Argument(help="write them as files into this folder")] = None,
+) -> None:
+    """List the pictures that come with Impasto, or write them into FOLDER."""
+    from impasto.cli.samples import show, write  # noqa: PLC0415
+
+    write(folder) if folder else show()
+
+
+@app.command()
+def info(
+    picture: Annotated[str, typer.Argument(help="a picture that Impasto made", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="print what is stored, as JSON")] = False,
+) -> None:
+    """Show the settings stored in PICTURE, and the command that makes it again."""
+    from impasto.cli.info import show  # noqa: PLC0415
+
+    show(picture, json)
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions, devices, memory and weights: what to look at, and to send along, when something is wrong."""
+    from impasto.cli.doctor import show  # noqa: PLC0415
+
+    show()
+
+
+Names = Annotated[list[str], typer.Argument(metavar="NETWORK...", help="vgg16, vgg19 or resnet50", show_default=False)]
+AnyNames = Annotated[
+    list[str] | None, typer.Argument(metavar="[NETWORK]...", help="vgg16, vgg19 or resnet50; all by default")
+]
+
+
+@weights.command("list")
+def weights_list() -> None:
+    """List the networks and whether their weights are here."""
+    from impasto.cli.weights import show  # noqa: PLC0415
+
+    show()
+
+
+@weights.command("fetch")
+def weights_fetch(networks: Names, quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False) -> None:
+    """Download the weights of NETWORK, unless they are here."""
+    from impasto.cli.watch import watcher  # noqa: PLC0415
+    from impasto.cli.weights import get  # noqa: PLC0415
+
+    with watcher(RunOptions(quiet=quiet)) as watching:
+        get(networks, watching)
+
+
+@weights.command("verify")
+def weights_verify(networks: AnyNames = None) -> None:
+    """Compute the hash of weights that are here, and compare."""
+    from impasto.cli.weights import verify  # noqa: PLC0415
+
+    verify(networks or [])
+
+
+@weights.command("where")
+def weights_where(network: Annotated[str | None, typer.Argument(help="vgg16, vgg19 or resnet50")] = None) -> None:
+    """Print the folder of the weights, or the file of NETWORK."""
+    from impasto.cli.weights import where  # noqa: PLC0415
+
+    typer.echo(str(where(network)))

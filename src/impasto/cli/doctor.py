@@ -1,0 +1,66 @@
+"""`impasto doctor`: the state of this installation, in lines that can be pasted into a report."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+
+from impasto import __version__
+from impasto.cli.table import show_rows
+from impasto.encoders.weights import home, status
+
+PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
+EXTRAS = {"video": "av"}
+
+
+def show() -> None:
+    """Print it all; nothing is fetched and nothing is written."""
+    rows = [("impasto", __version__), ("python", f"{platform.python_version()} on {platform.platform()}")]
+    rows += [(name, _version(name) or "missing") for name in PACKAGES]
+    rows += [("devices", ", ".join(_devices())), ("threads", f"{torch.get_num_threads()} of {os.cpu_count()}")]
+    rows += [("memory", _memory()), ("cache", str(home())), ("lite", _embedded())]
+    rows += [(known.name, str(known.path) if known.present else "not fetched") for known in status()]
+    rows += [
+        (f"[{extra}]", _version(package) or f'pip install "impasto[{extra}]"') for extra, package in EXTRAS.items()
+    ]
+    show_rows(rows)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[str]:
+    cuda = [f"cuda ({torch.cuda.get_device_name(k)})" for k in range(torch.cuda.device_count())]
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def _memory() -> str:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return "unknown"
+    free = _available()
+    return f"{total / 1e9:.1f} GB" + (f", {free / 1e9:.1f} GB of it free" if free is not None else "")
+
+
+def _available() -> int | None:
+    """Bytes that a program could still have, where the system says so (Linux)."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
+def _embedded() -> str:
+    there = (files("impasto.encoders") / "lite.safetensors").is_file()
+    return "inside the package" if there else "missing: this installation is broken"

@@ -1,0 +1,66 @@
+"""Whatever goes wrong, as one line for a person and an exit code for a script; never a traceback."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from impasto.errors import ImpastoError, UsageError
+
+INTERRUPTED = 130
+
+TRACEBACK = "IMPASTO_TRACEBACK"
+"""The environment variable that shows where an error came from."""
+
+# Typer brings a copy of click since 0.16 or so, and before used click itself; this is the right class in both.
+_CLICK_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+_ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "failed to allocate")
+
+
+class Interrupted(ImpastoError):  # noqa: N818 (it is no error)
+    """A person pressed Ctrl-C; the message says what became of the run."""
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """The line to show and the exit code of `error`."""
+    if os.environ.get(TRACEBACK):
+        raise error
+    return " ".join(_message(error).split()), _code(error)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was no memory left, here or on the device; torch says so with a plain RuntimeError."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(t in text for t in _ALLOCATION))
+
+
+def _code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt | Interrupted | typer.Abort):
+        return INTERRUPTED
+    if isinstance(error, UsageError):
+        return 2
+    return int(getattr(error, "exit_code", 1)) if isinstance(error, _CLICK_ERROR) else 1
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "stopped"
+    if isinstance(error, ImpastoError):
+        return str(error)
+    if isinstance(error, _CLICK_ERROR):
+        return _of_click(error)
+    if is_out_of_memory(error):
+        return "there is not enough memory for this; try a smaller --size"
+    if isinstance(error, OSError):
+        name = f"'{error.filename}': " if error.filename else ""
+        return f"{name}{error.strerror or error}"
+    return f"{type(error).__name__}: {error} ({TRACEBACK}=1 shows where)"
+
+
+def _of_click(error: BaseException) -> str:
+    message: str = error.format_message()  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context else ""
+    return message[:1].lower() + message[1:].rstrip(".") + hint

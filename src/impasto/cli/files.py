@@ -1,0 +1,81 @@
+"""The files of a run: checked before the work begins, never one that the run reads, written with its recipe."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from impasto.cli.options import RunOptions
+from impasto.errors import UsageError
+from impasto.image import check_writable, resize, write
+from impasto.synthesis import Step
+from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.recipe import recipe
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and how a run writes its pictures."""
+
+    path: Path
+    options: RunOptions
+    task: str
+    inputs: Mapping[str, str]
+    settings: SynthesisSettings
+    alpha: Tensor | None = None
+
+    def check(self, read: Iterable[str]) -> None:
+        """Refuse a place that cannot be written, and one that is, or is called like, a file to `read`."""
+        check_writable(self.path, bits=self.options.bits)
+        snapshot = re.compile(re.escape(self.path.stem) + r"-\d{4,}" + re.escape(self.path.suffix))
+        for name in read:
+            refuse_input(self.path, name)
+            beside = self.options.save_every and _same(Path(name).parent, self.path.parent)
+            if beside and snapshot.fullmatch(Path(name).name):
+                raise UsageError(f"--save-every could overwrite the input '{name}'; choose another --output")
+
+    def save(self, step: Step) -> tuple[str, ...]:
+        """Write the finished picture."""
+        return self._write(self.path, step, None)
+
+    def save_unfinished(self, step: Step) -> tuple[str, ...]:
+        """Write the picture of a run that was stopped, and say so in its recipe."""
+        return self._write(self.path, step, step.index)
+
+    def snapshot(self, step: Step) -> Path:
+        """Write the picture of one step under the step's number."""
+        path = self.path.with_name(f"{self.path.stem}-{step.index:04d}{self.path.suffix}")
+        self._write(path, step, step.index)
+        return path
+
+    def _write(self, path: Path, step: Step, stopped: int | None) -> tuple[str, ...]:
+        picture = step.image()
+        size = (picture.shape[-2], picture.shape[-1])
+        writing = {"bits": self.options.bits, "output_quality": self.options.output_quality}
+        changed = {name: writing[name] for name in self.options.to_mapping(defaults=False) if name in writing}
+        return write(
+            path,
+            picture,
+            alpha=None if self.alpha is None else resize(self.alpha, size).clamp(0, 1),
+            bits=self.options.bits,
+            quality=self.options.output_quality,
+            metadata=recipe(self.task, self.inputs, self.settings, writing=changed, stopped=stopped),
+        )
+
+
+def refuse_input(path: Path, name: str) -> None:
+    """A UsageError if `path`, to be written, is the file `name`, to be read."""
+    if _same(path, Path(name)):
+        raise UsageError(f"the output '{path}' is also an input; choose another --output")
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)  # also through links, and whatever the case of a name means here
+    except (OSError, ValueError):
+        return os.path.realpath(a) == os.path.realpath(b)

@@ -1,0 +1,36 @@
+"""`impasto info`: what a picture says about how it was made."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import typer
+
+from impasto.errors import ImpastoError
+from impasto.image import read_metadata
+from impasto.tasks.recipe import command
+
+
+def show(picture: str, as_json: bool) -> None:
+    """Print the recipe as lines and as a command, or as it is stored."""
+    recipe = read_metadata(picture)
+    if recipe is None:
+        raise ImpastoError(f"'{picture}' carries no settings of Impasto (BMP never does; many programs drop them)")
+    if as_json:
+        typer.echo(json.dumps(recipe, indent=2))
+        return
+    words = command(recipe, picture)  # first, because it checks what is then shown
+    for name, value in recipe.items():
+        typer.echo(f"{name}: {_text(value)}")
+    typer.echo("")
+    typer.echo(shlex.join(words))
+    if "stopped" in recipe:
+        typer.echo("# this picture was saved on the way; the command goes on to the end")
+
+
+def _text(value: object) -> str:
+    """JSON, which hides no control character, without its brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{json.dumps(key)[1:-1]} {json.dumps(item)}" for key, item in value.items()) or "all default"
+    return json.dumps(value).strip('"')

@@ -1,0 +1,67 @@
+"""What a run on the command line can be told besides the settings of its task: where to write, what to show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import UsageError, nearest
+from impasto.tasks.settings import Settings, option
+
+SHORT = {"output": "-o", "quiet": "-q"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(Settings):
+    """Flags of every run. They change no pixel of the result, except by its format."""
+
+    output: str | None = option(None, "the file to write; its suffix chooses the format")
+    bits: int = option(8, "8 or 16 bits a channel (16 in PNG and TIFF)")
+    output_quality: int = option(95, "quality of a JPEG or WebP", minimum=1, maximum=100)
+    save_every: int | None = option(None, "also write OUTPUT-0010.png and so on, every so many steps", minimum=1)
+    timelapse: str | None = option(None, "also write the run as a film, .gif or .mp4")
+    settings: str | None = option(None, "a .toml or .json file of settings; flags go before it")
+    threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
+    json: bool = option(False, "report each step as a line of JSON on standard output")
+    quiet: bool = option(False, "show nothing but errors")
+
+
+def read_settings(file: str) -> dict[str, Any]:
+    """The table of settings in a TOML or JSON file, not yet checked."""
+    path = Path(file)
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        raise UsageError(f"settings come from a .toml or .json file, not from '{file}'")
+    try:
+        table = parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise UsageError(f"no such file '{file}'{nearest(path.name, names)}") from None
+    except OSError as error:
+        raise UsageError(f"'{file}' cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:  # both parsers' errors, and text that is not UTF-8, are ValueErrors
+        raise UsageError(f"'{file}' is not valid {path.suffix[1:].upper()}: {error}") from error
+    if not isinstance(table, dict):
+        raise UsageError(f"'{file}' holds a {type(table).__name__}; expected a table of settings")
+    return table
+
+
+def default_output(task: str, inputs: Sequence[str]) -> str:
+    """`photo-painting.png` in the working folder, `photo-reconstruct.png` where there is one input."""
+    stems = [Path(name.removeprefix("sample:")).stem for name in inputs]
+    return "-".join(stems if len(stems) > 1 else [*stems, task]) + ".png"
+
+
+def _toml(text: str) -> Any:
+    try:
+        tomllib = import_module("tomllib")
+    except ModuleNotFoundError:
+        raise UsageError("TOML needs Python 3.11 or later; write the settings as JSON") from None
+    return tomllib.loads(text)
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {".toml": _toml, ".json": json.loads}

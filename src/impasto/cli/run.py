@@ -1,0 +1,119 @@
+"""One run from the command line: read, work, watch, write; and save what there is when it is cut short."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+from impasto.cli.failures import Interrupted, explain
+from impasto.cli.files import Output, refuse_input
+from impasto.cli.interrupts import none_at_all
+from impasto.cli.options import RunOptions, default_output
+from impasto.cli.timelapse import Timelapse
+from impasto.cli.watch import Watcher, clock
+from impasto.encoders.weights import PUBLISHED, fetch, where
+from impasto.errors import ImpastoError
+from impasto.image import Picture, check_writable, load
+from impasto.synthesis import Step
+from impasto.tasks.common import full_size, schedule
+from impasto.tasks.options import SynthesisSettings
+
+Steps = Callable[..., Iterator[Step]]
+
+
+def run(
+    task: str, inputs: Mapping[str, str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher
+) -> None:
+    """Make the picture that a command line asks for."""
+    began = time.perf_counter()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    path = Path(options.output or default_output(task, list(inputs.values())))
+    read = [*inputs.values(), *(str(name) for name in (_init(settings), settings.weights, options.settings) if name)]
+    Output(path, options, task, inputs, settings).check(read)
+    pictures = [load(name) for name in inputs.values()]
+    for picture in pictures:
+        for notice in picture.notices:
+            watcher.notice(notice)
+    size = full_size(settings, pictures[0])
+    check_writable(path, bits=options.bits, size=size)
+    output = Output(path, options, task, inputs, settings, _alpha(task, pictures))
+    film = _film(options, read, size)
+    _fetch_weights(settings, watcher)
+    watcher.plan(schedule(settings, size))
+    steps: Steps = getattr(import_module(f"impasto.tasks.{task}"), f"{task}_steps")
+    last = _work(steps(*pictures, settings), output, film, watcher)
+    with none_at_all():
+        for notice in output.save(last):
+            watcher.notice(notice)
+        watcher.saved("result", str(path), last, seconds=round(time.perf_counter() - began, 3))
+        if film:
+            watcher.saved("timelapse", str(film.path), last, frames=film.save(last))
+
+
+def _work(steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher) -> Step:
+    """Go through all steps; returns the last. Whatever cuts them short, the best picture so far is saved."""
+    step: Step | None = None
+    try:
+        for step in steps:
+            watcher.step(step)
+            if step.notice:
+                watcher.notice(step.notice)
+            if film:
+                film.add(step)
+            if output.options.save_every and step.index and step.index % output.options.save_every == 0:
+                watcher.saved("snapshot", str(output.snapshot(step)), step)
+    except (Exception, KeyboardInterrupt) as error:
+        if step is None:
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted("stopped before the first step; nothing was written") from error
+            raise
+        with none_at_all():
+            raise _rescue(error, step, output, film, watcher) from error
+    if step is None:
+        raise ImpastoError("the run made no step")
+    return step
+
+
+def _rescue(error: BaseException, step: Step, output: Output, film: Timelapse | None, watcher: Watcher) -> ImpastoError:
+    """Save the picture of the last whole step; returns the error that tells of it."""
+    output.save_unfinished(step)
+    watcher.saved("unfinished", str(output.path), step)
+    if film:
+        watcher.saved("timelapse", str(film.path), step, frames=film.save(step))
+    height, width = step.size
+    kept = f"the best picture so far, {width}x{height} after step {step.index} of {step.total}, is in {output.path}"
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted(f"stopped after {clock(step.seconds)}; {kept}")
+    return ImpastoError(f"{explain(error)[0]}; {kept}")
+
+
+def _alpha(task: str, pictures: list[Picture]) -> torch.Tensor | None:
+    """That of the picture whose arrangement the result has: a texture has nobody's."""
+    return None if task == "texture" else pictures[0].alpha
+
+
+def _init(settings: SynthesisSettings) -> str | None:
+    return getattr(settings, "init", None)
+
+
+def _film(options: RunOptions, read: list[str], size: tuple[int, int]) -> Timelapse | None:
+    if options.timelapse is None:
+        return None
+    film = Timelapse(Path(options.timelapse), size)
+    for name in read:
+        refuse_input(film.path, name)
+    return film
+
+
+def _fetch_weights(settings: SynthesisSettings, watcher: Watcher) -> None:
+    """Before the run and not inside it, where a download would show no progress."""
+    name = settings.network
+    if settings.weights is None and name in PUBLISHED and not where(name).is_file():
+        watcher.notice(f"fetching the weights of {name}, {PUBLISHED[name].megabytes} MB, once")
+        fetch(name, on_progress=partial(watcher.fetching, name))

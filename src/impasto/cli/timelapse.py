@@ -1,0 +1,115 @@
+"""A run as a film: a GIF by Pillow, an MP4 by PyAV where the extra `video` is installed."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.errors import ImpastoError, UsageError, choose
+from impasto.image import resize
+from impasto.image.atomic import replace_file
+from impasto.synthesis import Step
+
+FRAMES = 120
+"""At most so many frames,"""
+
+PIXELS = 200_000_000
+"""of at most so many pixels together: they wait in memory until the end."""
+
+RATE = 12  # frames a second
+HOLD = 18  # frames for which the finished picture stays
+
+Frame = NDArray[np.uint8]
+
+
+class Timelapse:
+    """Collects frames, all of the final size; `save` writes what there is."""
+
+    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+        self.path, self.size = path, size
+        self._encode = choose(ENCODERS, path.suffix.lower(), f"suffix of a timelapse in '{path}':")
+        _check_place(path)
+        if path.suffix.lower() == ".mp4":
+            _check_video()
+        self._most = max(2, min(FRAMES, PIXELS // (size[0] * size[1])))
+        self._frames: list[Frame] = []
+        self._index = -1  # of the step in the last frame
+
+    def add(self, step: Step) -> None:
+        """Take the picture of this step if its turn has come."""
+        every = max(1, -(-step.total // (self._most - 1)))  # which leaves a frame for the last step
+        if (step.index - 1) % every == 0:
+            self._take(step)
+
+    def save(self, last: Step) -> int:
+        """Write the film, which ends with this step; returns the number of frames."""
+        if last.index != self._index:
+            self._take(last)
+        replace_file(self.path, self._encode(self._frames))
+        return len(self._frames)
+
+    def _take(self, step: Step) -> None:
+        self._frames.append(self._frame(step))
+        self._index = step.index
+
+    def _frame(self, step: Step) -> Frame:
+        pixels = resize(step.image(), self.size).clamp(0, 1)[0]
+        array: Frame = (pixels.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
+        return array
+
+
+def _gif(frames: list[Frame]) -> bytes:
+    # One palette for all, of the finished picture: palettes of their own would flicker.
+    palette = Image.fromarray(frames[-1]).quantize(256)
+    images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
+    buffer = io.BytesIO()
+    pace = 1000 // RATE
+    durations = [pace] * (len(images) - 1) + [pace * HOLD]
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
+    return buffer.getvalue()
+
+
+def _mp4(frames: list[Frame]) -> bytes:
+    import av  # noqa: PLC0415 (an extra)
+
+    height, width = frames[0].shape[:2]
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as film:
+        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+        stream = film.add_stream(codec, rate=Fraction(RATE))
+        # 4:2:0 wants even sides; an odd last row or column is dropped
+        stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
+        stream.options = {"crf": "16"} if codec == "libx264" else {"qscale": "2"}
+        for frame in frames + [frames[-1]] * (HOLD - 1):
+            even = np.ascontiguousarray(frame[: stream.height, : stream.width])
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+        film.mux(stream.encode())
+    return buffer.getvalue()
+
+
+ENCODERS: dict[str, Callable[[list[Frame]], bytes]] = {".gif": _gif, ".mp4": _mp4}
+
+
+def _check_video() -> None:
+    try:
+        import av  # noqa: F401, PLC0415 (an extra)
+    except ImportError:
+        raise ImpastoError(
+            'an .mp4 needs the extra "video": pip install "impasto[video]" (a .gif needs nothing)'
+        ) from None
+
+
+def _check_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UsageError(f"'{path}' cannot be written: there is no folder '{path.parent}'")
+    if path.is_dir():
+        raise UsageError(f"'{path}' cannot be written: it is a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"'{path}' cannot be written: it is protected against writing")

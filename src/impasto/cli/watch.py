@@ -1,0 +1,207 @@
+"""Who watches a run: a bar in a terminal, lines in a log, JSON for a machine, or nobody.
+
+All read the same `Step` records. What people see goes to standard error, what machines read to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from impasto.cli.options import RunOptions
+
+if TYPE_CHECKING:
+    from impasto.synthesis import Step
+
+Plan = Sequence[tuple[tuple[int, int], int]]
+"""Sizes (height, width) and the steps at each, from the first scale to the last."""
+
+
+class Watcher:
+    """Sees nothing, says nothing: `--quiet`. The others add to it."""
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+
+    def plan(self, plan: Plan) -> None:
+        """What the run is going to do."""
+
+    def step(self, step: Step) -> None:
+        """One step was made."""
+
+    def notice(self, text: str) -> None:
+        """Something a person should know."""
+
+    def fetching(self, name: str, done: int, total: int | None) -> None:
+        """So many bytes of a download are here."""
+
+    def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
+        """A file was written: the "result", an "unfinished" one, a "snapshot" or a "timelapse"."""
+
+
+class Machine(Watcher):
+    """One JSON object a line on standard output, each with its "event"."""
+
+    def step(self, step: Step) -> None:
+        """The whole record."""
+        self._write("step", **_numbers(step), loss=step.loss, terms=dict(step.terms), seconds=round(step.seconds, 3))
+
+    def notice(self, text: str) -> None:
+        """Its text."""
+        self._write("notice", text=text)
+
+    def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
+        """The file, and the step that it shows."""
+        self._write(kind, file=path, **_numbers(step), **more)
+
+    def _write(self, event: str, **values: Any) -> None:
+        sys.stdout.write(json.dumps({"event": event} | values) + "\n")
+        sys.stdout.flush()
+
+
+class Log(Watcher):
+    """A line at every tenth of the work, for a log or a pipe."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.work = Work(())
+        self._tenth = 0
+
+    def plan(self, plan: Plan) -> None:
+        """Keep it, to tell the time left."""
+        self.work = Work(plan)
+
+    def step(self, step: Step) -> None:
+        """A line when another tenth of the work is done."""
+        tenth = int(10 * self.work.share(step))
+        if tenth > self._tenth:
+            self._tenth = tenth
+            left = self.work.left(step)
+            self.console.print("  ".join([_position(step), _losses(step), *([f"{clock(left)} left"] if left else [])]))
+
+    def notice(self, text: str) -> None:
+        """A line at once."""
+        self.console.print(f"impasto: {text}")
+
+    def fetching(self, name: str, done: int, total: int | None) -> None:
+        """A line when another tenth is here."""
+        tenth = 10 * done // total if total else 0
+        if tenth != self._tenth:
+            self._tenth = tenth % 10
+            self.console.print(f"fetching {name}: {_megabytes(done, total)}")
+
+    def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
+        """The last line; snapshots are only for the eyes of who looks into the folder."""
+        height, width = step.size
+        if kind == "result":
+            self.console.print(f"wrote {path}, {width}x{height}, in {clock(more['seconds'])}")
+        elif kind == "timelapse":
+            self.console.print(f"wrote {path}, {more['frames']} frames")
+
+
+class Bar(Log):
+    """A bar, the losses below it, and the time left."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self.bar = Progress(*columns, console=self.console, expand=True)
+        self.line = self.bar.add_task("getting ready", total=None, left="")
+        self.losses = Text(style="dim", overflow="ellipsis", no_wrap=True)
+        group = Group(self.bar, self.losses)
+        self.live = Live(group, console=self.console, transient=True, refresh_per_second=8)
+
+    def __enter__(self) -> Watcher:
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    def step(self, step: Step) -> None:
+        """Move on."""
+        left = f"{clock(self.work.left(step))} left"
+        self.bar.update(self.line, description=_position(step), total=1.0, completed=self.work.share(step), left=left)
+        self.losses.plain = _losses(step)
+
+    def fetching(self, name: str, done: int, total: int | None) -> None:
+        """The same bar, for bytes."""
+        text = _megabytes(done, total)
+        self.bar.update(self.line, description=f"fetching {name}", total=total, completed=done, left=text)
+
+
+class Work:
+    """How much of a run is done, a step counted by its pixels: a step at the full size takes longer than at half."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.costs = [size[0] * size[1] for size, steps in plan for _ in range(steps)]
+
+    def share(self, step: Step) -> float:
+        """From 0 to 1."""
+        if step.index >= step.total or len(self.costs) != step.total:
+            return step.index / step.total if step.total else 1.0
+        return sum(self.costs[: step.index]) / sum(self.costs)
+
+    def left(self, step: Step) -> float:
+        """Seconds, at the pace so far."""
+        share = self.share(step)
+        return step.seconds * (1 - share) / share if share else 0.0
+
+
+def watcher(options: RunOptions) -> Watcher:
+    """The one that these flags and this terminal ask for."""
+    if options.json:
+        return Machine()
+    if options.quiet:
+        return Watcher()
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    return Bar(console) if console.is_terminal else Log(console)
+
+
+def clock(seconds: float) -> str:
+    """`8.3 s`, `2:05`, `1:02:05`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}" if minutes else f"{rest} s"
+
+
+def _numbers(step: Step) -> dict[str, Any]:
+    height, width = step.size
+    return {
+        "step": step.index,
+        "total": step.total,
+        "scale": step.scale,
+        "scales": step.scales,
+        "width": width,
+        "height": height,
+    }
+
+
+def _position(step: Step) -> str:
+    height, width = step.size
+    return f"step {step.index}/{step.total}  {width}x{height}"
+
+
+def _losses(step: Step) -> str:
+    return "  ".join([f"loss {step.loss:.4g}", *(f"{name} {value:.4g}" for name, value in step.terms.items())])
+
+
+def _megabytes(done: int, total: int | None) -> str:
+    return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"

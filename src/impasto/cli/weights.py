@@ -1,0 +1,39 @@
+"""`impasto weights`: what is here, what can be fetched, and whether it is sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import typer
+
+from impasto.cli.table import show_rows
+from impasto.cli.watch import Watcher
+from impasto.encoders.weights import fetch, status, where
+from impasto.encoders.weights import verify as check
+
+__all__ = ["get", "show", "verify", "where"]
+
+
+def show() -> None:
+    """A line a network."""
+    rows = [("lite", "inside the package", "", "")]
+    for known in status():
+        here = "here" if known.present else f"impasto weights fetch {known.name}"
+        rows.append((known.name, f"{known.size / 1e6:.0f} MB", here, str(known.path) if known.present else ""))
+    show_rows(rows)
+
+
+def get(networks: Sequence[str], watcher: Watcher) -> None:
+    """Fetch those that are missing; prints where each file is."""
+    for name in networks:
+        typer.echo(str(fetch(name, on_progress=partial(watcher.fetching, name))))
+
+
+def verify(networks: Sequence[str]) -> None:
+    """Check the files of these networks, or of all that are here."""
+    names = networks or [known.name for known in status() if known.present]
+    if not names:
+        typer.echo("no weights are here but those inside the package")
+    for name in names:
+        typer.echo(f"{name}: {check(name)} is sound")
