@@ -71,9 +71,10 @@ def _read(path: Path, pooling: str) -> Lite:
         stages.setdefault(name.removeprefix("conv").split("_")[0], []).append(convs[name].shape[0])
     layers = sorted({name.removeprefix(HEAD).rsplit(".", 1)[0] for name in tensors if name.startswith(HEAD)})
     heads = {n: (tensors[f"{HEAD}{n}.weight"].float(), tensors[f"{HEAD}{n}.bias"].float()) for n in layers}
-    network = Lite(list(stages.values()), heads, pooling)
     try:
         state = {f"convs.{n}.{part}": tensors[f"{n}.{part}"].float() for n in convs for part in ("weight", "bias")}
+        with torch.random.fork_rng(devices=[]):  # the values drawn here are thrown away; nobody's numbers change for it
+            network = Lite(list(stages.values()), heads, pooling)
         network.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
         raise UsageError(f"{path} is not a network of lite's kind: {error}") from error

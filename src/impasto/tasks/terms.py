@@ -23,7 +23,7 @@ def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -
     not a number of at least 0, and an empty list.
     """
     weights: dict[str, float] = {}
-    for part in (text or ",".join(default)).split(","):
+    for part in (",".join(default) if text is None else text).split(","):
         names, _, value = part.strip().partition("=")
         for name in _range(names.strip()):
             weights[encoder.resolve(name)] = _weight(part.strip(), value)

@@ -1,0 +1,73 @@
+import pytest
+import torch
+
+from impasto.errors import UsageError
+from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms, style_terms
+
+
+def picture(seed: int, side: int = 48) -> torch.Tensor:
+    return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, {"relu4_2": 1}),
+        ("relu1_1, relu2_1=0.5", {"relu1_1": 1, "relu2_1": 0.5}),
+        ("conv_2-4", {"conv1_2": 1, "conv2_1": 1, "conv2_2": 1}),
+        ("conv_1-2=3,relu_9", {"conv1_1": 3, "conv1_2": 3, "relu4_1": 1}),
+    ],
+)
+def test_layers_are_read_with_weights_ranges_and_aliases(tiny, text, expected):
+    assert parse_layers(tiny, text, ("relu4_2",)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("relu4-2", "did you mean 'relu4_2'"),
+        ("relu4_2=high", "weight of at least 0"),
+        ("relu4_2=-1", "weight of at least 0"),
+        ("relu4_2=nan", "weight of at least 0"),
+        ("relu4_2=0", "no layer with a weight above 0"),
+        ("conv_4-2", "runs backwards"),
+        ("conv_1-99", "no layer 'conv_14'"),
+        ("", "no layer"),
+    ],
+)
+def test_bad_layers_are_refused(tiny, text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_layers(tiny, text, ("relu4_2",))
+
+
+def test_losses_are_nothing_at_their_target_and_known_elsewhere(tiny):
+    photo, other = picture(0), picture(1)
+    layers = {"relu2_1": 3.0, "relu4_2": 1.0}
+    evaluate = evaluation(tiny, content_terms(tiny, photo, layers, 2.0) + style_terms(tiny, photo, layers, 5.0))
+    assert float(evaluate(photo)[0]) == pytest.approx(0, abs=1e-9)
+    _, parts = evaluate(other)
+    a, b = tiny(photo, layers), tiny(other, layers)
+    content = sum(w / 4 * ((a[n] - b[n]) ** 2).mean() / (a[n] ** 2).mean() for n, w in layers.items())
+    assert float(parts["content"]) == pytest.approx(2 * float(content), rel=1e-5)
+
+    def gram(f):
+        return torch.einsum("bchw,bdhw->cd", f, f) / f[0, 0].numel()
+
+    style = sum(w / 4 * ((gram(a[n]) - gram(b[n])) ** 2).sum() / (gram(a[n]) ** 2).sum() for n, w in layers.items())
+    assert float(parts["style"]) == pytest.approx(5 * float(style), rel=1e-5)
+
+
+def test_terms_of_no_weight_compute_nothing(tiny):
+    assert content_terms(tiny, picture(0), {"relu4_2": 1.0}, 0.0) == []
+    assert style_terms(tiny, picture(0), {"relu4_2": 1.0}, 0.0) == []
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_flat_pictures_give_finite_losses_and_gradients(tiny, value):
+    flat = torch.full((1, 3, 48, 48), value)
+    terms = content_terms(tiny, flat, {"relu4_2": 1.0}, 1.0) + style_terms(tiny, flat, {"relu1_1": 1.0}, 1.0)
+    for image in (flat.clone(), picture(2)):
+        total, _ = evaluation(tiny, terms + prior_terms(1.0, 1.0))(image.requires_grad_())
+        total.backward()
+        assert torch.isfinite(total)
+        assert torch.isfinite(image.grad).all()
