@@ -1,8 +1,8 @@
 """Run the comparisons and write docs/benchmarks.md: `make bench`, or `python -m benchmarks.run --iterations 300`.
 
-The contract: both sides of a comparison in one run on the same machine, each in a process of its own (so that peak memory
-is its own), in turn (ABAB), the median step with its quartiles, whole processes with all they load. Ratios carry over to
-other machines; seconds do not.
+The contract: both sides of a comparison in one run on the same machine, each in a process of its own (so that peak
+memory is its own), in turn (ABAB), the median step with its quartiles, whole processes with all they load. Ratios carry
+over to other machines; seconds do not.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def main() -> None:
     lines = [
         "# Benchmarks",
         "",
-        f"Made by `make bench` (`benchmarks/run.py`) at commit {commit.stdout.strip() or 'unknown'}: torch {full['torch']}, "
-        f"Python {platform.python_version()}, {platform.machine()}, {args.size} px.",
+        f"Made by `make bench` (`benchmarks/run.py`) at commit {commit.stdout.strip() or 'unknown'}: "
+        f"torch {full['torch']}, Python {platform.python_version()}, {platform.machine()}, {args.size} px.",
         "Both sides ran in one go, each in processes of their own; ratios carry over to other machines, seconds do not.",
         "",
         "| side | seconds a step, median (quartiles) | whole process, s | peak memory, MB |",
@@ -73,8 +73,8 @@ def main() -> None:
         row("`impasto stylize`, default settings", ours["default"]),
         row("`impasto stylize --quality draft`", ours["draft"]),
         "",
-        f"- Whole process, default settings, against {args.iterations} textbook iterations: {faster['default']:.1f} times "
-        f"faster; draft: {faster['draft']:.1f} times.",
+        f"- Whole process, default settings, against {args.iterations} textbook iterations: "
+        f"{faster['default']:.1f} times faster; draft: {faster['draft']:.1f} times.",
         f"- A step of VGG-19 at equal settings: {medians['textbook'] / medians['vgg19']:.2f} times faster.",
     ]
     args.out.write_text("\n".join(lines) + "\n")

@@ -1,9 +1,9 @@
 """The textbook loop that tutorials and course work share: what Impasto is measured against.
 
-VGG-19 in PyTorch's default layout, cut behind the deepest layer; loss modules in line behind the convolutions that they
-watch; Gram matrices over everything; torch.optim.LBFGS with its defaults (history of 100, 20 evaluations a step); pixels
-clamped before each evaluation. The weights are frozen, as the better of the tutorials do. In our own words, from the
-published algorithm (Gatys et al. 2016) and the seeds' settings.
+VGG-19 in PyTorch's default layout, cut behind the deepest layer; loss modules in line behind the convolutions that
+they watch; Gram matrices over everything; torch.optim.LBFGS with its defaults (history of 100, 20 evaluations a step);
+pixels clamped before each evaluation. The weights are frozen, as the better of the tutorials do. In our own words, from
+the published algorithm (Gatys et al. 2016) and the seeds' settings.
 """
 
 from __future__ import annotations
