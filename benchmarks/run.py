@@ -63,7 +63,7 @@ def main() -> None:
         "",
         f"Made by `make bench` (`benchmarks/run.py`) at commit {commit.stdout.strip() or 'unknown'}: "
         f"torch {full['torch']}, Python {platform.python_version()}, {platform.machine()}, {args.size} px.",
-        "Both sides ran in one go, each in processes of their own; ratios carry over to other machines, seconds do not.",
+        "Both sides ran in one go, each in processes of their own. Ratios carry over to other machines, seconds do not",
         "",
         "| side | seconds a step, median (quartiles) | whole process, s | peak memory, MB |",
         "|---|---|---|---|",
