@@ -23,6 +23,7 @@ Cli = Callable[..., Any]
 @pytest.fixture
 def bad_files(folder: Path) -> None:
     (folder / "a_folder").mkdir()
+    (folder / "a_folder.gif").mkdir()
     (folder / "text.jpg").write_text("no picture at all")
     (folder / "empty.png").touch()
     (folder / "bad.json").write_text('{"strength": ')
@@ -67,7 +68,8 @@ USES = {
     "odd bits": (["stylize", "--bits", "12"], "allowed: 8, 16"),
     "quality of 101": (["stylize", "--output-quality", "101"], "at most 100"),
     "timelapse suffix": (["stylize", "--timelapse", "film.mpg"], "did you mean '.mp4'?"),
-    "timelapse folder": (["stylize", "--timelapse", "nowhere/film.gif"], "there is no folder 'nowhere'"),
+    "timelapse folder": (["stylize", "--timelapse", "nowhere/film.gif"], "'nowhere/film.gif' cannot be written"),
+    "timelapse is a folder": (["stylize", "--timelapse", "a_folder.gif"], "it is a folder"),
     "no such settings": (["stylize", "--settings", "unknow.json"], "did you mean 'unknown.json'?"),
     "settings of a kind": (["stylize", "--settings", "photo.png"], "a .toml or .json file"),
     "settings are a folder": (["stylize", "--settings", "a_folder"], "a .toml or .json file"),
@@ -79,6 +81,8 @@ USES = {
     "info without a file": (["info", "nothing.png"], "no such file"),
     "weights of nothing": (["weights", "fetch", "vgg"], "did you mean 'vgg1"),
 }
+if sys.platform == "linux":  # where even root cannot make a file
+    USES["no files there"] = (["stylize", "-o", "/proc/out.png"], "'/proc/out.png' cannot be written")
 if sys.version_info >= (3, 11):
     USES["bad TOML"] = (["stylize", "--settings", "bad.toml"], "'bad.toml' is not valid TOML")
 

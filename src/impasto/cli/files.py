@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from torch import Tensor
 
@@ -32,6 +33,7 @@ class Output:
     def check(self, read: Iterable[str]) -> None:
         """Refuse a place that cannot be written, and one that is, or is called like, a file to `read`."""
         check_writable(self.path, bits=self.options.bits)
+        try_folder(self.path)
         snapshot = re.compile(re.escape(self.path.stem) + r"-\d{4,}" + re.escape(self.path.suffix))
         for name in read:
             refuse_input(self.path, name)
@@ -66,6 +68,15 @@ class Output:
             quality=self.options.output_quality,
             metadata=recipe(self.task, self.inputs, self.settings, writing=changed, stopped=stopped),
         )
+
+
+def try_folder(path: Path) -> None:
+    """A UsageError if no file can be made beside `path`: permissions are not all that can stand against it."""
+    try:
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror or error}") from error
 
 
 def refuse_input(path: Path, name: str) -> None:

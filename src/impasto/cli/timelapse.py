@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.cli.files import try_folder
 from impasto.errors import ImpastoError, UsageError, choose
 from impasto.image import resize
 from impasto.image.atomic import replace_file
@@ -35,7 +35,9 @@ class Timelapse:
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
         self.path, self.size = path, size
         self._encode = choose(ENCODERS, path.suffix.lower(), f"suffix of a timelapse in '{path}':")
-        _check_place(path)
+        if path.is_dir():
+            raise UsageError(f"'{path}' cannot be written: it is a folder")
+        try_folder(path)
         if path.suffix.lower() == ".mp4":
             _check_video()
         self._most = max(2, min(FRAMES, PIXELS // (size[0] * size[1])))
@@ -104,12 +106,3 @@ def _check_video() -> None:
         raise ImpastoError(
             'an .mp4 needs the extra "video": pip install "impasto[video]" (a .gif needs nothing)'
         ) from None
-
-
-def _check_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise UsageError(f"'{path}' cannot be written: there is no folder '{path.parent}'")
-    if path.is_dir():
-        raise UsageError(f"'{path}' cannot be written: it is a folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"'{path}' cannot be written: it is protected against writing")

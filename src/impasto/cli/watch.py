@@ -200,7 +200,7 @@ def _position(step: Step) -> str:
 
 
 def _losses(step: Step) -> str:
-    return "  ".join([f"loss {step.loss:.4g}", *(f"{name} {value:.4g}" for name, value in step.terms.items())])
+    return "  ".join([f"loss {step.loss:.3g}", *(f"{name} {value:.3g}" for name, value in step.terms.items())])
 
 
 def _megabytes(done: int, total: int | None) -> str:
