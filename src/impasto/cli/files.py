@@ -19,6 +19,18 @@ from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.recipe import recipe
 
 
+def check(path: Path, options: RunOptions, read: Iterable[str]) -> None:
+    """Refuse a place that cannot be written, and one that is, or whose snapshots could be, a file to `read`."""
+    check_writable(path, bits=options.bits)
+    try_folder(path)
+    snapshot = re.compile(re.escape(path.stem) + r"-\d{4,}" + re.escape(path.suffix))
+    for name in read:
+        refuse_input(path, name)
+        beside = options.save_every and _same(Path(name).parent, path.parent)
+        if beside and snapshot.fullmatch(Path(name).name):
+            raise UsageError(f"--save-every could overwrite the input '{name}'; choose another --output")
+
+
 @dataclass(frozen=True)
 class Output:
     """Where and how a run writes its pictures."""
@@ -29,17 +41,6 @@ class Output:
     inputs: Mapping[str, str]
     settings: SynthesisSettings
     alpha: Tensor | None = None
-
-    def check(self, read: Iterable[str]) -> None:
-        """Refuse a place that cannot be written, and one that is, or is called like, a file to `read`."""
-        check_writable(self.path, bits=self.options.bits)
-        try_folder(self.path)
-        snapshot = re.compile(re.escape(self.path.stem) + r"-\d{4,}" + re.escape(self.path.suffix))
-        for name in read:
-            refuse_input(self.path, name)
-            beside = self.options.save_every and _same(Path(name).parent, self.path.parent)
-            if beside and snapshot.fullmatch(Path(name).name):
-                raise UsageError(f"--save-every could overwrite the input '{name}'; choose another --output")
 
     def save(self, step: Step) -> tuple[str, ...]:
         """Write the finished picture."""

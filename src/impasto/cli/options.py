@@ -24,7 +24,7 @@ class RunOptions(Settings):
     output_quality: int = option(95, "quality of a JPEG or WebP", minimum=1, maximum=100)
     save_every: int | None = option(None, "also write OUTPUT-0010.png and so on, every so many steps", minimum=1)
     timelapse: str | None = option(None, "also write the run as a film, .gif or .mp4")
-    settings: str | None = option(None, "a .toml or .json file of settings; flags go before it")
+    settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
     threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
     json: bool = option(False, "report each step as a line of JSON on standard output")
     quiet: bool = option(False, "show nothing but errors")
@@ -38,12 +38,14 @@ def read_settings(file: str) -> dict[str, Any]:
         raise UsageError(f"settings come from a .toml or .json file, not from '{file}'")
     try:
         table = parse(path.read_text(encoding="utf-8"))
+    except UsageError:  # a ValueError, as those of the parsers below
+        raise
     except FileNotFoundError:
         names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UsageError(f"no such file '{file}'{nearest(path.name, names)}") from None
     except OSError as error:
         raise UsageError(f"'{file}' cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # both parsers' errors, and text that is not UTF-8, are ValueErrors
+    except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
         raise UsageError(f"'{file}' is not valid {path.suffix[1:].upper()}: {error}") from error
     if not isinstance(table, dict):
         raise UsageError(f"'{file}' holds a {type(table).__name__}; expected a table of settings")

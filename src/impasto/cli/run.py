@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from impasto.cli.failures import Interrupted, explain
-from impasto.cli.files import Output, refuse_input
+from impasto.cli.files import Output, check, refuse_input
 from impasto.cli.interrupts import none_at_all
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.timelapse import Timelapse
@@ -35,7 +35,7 @@ def run(
         torch.set_num_threads(options.threads)
     path = Path(options.output or default_output(task, list(inputs.values())))
     read = [*inputs.values(), *(str(name) for name in (_init(settings), settings.weights, options.settings) if name)]
-    Output(path, options, task, inputs, settings).check(read)
+    check(path, options, read)
     pictures = [load(name) for name in inputs.values()]
     for picture in pictures:
         for notice in picture.notices:
