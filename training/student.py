@@ -54,7 +54,8 @@ class Student(nn.Module):
         channels = 3
         for name, width in zip(NAMES, [w for stage in WIDTHS for w in stage], strict=True):
             goal = goals[f"relu{name}"]
-            self.convs[f"conv{name}"] = nn.Conv2d(channels, width, 3, padding=1)
+            border = "reflect" if name == "1_1" else "zeros"  # as in impasto/encoders/lite.py
+            self.convs[f"conv{name}"] = nn.Conv2d(channels, width, 3, padding=1, padding_mode=border)
             self.norms[f"conv{name}"] = nn.BatchNorm2d(width, momentum=0.02)
             self.heads[f"relu{name}"] = nn.Linear(width, goal.shape[1])
             self.units[f"relu{name}"] = goal.var((0, 2, 3)).mean().sqrt()
