@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from skimage.color import rgb2ycbcr
 from skimage.restoration import denoise_tv_chambolle
 
-from impasto.losses import out_of_range, total_variation
+from impasto.losses import opponent, out_of_range, total_variation
 
 
 def picture(*shape: int) -> torch.Tensor:
@@ -48,3 +49,11 @@ def test_gradients():
     assert torch.autograd.gradcheck(total_variation, (x,))
     assert torch.autograd.gradcheck(lambda t: total_variation(t, 1.0), (x,))
     assert torch.autograd.gradcheck(out_of_range, (x,))
+
+
+def test_opponent_colours_are_those_of_the_standard():
+    x = picture(1, 3, 4, 5)
+    expected = rgb2ycbcr(x[0].permute(1, 2, 0).numpy())
+    scale = np.array([219, 224, 224])  # scikit-image's are digital levels
+    found = opponent(x, 4.0)[0].permute(1, 2, 0).numpy() / np.array([1, 2, 2])
+    np.testing.assert_allclose(found, (expected - np.array([16, 128, 128])) / scale, atol=1e-4)

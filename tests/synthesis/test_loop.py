@@ -56,6 +56,13 @@ def test_a_run_of_no_steps_gives_the_resized_start():
     torch.testing.assert_close(step.image(), resize(start, (4, 4)).clamp(0, 1))
 
 
+def test_a_last_scale_of_no_steps_still_gives_its_size():
+    scales = [scale((4, 4), 3, toward(0.5)), scale((8, 8), 0, toward(0.5))]
+    steps = list(synthesise(torch.zeros(1, 3, 8, 8), scales, resize))
+    assert [s.index for s in steps] == [1, 2, 3, 3]
+    assert steps[-1].image().shape == (1, 3, 8, 8)
+
+
 def test_the_same_run_twice_is_the_same_to_the_bit():
     def once():
         scales = [scale((6, 6), 5, toward(0.3)), scale((12, 12), 5, toward(0.3))]

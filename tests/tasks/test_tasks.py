@@ -65,14 +65,16 @@ def test_weights_given_take_the_place_of_strength():
     assert weights_of(StylizeSettings(style_weight=3.0))[1] == 3.0
 
 
-@pytest.mark.parametrize("init", ["photo", "noise", "painting", "sample:coffee"])
+@pytest.mark.parametrize("init", ["recolored", "photo", "noise", "painting", "sample:coffee"])
 def test_every_start_leads_to_a_picture(init):
     result = stylize(PHOTO, PAINTING, small(init=init, steps=3))
     assert torch.isfinite(result).all()
 
 
 def test_a_bad_start_is_refused_with_the_names_that_are_allowed():
-    with pytest.raises(UsageError, match=r"init must be photo, painting, noise or a picture.*did you mean 'noise'"):
+    with pytest.raises(
+        UsageError, match=r"init must be recolored, photo, painting, noise or a picture.*did you mean 'noise'"
+    ):
         stylize(PHOTO, PAINTING, small(init="nois"))
 
 
@@ -90,7 +92,7 @@ def test_the_schedule_ends_at_the_full_size_and_leaves_out_what_is_too_small():
 
 
 def test_no_steps_give_the_start():
-    settings = small(steps=0)
+    settings = small(steps=0, init="photo")
     photo = common.load(PHOTO).pixels
     result = stylize(PHOTO, PAINTING, settings)
     torch.testing.assert_close(result, common.resize(photo, result.shape[-2:]).clamp(0, 1))

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.tasks.options import StylizeSettings
 from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms, style_terms
 
 
@@ -67,7 +68,7 @@ def test_flat_pictures_give_finite_losses_and_gradients(tiny, value):
     flat = torch.full((1, 3, 48, 48), value)
     terms = content_terms(tiny, flat, {"relu4_2": 1.0}, 1.0) + style_terms(tiny, flat, {"relu1_1": 1.0}, 1.0)
     for image in (flat.clone(), picture(2)):
-        total, _ = evaluation(tiny, terms + prior_terms(1.0, 1.0))(image.requires_grad_())
+        total, _ = evaluation(tiny, terms + prior_terms(StylizeSettings()))(image.requires_grad_())
         total.backward()
         assert torch.isfinite(total)
         assert torch.isfinite(image.grad).all()

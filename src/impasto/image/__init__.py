@@ -3,6 +3,7 @@
 Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha are `(1, 1, H, W)` in [0, 1].
 """
 
+from impasto.image.color import match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.metadata import read_metadata
 from impasto.image.picture import Picture
@@ -24,6 +25,7 @@ __all__ = [
     "fitted_size",
     "load",
     "load_sample",
+    "match_colors",
     "read",
     "read_metadata",
     "resize",

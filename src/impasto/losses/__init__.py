@@ -2,7 +2,7 @@
 
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.objective import IMAGE, Objective, Term
-from impasto.losses.prior import out_of_range, total_variation
+from impasto.losses.prior import opponent, out_of_range, total_variation
 from impasto.losses.statistics import STATISTICS, Statistic, gram
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "distance",
     "energy",
     "gram",
+    "opponent",
     "out_of_range",
     "relative",
     "total_variation",

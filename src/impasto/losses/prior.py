@@ -8,6 +8,9 @@ from torch import Tensor
 EPSILON = 1e-8
 """Keeps the root of a flat region's zero gradient finite: (1/255)^2 is 1.5e-5."""
 
+BT601 = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+"""RGB to YCbCr without its offsets (ITU-R BT.601)."""
+
 
 def total_variation(image: Tensor, beta: float = 2.0) -> Tensor:
     """`mean (dx^2 + dy^2)^(beta / 2)` over pixels and channels: Mahendran and Vedaldi 2015, eq. 4, over the count.
@@ -24,6 +27,17 @@ def total_variation(image: Tensor, beta: float = 2.0) -> Tensor:
     edges = (down[..., :, -1], right[..., -1, :])
     total = torch.stack([(e + EPSILON).pow(beta / 2).sum() for e in (both, *edges)]).sum()
     return total / image.numel()
+
+
+def opponent(image: Tensor, chroma: float = 1.0) -> Tensor:
+    """Light and colour apart: `(Y, sqrt(chroma) Cb, sqrt(chroma) Cr)` of `(B, 3, H, W)` (ITU-R BT.601).
+
+    Squares of the result count colour `chroma` times as much as light. The eye sees fine detail in light; what an
+    optimiser puts there in colour is speckle.
+    """
+    matrix = image.new_tensor(BT601)
+    matrix[1:] *= chroma**0.5
+    return torch.einsum("kc,bchw->bkhw", matrix, image)
 
 
 def out_of_range(image: Tensor) -> Tensor:

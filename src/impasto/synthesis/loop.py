@@ -147,40 +147,25 @@ class Descent:
 def synthesise(start: Tensor, scales: Sequence[Scale], resize: Resize) -> Iterator[Step]:
     """Optimise `start` at each scale in turn; each scale begins with the resized best picture of the one before.
 
-    Yields a `Step` for each evaluation after a move. A scale of no steps only resizes; a run of no steps at all yields
-    one `Step` of index 0 with the start at its last size.
+    Yields a `Step` for each evaluation after a move. A scale of no steps only resizes; where that is the last one, a
+    final `Step` holds the picture at its size.
     """
     began = time.perf_counter()
     total, done, image = sum(scale.steps for scale in scales), 0, start
+    loss, terms, notice = 0.0, dict[str, float](), ""
     for number, scale in enumerate(scales, 1):
         image = resize(image, scale.size)
-        if scale.steps == 0:
-            continue
-        descent = Descent(image, scale.prepare(), scale.optimizer())
-        for left in reversed(range(scale.steps)):
-            descent.step()
-            done += 1
-            if not left:
-                descent.finish()
-            now = time.perf_counter() - began
-            point, best = descent.point, descent.best.image
-            yield Step(
-                done,
-                total,
-                number,
-                len(scales),
-                scale.size,
-                point.loss,
-                point.terms,
-                now,
-                descent.notice,
-                _clamped(best),
-            )
-        image = descent.best.image
-    if not total:
-        yield Step(
-            0, 0, len(scales), len(scales), scales[-1].size, 0.0, {}, time.perf_counter() - began, "", _clamped(image)
-        )
+        descent = Descent(image, scale.prepare(), scale.optimizer()) if scale.steps else None
+        for left in reversed(range(max(scale.steps, number == len(scales)))):
+            if descent:
+                descent.step()
+                done += 1
+                if not left:
+                    descent.finish()
+                image, notice = descent.best.image, descent.notice
+                loss, terms = descent.point.loss, descent.point.terms
+            seconds, picture = time.perf_counter() - began, _clamped(image)
+            yield Step(done, total, number, len(scales), scale.size, loss, terms, seconds, notice, picture)
 
 
 def _clamped(image: Tensor) -> Callable[[], Tensor]:

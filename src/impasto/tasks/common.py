@@ -64,16 +64,16 @@ def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -
         )
 
 
-def starting_point(init: str, pictures: Mapping[str, Picture], full: Size, seed: int) -> Tensor:
-    """The first picture `(1, 3, H, W)` of a run: one of the named `pictures`, `noise` at the `full` size, or a file."""
-    if init in pictures:
-        return pictures[init].pixels
+def starting_point(init: str, starts: Mapping[str, Callable[[], Tensor]], full: Size, seed: int) -> Tensor:
+    """The first picture `(1, 3, H, W)` of a run: one of the named `starts`, `noise` at the `full` size, or a file."""
+    if init in starts:
+        return starts[init]()
     if init == "noise":
         return noise(full, generator(seed))
     try:
         return load(init).pixels
     except UsageError as error:
-        names = [*pictures, "noise"]
+        names = [*starts, "noise"]
         raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
 
 

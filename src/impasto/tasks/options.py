@@ -22,7 +22,7 @@ class Quality:
     steps: int
 
 
-QUALITIES = {"draft": Quality(2, 40, 12), "standard": Quality(2, 80, 50), "fine": Quality(3, 120, 200)}
+QUALITIES = {"draft": Quality(2, 40, 12), "standard": Quality(2, 70, 50), "fine": Quality(2, 150, 250)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,8 @@ class SynthesisSettings(Settings):
     weights: str | None = option(None, "a file with the network's weights (.pth or .safetensors)")
     pooling: str = option("max", "how the network halves its maps", choices=("max", "average"))
     optimizer: str = option("lbfgs", "how the picture is changed", choices=OPTIMIZERS)
+    tv_weight: float = option(0.0, "weight of total variation, which smooths", minimum=0)
+    tv_chroma: float = option(16.0, "how many times variation of colour counts that of light", minimum=0)
     range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     device: str = option("auto", "where to compute", choices=DEVICES)
 
@@ -54,8 +56,10 @@ class StylizeSettings(SynthesisSettings):
     style_scale: float = option(
         1.0, "size of the strokes: the painting's longer side over the result's", minimum=0.05, maximum=8
     )
-    init: str = option("photo", "where to start: photo, noise, painting or a file")
-    tv_weight: float = option(4.0, "weight of total variation, which smooths", minimum=0)
+    init: str = option(
+        "recolored", "where to start: recolored (the photo in the painting's colours), photo, noise, painting or a file"
+    )
+    tv_weight: float = option(9.0, "weight of total variation, which smooths", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,6 @@ class ReconstructSettings(SynthesisSettings):
 
     layers: str | None = option(None, "the layers to match, with weights: relu4_2, or conv_4, or relu1_1,relu4_2=0.5")
     init: str = option("noise", "where to start: noise, photo or a file")
-    tv_weight: float = option(0.0, "weight of total variation, which smooths", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
-from impasto.image import Source, load, resize
+from impasto.image import Source, load, match_colors, resize
 from impasto.synthesis import Evaluate, Step
 from impasto.tasks.common import (
     Size,
@@ -21,7 +22,7 @@ from impasto.tasks.common import (
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms, style_terms
 
-BALANCE = 40.0
+BALANCE = 50.0
 """The style weight beside a content weight of 1 at strength 0.5."""
 
 
@@ -70,10 +71,16 @@ def stylize_steps(content: Source, style: Source, settings: StylizeSettings | No
         terms += style_terms(encoder, at(painting.pixels, painting_size(size)), style_layers, style_weight)
         # Variation is held down in proportion to the style, which is what stirs it up: without style the photo stays as
         # it is.
-        terms += prior_terms(settings.tv_weight * style_weight / BALANCE, settings.range_weight)
+        terms += prior_terms(settings, share=style_weight / BALANCE)
         return evaluation(encoder, terms)
 
-    start = starting_point(settings.init, {"photo": photo, "painting": painting}, full, settings.seed)
+    def recolored() -> Tensor:
+        # Without style the photo stays as it is, and nothing would bring its colours back.
+        share = min(1.0, 2 * settings.strength) if style_weight else 0.0
+        return torch.lerp(photo.pixels, match_colors(photo.pixels, painting.pixels), share)
+
+    starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: painting.pixels}
+    start = starting_point(settings.init, starts, full, settings.seed)
     yield from run(settings, start, full, prepare)
 
 

@@ -9,8 +9,20 @@ from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.errors import UsageError
-from impasto.losses import IMAGE, Objective, Term, distance, energy, gram, out_of_range, relative, total_variation
+from impasto.losses import (
+    IMAGE,
+    Objective,
+    Term,
+    distance,
+    energy,
+    gram,
+    opponent,
+    out_of_range,
+    relative,
+    total_variation,
+)
 from impasto.synthesis import Evaluate
+from impasto.tasks.options import SynthesisSettings
 
 Layers = Mapping[str, float]
 """Canonical layer names, each with its weight."""
@@ -92,9 +104,16 @@ def style_terms(encoder: Encoder, painting: Tensor, layers: Layers, weight: floa
     return terms
 
 
-def prior_terms(tv_weight: float, range_weight: float) -> list[Term]:
-    """What holds for any picture: little variation, and values in [0, 1]."""
-    return [Term("tv", IMAGE, tv_weight, total_variation), Term("range", IMAGE, range_weight, out_of_range)]
+def prior_terms(settings: SynthesisSettings, share: float = 1.0) -> list[Term]:
+    """What holds for any picture: little variation, least of all in colour, and values in [0, 1].
+
+    `share` of the settings' weight of variation is taken.
+    """
+    variation = lambda image: total_variation(opponent(image, settings.tv_chroma))  # noqa: E731 (one line)
+    return [
+        Term("tv", IMAGE, settings.tv_weight * share, variation),
+        Term("range", IMAGE, settings.range_weight, out_of_range),
+    ]
 
 
 def evaluation(encoder: Encoder, terms: list[Term]) -> Evaluate:
