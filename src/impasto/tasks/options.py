@@ -39,7 +39,7 @@ class SynthesisSettings(Settings):
     pooling: str = option("max", "how the network halves its maps", choices=("max", "average"))
     optimizer: str = option("lbfgs", "how the picture is changed", choices=OPTIMIZERS)
     tv_weight: float = option(0.0, "weight of total variation, which smooths", minimum=0)
-    tv_chroma: float = option(16.0, "how many times variation of colour counts that of light", minimum=0)
+    tv_chroma: float = option(24.0, "how many times variation of colour counts that of light", minimum=0)
     range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     device: str = option("auto", "where to compute", choices=DEVICES)
 
@@ -59,7 +59,7 @@ class StylizeSettings(SynthesisSettings):
     init: str = option(
         "recolored", "where to start: recolored (the photo in the painting's colours), photo, noise, painting or a file"
     )
-    tv_weight: float = option(9.0, "weight of total variation, which smooths", minimum=0)
+    tv_weight: float = option(10.0, "weight of total variation, which smooths", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
