@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.losses import Objective
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms, style_terms
 
@@ -68,7 +69,17 @@ def test_flat_pictures_give_finite_losses_and_gradients(tiny, value):
     flat = torch.full((1, 3, 48, 48), value)
     terms = content_terms(tiny, flat, {"relu4_2": 1.0}, 1.0) + style_terms(tiny, flat, {"relu1_1": 1.0}, 1.0)
     for image in (flat.clone(), picture(2)):
-        total, _ = evaluation(tiny, terms + prior_terms(StylizeSettings()))(image.requires_grad_())
+        total, _ = evaluation(tiny, terms + prior_terms(StylizeSettings(), [flat]))(image.requires_grad_())
         total.backward()
         assert torch.isfinite(total)
         assert torch.isfinite(image.grad).all()
+
+
+def test_variation_counts_relative_to_the_richest_model():
+    """The models themselves cost the weights, twice their contrast four times as much."""
+    rough, smooth = picture(3), picture(4) * 0.1
+    settings = StylizeSettings(tv_weight=2.0, tv_chroma_weight=3.0, range_weight=0.0)
+    _, parts = Objective(prior_terms(settings, [smooth, rough], share=0.5))(rough, {})
+    assert float(parts["tv"]) == pytest.approx(2.5, rel=1e-5)
+    _, parts = Objective(prior_terms(settings, [smooth, rough]))(2 * rough, {})
+    assert float(parts["tv"]) == pytest.approx(20.0, rel=1e-5)

@@ -29,15 +29,13 @@ def total_variation(image: Tensor, beta: float = 2.0) -> Tensor:
     return total / image.numel()
 
 
-def opponent(image: Tensor, chroma: float = 1.0) -> Tensor:
-    """Light and colour apart: `(Y, sqrt(chroma) Cb, sqrt(chroma) Cr)` of `(B, 3, H, W)` (ITU-R BT.601).
+def opponent(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Light `(B, 1, H, W)` and colour `(B, 2, H, W)` of an RGB image, the Y and the Cb, Cr of ITU-R BT.601.
 
-    Squares of the result count colour `chroma` times as much as light. The eye sees fine detail in light; what an
-    optimiser puts there in colour is speckle.
+    The eye sees fine detail in light; what an optimiser puts there in colour is speckle.
     """
-    matrix = image.new_tensor(BT601)
-    matrix[1:] *= chroma**0.5
-    return torch.einsum("kc,bchw->bkhw", matrix, image)
+    parts = torch.einsum("kc,bchw->bkhw", image.new_tensor(BT601), image)
+    return parts[:, :1], parts[:, 1:]
 
 
 def out_of_range(image: Tensor) -> Tensor:

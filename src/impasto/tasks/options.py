@@ -38,8 +38,8 @@ class SynthesisSettings(Settings):
     weights: str | None = option(None, "a file with the network's weights (.pth or .safetensors)")
     pooling: str = option("max", "how the network halves its maps", choices=("max", "average"))
     optimizer: str = option("lbfgs", "how the picture is changed", choices=OPTIMIZERS)
-    tv_weight: float = option(0.0, "weight of total variation, which smooths", minimum=0)
-    tv_chroma: float = option(24.0, "how many times variation of colour counts that of light", minimum=0)
+    tv_weight: float = option(0.0, "weight of total variation in light, relative to the models' own", minimum=0)
+    tv_chroma_weight: float = option(0.0, "weight of total variation in colour, likewise: against speckle", minimum=0)
     range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     device: str = option("auto", "where to compute", choices=DEVICES)
 
@@ -59,7 +59,8 @@ class StylizeSettings(SynthesisSettings):
     init: str = option(
         "recolored", "where to start: recolored (the photo in the painting's colours), photo, noise, painting or a file"
     )
-    tv_weight: float = option(10.0, "weight of total variation, which smooths", minimum=0)
+    tv_weight: float = option(0.1, "weight of total variation in light, relative to the models' own", minimum=0)
+    tv_chroma_weight: float = option(0.05, "weight of total variation in colour, likewise: against speckle", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,4 +79,5 @@ class TextureSettings(SynthesisSettings):
         None, "the layers to match, with weights: relu1_1,relu2_1=0.5, or a range such as conv_1-5"
     )
     init: str = option("noise", "where to start: noise, painting or a file")
-    tv_weight: float = option(0.1, "weight of total variation, which smooths", minimum=0)
+    tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
+    tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)

@@ -34,7 +34,7 @@ def reconstruct_steps(content: Source, settings: ReconstructSettings | None = No
     def prepare(size: Size) -> Evaluate:
         target = resize(photo.pixels, size).clamp(0, 1).to(device)
         terms = content_terms(encoder, target, layers, 1.0)
-        return evaluation(encoder, terms + prior_terms(settings))
+        return evaluation(encoder, terms + prior_terms(settings, [target]))
 
     start = starting_point(settings.init, {"photo": lambda: photo.pixels}, full, settings.seed)
     yield from run(settings, start, full, prepare)

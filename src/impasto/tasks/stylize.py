@@ -67,11 +67,12 @@ def stylize_steps(content: Source, style: Source, settings: StylizeSettings | No
         return resize(pixels, size).clamp(0, 1).to(device)
 
     def prepare(size: Size) -> Evaluate:
-        terms = content_terms(encoder, at(photo.pixels, size), content_layers, content_weight)
-        terms += style_terms(encoder, at(painting.pixels, painting_size(size)), style_layers, style_weight)
+        model, manner = at(photo.pixels, size), at(painting.pixels, painting_size(size))
+        terms = content_terms(encoder, model, content_layers, content_weight)
+        terms += style_terms(encoder, manner, style_layers, style_weight)
         # Variation is held down in proportion to the style, which is what stirs it up: without style the photo stays as
         # it is.
-        terms += prior_terms(settings, share=style_weight / BALANCE)
+        terms += prior_terms(settings, [model, manner], share=style_weight / BALANCE)
         return evaluation(encoder, terms)
 
     def recolored() -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ from impasto.losses import (
 )
 from impasto.synthesis import Evaluate
 from impasto.tasks.options import SynthesisSettings
+
+ONE_LEVEL = (1 / 255) ** 2
+"""The variation of a picture whose neighbours differ by one level: the least that a flat one is taken to have."""
 
 Layers = Mapping[str, float]
 """Canonical layer names, each with its weight."""
@@ -104,16 +107,23 @@ def style_terms(encoder: Encoder, painting: Tensor, layers: Layers, weight: floa
     return terms
 
 
-def prior_terms(settings: SynthesisSettings, share: float = 1.0) -> list[Term]:
-    """What holds for any picture: little variation, least of all in colour, and values in [0, 1].
+@torch.no_grad()
+def prior_terms(settings: SynthesisSettings, pictures: Sequence[Tensor], share: float = 1.0) -> list[Term]:
+    """What holds for any picture: no more variation than its models, in light and in colour, and values in [0, 1].
 
-    `share` of the settings' weight of variation is taken.
+    Total variation counts relative to the richest of `pictures` (the photo and the painting at this size): a weight of
+    1 makes as much variation as theirs a loss of 1. So a smooth painting holds speckle down harder than a rough one,
+    and a painting rich in colour keeps it. `share` of the settings' weights of variation is taken.
     """
-    variation = lambda image: total_variation(opponent(image, settings.tv_chroma))  # noqa: E731 (one line)
-    return [
-        Term("tv", IMAGE, settings.tv_weight * share, variation),
-        Term("range", IMAGE, settings.range_weight, out_of_range),
-    ]
+    terms = [Term("range", IMAGE, settings.range_weight, out_of_range)]
+    for part, weight in enumerate((settings.tv_weight, settings.tv_chroma_weight)):
+        own = max([float(total_variation(opponent(picture)[part])) for picture in pictures] + [ONE_LEVEL])
+
+        def loss(image: Tensor, part: int = part, own: float = own) -> Tensor:
+            return total_variation(opponent(image)[part]) / own
+
+        terms.append(Term("tv", IMAGE, weight * share, loss))
+    return terms
 
 
 def evaluation(encoder: Encoder, terms: list[Term]) -> Evaluate:

@@ -34,7 +34,7 @@ def texture_steps(style: Source, settings: TextureSettings | None = None) -> Ite
     def prepare(size: Size) -> Evaluate:
         target = resize(painting.pixels, size).clamp(0, 1).to(device)
         terms = style_terms(encoder, target, layers, 1.0)
-        return evaluation(encoder, terms + prior_terms(settings))
+        return evaluation(encoder, terms + prior_terms(settings, [target]))
 
     start = starting_point(settings.init, {"painting": lambda: painting.pixels}, full, settings.seed)
     yield from run(settings, start, full, prepare)
