@@ -12,7 +12,11 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python examples/demo.py demo
+	mkdir -p demo
+	$(BIN)/impasto stylize sample:chelsea sample:flow -o demo/chelsea-flow.png
+	$(BIN)/impasto stylize sample:coffee sample:tesserae -o demo/coffee-tesserae.png
+	$(BIN)/impasto stylize sample:rocket sample:ink -o demo/rocket-ink.png
+	@echo "The pictures are in $(CURDIR)/demo: look at them."
 
 check: $(READY)
 	$(BIN)/ruff check .
