@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
@@ -33,7 +34,7 @@ class Lite(VGG):
         super().__init__("lite", widths, pooling)
         # Zeros beyond the edge would be dark borders to the first layer, the only one that sees them sharply:
         # reflecting takes the unexplained variance of relu1_1 from 0.050 to 0.015 and costs nothing on three channels.
-        self.convs["conv1_1"].padding_mode = "reflect"
+        cast(nn.Conv2d, self.convs["conv1_1"]).padding_mode = "reflect"
         for layer, (weight, bias) in heads.items():
             affine = torch.cat([weight, bias[:, None]], dim=1)
             isometry = torch.linalg.qr(affine.double(), mode="r").R.to(weight.dtype)
