@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -52,7 +53,6 @@ def test_large_frames_are_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_mp4_has_even_sides_and_holds_the_last_frame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codecs: set[str] | None
 ) -> None:
-    av = pytest.importorskip("av")
     if codecs is not None:
         monkeypatch.setattr(av, "codecs_available", codecs)
     frames = film_of(tmp_path / "film.mp4", 5, size=(48, 65))
