@@ -25,9 +25,10 @@ from impasto.tasks.terms import content_terms, evaluation, style_terms
 
 
 def pictures(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
-    """Photo and painting with `size` as their longer side."""
+    """The photo with `size` as its longer side, and the painting in the photo's shape, as the textbook wants it."""
     content, style = load(args.content).pixels, load(args.style).pixels
-    return tuple(resize(p, fitted_size(p.shape[-2:], args.size)).clamp(0, 1) for p in (content, style))
+    size = fitted_size(content.shape[-2:], args.size)
+    return resize(content, size).clamp(0, 1), resize(style, size).clamp(0, 1)
 
 
 def run_textbook(args: argparse.Namespace) -> list[float]:
