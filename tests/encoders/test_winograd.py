@@ -91,7 +91,7 @@ def test_precision(channels: int, width: int) -> None:
 @pytest.mark.usefixtures("threads")
 def test_same_bytes_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "TILES", 30)
-    layer, x = frozen(64, 96), draw(1, 64, 45, 50, dtype=torch.float32).requires_grad_()
+    layer, x = frozen(128, 136), draw(1, 128, 21, 30, dtype=torch.float32).requires_grad_()
     results = [layer(x) for _ in range(3)]
     gradients = [torch.autograd.grad(y.square().sum(), x)[0] for y in results]
     for one, other in itertools.chain(itertools.pairwise(results), itertools.pairwise(gradients)):
@@ -99,8 +99,8 @@ def test_same_bytes_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_any_layout_and_the_input_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, seen = frozen(64, 64), count(monkeypatch)
-    x = draw(2, 64, 22, 33, dtype=torch.float32)
+    layer, seen = frozen(128, 128), count(monkeypatch)
+    x = draw(2, 128, 15, 19, dtype=torch.float32)
     before = x.clone()
     straight, last, strided = (
         layer(x),
@@ -114,7 +114,7 @@ def test_any_layout_and_the_input_is_left_as_it_was(monkeypatch: pytest.MonkeyPa
 
 
 def test_in_place_on_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, seen, x = frozen(64, 64), count(monkeypatch), draw(1, 64, 24, 24, dtype=torch.float32).requires_grad_()
+    layer, seen, x = frozen(128, 128), count(monkeypatch), draw(1, 128, 16, 16, dtype=torch.float32).requires_grad_()
     ours = torch.autograd.grad(F.relu_(layer(x)).square().sum(), x)[0]
     theirs = torch.autograd.grad(F.relu(F.conv2d(x, layer.weight, layer.bias, padding=1)).square().sum(), x)[0]
     assert seen
@@ -132,33 +132,42 @@ def test_second_derivatives_are_refused() -> None:
 
 def test_only_where_it_is_valid_and_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = count(monkeypatch)
-    x = draw(1, 64, 24, 24, dtype=torch.float32)
-    layer = frozen(64, 64)
+    x = draw(1, 128, 16, 16, dtype=torch.float32)
+    layer = frozen(128, 128)
     layer(x)
-    assert seen == [(1, 64, 24, 24)]
+    assert seen == [(1, 128, 16, 16)]
     layer.winograd = False
     layer(x)
     layer.winograd = True
-    layer(x[..., :4, :4])  # a single tile is not worth it
+    layer(x[..., :12])  # too few tiles for the filters
     layer.double()(x.double())
     layer.bfloat16()(x.bfloat16())
-    frozen(32, 64)(x[:, :32])
-    frozen(64, 32)(x)
+    frozen(127, 128)(x[:, :127])
+    frozen(128, 127)(x)
     layer.float()(x[0])  # a picture without a batch
     layer.to("meta")(x.to("meta"))
     assert len(seen) == 1
+    middling = frozen(64, 64)
+    middling(draw(1, 64, 128, 124, dtype=torch.float32))
+    assert len(seen) == 1
+    middling(draw(1, 64, 128, 128, dtype=torch.float32))
+    assert len(seen) == 2
 
 
 def test_weights_that_learn_get_their_gradient() -> None:
-    layer = frozen(64, 64).requires_grad_()
-    layer(draw(1, 64, 24, 24, dtype=torch.float32)).sum().backward()
+    layer = frozen(128, 128).requires_grad_()
+    layer(draw(1, 128, 16, 16, dtype=torch.float32)).sum().backward()
     assert layer.weight.grad is not None
     assert layer.bias is not None
+    assert layer.bias.grad is not None
+    layer.weight.requires_grad_(False)
+    layer.bias.grad = None
+    layer(draw(1, 128, 16, 16, dtype=torch.float32)).sum().backward()
     assert layer.bias.grad is not None
 
 
 def test_new_weights_are_noticed() -> None:
-    layer, x = frozen(64, 64), draw(1, 64, 24, 24, dtype=torch.float32)
+    layer, x = frozen(128, 128), draw(1, 128, 16, 16, dtype=torch.float32)
 
     def check() -> None:
         expected = F.conv2d(x, layer.weight, layer.bias, padding=1)
@@ -167,9 +176,9 @@ def test_new_weights_are_noticed() -> None:
     check()
     layer.weight.mul_(-2)
     check()
-    layer.load_state_dict(frozen(64, 64, seed=5).state_dict())
+    layer.load_state_dict(frozen(128, 128, seed=5).state_dict())
     check()
-    layer.load_state_dict(frozen(64, 64, seed=7).state_dict(), assign=True)
+    layer.load_state_dict(frozen(128, 128, seed=7).state_dict(), assign=True)
     check()
     layer.weight.data = layer.weight.data.flip(0)
     check()
@@ -185,25 +194,25 @@ def test_new_weights_are_noticed() -> None:
 @pytest.mark.usefixtures("threads")
 def test_inference_mode_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "TILES", 10)
-    layer, x = frozen(64, 64), draw(1, 64, 24, 24, dtype=torch.float32)
+    layer, x = frozen(128, 128), draw(1, 128, 16, 16, dtype=torch.float32)
     with torch.inference_mode():
         first = layer(x)
     second = layer(x.requires_grad_())
     second.sum().backward()
     assert torch.equal(first, second)
     with torch.inference_mode():
-        twin = frozen(64, 64)
+        twin = frozen(128, 128)
         torch.testing.assert_close(twin(x.detach()), first, rtol=1e-4, atol=1e-4)
 
 
 def test_filters_are_no_part_of_the_state() -> None:
-    layer = frozen(64, 64)
-    layer(draw(1, 64, 24, 24, dtype=torch.float32))
+    layer = frozen(128, 128)
+    layer(draw(1, 128, 16, 16, dtype=torch.float32))
     assert set(layer.state_dict()) == {"weight", "bias"}
 
 
 def test_in_a_wide_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, seen = VGG("wide", ((64, 64), (64, 128))), count(monkeypatch)
+    network, seen = VGG("wide", ((128, 128), (128, 128))), count(monkeypatch)
     for parameter in network.parameters():
         parameter.copy_(draw(*parameter.shape, dtype=torch.float32) / parameter[0].numel() ** 0.5)
     image = torch.rand(1, 3, 50, 70, generator=torch.Generator().manual_seed(6)).requires_grad_()
@@ -215,10 +224,10 @@ def test_in_a_wide_network(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = both()
     assert len(seen) == 3, "all but the first, which has three channels"
     network.winograd = False
-    for ours, theirs in zip(fast, both(), strict=True):
-        assert (ours - theirs).norm() < 1e-5 * theirs.norm()
+    for ours, theirs, tolerance in zip(fast, both(), (1e-5, 1e-2), strict=True):  # a ReLU's gradient jumps
+        assert (ours - theirs).norm() < tolerance * theirs.norm()
     assert len(seen) == 3
-    assert not VGG("wide", ((64, 64),), winograd=False).winograd
+    assert not VGG("wide", ((4,),), winograd=False).winograd
 
 
 def test_not_in_a_narrow_one(tiny: VGG, monkeypatch: pytest.MonkeyPatch) -> None:
