@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import copy
 import itertools
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -44,7 +46,8 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
-    assert torch.get_num_threads() == request.param
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == request.param
     torch.set_num_threads(before)
 
 
@@ -194,6 +197,7 @@ def test_new_weights_are_noticed() -> None:
 @pytest.mark.usefixtures("threads")
 def test_inference_mode_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "TILES", 10)
+    monkeypatch.setattr(winograd, "KEPT", threading.local())
     layer, x = frozen(128, 128), draw(1, 128, 16, 16, dtype=torch.float32)
     with torch.inference_mode():
         first = layer(x)

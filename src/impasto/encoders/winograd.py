@@ -217,6 +217,5 @@ class Conv3x3(nn.Conv2d):
             source, version, filters = self._made
             if source.data_ptr() == weight.data_ptr() and version == weight._version:
                 return filters
-        with torch.inference_mode(False), torch.no_grad():
-            self._made = weight, weight._version, transform(weight)
+        self._made = weight, weight._version, transform(weight)
         return self._made[2]
