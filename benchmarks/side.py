@@ -38,9 +38,8 @@ def run_textbook(args: argparse.Namespace) -> list[float]:
 def run_vgg19(args: argparse.Namespace) -> list[float]:
     """Ours at the textbook's settings: the same network, layers, start, one size, L-BFGS with a history of 100."""
     content, style = pictures(args)
-    encoder = VGG("vgg19", VGG19)
-    state = {k: v for k, v in textbook.state().items() if k in encoder.state_dict()}
-    encoder.load_state_dict(state, strict=False)
+    encoder = VGG("vgg19", (*VGG19[:4], VGG19[4][:1]))  # as far as relu5_1, like the textbook's
+    encoder.load_state_dict(textbook.state())
     terms = content_terms(encoder, content, {"relu4_2": 1.0}, 1.0)
     terms += style_terms(encoder, style, dict.fromkeys(encoder.default_style, 1.0), 40.0)
     size = (content.shape[-2], content.shape[-1])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,21 @@ def into_space(points: Tensor, space: Tensor | None) -> Tensor:
     return points @ space[:, :-1].T + space[:, -1]
 
 
+class _SecondMoment(torch.autograd.Function):
+    """`X^T X / N` of points `(B, N, C)`, whose gradient is one product, `X (W + W^T) / N`, where autograd takes two."""
+
+    @staticmethod
+    def forward(ctx: Any, points: Tensor) -> Tensor:
+        ctx.save_for_backward(points)
+        return points.mT @ points / points.shape[1]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (points,) = ctx.saved_tensors
+        product: Tensor = points @ ((gradient + gradient.mT) / points.shape[1])
+        return product
+
+
 def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
     """The Gram matrix `F F^T / N`, `(B, K, K)` (Gatys et al. 2015, eq. 3, divided by the number of positions).
 
@@ -49,7 +65,7 @@ def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
     `R E[[f; 1] [f; 1]^T] R^T`, which no wide tensor is needed for.
     """
     points = positions(features)
-    second = points.mT @ points / points.shape[1]
+    second: Tensor = _SecondMoment.apply(points)  # type: ignore[no-untyped-call]
     if space is None:
         return second
     mean = points.mean(1)[..., None]

@@ -94,7 +94,8 @@ class Descent:
 
     def __init__(self, start: Tensor, evaluate: Evaluate, optimizer: Optimizer) -> None:
         self.evaluate, self.optimizer = evaluate, optimizer
-        self.first = self.point = self.best = _measure(start, evaluate)
+        self.point = self.best = _measure(start, evaluate)
+        self.first = self.point.loss
         self.notice, self._rescues = "", 0
         if not self.point.finite:
             raise ImpastoError(
@@ -127,7 +128,7 @@ class Descent:
 
     def _ran_away(self, point: _Point) -> bool:
         # A method whose moves are bounded and clamped (Adam) jitters about a perfect match, but cannot run away.
-        return not self.optimizer.clamps and point.loss > RISE * max(self.best.loss, NEAR * self.first.loss)
+        return not self.optimizer.clamps and point.loss > RISE * max(self.best.loss, NEAR * self.first)
 
     def _rescue(self, reason: str) -> None:
         self._rescues += 1
