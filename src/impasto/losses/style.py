@@ -1,0 +1,108 @@
+"""What a style loss is: a statistic of features, and apart from it a distance between two of them.
+
+The painting's statistic is computed once. A statistic that is a mean over positions is `additive`: those of parts of a
+picture, weighted by their share, add up to that of the whole, which is what exact tiles rest on. Several paintings
+mix as populations do: their positions are thrown together in the given shares, which for an additive statistic is the
+weighted mean of the statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.losses.sampling import Dice
+
+
+@dataclass(frozen=True)
+class Features:
+    """One picture at one layer, as a style loss sees it.
+
+    `values` `(1, C, H, W)`; `weights` `(1, 1, H, W)`, at least 0 and not all 0: how much each position counts, a mask
+    (None: all alike); `space` an encoder's metric, the matrix `R (K, C + 1)`: a feature vector `f` stands for
+    `R [f; 1]` (see `Encoder.metric`; None: for itself).
+
+    A position counts in proportion to its weight. Gatys et al. 2017 multiply the features by a guide `T`, so that it
+    counts by `T^2`; for a mask of 0 and 1 that is the same, and soft masks that add up to 1 give statistics that add up
+    to those of the whole picture only in proportion.
+    """
+
+    values: Tensor
+    weights: Tensor | None = None
+    space: Tensor | None = None
+
+    @property
+    def points(self) -> Tensor:
+        """The feature vectors, `(N, C)`: no copy in the channels-last layout."""
+        return positions(self.values)[0]
+
+    @property
+    def shares(self) -> Tensor | None:
+        """How much each of the points counts, `(N,)` with a sum of 1; or None."""
+        if self.weights is None:
+            return None
+        flat = self.weights.flatten()
+        return flat / flat.sum()
+
+
+@dataclass(frozen=True)
+class StyleLoss:
+    """A style loss: `distance(statistic(features), target, dice)` is a scalar, 0 for equal, 1 for as far as nothing.
+
+    `mix` makes the statistic of several paintings from theirs and their shares (which add up to 1). `stochastic`: the
+    distance draws from the dice.
+    """
+
+    name: str
+    statistic: Callable[[Features], Any]
+    distance: Callable[[Any, Any, Dice], Tensor]
+    mix: Callable[[Sequence[Any], Sequence[float]], Any]
+    additive: bool = False
+    stochastic: bool = False
+
+    def target(self, paintings: Sequence[Features], shares: Sequence[float]) -> Any:
+        """What the picture is to be like: the statistic of the paintings, in these shares, without gradient."""
+        with torch.no_grad():
+            found = [self.statistic(features) for features in paintings]
+            return found[0] if len(found) == 1 else self.mix(found, shares)
+
+
+def positions(features: Tensor) -> Tensor:
+    """`(B, C, H, W)` as `(B, N, C)`: no copy in the channels-last layout."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def into_space(points: Tensor, space: Tensor | None) -> Tensor:
+    """Points `(..., N, C)` as the `(..., N, K)` they stand for."""
+    if space is None:
+        return points
+    return points @ space[:, :-1].T + space[:, -1]
+
+
+def weighted_mean(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """How additive statistics mix."""
+    return torch.stack([share * statistic for share, statistic in zip(shares, statistics, strict=True)]).sum(0)
+
+
+def from_function(function: Callable[[Tensor, Tensor], Tensor]) -> StyleLoss:
+    """A style loss from a function of two tensors of features `(1, C, H, W)`, the picture's and the painting's.
+
+    It knows no masks, and no mixtures of paintings.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+
+    def statistic(features: Features) -> Tensor:
+        if features.weights is not None:
+            raise UsageError(f"the style loss '{name}' is a plain function of features, which knows no masks")
+        points = into_space(features.points, features.space)
+        return points.T.reshape(1, -1, *features.values.shape[-2:])
+
+    def mix(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+        raise UsageError(f"the style loss '{name}' is a plain function of features, which knows one painting only")
+
+    return StyleLoss(name, statistic, lambda a, b, dice: function(a, b), mix)
