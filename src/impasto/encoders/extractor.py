@@ -59,6 +59,20 @@ class Encoder(nn.Module, ABC):
         """
         return None
 
+    def width(self, layer: str) -> int:
+        """How many channels the features of `layer` stand for: its own, but for `lite`, which measures in a wider
+        network's space."""
+        return self.layers[self.resolve(layer)].channels
+
+    def tile(self) -> None:
+        """See pictures from here on as if they repeated without end: every padding wraps around.
+
+        Features are then those of the endless picture where the sides are multiples of the layers' stride.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.padding_mode = "circular"
+
     def resolve(self, layer: str) -> str:
         """The canonical name of `layer`, or a UsageError naming the nearest one and the range of each kind."""
         if layer in self.layers:

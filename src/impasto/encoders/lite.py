@@ -35,8 +35,10 @@ class Lite(VGG):
         # Zeros beyond the edge would be dark borders to the first layer, the only one that sees them sharply:
         # reflecting takes the unexplained variance of relu1_1 from 0.050 to 0.015 and costs nothing on three channels.
         cast(nn.Conv2d, self.convs["conv1_1"]).padding_mode = "reflect"
+        self._wide: dict[str, int] = {}
         for layer, (weight, bias) in heads.items():
             affine = torch.cat([weight, bias[:, None]], dim=1)
+            self._wide[layer] = len(weight)
             isometry = torch.linalg.qr(affine.double(), mode="r").R.to(weight.dtype)
             self.register_buffer(f"metric_{layer}", isometry, persistent=False)
 
@@ -44,6 +46,10 @@ class Lite(VGG):
         """See the module: `R`, upper triangular, or None for a layer without a head."""
         found: Tensor | None = getattr(self, f"metric_{self.resolve(layer)}", None)
         return found
+
+    def width(self, layer: str) -> int:
+        """The channels of the wide network that the head of `layer` leads to, or its own without a head."""
+        return self._wide.get(self.resolve(layer), super().width(layer))
 
 
 def load_lite(weights: str | Path | None = None, pooling: str = "max") -> Lite:

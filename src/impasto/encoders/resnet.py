@@ -90,6 +90,13 @@ class ResNet(Encoder):
         self.requires_grad_(False)
         self.eval()
 
+    def tile(self) -> None:
+        """The pooling pads, too."""
+        super().tile()
+        if isinstance(self.pool1, nn.MaxPool2d | nn.AvgPool2d):
+            self.pool1.padding = 0
+            self.pool1 = nn.Sequential(nn.CircularPad2d(1), self.pool1)
+
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """The stem and the blocks, from shallow to deep. Convolutions on shortcuts are not counted."""

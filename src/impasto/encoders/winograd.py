@@ -186,7 +186,7 @@ if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
 class Conv3x3(nn.Conv2d):
     """A 3x3 convolution with stride 1, zero padding 1 and a bias; by minimal filtering where that is valid and faster.
 
-    That is: float32 on a CPU, weights that do not learn, and channels and tiles as in `PAYS`. The derivative of the
+    That is: zero padding, float32 on a CPU, weights that do not learn, and channels and tiles as in `PAYS`. The derivative of the
     gradient is not available then. `winograd = False` asks for the definition in any case.
     """
 
@@ -208,7 +208,8 @@ class Conv3x3(nn.Conv2d):
         plain = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (x, self.weight))
         frozen = not any(parameter.requires_grad or parameter.is_inference() for parameter in self.parameters())
         narrower, tiles = min(self.in_channels, self.out_channels), -(-x.shape[2] // 4) * -(-x.shape[3] // 4)
-        return plain and frozen and any(narrower >= channels and tiles >= least for channels, least in PAYS)
+        zeros = self.padding_mode == "zeros"
+        return plain and frozen and zeros and any(narrower >= channels and tiles >= least for channels, least in PAYS)
 
     def _filters(self) -> Tensor:
         """The transformed weights, made when first needed and whenever the weights have changed."""

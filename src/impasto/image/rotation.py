@@ -1,0 +1,36 @@
+"""A picture turned by any angle, with a mask of what of it is picture."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def rotate(image: Tensor, degrees: float, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    """`image` `(1, 3, H, W)` turned counter-clockwise, large enough that nothing is cut off, and its mask
+    `(1, 1, H, W)`.
+
+    Quarter turns move pixels and need no mask of their own; others are bilinear, and the corners that they lay bare are
+    outside the mask.
+    """
+    turns, rest = divmod(degrees, 90)
+    if rest == 0:
+        quarter = int(turns) % 4
+        image = torch.rot90(image, quarter, (2, 3))
+        return image, None if mask is None else torch.rot90(mask, quarter, (2, 3))
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    height, width = image.shape[-2:]
+    tall = math.ceil(abs(width * sin) + abs(height * cos))
+    wide = math.ceil(abs(width * cos) + abs(height * sin))
+    # From a place in the turned picture to that in the first, both from -1 to 1 over their own sides.
+    matrix = image.new_tensor(
+        [[cos * wide / width, -sin * tall / width, 0.0], [sin * wide / height, cos * tall / height, 0.0]]
+    )
+    grid = F.affine_grid(matrix[None], [1, 1, tall, wide], align_corners=False)
+    whole = torch.ones_like(image[:, :1]) if mask is None else mask
+    inside = F.grid_sample(whole, grid, align_corners=False)
+    return F.grid_sample(image, grid, padding_mode="border", align_corners=False), inside

@@ -1,0 +1,70 @@
+"""Mixtures of losses, as a person writes them: `gram`, `gram,histogram(samples=4096)=0.5`, `sliced(layers=relu3_1)`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from impasto.errors import UsageError, choose, nearest
+from impasto.tasks.layers import parse_weight
+
+T = TypeVar("T")
+
+PART = re.compile(r"(?P<name>[^(=]*)(?:\((?P<arguments>[^)]*)\))?\s*(?:=(?P<weight>.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """One loss of a mixture: what its factory made, its weight, and the layers that are its own (as text) or None."""
+
+    loss: Any
+    weight: float
+    layers: str | None = None
+
+
+def parse_losses(text: str, table: Mapping[str, Callable[..., Any]], what: str) -> list[Ingredient]:
+    """The losses of `text`, made by the factories of `table`; `what` names their kind in messages ("style loss").
+
+    Each is `NAME`, with settings in brackets and a weight after `=` where wanted. The setting `layers`, such as
+    `layers=relu1_1+relu4_1`, is for every loss. Raises UsageError for unknown names and settings, with the nearest.
+    """
+    found = [_ingredient(part.strip(), table, what) for part in re.split(r",(?![^(]*\))", text)]
+    if not any(ingredient.weight for ingredient in found):
+        raise UsageError(f"'{text}' leaves no {what} with a weight above 0")
+    return [ingredient for ingredient in found if ingredient.weight]
+
+
+def _ingredient(part: str, table: Mapping[str, Callable[..., Any]], what: str) -> Ingredient:
+    match = PART.fullmatch(part)
+    if match is None:
+        raise UsageError(f"'{part}' is no {what}; write for example {next(iter(table))}(layers=relu3_1)=0.5")
+    factory = choose(table, match["name"].strip(), what)
+    arguments = dict(_argument(word, part) for word in (match["arguments"] or "").split(",") if word.strip())
+    layers = arguments.pop("layers", None)
+    allowed = list(inspect.signature(factory).parameters)
+    for name in arguments:
+        if name not in allowed:
+            names = ", ".join([*allowed, "layers"])
+            raise UsageError(f"'{match['name']}' has no setting '{name}'{nearest(name, allowed)}; allowed: {names}")
+    weight = parse_weight(part, match["weight"] or "", f"{match['name'].strip()}=0.5")
+    made = factory(**{name: _number(value, part) for name, value in arguments.items()})
+    return Ingredient(made, weight, layers.replace("+", ",").replace(":", "=") if layers else None)
+
+
+def _argument(word: str, part: str) -> tuple[str, str]:
+    name, sign, value = word.partition("=")
+    if not sign or not value.strip():
+        raise UsageError(f"'{word.strip()}' in '{part}' is no setting; write NAME=NUMBER")
+    return name.strip(), value.strip()
+
+
+def _number(value: str, part: str) -> int | float:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    raise UsageError(f"'{value}' in '{part}' is not a number")

@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from impasto.encoders.lite import load_lite
+from impasto.encoders.resnet import ResNet
+
+
+def random_resnet() -> ResNet:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return ResNet("small", blocks=(1, 1, 1, 1), width=4)
+
+
+@pytest.mark.parametrize(
+    ("make", "layers", "stride"),
+    [(load_lite, ("relu1_1", "relu3_1", "relu5_1"), 16), (random_resnet, ("relu1", "pool1", "layer2.0"), 8)],
+)
+def test_a_tiled_encoder_sees_the_endless_picture(make, layers, stride):
+    """Moving the picture round by the stride moves the features by one, and nothing else; not so with borders."""
+    picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    moved = picture.roll((stride, 2 * stride), (2, 3))
+    encoder = make()
+    for tiled in (False, True):
+        if tiled:
+            encoder.tile()
+        there, here = encoder(moved, layers), encoder(picture, layers)
+        for layer in layers:
+            step = stride // encoder.layers[layer].stride
+            back = there[layer].roll((-step, -2 * step), (2, 3))
+            assert torch.allclose(back, here[layer], atol=1e-4) == tiled, layer
+
+
+def test_width_is_that_of_the_space_that_distances_are_meant_in(tiny):
+    assert load_lite().width("relu4_1") == 512
+    assert load_lite().width("conv_1") == load_lite().layers["conv1_1"].channels
+    assert tiny.width("relu2_1") == 6
