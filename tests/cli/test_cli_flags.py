@@ -50,6 +50,7 @@ class Example(Settings):
     mode: str = option("b", "which", choices=("a", "b"))
     rate: float = option(0.5, "how fast", minimum=0, maximum=1)
     count: int | None = option(None, "how many", minimum=2, maximum=2**63)
+    part: tuple[str, ...] = option((), "a part; may be repeated")
 
 
 def app_of(seen: list[dict[str, Any]], reversible: bool = True) -> typer.Typer:
@@ -65,6 +66,7 @@ def app_of(seen: list[dict[str, Any]], reversible: bool = True) -> typer.Typer:
     [
         ([], {}),
         (["--no-tiles", "-r", "0.25"], {"tiles": False, "rate": 0.25}),
+        (["--part", "a=1", "--part", "b,c"], {"part": ["a=1", "b,c"]}),
         (["--tiles", "--mode", "a", "--count", "3"], {"tiles": True, "mode": "a", "count": 3}),
     ],
 )

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ class Sample(Settings):
     size: int = option(8, "a size", minimum=1, maximum=10)
     weight: float | None = option(None, "a weight", minimum=0)
     kind: str = option("round", "a kind", choices=("round", "square"))
+    parts: tuple[str, ...] = option((), "some parts")
+    loss: str | Callable[..., Any] = option("gram", "a loss")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,9 @@ class Sample(Settings):
         ({"weight": float("nan")}, "weight must be a finite number"),
         ({"weight": -1}, "weight must be at least 0"),
         ({"kind": "sqare"}, "did you mean 'square'"),
+        ({"parts": "one"}, "parts must be a list of texts, not 'one'"),
+        ({"parts": [1]}, "parts must be a list of texts"),
+        ({"loss": 3}, "loss must be str, not 3"),
         ({"sise": 3}, "unknown setting 'sise' .did you mean 'size'"),
     ],
 )
@@ -39,6 +46,16 @@ def test_bad_values_are_refused_by_name(values, message):
 def test_whole_numbers_serve_as_real_ones():
     assert Sample(weight=2).weight == 2.0
     assert isinstance(Sample(weight=2).weight, float)
+
+
+def test_lists_and_functions_are_settings_too():
+    def mine(a, b):
+        return a - b
+
+    made = Sample.from_mapping({"parts": ["a", "b"], "loss": mine})
+    assert made.parts == ("a", "b")
+    assert made.loss is mine
+    assert made.to_mapping(defaults=False) == {"parts": ["a", "b"], "loss": "mine"}
 
 
 @pytest.mark.parametrize("kind", [StylizeSettings, ReconstructSettings, TextureSettings])

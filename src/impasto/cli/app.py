@@ -14,6 +14,7 @@ from impasto.cli.failures import INTERRUPTED, explain
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import SHORT, RunOptions, read_settings
 from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.presets import preset
 from impasto.tasks.recipe import TASKS
 
 app = typer.Typer(
@@ -71,7 +72,8 @@ def _add_task(name: str) -> None:
     def call(**values: Any) -> None:
         options = RunOptions(**flags.given(RunOptions, values))
         file = read_settings(options.settings) if options.settings else {}
-        settings = task.settings.from_mapping(file | flags.given(task.settings, values))
+        beneath = preset(options.preset, name) if options.preset else {}
+        settings = task.settings.from_mapping(beneath | file | flags.given(task.settings, values))
         inputs = {given: values[ARGUMENTS[given]] for given in task.inputs}
         from impasto.cli.watch import watcher  # noqa: PLC0415
 
@@ -99,6 +101,14 @@ def samples(
     from impasto.cli.samples import show, write  # noqa: PLC0415
 
     write(folder) if folder else show()
+
+
+@app.command()
+def presets() -> None:
+    """List the settings of papers and courses, by name."""
+    from impasto.cli.presets import show  # noqa: PLC0415
+
+    show()
 
 
 @app.command()

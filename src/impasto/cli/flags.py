@@ -13,7 +13,7 @@ import typer
 
 from impasto.tasks.settings import Settings, plain_type
 
-METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
+METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", tuple: "TEXT"}
 
 
 def parameters(
@@ -58,7 +58,7 @@ def command(
 def given(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
     """Those of `values` that are fields of `kind` and were really on the command line."""
     names = {field.name for field in dataclasses.fields(kind)}
-    return {name: value for name, value in values.items() if name in names and value is not None}
+    return {name: value for name, value in values.items() if name in names and value is not None and value != []}
 
 
 def _parameter(
@@ -75,6 +75,7 @@ def _parameter(
         rich_help_panel=panel,
         autocompletion=_completion(choices),
     )
+    kind = list[str] if kind is tuple else kind  # a flag that may be repeated
     annotation = Annotated[kind | None, about]  # type: ignore[valid-type]
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
@@ -95,7 +96,7 @@ def _bounds(low: float | None, high: float | None) -> str:
 
 def _default(field: dataclasses.Field[Any]) -> str:
     value = field.default
-    if value is None or value is False:
+    if value is None or value is False or value == ():
         return ""
     return f"default {value:g}" if isinstance(value, float) else f"default {value}"
 

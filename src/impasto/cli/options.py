@@ -25,6 +25,13 @@ class RunOptions(Settings):
     save_every: int | None = option(None, "also write OUTPUT-0010.png and so on, every so many steps", minimum=1)
     timelapse: str | None = option(None, "also write the run as a film, .gif or .mp4")
     settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
+    preset: str | None = option(
+        None, "settings named after their source, see `impasto presets`; all others override it"
+    )
+    checkpoint: str | None = option(
+        None, "file with the state of the run while it lasts, to go on from; beside OUTPUT by default; no for none"
+    )
+    checkpoint_every: float = option(60.0, "seconds between checkpoints; 0 for every step", minimum=0)
     threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
     json: bool = option(False, "report each step as a line of JSON on standard output")
     quiet: bool = option(False, "show nothing but errors")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from impasto.tasks.settings import Settings, option
 
 # The names of tables whose modules import torch; a test holds them equal.
 NETWORKS = ("lite", "vgg16", "vgg19", "resnet50")
-OPTIMIZERS = ("lbfgs", "adam")
+OPTIMIZERS = ("lbfgs", "lbfgs-wolfe", "adam", "rmsprop")
+CANVASES = ("pixels", "pyramid", "fourier")
+SPACES = ("ycbcr", "lab", "oklab")
+MATCHING = ("transport", "mean", "pca", "cholesky", "histogram")
+WEIGHTINGS = ("normalized", "gatys", "mean", "tutorial", "tutorial-mean")
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -38,26 +44,66 @@ class SynthesisSettings(Settings):
     weights: str | None = option(None, "a file with the network's weights (.pth or .safetensors)")
     pooling: str = option("max", "how the network halves its maps", choices=("max", "average"))
     optimizer: str = option("lbfgs", "how the picture is changed", choices=OPTIMIZERS)
+    rate: float | None = option(None, "length of the optimizer's steps, instead of its own", minimum=1e-6, maximum=100)
+    canvas: str = option("pixels", "what is changed: pixels, or what pictures are made of", choices=CANVASES)
     tv_weight: float = option(0.0, "weight of total variation in light, relative to the models' own", minimum=0)
     tv_chroma_weight: float = option(0.0, "weight of total variation in colour, likewise: against speckle", minimum=0)
+    tv_beta: float = option(2.0, "exponent of total variation; 1 keeps edges", minimum=1, maximum=6)
+    alpha_weight: float = option(0.0, "weight of the alpha-norm, which holds values near their mean", minimum=0)
+    alpha: float = option(6.0, "exponent of the alpha-norm", minimum=1, maximum=12)
     range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
+    normalize_gradients: bool = option(False, "give each layer's term a gradient of the same size (suits adam)")
     device: str = option("auto", "where to compute", choices=DEVICES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class StylizeSettings(SynthesisSettings):
+class PaintingSettings(SynthesisSettings):
+    """Settings of the tasks that take their manner from a painting, or several."""
+
+    style_loss: str | Callable[..., Any] = option(
+        "gram", "what is compared, with weights: gram, or gram,histogram=0.5, or sliced(samples=2048)"
+    )
+    style_scale: float = option(
+        1.0, "size of the strokes: the painting's longer side over the result's", minimum=0.05, maximum=8
+    )
+    rotations: str | None = option(None, "also see the painting turned by these degrees, such as 90,180,270")
+    mix: tuple[str, ...] = option(
+        (), "another painting and its share, such as sea.jpg=0.3; PAINTING keeps the rest; may be repeated"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizeSettings(PaintingSettings):
     """Settings of `stylize`."""
 
     strength: float = option(0.5, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
     content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
     style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
+    weighting: str = option("normalized", "the scale that the two weights are in", choices=WEIGHTINGS)
     content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
     style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
-    style_scale: float = option(
-        1.0, "size of the strokes: the painting's longer side over the result's", minimum=0.05, maximum=8
-    )
+    content_loss: str = option("features", "what is compared, with weights: features, or self-similarity, or both")
+    laplacian_weight: float = option(0.0, "weight of the photo's Laplacian, which keeps its edges", minimum=0)
     init: str = option(
-        "recolored", "where to start: recolored (the photo in the painting's colours), photo, noise, painting or a file"
+        "recolored",
+        "where to start: recolored (the photo in the painting's colours), photo, noise, pink, painting or a file",
+    )
+    region: tuple[str, ...] = option(
+        (), "MASK:PAINTING[:MASK][:WEIGHT]: what the mask shows is painted after that painting; may be repeated"
+    )
+    segmentation: str | None = option(None, "MAP:MAP, the photo's and PAINTING's: like colours are painted alike")
+    propagation: str = option(
+        "all",
+        "which neurons belong to a region: all in it, or only those that see nothing else",
+        choices=("all", "inside"),
+    )
+    keep_color: str = option(
+        "no", "paint in light alone and keep the photo's colours, in this space", choices=("no", *SPACES)
+    )
+    match_luminance: bool = option(False, "with --keep-color, first give the painting the photo's range of light")
+    match_colors: str = option("no", "give the painting the photo's colours first", choices=("no", *MATCHING))
+    match_when: str = option(
+        "before", "match the painting before the run, or the result after it", choices=("before", "after")
     )
     tv_weight: float = option(0.1, "weight of total variation in light, relative to the models' own", minimum=0)
     tv_chroma_weight: float = option(0.05, "weight of total variation in colour, likewise: against speckle", minimum=0)
@@ -68,16 +114,21 @@ class ReconstructSettings(SynthesisSettings):
     """Settings of `reconstruct`."""
 
     layers: str | None = option(None, "the layers to match, with weights: relu4_2, or conv_4, or relu1_1,relu4_2=0.5")
-    init: str = option("noise", "where to start: noise, photo or a file")
+    content_loss: str = option("features", "what is compared, with weights: features, or self-similarity, or both")
+    patch: str | None = option(None, "match only the central features, such as 5x5, to see what they see")
+    init: str = option("noise", "where to start: noise, pink, photo or a file")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextureSettings(SynthesisSettings):
+class TextureSettings(PaintingSettings):
     """Settings of `texture`."""
 
     layers: str | None = option(
         None, "the layers to match, with weights: relu1_1,relu2_1=0.5, or a range such as conv_1-5"
     )
-    init: str = option("noise", "where to start: noise, painting or a file")
+    width: int | None = option(None, "width of the result, of any shape; the example keeps its own size", minimum=1)
+    height: int | None = option(None, "height of the result, likewise", minimum=1)
+    tileable: bool = option(False, "make opposite edges meet, for a texture that repeats without a seam")
+    init: str = option("noise", "where to start: noise, pink, painting or a file")
     tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
     tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)

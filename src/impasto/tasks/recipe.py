@@ -89,6 +89,8 @@ def flag(name: str, value: object) -> list[str]:
     dashed = name.replace("_", "-")
     if isinstance(value, bool):
         return [f"--{dashed}" if value else f"--no-{dashed}"]
+    if isinstance(value, list | tuple):
+        return [word for part in value for word in flag(name, part)]
     return [f"--{dashed}", str(value)]
 
 

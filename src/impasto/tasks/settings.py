@@ -7,6 +7,7 @@ values.
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import math
 import types
@@ -53,27 +54,53 @@ class Settings:
         return cls(**values)
 
     def to_mapping(self, *, defaults: bool = True) -> dict[str, Any]:
-        """The settings as plain values; without those left at their defaults if `defaults` is False."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        if defaults:
-            return values
-        return {f.name: values[f.name] for f in dataclasses.fields(self) if values[f.name] != f.default}
+        """The settings as plain values; without those left at their defaults if `defaults` is False.
+
+        A function comes out as its name, which tells what it was but does not bring it back.
+        """
+        fields = [f for f in dataclasses.fields(self) if defaults or getattr(self, f.name) != f.default]
+        return {field.name: _plain(getattr(self, field.name)) for field in fields}
 
 
 def plain_type(kind: Any) -> tuple[type, bool]:
-    """The type behind an annotation such as `int | None`, and whether None is allowed."""
+    """The type behind an annotation such as `int | None`, and whether None is allowed.
+
+    `tuple[str, ...]`, a list of texts, comes out as `tuple`; `str | Callable`, a name or a function, as `str`.
+    """
+    optional = False
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        inner = [part for part in typing.get_args(kind) if part is not type(None)]
-        return inner[0], True
-    return kind, False
+        parts = typing.get_args(kind)
+        kind, optional = next(part for part in parts if part is not type(None)), type(None) in parts
+    return (tuple if typing.get_origin(kind) is tuple else kind), optional
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return getattr(value, "__name__", type(value).__name__) if callable(value) else value
+
+
+def takes_function(kind: Any) -> bool:
+    """Whether an annotation such as `str | Callable[..., Any]` allows a function."""
+    return any(typing.get_origin(part) is collections.abc.Callable for part in typing.get_args(kind))
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise UsageError(f"{name} must be a list of texts, not {value!r}")
 
 
 def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
+    if callable(value) and takes_function(kind):
+        return value
     kind, optional = plain_type(kind)
     if value is None:
         if optional:
             return None
         raise UsageError(f"{field.name} must be given")
+    if kind is tuple:
+        return _texts(field.name, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

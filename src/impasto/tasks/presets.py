@@ -1,0 +1,126 @@
+"""Settings named after their source: what a paper or course used, to be typed as one word.
+
+A preset is a table of settings beneath those that a person gives. Networks are left out: any will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from impasto.errors import choose
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What it is, and its settings task by task."""
+
+    about: str
+    stylize: Mapping[str, Any] = field(default_factory=dict)
+    texture: Mapping[str, Any] = field(default_factory=dict)
+    reconstruct: Mapping[str, Any] = field(default_factory=dict)
+
+
+PLAIN = {"scales": 1, "tv_weight": 0.0, "tv_chroma_weight": 0.0}
+"""What all had before coarse-to-fine schedules."""
+
+TUTORIAL = {
+    "weighting": "tutorial",
+    "content_layers": "conv_4",
+    "style_layers": "conv_1-5",
+    "content_weight": 1.0,
+    "style_weight": 1e6,
+    "init": "photo",
+    "steps": 300,
+}
+
+PRESETS: Mapping[str, Preset] = {
+    "gatys2016": Preset(
+        "Gatys, Ecker and Bethge 2016: from noise, alpha / beta = 1e-3, average pooling, L-BFGS",
+        stylize=PLAIN
+        | {
+            "weighting": "gatys",
+            "content_layers": "relu4_2",
+            "style_layers": "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
+            "content_weight": 1e-3,
+            "style_weight": 1.0,
+            "init": "noise",
+            "pooling": "average",
+            "steps": 500,
+        },
+        texture={"layers": "relu1_1,pool1,pool2,pool3,pool4", "pooling": "average", "init": "noise"} | PLAIN,
+    ),
+    "tutorial": Preset(
+        "PyTorch's tutorial: conv_4 against conv_1 to conv_5, 1 against 1e6, from the photo, 300 steps",
+        stylize=PLAIN | TUTORIAL,
+        texture=PLAIN | {"layers": "conv_1-5", "steps": 300},
+        reconstruct={"scales": 1, "layers": "conv_4", "steps": 300},
+    ),
+    "assignment": Preset(
+        "a course's: the tutorial's losses over the number of layers, style at conv_1,2,5,9,13, 1 against 1e6",
+        stylize=PLAIN
+        | TUTORIAL
+        | {"weighting": "tutorial-mean", "style_layers": "conv_1,conv_2,conv_5,conv_9,conv_13"},
+        texture=PLAIN | {"layers": "conv_1,conv_2,conv_5,conv_9,conv_13", "steps": 300},
+        reconstruct={"scales": 1, "layers": "conv_2", "steps": 300},
+    ),
+    "seo2023": Preset(
+        "Seo 2023: conv_9 against conv_2,4,8,16, 1 against 0.5",
+        stylize=PLAIN
+        | TUTORIAL
+        | {
+            "weighting": "mean",
+            "content_layers": "conv_9",
+            "style_layers": "conv_2,conv_4,conv_8,conv_16",
+            "style_weight": 0.5,
+        },
+        texture=PLAIN | {"layers": "conv_1-2", "steps": 300},
+        reconstruct={"scales": 1, "layers": "conv_4", "steps": 300},
+    ),
+    "cheng": Preset(
+        "Cheng's course project: the tutorial's losses, 1 against 1e5, from noise",
+        stylize=PLAIN | TUTORIAL | {"style_weight": 1e5, "init": "noise"},
+        texture=PLAIN | {"layers": "conv_1-5", "steps": 300},
+        reconstruct={"scales": 1, "layers": "conv_4", "steps": 300},
+    ),
+    "mahendran2015": Preset(
+        "Mahendran and Vedaldi 2015: features inverted under the alpha-norm (alpha 6) and total variation (beta 2)",
+        reconstruct={"scales": 1, "alpha_weight": 0.01, "alpha": 6.0, "tv_weight": 0.02, "tv_beta": 2.0, "steps": 300},
+    ),
+    "risser2017": Preset(
+        "Risser et al. 2017: Gram matrices and histograms together",
+        stylize={"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
+        texture={"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
+    ),
+    "cnnmrf": Preset(
+        "Li and Wand 2016: 3x3 patches of relu3_1 and relu4_1, the painting also turned",
+        stylize={"style_loss": "patches", "style_layers": "relu3_1,relu4_1", "scales": 3},
+        texture={"style_loss": "patches", "layers": "relu3_1,relu4_1", "scales": 3},
+    ),
+    "strotss": Preset(
+        "Kolkin et al. 2019: relaxed earth mover's distance, moments and palette; self-similarity; RMSprop on a pyramid",
+        stylize={
+            "style_loss": "remd,moments,palette",
+            "content_loss": "self-similarity",
+            "optimizer": "rmsprop",
+            "canvas": "pyramid",
+            "scales": 4,
+        },
+    ),
+    "nnst": Preset(
+        "Kolkin et al. 2022: nearest-neighbour features, a pyramid, Adam",
+        stylize={"style_loss": "nearest", "optimizer": "adam", "canvas": "pyramid", "scales": 4},
+    ),
+    "heitz2021": Preset(
+        "Heitz et al. 2021: sliced Wasserstein distance",
+        stylize={"style_loss": "sliced"},
+        texture={"style_loss": "sliced"},
+    ),
+}
+
+
+def preset(name: str, task: str) -> dict[str, Any]:
+    """The settings of the preset `name` for `task`; UsageError for one that is unknown, or not meant for the task."""
+    for_task = {key: found for key, found in PRESETS.items() if getattr(found, task, None)}
+    return dict(getattr(choose(for_task, name, f"preset of {task}"), task))
