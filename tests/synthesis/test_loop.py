@@ -5,17 +5,22 @@ import torch
 
 from impasto.errors import ImpastoError
 from impasto.image import resize
-from impasto.synthesis import LBFGS, Adam, Descent, Scale, generator, noise, synthesise
+from impasto.synthesis import LBFGS, Adam, Descent, Evaluation, Scale, generator, noise, synthesise
+from impasto.synthesis.parametrisation import Pixels
 
 
 def toward(value: float):
     """The squared distance to a flat picture, with one named term."""
 
-    def evaluate(image):
+    def evaluate(image, step):
         loss = (image - value).square().sum()
         return loss, {"distance": loss.detach()}
 
     return evaluate
+
+
+def measured(evaluate, size=(4, 4)):
+    return Evaluation(Pixels(size), evaluate)
 
 
 def scale(size, steps, evaluate, optimizer=LBFGS):
@@ -40,7 +45,7 @@ def test_every_step_holds_the_best_picture_so_far():
     """A loss that only the third point lowers: later, worse points must not replace it."""
     calls = []
 
-    def evaluate(image):
+    def evaluate(image, step):
         calls.append(image.detach().clone())
         loss = image.square().mean() * 0 + (1.0 if len(calls) == 3 else 2.0)
         return loss + 0 * image.sum(), {}
@@ -74,7 +79,7 @@ def test_the_same_run_twice_is_the_same_to_the_bit():
 def test_a_loss_that_is_not_a_number_restarts_from_the_best_picture_and_says_so():
     calls = 0
 
-    def evaluate(image):
+    def evaluate(image, step):
         nonlocal calls
         calls += 1
         loss = (image - 0.5).square().sum()
@@ -91,12 +96,15 @@ def test_a_loss_that_is_not_a_number_restarts_from_the_best_picture_and_says_so(
 
 
 def test_a_loss_that_runs_away_is_caught():
-    def evaluate(image):
+    def evaluate(image, step):
         return (image - 0.5).square().sum() + 1e-3, {}
 
     class Leap(LBFGS):
-        def move(self, gradient):
-            return torch.full_like(gradient, 9.0 if self.rate == 1.0 else 0.0)
+        def step(self, point, measure):
+            return measure(point.parameters + (9.0 if self.rate == 1.0 else 0.0))
+
+        def slower(self):
+            return Leap(rate=0.25)
 
     steps = list(synthesise(torch.full((1, 3, 4, 4), 0.5), [scale((4, 4), 2, evaluate, Leap)], resize))
     assert "ran away" in steps[0].notice
@@ -105,12 +113,12 @@ def test_a_loss_that_runs_away_is_caught():
 
 def test_a_start_without_a_finite_loss_is_an_error():
     with pytest.raises(ImpastoError, match="starting picture"):
-        Descent(torch.zeros(1, 3, 4, 4), lambda image: (image.sum() * float("nan"), {}), LBFGS())
+        Descent(torch.zeros(1, 3, 4, 4), measured(lambda image, step: (image.sum() * float("nan"), {})), LBFGS())
 
 
 def test_an_objective_of_nothing_leaves_the_picture_alone():
     start = torch.rand(1, 3, 4, 4)
-    steps = list(synthesise(start, [scale((4, 4), 3, lambda image: (torch.zeros(()), {}))], resize))
+    steps = list(synthesise(start, [scale((4, 4), 3, lambda image, step: (torch.zeros(()), {}))], resize))
     torch.testing.assert_close(steps[-1].image(), start)
 
 

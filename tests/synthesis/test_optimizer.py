@@ -1,7 +1,24 @@
 import pytest
 import torch
 
-from impasto.synthesis import LBFGS, Adam
+from impasto.synthesis import LBFGS, Adam, Point
+
+
+class Plain:
+    """Measures a function of any tensor; the parameters are their own picture."""
+
+    def __init__(self, loss):
+        self.loss, self.count = loss, 0
+
+    def __call__(self, parameters):
+        self.count += 1
+        leaf = parameters.detach().clone().requires_grad_()
+        value = self.loss(leaf)
+        (gradient,) = torch.autograd.grad(value, leaf)
+        return Point(leaf.detach(), float(value.detach()), {}, gradient)
+
+    def length(self, move):
+        return float(move.square().mean().sqrt())
 
 
 def bowl(size: int = 30) -> tuple[torch.Tensor, torch.Tensor]:
@@ -17,13 +34,11 @@ def rosenbrock(x: torch.Tensor) -> torch.Tensor:
 
 
 def ours(optimizer, loss, start, steps):
-    x, path = start.clone(), []
+    measure = Plain(loss)
+    point, path = measure(start), []
     for _ in range(steps):
-        point = x.requires_grad_()
-        (gradient,) = torch.autograd.grad(loss(point), point)
-        x = point.detach() + optimizer.move(gradient)
-        optimizer.arrived(x)
-        path.append(x.clone())
+        point = optimizer.step(point, measure)
+        path.append(point.parameters)
     return torch.stack(path)
 
 
@@ -101,7 +116,8 @@ def test_adam_walks_the_path_of_torchs():
 def test_adams_average_is_the_weighted_mean_of_its_points():
     adam, points = Adam(keep=0.9), torch.tensor([1.0, 2.0, 4.0])
     for value in points:
-        adam.move(torch.ones(1))
-        adam.arrived(value.view(1))
+        adam.step(
+            Point(torch.zeros(1), 0.0, {}, torch.ones(1)), lambda _, value=value: Point(value.view(1), 0.0, {}, None)
+        )
     weights = 0.9 ** torch.tensor([2.0, 1.0, 0.0])
     assert adam.average().item() == pytest.approx(((weights * points).sum() / weights.sum()).item())

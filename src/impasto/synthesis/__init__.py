@@ -1,19 +1,34 @@
-"""A scalar to a new image: starting points, optimisers, and the loop over scales."""
+"""A scalar to a new image: starting points, canvases, optimisers, and the loop over scales."""
 
-from impasto.synthesis.canvas import generator, noise
-from impasto.synthesis.loop import Descent, Evaluate, Scale, Step, synthesise
-from impasto.synthesis.optimizer import LBFGS, OPTIMIZERS, Adam, Optimizer
+from impasto.synthesis.adam import Adam
+from impasto.synthesis.canvas import generator, noise, pink_noise
+from impasto.synthesis.checkpoint import State
+from impasto.synthesis.descent import Descent, Evaluate, Evaluation
+from impasto.synthesis.lbfgs import LBFGS
+from impasto.synthesis.loop import Scale, Step, synthesise
+from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
+from impasto.synthesis.parametrisation import CANVASES, Canvas
+from impasto.synthesis.point import Measure, Point
+from impasto.synthesis.rmsprop import RMSprop
 
 __all__ = [
+    "CANVASES",
     "LBFGS",
     "OPTIMIZERS",
     "Adam",
+    "Canvas",
     "Descent",
     "Evaluate",
+    "Evaluation",
+    "Measure",
     "Optimizer",
+    "Point",
+    "RMSprop",
     "Scale",
+    "State",
     "Step",
     "generator",
     "noise",
+    "pink_noise",
     "synthesise",
 ]

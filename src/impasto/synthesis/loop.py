@@ -6,27 +6,20 @@ reading.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
-import torch
 from torch import Tensor
 
-from impasto.errors import ImpastoError
-from impasto.synthesis.optimizer import Adam, Optimizer
-
-Evaluate = Callable[[Tensor], tuple[Tensor, Mapping[str, Tensor]]]
-"""A picture `(1, 3, H, W)` to its loss (a scalar that gradients flow from) and the named parts of it."""
+from impasto.errors import ImpastoError, UsageError
+from impasto.synthesis.checkpoint import State, on_device
+from impasto.synthesis.descent import Descent, Evaluate, Evaluation
+from impasto.synthesis.optimizer import Optimizer
+from impasto.synthesis.parametrisation import Canvas, Pixels
 
 Resize = Callable[[Tensor, tuple[int, int]], Tensor]
-
-RISE = 10.0
-"""A loss this many times the best one is a run that has left the valley, not one that climbs out of a dent."""
-
-NEAR = 0.01
-"""A loss below this share of the first one is as good as the best: near a perfect match ratios mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,12 @@ class Scale:
     prepare: Callable[[], Evaluate]
     """Makes the objective when the scale begins, so that only one scale's targets are held at a time."""
     optimizer: Callable[[], Optimizer]
+    stochastic: bool = False
+    """Whether the objective draws anew at every step, so that losses of different steps cannot be compared."""
+
+
+def _nothing(*_: object) -> NoReturn:
+    raise ImpastoError("there is nothing to go on from")
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,9 @@ class Step:
     """One step of a run, as every watcher sees it.
 
     `index` of `total` steps over all scales (from 1); `scale` of `scales` (from 1) at `size` (height, width); `loss`
-    and its `terms` at the point this step evaluated; `seconds` since the run began; `notice`, a line to show a person,
-    mostly empty; `image()` makes the best picture so far, `(1, 3, H, W)` in [0, 1].
+    and its `terms` at the point this step came to; `seconds` since the run began; `notice`, a line to show a person,
+    mostly empty; `image()` makes the best picture so far, `(1, C, H, W)` in [0, 1]; `state()` everything to go on from
+    after this step, as long as no later one was asked for.
     """
 
     index: int
@@ -59,115 +59,113 @@ class Step:
     seconds: float
     notice: str
     image: Callable[[], Tensor] = field(repr=False)
+    state: Callable[[], State] = field(repr=False, default=_nothing)
 
 
-@dataclass
-class _Point:
-    """A picture, its loss and its gradient."""
+def synthesise(
+    start: Tensor,
+    scales: Sequence[Scale],
+    resize: Resize,
+    canvas: Callable[[tuple[int, int]], Canvas] = Pixels,
+    resume: State | None = None,
+) -> Iterator[Step]:
+    """Optimise `start` `(1, C, H, W)` at each scale in turn; each begins with the resized best picture of the one
+    before.
 
-    image: Tensor
-    loss: float
-    terms: dict[str, float]
-    gradient: Tensor
-
-    @property
-    def finite(self) -> bool:
-        # One NaN or infinity anywhere makes the sum of the gradient not finite.
-        return math.isfinite(self.loss) and bool(torch.isfinite(self.gradient.sum()))
-
-
-def _measure(image: Tensor, evaluate: Evaluate) -> _Point:
-    image = image.detach().requires_grad_()
-    with torch.enable_grad():
-        loss, terms = evaluate(image)
-        gradient = torch.autograd.grad(loss, image)[0] if loss.requires_grad else torch.zeros_like(image)
-    parts = {name: float(value.detach()) for name, value in terms.items()}
-    return _Point(image.detach(), float(loss.detach()), parts, gradient)
-
-
-class Descent:
-    """The steps at one scale: keeps the picture of least loss, and survives a loss that runs away.
-
-    When the loss is not a number, or is `RISE` times the best, the search restarts from the best picture: first with
-    the same method at a quarter of its rate, then with Adam, then it gives up. Each of these is told in `notice`.
+    `canvas` makes what is optimised in place of the picture, for a size. Yields a `Step` for each move. A scale of no
+    steps only resizes; where that is the last one, a final `Step` holds the picture at its size. `resume`, the state
+    of a step of the same run, goes on after that step, to the same steps to the bit on the same machine; a run that
+    had ended yields its last step again. `start` then only says which device to work on. Raises UsageError for the
+    state of another schedule, ImpastoError for a loss that is not finite from the start or again and again.
     """
-
-    def __init__(self, start: Tensor, evaluate: Evaluate, optimizer: Optimizer) -> None:
-        self.evaluate, self.optimizer = evaluate, optimizer
-        self.point = self.best = _measure(start, evaluate)
-        self.first = self.point.loss
-        self.notice, self._rescues = "", 0
-        if not self.point.finite:
-            raise ImpastoError(
-                "the loss of the starting picture is not a finite number; are the weights of the network sound?"
-            )
-
-    def step(self) -> None:
-        """Move once and evaluate where that led."""
-        self.notice = ""
-        image = self.point.image + self.optimizer.move(self.point.gradient)
-        if self.optimizer.clamps:
-            image = image.clamp(0, 1)
-        self.optimizer.arrived(image)
-        point = _measure(image, self.evaluate)
-        if not point.finite or self._ran_away(point):
-            self._rescue("the loss ran away" if point.finite else "the loss was not a number")
-            return
-        self.point = point
-        if point.loss < self.best.loss:
-            self.best = point
-
-    def finish(self) -> None:
-        """Take the average of the points instead of the best of them where it has the lower loss."""
-        average = self.optimizer.average()
-        if average is None:
-            return
-        point = _measure(average.clamp(0, 1), self.evaluate)
-        if point.finite and point.loss <= self.best.loss:
-            self.best = point
-
-    def _ran_away(self, point: _Point) -> bool:
-        # A method whose moves are bounded and clamped (Adam) jitters about a perfect match, but cannot run away.
-        return not self.optimizer.clamps and point.loss > RISE * max(self.best.loss, NEAR * self.first)
-
-    def _rescue(self, reason: str) -> None:
-        self._rescues += 1
-        rate = getattr(self.optimizer, "rate", None)
-        if self._rescues == 1 and rate is not None:
-            self.optimizer = type(self.optimizer)(rate=rate / 4)  # type: ignore[call-arg]
-            remedy = "with a quarter of the step"
-        elif self._rescues <= 3:
-            self.optimizer = Adam(rate=0.02 / 4 ** (self._rescues - 1))
-            remedy = "with Adam"
-        else:
-            raise ImpastoError(f"{reason} again and again; the best picture so far is kept")
-        self.notice = f"{reason}; going on from the best picture {remedy}"
-        self.point = self.best
+    run = _Run(start, scales, resize, canvas)
+    if resume and resume.scale:
+        run.resume(resume)
+    yield from run.steps()
 
 
-def synthesise(start: Tensor, scales: Sequence[Scale], resize: Resize) -> Iterator[Step]:
-    """Optimise `start` at each scale in turn; each scale begins with the resized best picture of the one before.
+class _Run:
+    """Where a run stands: in which scale, after how many steps, with which picture."""
 
-    Yields a `Step` for each evaluation after a move. A scale of no steps only resizes; where that is the last one, a
-    final `Step` holds the picture at its size.
-    """
-    began = time.perf_counter()
-    total, done, image = sum(scale.steps for scale in scales), 0, start
-    loss, terms, notice = 0.0, dict[str, float](), ""
-    for number, scale in enumerate(scales, 1):
-        image = resize(image, scale.size)
-        descent = Descent(image, scale.prepare(), scale.optimizer()) if scale.steps else None
-        for left in reversed(range(max(scale.steps, number == len(scales)))):
-            if descent:
-                descent.step()
-                done += 1
+    def __init__(
+        self, start: Tensor, scales: Sequence[Scale], resize: Resize, canvas: Callable[[tuple[int, int]], Canvas]
+    ) -> None:
+        self.scales, self.resize, self.canvas = scales, resize, canvas
+        self.total, self.done, self.began = sum(scale.steps for scale in scales), 0, time.perf_counter()
+        self.picture = start
+        self.descent: Descent | None = None
+        self.descending = self.taken = 0  # the number of the scale of `descent`, and the steps taken there
+        self.records = 0
+
+    def resume(self, state: State) -> None:
+        """Stand where the run stood whose state this is."""
+        before = sum(scale.steps for scale in self.scales[: state.scale - 1])
+        if state.scale > len(self.scales) or not 0 <= state.done - before <= self.scales[state.scale - 1].steps:
+            raise UsageError("the state to resume from is of another schedule of sizes and steps")
+        self.descending, self.taken, self.done = state.scale, state.done - before, state.done
+        self.began -= state.seconds
+        scale = self.scales[state.scale - 1]
+        # The objective of a scale that had ended is not made again.
+        evaluate = scale.prepare() if self.taken < scale.steps else _nothing
+        measure = Evaluation(self.canvas(scale.size), evaluate)
+        parts = on_device(state.descent, self.picture.device)
+        self.descent = Descent.resumed(parts, measure, scale.optimizer(), scale.stochastic)
+        self.picture = self.descent.picture
+
+    def steps(self) -> Iterator[Step]:
+        """The steps from here on."""
+        for number, scale in enumerate(self.scales, 1):
+            if number < self.descending:
+                continue
+            if number > self.descending:
+                self._begin(number, scale)
+            descent, left = self.descent, scale.steps - self.taken if number == self.descending else 0
+            while descent and left:
+                self.done, self.taken, left = self.done + 1, self.taken + 1, left - 1
+                descent.step(self.done)
                 if not left:
                     descent.finish()
-                image, notice = descent.best.image, descent.notice
-                loss, terms = descent.point.loss, descent.point.terms
-            seconds, picture = time.perf_counter() - began, _clamped(image)
-            yield Step(done, total, number, len(scales), scale.size, loss, terms, seconds, notice, picture)
+                self.picture = descent.picture
+                yield self._record(number, descent.notice)
+                if not left and number == len(self.scales):
+                    return
+        yield self._record(len(self.scales))
 
+    def _begin(self, number: int, scale: Scale) -> None:
+        """Bring the picture to the size of a scale, and where there are steps to take, prepare for them."""
+        self.picture = self.resize(self.picture, scale.size)
+        if not scale.steps:
+            return
+        old = self.descent.optimizer if self.descent else None
+        self.descent = None  # lets go of its targets before others are made
+        canvas, optimizer = self.canvas(scale.size), scale.optimizer()
+        if canvas.bounded:
+            optimizer.carry_over(old, scale.size)
+        measure = Evaluation(canvas, scale.prepare())
+        measure.step = self.done
+        self.descent = Descent(canvas.encode(self.picture), measure, optimizer, scale.stochastic)
+        self.descending, self.taken = number, 0
 
-def _clamped(image: Tensor) -> Callable[[], Tensor]:
-    return lambda: image.clamp(0, 1)
+    def _record(self, number: int, notice: str = "") -> Step:
+        self.records += 1
+        loss, terms = (self.descent.point.loss, self.descent.point.terms) if self.descent else (0.0, {})
+        seconds, size, picture = time.perf_counter() - self.began, self.scales[number - 1].size, self.picture
+
+        def state(record: int = self.records) -> State:
+            if record != self.records:
+                raise ImpastoError("the run has gone on since this step; its state is gone")
+            return State(self.descending, self.done, seconds, self.descent.state() if self.descent else {})
+
+        return Step(
+            self.done,
+            self.total,
+            number,
+            len(self.scales),
+            size,
+            loss,
+            terms,
+            seconds,
+            notice,
+            lambda: picture.clamp(0, 1),
+            state,
+        )

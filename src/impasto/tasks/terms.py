@@ -130,7 +130,7 @@ def evaluation(encoder: Encoder, terms: list[Term]) -> Evaluate:
     """The objective of these terms as a function of the picture alone."""
     objective = Objective(terms)
 
-    def evaluate(picture: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def evaluate(picture: Tensor, step: int = 0) -> tuple[Tensor, Mapping[str, Tensor]]:
         return objective(picture, encoder(picture, objective.layers))
 
     return evaluate

@@ -1,0 +1,79 @@
+"""Adam: steps of one length in every parameter, after the mean gradient."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.image import resize
+from impasto.synthesis.point import Measure, Memory, Point
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015) with a bias-corrected average of the iterates (Polyak averaging, as Crowson's
+    style-transfer-pytorch): rate 0.02 and betas (0.9, 0.99) suit pixels in [0, 1].
+    """
+
+    clamps = True
+
+    def __init__(self, rate: float = 0.02, betas: tuple[float, float] = (0.9, 0.99), keep: float = 0.99) -> None:
+        self.rate, self.betas, self.keep = rate, betas, keep
+        self._steps = self._averaged = 0
+        self._mean = self._square = self._average = torch.zeros(())
+
+    def step(self, point: Point, measure: Measure) -> Point:
+        """One move, and its end added to the average."""
+        arrived = measure(point.parameters + self.move(point.gradient))
+        if self._averaged == 0:
+            self._average = torch.zeros_like(arrived.parameters)
+        self._averaged += 1
+        self._average.lerp_(arrived.parameters, 1 - self.keep)
+        return arrived
+
+    def move(self, gradient: Tensor) -> Tensor:
+        """Minus the rate times the mean gradient over the root of the mean squared one."""
+        first, second = self.betas
+        if self._steps == 0:
+            self._mean, self._square = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        self._steps += 1
+        self._mean.lerp_(gradient, 1 - first)
+        self._square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        mean = self._mean / (1 - first**self._steps)
+        return mean.div_((self._square / (1 - second**self._steps)).sqrt_().add_(1e-12)).mul_(-self.rate)
+
+    def average(self) -> Tensor | None:
+        """The average of the points of this scale so far, corrected for its start at zero."""
+        return self._average / (1 - self.keep**self._averaged) if self._averaged else None
+
+    def slower(self) -> Adam:
+        """The same, knowing nothing, at a quarter of the rate."""
+        return Adam(self.rate / 4, self.betas, self.keep)
+
+    def carry_over(self, old: object, size: tuple[int, int]) -> None:
+        """Both moments of `old`, an Adam, at `size`, as Crowson does: the first bicubic, the second bilinear.
+
+        A loss that is a mean over positions has a gradient that shrinks as the area grows, so that the moments do as
+        well. The average begins anew: it is of the points of one scale.
+        """
+        if not isinstance(old, Adam) or not old._steps:
+            return
+        shrunk = old._mean.shape[-2] * old._mean.shape[-1] / (size[0] * size[1])
+        square = F.interpolate(old._square, size=size, mode="bilinear", antialias=True).relu_()
+        # The cubic reaches further than the linear one: where that found no gradient at all, a mean over a root of zero
+        # would be a leap.
+        bound = square.sqrt()
+        self._mean = resize(old._mean, size).clamp(-bound, bound) * shrunk
+        self._square = square * shrunk**2
+        self._steps = old._steps
+
+    def state(self) -> Memory:
+        """The rate, both moments and the average."""
+        tensors = {"mean": self._mean, "square": self._square, "average": self._average}
+        copies = {name: tensor.clone() for name, tensor in tensors.items()}
+        return {"rate": self.rate, "steps": self._steps, "averaged": self._averaged, **copies}
+
+    def restore(self, state: Memory) -> None:
+        """Take over a `state()`."""
+        self.rate, self._steps, self._averaged = state["rate"], state["steps"], state["averaged"]
+        self._mean, self._square, self._average = (state[name].clone() for name in ("mean", "square", "average"))

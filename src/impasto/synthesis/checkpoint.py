@@ -1,0 +1,98 @@
+"""A run put aside: the state after a step, in one file, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as packed
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.image.atomic import replace_file
+
+VERSION = "1"
+"""Of the file's layout and of what the steps compute from it: raised when either changes."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that a run goes on from after a step.
+
+    `scale`: the number of the scale that the last step was taken at, from 1, or 0 where there was none; `done`: steps
+    taken over all scales; `seconds`: time spent; `descent`: what `Descent.state` tells, a tree of tensors, numbers,
+    texts and lists of numbers.
+    """
+
+    scale: int
+    done: int
+    seconds: float
+    descent: Mapping[str, Any]
+
+
+def save(path: str | Path, state: State, fingerprint: str) -> None:
+    """Write `state` to `path`, whole or not at all, together with the `fingerprint` of what it belongs to.
+
+    The file is safetensors: the tensors, and the rest as JSON in its metadata (whose floats are exact, since they are
+    written as `repr` does). With L-BFGS it holds `2 * memory + 3` pictures of parameters. Raises ImpastoError where
+    the file cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+
+    def taken(name: str, tensor: Tensor) -> dict[str, str]:
+        tensors[name] = tensor.detach().cpu().contiguous()
+        return {"tensor": name}
+
+    tree = _mapped(dict(vars(state)), "", taken)
+    metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": fingerprint, "state": json.dumps(tree)}
+    # Two names for one tensor (the last point is often the best one) are written once each.
+    replace_file(Path(path), packed({name: tensor.clone() for name, tensor in tensors.items()}, metadata))
+
+
+def load(path: str | Path, fingerprint: str) -> State:
+    """The state in the file at `path`, on the CPU. Raises UsageError, which says what to do, for a file that is
+    damaged, no checkpoint, of another version, or of a run with another `fingerprint`."""
+    remedy = "delete it, or give another --checkpoint"
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except OSError as error:
+        raise UsageError(f"the checkpoint '{path}' cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise UsageError(f"'{path}' is damaged or no checkpoint ({error}); {remedy}") from error
+    if metadata.get("impasto") != "checkpoint":
+        raise UsageError(f"'{path}' is no checkpoint of a run; {remedy}")
+    if metadata["version"] != VERSION:
+        raise UsageError(f"the checkpoint '{path}' is of version {metadata['version']}, not {VERSION}; {remedy}")
+    if metadata["fingerprint"] != fingerprint:
+        raise UsageError(f"the checkpoint '{path}' is of a run with other pictures or settings; {remedy}")
+    return State(**_restored(json.loads(metadata["state"]), tensors))
+
+
+def on_device(tree: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """The tree with its tensors on `device`."""
+    moved: dict[str, Any] = _mapped(tree, "", lambda _, tensor: tensor.to(device))
+    return moved
+
+
+def _mapped(tree: Any, name: str, change: Callable[[str, Tensor], Any]) -> Any:
+    """The tree with each tensor changed; a tensor's name is its path."""
+    if isinstance(tree, Tensor):
+        return change(name, tree)
+    if isinstance(tree, Mapping):
+        return {key: _mapped(value, f"{name}.{key}" if name else key, change) for key, value in tree.items()}
+    return tree
+
+
+def _restored(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    if list(tree) == ["tensor"]:
+        return tensors[tree["tensor"]]
+    return {key: _restored(value, tensors) for key, value in tree.items()}

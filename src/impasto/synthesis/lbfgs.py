@@ -1,0 +1,147 @@
+"""Limited-memory BFGS: the curvature of the loss, learned from the last gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from impasto.errors import choose
+from impasto.synthesis.linesearch import StrongWolfe, Trial
+from impasto.synthesis.point import Measure, Memory, Point
+
+
+class LBFGS:
+    """Limited-memory BFGS (Liu and Nocedal 1989) in the vector-free form (Chen et al. 2014).
+
+    The direction lies in the span of the last `memory` steps s, gradient changes y, and the gradient. The two-loop
+    recursion runs on the small matrix of their inner products; of the long vectors it takes two products with the
+    stacked history a step, where the textbook form runs 4 `memory` separate kernels. `memory` costs `2 * memory`
+    images. The first move has an l1 norm of at most `rate`, as in torch.optim.LBFGS; later ones are `rate` times the
+    quasi-Newton step. No move is longer than `reach` (root mean square, in the units of the picture): far from the
+    goal, from noise for instance, the first curvature pairs promise steps that leave the range of pictures altogether.
+
+    `line_search`: None takes the move as it is, one evaluation a step; "wolfe" takes it as the first trial of a search
+    for a step that satisfies the strong Wolfe conditions, at most 20 evaluations: fewer, dearer steps that never lead
+    up. It compares losses, and so needs an objective that is the same function at every step.
+    """
+
+    clamps = False
+
+    def __init__(self, memory: int = 20, rate: float = 1.0, reach: float = 0.1, line_search: str | None = None) -> None:
+        if line_search is not None:
+            choose({"wolfe": None}, line_search, "line search")
+        self.memory, self.rate, self.reach, self.line_search = memory, rate, reach, line_search
+        self._order: list[int] = []  # slots of the ring, oldest first
+        self._begun = False
+        self._forget()
+
+    def step(self, point: Point, measure: Measure) -> Point:
+        """Along minus the inverse-Hessian estimate times the gradient, by one move or by a line search."""
+        gradient = point.gradient.flatten()
+        direction = self._direction(gradient)
+        # Of the first step only the direction is known; a unit l1 norm is short enough for anything.
+        rate = self.rate if self._begun else self.rate * min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
+        self._begun = True
+        if self.line_search:
+            return self._search(point, direction.view_as(point.gradient), rate, measure)
+        move = direction * rate
+        length = measure.length(move.view_as(point.gradient))
+        if length > self.reach:
+            move *= self.reach / length
+        arrived = measure(point.parameters + move.view_as(point.gradient))
+        self._remember(move, arrived.gradient.flatten() - gradient)
+        return arrived
+
+    def average(self) -> Tensor | None:
+        """None: the best point visited is the result."""
+        return None
+
+    def slower(self) -> LBFGS:
+        """The same, with an empty memory and a quarter of the rate."""
+        return LBFGS(self.memory, self.rate / 4, self.reach, self.line_search)
+
+    def carry_over(self, old: object, size: tuple[int, int]) -> None:
+        """Nothing: pairs of another size say nothing exact about curvature at this one."""
+
+    def state(self) -> Memory:
+        """The rate, the pairs, and their order in the ring."""
+        used = len(self._order)
+        rows = [*range(used), *range(self.memory, self.memory + used)] if used else []
+        pairs = self._history[rows] if used else torch.empty(0)
+        order, products = list(self._order), self._products.clone()
+        return {"rate": self.rate, "begun": self._begun, "order": order, "pairs": pairs, "products": products}
+
+    def restore(self, state: Memory) -> None:
+        """Take the pairs of a `state()`."""
+        self._forget()
+        self.rate, self._begun = state["rate"], state["begun"]
+        self._order.extend(state["order"])
+        used, pairs = len(self._order), state["pairs"]
+        if used:
+            self._history = pairs.new_zeros(2 * self.memory, pairs.shape[1])
+            self._history[:used], self._history[self.memory : self.memory + used] = pairs[:used], pairs[used:]
+        self._products = state["products"].clone().cpu()
+
+    def _forget(self) -> None:
+        self._history = torch.empty(0)  # rows: s_0 .. s_m-1, y_0 .. y_m-1, in a ring
+        self._products = torch.zeros(2 * self.memory, 2 * self.memory, dtype=torch.float64)  # of the rows
+        self._order.clear()
+        self._begun = False
+
+    def _search(self, point: Point, direction: Tensor, rate: float, measure: Measure) -> Point:
+        def trial(at: float, found: Point) -> Trial:
+            return Trial(at, found, float((found.gradient * direction).sum(dtype=torch.float64)))
+
+        start, length = trial(0.0, point), measure.length(direction)
+        if not start.slope < 0:  # nothing to gain: a gradient of zero, or rounding
+            self._forget()
+            return point
+        search = StrongWolfe(lambda at: trial(at, measure(point.parameters + at * direction)), start)
+        found = search.search(rate, self.reach / length if length else float("inf"))
+        if found is start:  # not even a short step goes down: the pairs mislead
+            self._forget()
+        else:
+            change = (found.point.gradient - point.gradient).flatten()
+            self._remember(direction.flatten() * found.at, change)
+        return found.point
+
+    def _remember(self, s: Tensor, y: Tensor) -> None:
+        """Keep a pair if its curvature is positive, in place of the oldest when the ring is full."""
+        if not float(s @ y) > 1e-10 * float(y @ y):
+            return
+        if not self._history.numel():
+            self._history = s.new_zeros(2 * self.memory, s.numel())
+        full = len(self._order) == self.memory
+        slot = self._order.pop(0) if full else len(self._order)
+        self._order.append(slot)
+        rows = (slot, self.memory + slot)
+        for row, vector in zip(rows, (s, y), strict=True):
+            self._history[row] = vector
+        fresh = (self._history @ self._history[list(rows)].T).double().cpu()
+        for column, row in enumerate(rows):
+            self._products[row] = self._products[:, row] = fresh[:, column]
+
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """The two loops on coefficients: `-(H g)` as a combination of the history's rows and the gradient."""
+        if not self._order:
+            return -gradient
+        b, m = self._products, self.memory
+        with_gradient = (self._history @ gradient).double().cpu()
+        rows = torch.zeros(2 * m, dtype=torch.float64)
+        gain = -1.0  # coefficient of the gradient itself
+
+        def dot(row: int) -> float:
+            return float(b[row] @ rows) + gain * float(with_gradient[row])
+
+        alphas: dict[int, float] = {}
+        for slot in reversed(self._order):
+            alphas[slot] = dot(slot) / float(b[slot, m + slot])
+            rows[m + slot] -= alphas[slot]
+        last = self._order[-1]
+        scale = float(b[last, m + last] / b[m + last, m + last])
+        rows *= scale
+        gain *= scale
+        for slot in self._order:
+            beta = dot(m + slot) / float(b[slot, m + slot])
+            rows[slot] += alphas[slot] - beta
+        return torch.addmv(gradient * gain, self._history.T, rows.to(self._history))

@@ -1,0 +1,156 @@
+"""What is optimised in place of pixels: linear maps between parameters and pictures.
+
+A gradient step moves every parameter a little. When parameters are pixels, that changes fine detail first; when some of
+them are whole forms, it moves those as well (Olah, Mordvintsev and Schubert, *Feature Visualization*, Distill 2017,
+"preconditioning"). No canvas squashes values into [0, 1]: that is for a prior on the picture.
+
+Parameters are scaled so that white noise of deviation d makes a picture of about deviation d. So the rate of Adam means
+the same length of a step on every canvas.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+COLORS = ((0.0735, 0.0645, 0.0590), (0.0645, 0.0706, 0.0671), (0.0590, 0.0671, 0.0777))
+"""Covariance of red, green and blue over the pixels of 934 photographs of all kinds, values in [0, 1]."""
+
+SMALLEST = 4
+"""A pyramid ends where a side would get shorter than this."""
+
+
+class Canvas(Protocol):
+    """A way to write a picture `(1, C, H, W)`, C 1 or 3, of one size as a tensor of parameters `(1, C, ...)`."""
+
+    bounded: bool
+    """Whether the parameters are the pixels themselves, so that clamping them to [0, 1] means something."""
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Parameters whose picture this is, to rounding."""
+        ...
+
+    def decode(self, parameters: Tensor) -> Tensor:
+        """The picture of these parameters: linear in them."""
+        ...
+
+
+class Pixels:
+    """The picture itself."""
+
+    bounded = True
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """The picture."""
+        return picture
+
+    def decode(self, parameters: Tensor) -> Tensor:
+        """The parameters."""
+        return parameters
+
+
+class Pyramid:
+    """A Laplacian pyramid (Burt and Adelson 1983): each level holds what the next, of half the size, leaves out.
+
+    STROTSS (Kolkin et al. 2019) optimises one. Parameters are all levels in a row, `(1, C, P)`, times the root of their
+    number, so that equal moves of all add up to a move of the picture of that length.
+    """
+
+    bounded = False
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.sizes = [size]
+        while min(half := _half(self.sizes[-1])) >= SMALLEST:
+            self.sizes.append(half)
+        self._gain = 1 / math.sqrt(len(self.sizes))
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """The levels, finest first."""
+        levels: list[Tensor] = []
+        for size, half in pairwise(self.sizes):
+            smaller = F.interpolate(picture, size=half, mode="bilinear", antialias=True)
+            levels.append(picture - _up(smaller, size))
+            picture = smaller
+        row: Tensor = torch.cat([level.flatten(2) for level in [*levels, picture]], 2)
+        return row / self._gain
+
+    def decode(self, parameters: Tensor) -> Tensor:
+        """The sum of the levels, each brought to the size of the next finer one, coarsest first."""
+        rows = torch.split(self._gain * parameters, [height * width for height, width in self.sizes], 2)
+        levels = [row.reshape(*row.shape[:2], *size) for row, size in zip(rows, self.sizes, strict=True)]
+        picture = levels.pop()
+        for level in reversed(levels):
+            picture = level + _up(picture, (level.shape[-2], level.shape[-1]))
+        return picture
+
+
+class Fourier:
+    """Waves instead of pixels, and the axes of natural colours instead of red, green and blue.
+
+    A natural picture's amplitudes fall as 1/f (Field 1987), and its colours vary mostly in light: pixels are strongly
+    correlated, in space and in colour. Here a parameter is a wave's amplitude over the one expected, 1/f, along one
+    of the principal axes of photographs' colours (light, blue to yellow, green to magenta), over the deviation along
+    it. Natural pictures have uncorrelated parameters of one size, and steps of one length in all look natural. So does
+    lucid (Olah, Mordvintsev and Schubert 2017), whose scaling this is. Pictures of one channel have no axes.
+
+    The waves are those of the Hartley transform (real minus imaginary part of the Fourier coefficients): as many real
+    numbers as pixels, none of them redundant, orthonormal, and its own inverse.
+    """
+
+    bounded = False
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        expected = 1 / frequencies(size)
+        self._expected = expected / expected.square().mean().sqrt()
+        variances, axes = torch.linalg.eigh(torch.tensor(COLORS, dtype=torch.float64))
+        self._colors = axes * (variances / variances.mean()).sqrt()
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Amplitudes over expected ones, `(1, C, H, W)`."""
+        return _turned(_hartley(picture) / self._expected.to(picture), self._colors.inverse())
+
+    def decode(self, parameters: Tensor) -> Tensor:
+        """The sum of the waves."""
+        return _hartley(_turned(parameters, self._colors) * self._expected.to(parameters))
+
+
+CANVASES: dict[str, Callable[[tuple[int, int]], Canvas]] = {"pixels": Pixels, "pyramid": Pyramid, "fourier": Fourier}
+
+
+def frequencies(size: tuple[int, int]) -> Tensor:
+    """The frequency of each Fourier coefficient in cycles a pixel, `(H, W)`, float64; that of the mean is taken for
+    the lowest, one cycle over the longer side."""
+    height, width = size
+    down = torch.fft.fftfreq(height, dtype=torch.float64)[:, None]
+    right = torch.fft.fftfreq(width, dtype=torch.float64)
+    return torch.hypot(down, right).clamp(min=1 / max(size))
+
+
+def _hartley(picture: Tensor) -> Tensor:
+    spectrum = torch.fft.fft2(picture, norm="ortho")
+    waves: Tensor = spectrum.real - spectrum.imag
+    return waves
+
+
+def _turned(picture: Tensor, colors: Tensor) -> Tensor:
+    """Three channels through the matrix; a single one as it is."""
+    if picture.shape[1] != 3:
+        return picture
+    return torch.einsum("kc,bchw->bkhw", colors.to(picture), picture)
+
+
+def _half(size: tuple[int, int]) -> tuple[int, int]:
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+def _up(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
