@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from impasto.losses.sampling import Dice
 from impasto.losses.style import Features, into_space
+
+REFERENCE = 512
+"""Points from which what is to be known of a whole cloud, once, is estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,21 @@ class Cloud:
         where = dice.positions(len(self.points), count, self.shares)
         return into_space(self.points.index_select(0, where.to(self.points.device)), self.space)
 
+    @cached_property
+    def reference(self) -> Tensor:
+        """A draw of `REFERENCE` points, the same ones every time, without gradient."""
+        return self.draw(Dice(), REFERENCE).detach()
+
+    @cached_property
+    def spread(self) -> float:
+        """The median squared distance between two points; the mean where most are equal, and where all are, their mean
+        squared length, or 1."""
+        between = torch.pdist(self.reference).square()
+        for guess in (between.median(), between.mean(), self.reference.square().sum(1).mean()):
+            if guess > 0:
+                return float(guess)
+        return 1.0
+
 
 def cloud(features: Features) -> Cloud:
     """The cloud of a picture's features at one layer."""
@@ -49,12 +68,11 @@ def mix_clouds(clouds: Sequence[Cloud], shares: Sequence[float]) -> Cloud:
     Clouds of the same size without shares of their own, taken in equal parts, stay without.
     """
     points = torch.cat([c.points for c in clouds])
-    if (
-        all(c.shares is None for c in clouds)
-        and len({(len(c.points), s) for c, s in zip(clouds, shares, strict=True)}) == 1
-    ):
+    sizes = {(len(c.points), share) for c, share in zip(clouds, shares, strict=True)}
+    if len(sizes) == 1 and all(c.shares is None for c in clouds):
         return Cloud(points, None, clouds[0].space)
-    return Cloud(points, torch.cat([s * _shares(c) for c, s in zip(clouds, shares, strict=True)]), clouds[0].space)
+    each = [share * _shares(c) for c, share in zip(clouds, shares, strict=True)]
+    return Cloud(points, torch.cat(each), clouds[0].space)
 
 
 def _shares(cloud: Cloud) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from impasto.losses.statistics import into_space, positions
+from impasto.losses.style import into_space, positions
 
 
 def difference(a: Tensor, b: Tensor) -> Tensor:
@@ -13,13 +13,17 @@ def difference(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().sum()
 
 
+def over(value: Tensor, size: Tensor) -> Tensor:
+    """`value / size`, or `value` itself where the size is nothing at all (that of a black picture)."""
+    return value / torch.where(size > torch.finfo(size.dtype).tiny, size, torch.ones_like(size))
+
+
 def relative(a: Tensor, target: Tensor) -> Tensor:
     """`|a - target|^2 / |target|^2`: 0 for equal, 1 for as far as nothing (`a = 0`); a scalar.
 
     A target of nothing at all (a black picture) is compared by `|a|^2` itself.
     """
-    size = target.square().sum()
-    return difference(a, target) / torch.where(size > torch.finfo(size.dtype).tiny, size, torch.ones_like(size))
+    return over(difference(a, target), target.square().sum())
 
 
 def energy(features: Tensor, space: Tensor | None = None) -> Tensor:

@@ -1,0 +1,233 @@
+"""Style as the first two moments of the features: Gram matrices, means, covariances, normal distributions.
+
+All are made from the mean of `[f; 1] [f; 1]^T` over the positions, or from a part of it. It is additive, and that of
+several populations thrown together is the weighted mean of theirs. In a space `R` it is the small matrix of the narrow
+features that moves, as `[R; 0 .. 0 1] M [R; 0 .. 0 1]^T`: no wide tensor is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from impasto.losses.feature import difference, over, relative
+from impasto.losses.style import Features, StyleLoss, into_space, positions, weighted_mean
+
+FLOOR = 1e-2
+"""A mean or a covariance is measured in units of the painting's own, but of no less than this share of its energy, so
+that a painting without means (or a flat one, without covariance) makes no huge numbers."""
+
+ROOT = 1e-5
+"""What is added to a variance before its root is taken, as a share of the painting's mean square."""
+
+RIDGE = 1e-4
+"""What is added to covariances whose roots are taken, as a share of the painting's mean square."""
+
+
+class _SecondMoment(torch.autograd.Function):
+    """`X^T diag(p) X` of points `(B, N, C)` with shares p (1 / N each where None), whose gradient is one product,
+    `diag(p) X (W + W^T)`, where autograd takes two."""
+
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, shares: Tensor | None) -> Tensor:
+        ctx.save_for_backward(points, shares)
+        if shares is None:
+            return points.mT @ points / points.shape[1]
+        return (points * shares[:, None]).mT @ points
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        points, shares = ctx.saved_tensors
+        both = gradient + gradient.mT
+        if shares is None:
+            return points @ (both / points.shape[1]), None
+        return points @ both * shares[:, None], None
+
+
+def _second(points: Tensor, shares: Tensor | None) -> Tensor:
+    second: Tensor = _SecondMoment.apply(points, shares)  # type: ignore[no-untyped-call]
+    return second
+
+
+def _first(points: Tensor, shares: Tensor | None) -> Tensor:
+    return points.mean(-2) if shares is None else shares @ points
+
+
+def _augmented(points: Tensor, shares: Tensor | None) -> Tensor:
+    """The mean of `[f; 1] [f; 1]^T` over points `(B, N, C)`: `(B, C + 1, C + 1)`."""
+    mean = _first(points, shares)[..., None]
+    top = torch.cat([_second(points, shares), mean], dim=2)
+    bottom = torch.cat([mean.mT, torch.ones_like(mean[:, :1])], dim=2)
+    return torch.cat([top, bottom], dim=1)
+
+
+def _gram(points: Tensor, shares: Tensor | None, space: Tensor | None) -> Tensor:
+    if space is None:  # needs no means, so none are taken
+        return _second(points, shares)
+    return space @ _augmented(points, shares) @ space.T
+
+
+def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
+    """The Gram matrix `F F^T / N` of `(B, C, H, W)`, `(B, K, K)`: Gatys et al. 2015, eq. 3, divided by the number of
+    positions."""
+    return _gram(positions(features), None, space)
+
+
+def moment(features: Features) -> Tensor:
+    """The mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1 in the corner."""
+    narrow = _augmented(features.points[None], features.shares)[0]
+    if features.space is None:
+        return narrow
+    space = torch.cat([features.space, torch.zeros_like(features.space[:1])])
+    space[-1, -1] = 1
+    return space @ narrow @ space.T
+
+
+def mean_of(features: Features) -> Tensor:
+    """The mean feature vector in the space, `(K,)`."""
+    return into_space(_first(features.points, features.shares)[None], features.space)[0]
+
+
+def mean_and_covariance(moment: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean `(K,)` and the covariance `(K, K)` (divided by the count, not by one less) of a `moment`."""
+    mean = moment[:-1, -1]
+    return mean, moment[:-1, :-1] - mean[:, None] * mean
+
+
+def _energy(moment: Tensor) -> Tensor:
+    """Mean squared length of the feature vectors."""
+    return moment.diagonal()[:-1].sum()
+
+
+def _additive(
+    name: str, statistic: Callable[[Features], Tensor], distance: Callable[[Tensor, Tensor], Tensor]
+) -> StyleLoss:
+    return StyleLoss(name, statistic, lambda a, b, dice: distance(a, b), weighted_mean, additive=True)
+
+
+def gram_loss() -> StyleLoss:
+    """Gram matrices: `|G - G*|^2 / |G*|^2` (Gatys et al. 2015, eq. 4, but normalised)."""
+    return _additive("gram", lambda f: _gram(f.points[None], f.shares, f.space)[0], relative)
+
+
+def mean() -> StyleLoss:
+    """Means alone: `|m - m*|^2 / |m*|^2`, the squared MMD with the linear kernel of Li et al. 2017."""
+    return _additive("mean", mean_of, relative)
+
+
+def bn() -> StyleLoss:
+    """Mean and standard deviation of each channel (the BN statistics of Li et al. 2017; Huang and Belongie 2017):
+    `(|m - m*|^2 + |s - s*|^2) / (|m*|^2 + |s*|^2)`.
+
+    In a space the channels are the axes that the rows of R stand for: turned against those of the network it imitates.
+    """
+    return _additive("bn", _powers, _bn)
+
+
+def _powers(features: Features) -> Tensor:
+    """The means of f and of f^2 for each channel, `(2, K)`."""
+    if features.space is not None:
+        full = moment(features)
+        return torch.stack([full[:-1, -1], full.diagonal()[:-1]])
+    return torch.stack([_first(p, features.shares) for p in (features.points, features.points.square())])
+
+
+def _bn(a: Tensor, target: Tensor) -> Tensor:
+    tiny = ROOT * target[1].mean() + torch.finfo(target.dtype).tiny
+
+    def both(powers: Tensor) -> Tensor:
+        # A root of finite slope at 0 that is 0 there: `sqrt(v + tiny) - sqrt(tiny)`.
+        variance = (powers[1] - powers[0].square()).clamp(min=0)
+        return torch.stack([powers[0], (variance + tiny).sqrt() - tiny.sqrt()])
+
+    return relative(both(a), both(target))
+
+
+def covariance() -> StyleLoss:
+    """Means and covariances, half each: `|m - m*|^2 / 2 |m*|^2 + |C - C*|^2 / 2 |C*|^2` (but see `FLOOR`)."""
+    return _additive("covariance", moment, _covariance)
+
+
+def _covariance(a: Tensor, target: Tensor) -> Tensor:
+    (mean, _), (wanted, _) = mean_and_covariance(a), mean_and_covariance(target)
+    means = over(difference(mean, wanted), torch.maximum(wanted.square().sum(), FLOOR * _energy(target)))
+    return (means + _coral(a, target)) / 2
+
+
+def coral() -> StyleLoss:
+    """Covariances alone: `|C - C*|^2 / |C*|^2`: CORAL, Sun and Saenko 2016, eq. 1, but normalised (see `FLOOR`)."""
+    return _additive("coral", moment, _coral)
+
+
+def _coral(a: Tensor, target: Tensor) -> Tensor:
+    (_, spread), (_, wanted) = mean_and_covariance(a), mean_and_covariance(target)
+    return over(difference(spread, wanted), torch.maximum(wanted.square().sum(), (FLOOR * _energy(target)).square()))
+
+
+def w2() -> StyleLoss:
+    """The squared 2-Wasserstein distance of the normal distributions with these means and covariances,
+    `|m - m*|^2 + tr C + tr C* - 2 tr (C*^1/2 C C*^1/2)^1/2` (Dowson and Landau 1982), over `|m*|^2 + tr C*`.
+
+    Both covariances are those of a little noise more (`RIDGE`): nothing at all is about 0.98 away then, not 1.
+    """
+    return _additive("w2", moment, _w2)
+
+
+def _w2(a: Tensor, target: Tensor) -> Tensor:
+    (mean, spread), (wanted, goal) = mean_and_covariance(a), mean_and_covariance(target)
+    ridge = RIDGE * _energy(target) / len(wanted) + torch.finfo(target.dtype).tiny
+    noise = ridge * torch.eye(len(wanted), dtype=target.dtype, device=target.device)
+    fidelity: Tensor = _Fidelity.apply(spread + noise, goal + noise, ridge)  # type: ignore[no-untyped-call]
+    bures = (spread.diagonal() + goal.diagonal()).sum() + 2 * ridge * len(wanted) - 2 * fidelity
+    return over(difference(mean, wanted) + bures, _energy(target))
+
+
+class _Fidelity(torch.autograd.Function):
+    """`tr (T^1/2 S T^1/2)^1/2` of two symmetric matrices `(K, K)` with eigenvalues of at least `least`; differentiable
+    by S.
+
+    With any L such that `T = L L^T` the eigenvalues are those of `L^T S L`, and the derivative is
+    `L (L^T S L)^-1/2 L^T / 2`, which needs no derivative of eigenvectors (infinite where eigenvalues meet). Computed in
+    float64 on the CPU: the eigenvalues are squares of what counts, and not every device has either.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, s: Tensor, t: Tensor, least: Tensor) -> Tensor:
+        floor = float(least)
+        factor = _factor(t.detach().cpu().double(), floor)
+        values, vectors = torch.linalg.eigh(factor.T @ s.detach().cpu().double() @ factor)
+        roots = values.clamp(min=floor**2).sqrt()
+        side = factor @ vectors
+        ctx.save_for_backward((side / roots @ side.T / 2).to(s))
+        fidelity: Tensor = roots.sum().to(s)
+        return fidelity
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return gradient * slope, None, None
+
+
+def _factor(t: Tensor, floor: float) -> Tensor:
+    """L with `T = L L^T`. Where rounding has left T negative eigenvalues (a flat painting's), they are raised first."""
+    factor: Tensor
+    factor, failed = torch.linalg.cholesky_ex(t)
+    if failed:
+        values, vectors = torch.linalg.eigh(t)
+        factor = vectors * values.clamp(min=floor).sqrt()
+    return factor
+
+
+LOSSES: dict[str, Callable[..., StyleLoss]] = {
+    "gram": gram_loss,
+    "mean": mean,
+    "bn": bn,
+    "covariance": covariance,
+    "coral": coral,
+    "w2": w2,
+}
