@@ -13,12 +13,22 @@ from impasto.synthesis.point import Measure, Memory, Point
 class Adam:
     """Adam (Kingma and Ba 2015) with a bias-corrected average of the iterates (Polyak averaging, as Crowson's
     style-transfer-pytorch): rate 0.02 and betas (0.9, 0.99) suit pixels in [0, 1].
+
+    `carry`: take the moments over to the next scale, as Crowson does. Off, since it was measured to end higher: by 1 to
+    16 % after 80 and 30 steps a scale, of sizes 2 and 1.4 times the last. A picture just enlarged lacks all detail and
+    has gradients larger than those it ended with, and moves in proportion, longer than the rate.
     """
 
     clamps = True
 
-    def __init__(self, rate: float = 0.02, betas: tuple[float, float] = (0.9, 0.99), keep: float = 0.99) -> None:
-        self.rate, self.betas, self.keep = rate, betas, keep
+    def __init__(
+        self,
+        rate: float = 0.02,
+        betas: tuple[float, float] = (0.9, 0.99),
+        keep: float = 0.99,
+        carry: bool = False,
+    ) -> None:
+        self.rate, self.betas, self.keep, self.carry = rate, betas, keep, carry
         self._steps = self._averaged = 0
         self._mean = self._square = self._average = torch.zeros(())
 
@@ -48,32 +58,36 @@ class Adam:
 
     def slower(self) -> Adam:
         """The same, knowing nothing, at a quarter of the rate."""
-        return Adam(self.rate / 4, self.betas, self.keep)
+        return Adam(self.rate / 4, self.betas, self.keep, self.carry)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """Both moments of `old`, an Adam, at `size`, as Crowson does: the first bicubic, the second bilinear.
+        """If told to `carry`, both moments of `old`, an Adam, at `size`: the first bicubic, the second bilinear.
 
         A loss that is a mean over positions has a gradient that shrinks as the area grows, so that the moments do as
         well. The average begins anew: it is of the points of one scale.
         """
-        if not isinstance(old, Adam) or not old._steps:
+        if not (self.carry and isinstance(old, Adam) and old._steps):
             return
         shrunk = old._mean.shape[-2] * old._mean.shape[-1] / (size[0] * size[1])
         square = F.interpolate(old._square, size=size, mode="bilinear", antialias=True).relu_()
         # The cubic reaches further than the linear one: where that found no gradient at all, a mean over a root of zero
-        # would be a leap.
-        bound = square.sqrt()
+        # would be a leap. No single gradient moves further than the rate, nor need these.
+        first, second = (1 - beta**old._steps for beta in old.betas)
+        bound = (square / second).sqrt() * first
         self._mean = resize(old._mean, size).clamp(-bound, bound) * shrunk
         self._square = square * shrunk**2
         self._steps = old._steps
 
     def state(self) -> Memory:
-        """The rate, both moments and the average."""
+        """The settings, both moments and the average."""
         tensors = {"mean": self._mean, "square": self._square, "average": self._average}
         copies = {name: tensor.clone() for name, tensor in tensors.items()}
-        return {"rate": self.rate, "steps": self._steps, "averaged": self._averaged, **copies}
+        settings = {"rate": self.rate, "betas": list(self.betas), "keep": self.keep}
+        return {**settings, "steps": self._steps, "averaged": self._averaged, **copies}
 
     def restore(self, state: Memory) -> None:
         """Take over a `state()`."""
-        self.rate, self._steps, self._averaged = state["rate"], state["steps"], state["averaged"]
+        first, second = state["betas"]
+        self.rate, self.betas, self.keep = state["rate"], (first, second), state["keep"]
+        self._steps, self._averaged = state["steps"], state["averaged"]
         self._mean, self._square, self._average = (state[name].clone() for name in ("mean", "square", "average"))

@@ -129,7 +129,8 @@ class _Run:
                 yield self._record(number, descent.notice)
                 if not left and number == len(self.scales):
                     return
-        yield self._record(len(self.scales))
+        if self.scales:
+            yield self._record(len(self.scales))
 
     def _begin(self, number: int, scale: Scale) -> None:
         """Bring the picture to the size of a scale, and where there are steps to take, prepare for them."""

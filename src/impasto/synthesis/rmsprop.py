@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.synthesis.point import Measure, Memory, Point
@@ -40,16 +39,12 @@ class RMSprop:
         return RMSprop(self.rate / 4, self.keep)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """The running square of `old`, an RMSprop, at `size`; see `Adam.carry_over`."""
-        if not isinstance(old, RMSprop) or not old._square.ndim:
-            return
-        shrunk = old._square.shape[-2] * old._square.shape[-1] / (size[0] * size[1])
-        self._square = F.interpolate(old._square, size=size, mode="bilinear", antialias=True) * shrunk**2
+        """Nothing: see `Adam`, where it did not pay."""
 
     def state(self) -> Memory:
-        """The rate and the running square."""
-        return {"rate": self.rate, "square": self._square.clone()}
+        """The settings and the running square."""
+        return {"rate": self.rate, "keep": self.keep, "square": self._square.clone()}
 
     def restore(self, state: Memory) -> None:
         """Take over a `state()`."""
-        self.rate, self._square = state["rate"], state["square"].clone()
+        self.rate, self.keep, self._square = state["rate"], state["keep"], state["square"].clone()
