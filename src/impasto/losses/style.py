@@ -39,7 +39,7 @@ class Features:
     @property
     def points(self) -> Tensor:
         """The feature vectors, `(N, C)`: no copy in the channels-last layout."""
-        return positions(self.values)[0]
+        return positions(self.values).squeeze(0)  # an index would copy them all on the way back
 
     @property
     def shares(self) -> Tensor | None:
@@ -55,7 +55,7 @@ class StyleLoss:
     """A style loss: `distance(statistic(features), target, dice)` is a scalar, 0 for equal, 1 for as far as nothing.
 
     `mix` makes the statistic of several paintings from theirs and their shares (which add up to 1). `stochastic`: the
-    distance draws from the dice.
+    distance draws from the dice. `pixels`: it looks at the picture itself, `(1, 3, H, W)` in [0, 1], at no layer.
     """
 
     name: str
@@ -64,6 +64,7 @@ class StyleLoss:
     mix: Callable[[Sequence[Any], Sequence[float]], Any]
     additive: bool = False
     stochastic: bool = False
+    pixels: bool = False
 
     def target(self, paintings: Sequence[Features], shares: Sequence[float]) -> Any:
         """What the picture is to be like: the statistic of the paintings, in these shares, without gradient."""

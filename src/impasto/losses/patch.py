@@ -1,0 +1,133 @@
+"""Style as a store of pieces: every feature, or patch of features, is to be like one that the painting has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from impasto.errors import UsageError
+from impasto.losses.cloud import Cloud, cloud, mix_clouds
+from impasto.losses.feature import over
+from impasto.losses.neighbours import check_count, check_equal, cosine_distance, search, unit
+from impasto.losses.neighbours import nearest as nearest_of
+from impasto.losses.sampling import Dice
+from impasto.losses.style import Features, StyleLoss, into_space
+
+
+def nearest(samples: int = 4096, candidates: int = 16384) -> StyleLoss:
+    """Mean cosine distance of features to the painting's nearest, each picture's centred by its own mean first (Kolkin
+    et al. 2022, "Neural Neighbor Style Transfer").
+
+    From 0 to 2 and not normalised: features without any variation are 1 away. `samples` positions of the picture are
+    drawn, and compared with all of the painting's, or with `candidates` drawn from more. A mask of the painting tells
+    which of them may be had; its grey values do not matter. Several paintings are thrown together and must have equal
+    shares. Raises UsageError for unequal ones, and for less than 1 of `samples` or `candidates`.
+    """
+    check_count("nearest", samples, "samples")
+    check_count("nearest", candidates, "candidates")
+
+    def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
+        here = unit(a.draw(dice, samples) - _centre(a))
+        there = unit(_present(b).draw(dice, candidates) - _centre(b))
+        return cosine_distance(here, nearest_of(here, there)).mean()
+
+    def mix(clouds: Sequence[Cloud], shares: Sequence[float]) -> Cloud:
+        check_equal("nearest", shares)
+        return mix_clouds(clouds, shares)
+
+    return StyleLoss("nearest", cloud, distance, mix, stochastic=True)
+
+
+def _centre(cloud: Cloud) -> Tensor:
+    mean = cloud.points.mean(0) if cloud.shares is None else cloud.shares @ cloud.points
+    return into_space(mean[None], cloud.space)
+
+
+def _present(cloud: Cloud) -> Cloud:
+    """The points that count at all, all alike."""
+    points = cloud.points if cloud.shares is None else cloud.points[cloud.shares > 0]
+    return Cloud(points, None, cloud.space)
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Square patches of one or several maps of features.
+
+    `points` `(N, C)`, those of all maps; `corners` `(M,)`, the number of each patch's first point; `widths` `(M,)`, how
+    many points lie in a row of its map; `shares` `(M,)` with a sum of 1 (None: all alike); `space` as in `Features`.
+    """
+
+    points: Tensor
+    corners: Tensor
+    widths: Tensor
+    shares: Tensor | None
+    space: Tensor | None
+
+    def take(self, which: Tensor, size: int) -> Tensor:
+        """These patches of `size` x `size` as rows, `(n, size^2 K)`."""
+        along = torch.arange(size, device=which.device)
+        rows = self.corners[which, None] + self.widths[which, None] * along
+        inside = (rows[..., None] + along).flatten()
+        found = into_space(self.points.index_select(0, inside), self.space)
+        return found.reshape(len(which), -1)
+
+
+def patches(size: int = 3, samples: int = 4096, candidates: int = 4096) -> StyleLoss:
+    """Squared distance of patches of features to the painting's that correlate best with them, over the square of these
+    (Li and Wand 2016, "Combining Markov Random Fields and Convolutional Neural Networks", eqs. 2 and 3).
+
+    Patches of `size` x `size` positions lie within one picture; masked, those count whose centre does. `samples` of the
+    picture's are drawn, and compared with all of the painting's, or with `candidates` drawn from more. Several
+    paintings must have equal shares. Raises UsageError for unequal ones, for less than 1 of any setting, and where no
+    patch fits.
+    """
+    check_count("patches", size, "size")
+    check_count("patches", samples, "samples")
+    check_count("patches", candidates, "candidates")
+
+    def distance(a: Patches, b: Patches, dice: Dice) -> Tensor:
+        device = a.points.device
+        here = a.take(dice.positions(len(a.corners), samples, a.shares).to(device), size)
+        there = dice.positions(len(b.corners), candidates).to(device)
+        found = search(F.normalize(here.detach()), len(there), lambda part: F.normalize(b.take(there[part], size)))
+        wanted = b.take(there[found], size)
+        return over((here - wanted).square().mean(), wanted.square().mean())
+
+    return StyleLoss("patches", lambda features: _cut(features, size), distance, _throw_together, stochastic=True)
+
+
+def _cut(features: Features, size: int) -> Patches:
+    height, width = features.values.shape[-2:]
+    if min(height, width) < size:
+        raise UsageError(f"patches of {size}x{size} do not fit a layer of {width}x{height}; take larger pictures")
+    down, right = height - size + 1, width - size + 1
+    corners = torch.arange(height * width, device=features.values.device).view(height, width)[:down, :right].flatten()
+    shares = None
+    if features.weights is not None:
+        middle = size // 2
+        shares = features.weights[0, 0, middle : middle + down, middle : middle + right].flatten()
+        corners, shares = corners[shares > 0], shares[shares > 0]
+        if not len(corners):
+            raise UsageError(f"the mask holds no centre of a {size}x{size} patch in a layer of {width}x{height}")
+        shares = shares / shares.sum()
+    return Patches(features.points, corners, torch.full_like(corners, width), shares, features.space)
+
+
+def _throw_together(parts: Sequence[Patches], shares: Sequence[float]) -> Patches:
+    """Candidates to choose from, all alike: their own shares do not matter."""
+    check_equal("patches", shares)
+    starts = torch.tensor([0, *(len(part.points) for part in parts)]).cumsum(0).tolist()
+    return Patches(
+        torch.cat([part.points for part in parts]),
+        torch.cat([part.corners + start for part, start in zip(parts, starts, strict=False)]),
+        torch.cat([part.widths for part in parts]),
+        None,
+        parts[0].space,
+    )
+
+
+LOSSES: dict[str, Callable[..., StyleLoss]] = {"nearest": nearest, "patches": patches}
