@@ -3,33 +3,43 @@
 Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha are `(1, 1, H, W)` in [0, 1].
 """
 
-from impasto.image.color import match_colors
+from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
+from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.metadata import read_metadata
 from impasto.image.picture import Picture
 from impasto.image.reading import read
 from impasto.image.resize import fit, fitted_size, resize
+from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.sources import Source, load
+from impasto.image.spaces import SPACES, Space
 from impasto.image.writing import check_writable, write
 
 __all__ = [
+    "MATCHING",
     "MAX_BYTES",
     "MAX_PIXELS",
+    "SPACES",
     "Picture",
     "Sample",
     "Source",
+    "Space",
     "bundled",
     "check_writable",
     "fit",
     "fitted_size",
     "load",
     "load_sample",
+    "luminance",
     "match_colors",
+    "match_luminance",
     "read",
     "read_metadata",
     "resize",
+    "rotate",
     "sample_names",
+    "with_luminance",
     "write",
     "write_samples",
 ]

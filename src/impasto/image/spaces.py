@@ -1,0 +1,125 @@
+"""Colour spaces that keep light apart from colour: to each from sRGB, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Space:
+    """A colour space whose first axis is light and whose other two are colour.
+
+    forward, backward: `(B, 3, H, W)` of sRGB to the space and back, float32 or float64. Nothing is clamped: colours
+    that RGB in [0, 1] cannot show come back outside [0, 1].
+    white: the first axis at white; black is 0.
+    additive: whether what is added to the first axis is added to R, G and B alike.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor], Tensor]
+    white: float = 1.0
+    additive: bool = False
+
+
+_YCBCR = ((0.299, 0.587, 0.114), (-0.299 / 1.772, -0.587 / 1.772, 0.5), (0.5, -0.587 / 1.402, -0.114 / 1.402))
+"""ITU-R BT.601-7, 2.5, over the full range, as in JFIF; Cb and Cr lie in [-1/2, 1/2]."""
+
+_XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+"""Linear sRGB to CIE XYZ under D65 (IEC 61966-2-1)."""
+
+_LMS = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+_OKLAB = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+"""Ottosson 2020, "A perceptual color space for image processing"; linear sRGB to cones, their roots to OKLab."""
+
+_LAB = ((0.0, 116.0, 0.0), (500.0, -500.0, 0.0), (0.0, 200.0, -200.0))
+"""CIE 15, L* a* b* of the three roots, less 16 in L*."""
+
+_KNEE = 6 / 29
+"""Where CIE's root turns into a line, on the side of the root."""
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+def to_ycbcr(image: Tensor) -> Tensor:
+    """Y in [0, 1], Cb and Cr in [-1/2, 1/2]."""
+    return _times(_YCBCR, image)
+
+
+def from_ycbcr(image: Tensor) -> Tensor:
+    """The inverse of `to_ycbcr`."""
+    return _divided(_YCBCR, image)
+
+
+def to_lab(image: Tensor) -> Tensor:
+    """CIE L* in [0, 100], a* and b* from about -110 to 110, under D65; greys have a* = b* = 0."""
+    root = _cie_root(_times(_XYZ, _linear(image)) / _white(image))
+    return _times(_LAB, root) - root.new_tensor((16.0, 0.0, 0.0)).view(3, 1, 1)
+
+
+def from_lab(image: Tensor) -> Tensor:
+    """The inverse of `to_lab`."""
+    root = _divided(_LAB, image + image.new_tensor((16.0, 0.0, 0.0)).view(3, 1, 1))
+    share = torch.where(root > _KNEE, root**3, 3 * _KNEE**2 * (root - 4 / 29))
+    return _encoded(_divided(_XYZ, share * _white(image)))
+
+
+def to_oklab(image: Tensor) -> Tensor:
+    """L in [0, 1], a and b from about -0.3 to 0.3."""
+    cones = _times(_LMS, _linear(image))
+    return _times(_OKLAB, cones.sign() * cones.abs() ** (1 / 3))
+
+
+def from_oklab(image: Tensor) -> Tensor:
+    """The inverse of `to_oklab`."""
+    return _encoded(_divided(_LMS, _divided(_OKLAB, image) ** 3))
+
+
+SPACES: dict[str, Space] = {
+    "ycbcr": Space(to_ycbcr, from_ycbcr, additive=True),
+    "lab": Space(to_lab, from_lab, white=100.0),
+    "oklab": Space(to_oklab, from_oklab),
+}
+"""By name: plain video luma, CIE 1976 under D65, and the space that bends hues least."""
+
+
+def _times(matrix: Matrix, image: Tensor) -> Tensor:
+    return torch.einsum("ij,bjhw->bihw", image.new_tensor(matrix), image)
+
+
+def _divided(matrix: Matrix, image: Tensor) -> Tensor:
+    inverse = torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64)).to(image)
+    return torch.einsum("ij,bjhw->bihw", inverse, image)
+
+
+def _white(image: Tensor) -> Tensor:
+    """XYZ of white: the sums of the matrix' own rows, so that greys have no colour to the last digit."""
+    return image.new_tensor([sum(row) for row in _XYZ]).view(3, 1, 1)
+
+
+def _cie_root(share: Tensor) -> Tensor:
+    """The cube root, a line near black (CIE 15, equations 8.6 and 8.7)."""
+    line = share / (3 * _KNEE**2) + 4 / 29
+    return torch.where(share > _KNEE**3, share.clamp(min=_KNEE**3) ** (1 / 3), line)
+
+
+def _linear(image: Tensor) -> Tensor:
+    """Light from sRGB values; below 0 the line near black goes on."""
+    return torch.where(image > 0.04045, ((image.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, image / 12.92)
+
+
+def _encoded(light: Tensor) -> Tensor:
+    """sRGB values from light, the inverse of `_linear`."""
+    knee = 0.04045 / 12.92
+    return torch.where(light > knee, 1.055 * light.clamp(min=knee) ** (1 / 2.4) - 0.055, light * 12.92)
