@@ -6,8 +6,10 @@ Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha a
 from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.luminance import luminance, match_luminance, with_luminance
+from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
 from impasto.image.picture import Picture
+from impasto.image.propagation import propagate
 from impasto.image.reading import read
 from impasto.image.resize import fit, fitted_size, resize
 from impasto.image.rotation import rotate
@@ -27,13 +29,16 @@ __all__ = [
     "Space",
     "bundled",
     "check_writable",
+    "colors_of",
     "fit",
     "fitted_size",
     "load",
+    "load_mask",
     "load_sample",
     "luminance",
     "match_colors",
     "match_luminance",
+    "propagate",
     "read",
     "read_metadata",
     "resize",

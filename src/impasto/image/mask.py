@@ -1,0 +1,117 @@
+"""Masks: which part of a picture is meant, from grey pictures and from maps with a colour a part."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.image.luminance import luminance
+from impasto.image.sources import Source, load
+
+TOLERANCE = 8
+"""How many of 255 levels a channel may be off a map's colour: JPEG does not keep them exact."""
+
+LEAST_SHARE = 0.005
+"""Colours that cover less of a map are the blurred edges between others."""
+
+MOST = 64
+"""How many colours a map can have; beyond, it is a photo."""
+
+INVERSE = "~"
+
+
+def load_mask(source: Source, size: tuple[int, int] | None = None) -> Tensor:
+    """The mask `(1, 1, H, W)` in [0, 1] that `source` stands for, at `size` (height, width) if given.
+
+    A grey picture is its luminance, black 0 and white 1; a picture with transparency is its alpha, that of a cut-out.
+    `FILE#rrggbb` is 1 where a colour-coded map has that colour, within `TOLERANCE`, and 0 elsewhere. A `~` before
+    either takes the inverse. FILE is whatever `load` takes, and so is `source` besides; a tensor may also be a mask
+    already. Raises UsageError for a colour that the map lacks, naming the nearest that it has.
+    """
+    if isinstance(source, Tensor) and source.ndim == 4 and source.shape[1] == 1:
+        return _sized(load(source.expand(-1, 3, -1, -1)).pixels[:, :1], size)
+    text = str(source) if not isinstance(source, Tensor) and isinstance(source, str) else ""
+    if text.startswith(INVERSE):
+        return 1 - load_mask(text.removeprefix(INVERSE), size)
+    if found := re.fullmatch(r"(.+)#([^#./\\=]*)", text):
+        return _sized(_of_color(*found.groups()), size)
+    picture = load(source)
+    return _sized(luminance(picture.pixels) if picture.alpha is None else picture.alpha, size)
+
+
+def colors_of(map: Source) -> dict[str, float]:
+    """The colours "#rrggbb" of a colour-coded map and the share of the picture that each covers, largest first.
+
+    Colours within `TOLERANCE` of a more frequent one count as that one; those below half a percent are left out.
+    """
+    red, green, blue = _levels(load(map).pixels)
+    packed, counts = torch.unique(red << 16 | green << 8 | blue, return_counts=True)
+    colors = torch.stack([packed >> 16, packed >> 8 & 255, packed & 255])
+    least, shares = LEAST_SHARE * red.numel(), dict[str, float]()
+    for _ in range(MOST):
+        if counts.sum() < least:
+            break
+        color = colors[:, counts.argmax()]
+        near = _near(colors, color)
+        if counts[near].sum() >= least:
+            shares[_name(color)] = float(counts[near].sum()) / red.numel()
+        colors, counts = colors[:, ~near], counts[~near]
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """`mask` `(B, 1, H, W)` at `size`: along each axis the exact mean over areas down, and linear up."""
+    rows, columns = _axis(mask, 2, size[0]), _axis(mask, 3, size[1])
+    return (rows @ mask @ columns.T).clamp(0, 1)
+
+
+def _sized(mask: Tensor, size: tuple[int, int] | None) -> Tensor:
+    return mask if size is None else resize_mask(mask, size)
+
+
+def _axis(mask: Tensor, axis: int, length: int) -> Tensor:
+    """The matrix that brings an axis to `length`."""
+    old = mask.shape[axis]
+    if length >= old:
+        return F.interpolate(torch.eye(old).to(mask)[None], size=length, mode="linear", align_corners=False)[0].T
+    edges = torch.arange(length + 1).to(mask) * (old / length)
+    place = torch.arange(old).to(mask)
+    overlap = torch.minimum(edges[1:, None], place + 1) - torch.maximum(edges[:-1, None], place)
+    return overlap.clamp(min=0) * (length / old)
+
+
+def _of_color(file: str, color: str) -> Tensor:
+    if not re.fullmatch("[0-9a-fA-F]{6}", color):
+        raise UsageError(f"'#{color}' is no colour of '{file}'; expected #rrggbb, such as #ff0000")
+    levels = _levels(load(file).pixels)
+    wanted = torch.tensor([int(color[i : i + 2], 16) for i in (0, 2, 4)])
+    mask = _near(levels, wanted)
+    if not mask.any():
+        raise UsageError(f"'{file}' has no colour #{color}{_nearest(file, wanted)}")
+    return mask[None, None].float()
+
+
+def _nearest(file: str, wanted: Tensor) -> str:
+    def distance(name: str) -> int:
+        return int((torch.tensor([int(name[i : i + 2], 16) for i in (1, 3, 5)]) - wanted).abs().sum())
+
+    colors = sorted(colors_of(file), key=distance)[:3]
+    return f"; the nearest that it has: {', '.join(colors)}" if colors else "; it is no map, every pixel has its own"
+
+
+def _near(levels: Tensor, color: Tensor) -> Tensor:
+    """Where `levels`, `(3, ...)`, are `color`, but for the tolerance."""
+    return (levels - color.view(3, *[1] * (levels.ndim - 1))).abs().amax(0) <= TOLERANCE
+
+
+def _levels(pixels: Tensor) -> Tensor:
+    """`(3, H, W)` of whole numbers up to 255."""
+    return (pixels[0] * 255).round().to(torch.int32)
+
+
+def _name(color: Tensor) -> str:
+    return "#" + "".join(f"{level:02x}" for level in color.tolist())
