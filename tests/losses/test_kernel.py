@@ -179,10 +179,11 @@ PICTURES = {
 
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("painting", PICTURES)
-def test_flat_and_grey_pictures_and_paintings_give_finite_numbers_in_single_precision(picture, painting):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_flat_and_grey_pictures_and_paintings_give_finite_numbers(picture, painting, dtype):
     sampled = polynomial(3, 0.0, 50), polynomial(3, 1.0), gaussian(samples=50), gaussian()
     for loss in (linear(), polynomial(2, 1.0), *sampled):
-        f, g = (1000 * features(seed, 1, 16, 24, 24).float() for seed in (3, 4))
+        f, g = (1000 * features(seed, 1, 16, 24, 24).to(dtype) for seed in (3, 4))
         f, g = PICTURES[picture](f).requires_grad_(), PICTURES[painting](g)
         value = compare(loss, Features(f), Features(g))
         value.backward()

@@ -218,8 +218,9 @@ PICTURES = {
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("painting", PICTURES)
-def test_flat_and_grey_pictures_and_paintings_give_finite_numbers_in_single_precision(name, picture, painting):
-    f, g = (100 * features(seed, 1, 16, 24, 24).float() for seed in (3, 4))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_flat_and_grey_pictures_and_paintings_give_finite_numbers(name, picture, painting, dtype):
+    f, g = (100 * features(seed, 1, 16, 24, 24).to(dtype) for seed in (3, 4))
     f, g = PICTURES[picture](f).requires_grad_(), PICTURES[painting](g)
     value = compare(name, Features(f), Features(g))
     value.backward()

@@ -28,47 +28,43 @@ RIDGE = 1e-4
 """What is added to covariances whose roots are taken, as a share of the painting's mean square."""
 
 
-class _SecondMoment(torch.autograd.Function):
-    """`X^T diag(p) X` of points `(B, N, C)` with shares p (1 / N each where None), whose gradient is one product,
-    `diag(p) X (W + W^T)`, where autograd takes two."""
+class _Moment(torch.autograd.Function):
+    """The mean of `f f^T` over points `(B, N, C)`, each with its share; with `means` that of `[f; 1] [f; 1]^T`.
+
+    The gradient by the points is one product, `X (W + W^T)` and the gradient of the means, where autograd takes two.
+    """
 
     @staticmethod
-    def forward(ctx: Any, points: Tensor, shares: Tensor | None) -> Tensor:
+    def forward(ctx: Any, points: Tensor, shares: Tensor | None, means: bool) -> Tensor:
         ctx.save_for_backward(points, shares)
+        ctx.means = means
+        weighted = points if shares is None else points * shares[:, None]
+        second = weighted.mT @ points
         if shares is None:
-            return points.mT @ points / points.shape[1]
-        return (points * shares[:, None]).mT @ points
+            second /= points.shape[1]
+        if not means:
+            return second
+        mean = _mean(points, shares)[:, None]
+        above = torch.cat([second, mean], dim=1)
+        return torch.cat([above, torch.cat([mean.mT, torch.ones_like(mean[..., :1])], dim=1)], dim=2)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         points, shares = ctx.saved_tensors
         both = gradient + gradient.mT
         if shares is None:
-            return points @ (both / points.shape[1]), None
-        return points @ both * shares[:, None], None
+            both = both / points.shape[1]
+        slope = torch.baddbmm(both[:, -1:, :-1], points, both[:, :-1, :-1]) if ctx.means else points @ both
+        return slope if shares is None else slope.mul_(shares[:, None]), None, None
 
 
-def _second(points: Tensor, shares: Tensor | None) -> Tensor:
-    second: Tensor = _SecondMoment.apply(points, shares)  # type: ignore[no-untyped-call]
-    return second
-
-
-def _first(points: Tensor, shares: Tensor | None) -> Tensor:
+def _mean(points: Tensor, shares: Tensor | None) -> Tensor:
     return points.mean(-2) if shares is None else shares @ points
 
 
-def _augmented(points: Tensor, shares: Tensor | None) -> Tensor:
-    """The mean of `[f; 1] [f; 1]^T` over points `(B, N, C)`: `(B, C + 1, C + 1)`."""
-    mean = _first(points, shares)[..., None]
-    top = torch.cat([_second(points, shares), mean], dim=2)
-    bottom = torch.cat([mean.mT, torch.ones_like(mean[:, :1])], dim=2)
-    return torch.cat([top, bottom], dim=1)
-
-
 def _gram(points: Tensor, shares: Tensor | None, space: Tensor | None) -> Tensor:
-    if space is None:  # needs no means, so none are taken
-        return _second(points, shares)
-    return space @ _augmented(points, shares) @ space.T
+    narrow: Tensor = _Moment.apply(points, shares, space is not None)  # type: ignore[no-untyped-call]
+    return narrow if space is None else space @ narrow @ space.T
 
 
 def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
@@ -79,7 +75,7 @@ def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
 
 def moment(features: Features) -> Tensor:
     """The mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1 in the corner."""
-    narrow = _augmented(features.points[None], features.shares)[0]
+    narrow: Tensor = _Moment.apply(features.points[None], features.shares, True)[0]  # type: ignore[no-untyped-call]
     if features.space is None:
         return narrow
     space = torch.cat([features.space, torch.zeros_like(features.space[:1])])
@@ -89,7 +85,7 @@ def moment(features: Features) -> Tensor:
 
 def mean_of(features: Features) -> Tensor:
     """The mean feature vector in the space, `(K,)`."""
-    return into_space(_first(features.points, features.shares)[None], features.space)[0]
+    return into_space(_mean(features.points, features.shares)[None], features.space)[0]
 
 
 def mean_and_covariance(moment: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,7 +129,25 @@ def _powers(features: Features) -> Tensor:
     if features.space is not None:
         full = moment(features)
         return torch.stack([full[:-1, -1], full.diagonal()[:-1]])
-    return torch.stack([_first(p, features.shares) for p in (features.points, features.points.square())])
+    powers: Tensor = _Powers.apply(features.points, features.shares)  # type: ignore[no-untyped-call]
+    return powers
+
+
+class _Powers(torch.autograd.Function):
+    """The means of f and of f^2, `(2, C)`, of points `(N, C)`, in fewer passes over them than autograd takes."""
+
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, shares: Tensor | None) -> Tensor:
+        ctx.save_for_backward(points, shares)
+        return torch.stack([_mean(points, shares), _mean(points.square(), shares)])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        points, shares = ctx.saved_tensors
+        if shares is None:
+            gradient = gradient / len(points)
+        slope = torch.addcmul(gradient[0], points, 2 * gradient[1])
+        return slope if shares is None else slope.mul_(shares[:, None]), None
 
 
 def _bn(a: Tensor, target: Tensor) -> Tensor:
@@ -172,14 +186,14 @@ def w2() -> StyleLoss:
     """The squared 2-Wasserstein distance of the normal distributions with these means and covariances,
     `|m - m*|^2 + tr C + tr C* - 2 tr (C*^1/2 C C*^1/2)^1/2` (Dowson and Landau 1982), over `|m*|^2 + tr C*`.
 
-    Both covariances are those of a little noise more (`RIDGE`): nothing at all is about 0.98 away then, not 1.
+    Both covariances are those of a little noise more (`RIDGE`): nothing at all is 0.98 to 1 away.
     """
     return _additive("w2", moment, _w2)
 
 
 def _w2(a: Tensor, target: Tensor) -> Tensor:
     (mean, spread), (wanted, goal) = mean_and_covariance(a), mean_and_covariance(target)
-    ridge = RIDGE * _energy(target) / len(wanted) + torch.finfo(target.dtype).tiny
+    ridge = (RIDGE * _energy(target) / len(wanted)).clamp(min=1e-30)
     noise = ridge * torch.eye(len(wanted), dtype=target.dtype, device=target.device)
     fidelity: Tensor = _Fidelity.apply(spread + noise, goal + noise, ridge)  # type: ignore[no-untyped-call]
     bures = (spread.diagonal() + goal.diagonal()).sum() + 2 * ridge * len(wanted) - 2 * fidelity
