@@ -1,11 +1,25 @@
 import itertools
+from functools import partial
 
 import pytest
 import torch
 
 from impasto.errors import ImpastoError
 from impasto.image import resize
-from impasto.synthesis import LBFGS, Adam, Descent, Evaluation, Scale, generator, noise, synthesise
+from impasto.synthesis import (
+    CANVASES,
+    LBFGS,
+    OPTIMIZERS,
+    Adam,
+    Descent,
+    Evaluation,
+    RMSprop,
+    Scale,
+    Step,
+    generator,
+    noise,
+    synthesise,
+)
 from impasto.synthesis.parametrisation import Pixels
 
 
@@ -27,15 +41,17 @@ def scale(size, steps, evaluate, optimizer=LBFGS):
     return Scale(size, steps, lambda: evaluate, optimizer)
 
 
-@pytest.mark.parametrize("optimizer", [LBFGS, Adam])
-def test_a_run_descends_over_its_scales_and_counts_its_steps(optimizer):
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("canvas", CANVASES.values(), ids=CANVASES)
+@pytest.mark.parametrize("optimizer", [LBFGS, OPTIMIZERS["lbfgs-wolfe"], Adam, partial(RMSprop, 0.02)])
+def test_a_run_descends_over_its_scales_and_counts_its_steps(optimizer, canvas, channels):
     scales = [scale((8, 6), 30, toward(0.6), optimizer), scale((16, 12), 30, toward(0.6), optimizer)]
-    steps = list(synthesise(torch.full((1, 3, 8, 6), 0.3), scales, resize))
+    steps = list(synthesise(torch.full((1, channels, 8, 6), 0.3), scales, resize, canvas))
     assert [s.index for s in steps] == list(range(1, 61))
     assert {s.total for s in steps} == {60}
     assert [s.size for s in steps] == [(8, 6)] * 30 + [(16, 12)] * 30
     assert [s.scale for s in steps] == [1] * 30 + [2] * 30
-    assert steps[-1].image().shape == (1, 3, 16, 12)
+    assert steps[-1].image().shape == (1, channels, 16, 12)
     assert (steps[-1].image() - 0.6).abs().max() < 0.02
     assert steps[0].terms["distance"] == pytest.approx(steps[0].loss)
     assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(steps))
@@ -122,7 +138,100 @@ def test_an_objective_of_nothing_leaves_the_picture_alone():
     torch.testing.assert_close(steps[-1].image(), start)
 
 
-def test_noise_depends_on_its_seed_alone():
-    assert torch.equal(noise((5, 7), generator(1)), noise((5, 7), generator(1)))
-    assert not torch.equal(noise((5, 7), generator(1)), noise((5, 7), generator(2)))
-    assert noise((5, 7), generator(1)).shape == (1, 3, 5, 7)
+@pytest.mark.parametrize("optimizer", [LBFGS, OPTIMIZERS["lbfgs-wolfe"], Adam])
+def test_every_evaluation_of_a_step_is_told_its_number_over_the_whole_run(optimizer):
+    told = []
+
+    def evaluate(image, step):
+        told.append(step)
+        return (image - 0.5).square().sum(), {}
+
+    scales = [scale((4, 4), 3, evaluate, optimizer), scale((6, 6), 2, evaluate, optimizer)]
+    seen = [0]
+    for step in synthesise(torch.zeros(1, 3, 4, 4), scales, resize):
+        fresh = told[len(seen) :]
+        begins = [3] if step.index == 4 else []  # the start of a scale is measured before its first step
+        assert fresh[: len(begins)] == begins
+        assert set(fresh[len(begins) :]) == {step.index}
+        seen = told.copy()
+    assert told[0] == 0
+    assert told == sorted(told)
+
+
+def wandering(image, step):
+    """A loss whose level says nothing: it differs from step to step by more than it falls."""
+    return (image - 0.5).square().mean() + 100 * ((step * 7) % 5), {}
+
+
+def test_of_a_stochastic_objective_the_last_point_is_the_result_and_no_rise_is_too_much():
+    points = []
+
+    def evaluate(image, step):
+        points.append(image.detach().clone())
+        return wandering(image, step)
+
+    steps = []
+    for step in synthesise(
+        torch.zeros(1, 3, 4, 4), [Scale((4, 4), 8, lambda: evaluate, LBFGS, stochastic=True)], resize
+    ):
+        assert torch.equal(step.image(), points[-1].clamp(0, 1))
+        steps.append(step)
+    assert not any(step.notice for step in steps)
+    assert (steps[-1].image() - 0.5).abs().max() < 0.05
+    plainly = list(synthesise(torch.zeros(1, 3, 4, 4), [scale((4, 4), 8, wandering)], resize))
+    assert any("ran away" in step.notice for step in plainly)
+
+
+def test_of_a_stochastic_objective_the_average_is_taken_whatever_its_loss():
+    descent = Descent(torch.zeros(1, 3, 4, 4), measured(wandering), Adam(keep=0.5), stochastic=True)
+    for number in range(1, 8):
+        descent.step(number)
+    average = descent.optimizer.average()
+    descent.finish()
+    assert torch.equal(descent.picture, average)
+
+
+def test_the_average_is_taken_where_it_is_better_than_every_point():
+    """Steps to and fro about the goal: their mean is nearer to it than any."""
+    descent = Descent(torch.full((1, 3, 4, 4), 0.3), measured(toward(0.5)), Adam(0.2, keep=0.9))
+    for number in range(1, 60):
+        descent.step(number)
+        before = descent.best.loss
+    descent.finish()
+    assert descent.best.loss <= before
+
+
+def test_only_pixels_are_clamped_and_only_for_methods_that_bear_it():
+    """The goal lies out of range: what is clamped ends at its border."""
+    for canvas, optimizer, end in (
+        ("pixels", Adam, 1.0),
+        ("pixels", LBFGS, 1.5),
+        ("pyramid", partial(Adam, 0.05), 1.5),
+        ("fourier", partial(Adam, 0.05), 1.5),
+    ):
+        descent = Descent(
+            CANVASES[canvas]((4, 4)).encode(torch.full((1, 3, 4, 4), 0.9)),
+            Evaluation(CANVASES[canvas]((4, 4)), toward(1.5)),
+            optimizer(),
+        )
+        for number in range(1, 120):
+            descent.step(number)
+        assert descent.picture.mean().item() == pytest.approx(end, abs=0.05)
+
+
+def test_a_loss_that_is_never_again_a_number_is_an_error_in_the_end():
+    def evaluate(image, step):
+        return (image - 0.5).square().sum() * (1.0 if step == 0 else float("nan")), {}
+
+    with pytest.raises(ImpastoError, match="again and again"):
+        list(synthesise(torch.zeros(1, 3, 4, 4), [scale((4, 4), 9, evaluate)], resize))
+
+
+def test_a_run_of_no_scales_has_no_steps():
+    assert not list(synthesise(torch.zeros(1, 3, 4, 4), [], resize))
+
+
+def test_a_step_made_by_hand_has_no_state():
+    step = Step(1, 1, 1, 1, (4, 4), 0.5, {}, 0.1, "", lambda: torch.zeros(1, 3, 4, 4))
+    with pytest.raises(ImpastoError, match="nothing to go on from"):
+        step.state()

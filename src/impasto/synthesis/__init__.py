@@ -3,6 +3,8 @@
 from impasto.synthesis.adam import Adam
 from impasto.synthesis.canvas import generator, noise, pink_noise
 from impasto.synthesis.checkpoint import State
+from impasto.synthesis.checkpoint import load as load_state
+from impasto.synthesis.checkpoint import save as save_state
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
 from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
@@ -28,7 +30,9 @@ __all__ = [
     "State",
     "Step",
     "generator",
+    "load_state",
     "noise",
     "pink_noise",
+    "save_state",
     "synthesise",
 ]

@@ -24,12 +24,13 @@ VERSION = "1"
 class State:
     """Everything that a run goes on from after a step.
 
-    `scale`: the number of the scale that the last step was taken at, from 1, or 0 where there was none; `done`: steps
-    taken over all scales; `seconds`: time spent; `descent`: what `Descent.state` tells, a tree of tensors, numbers,
-    texts and lists of numbers.
+    `scale`: the number of the scale that the last step was taken at, from 1, or 0 where there was none; `taken` and
+    `done`: steps taken at that scale and over all; `seconds`: time spent; `descent`: what `Descent.state` tells, a tree
+    of tensors, numbers, texts and lists of numbers.
     """
 
     scale: int
+    taken: int
     done: int
     seconds: float
     descent: Mapping[str, Any]
@@ -50,7 +51,7 @@ def save(path: str | Path, state: State, fingerprint: str) -> None:
 
     tree = _mapped(dict(vars(state)), "", taken)
     metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": fingerprint, "state": json.dumps(tree)}
-    # Two names for one tensor (the last point is often the best one) are written once each.
+    # The last point is often the best one; the format wants no memory under two names.
     replace_file(Path(path), packed({name: tensor.clone() for name, tensor in tensors.items()}, metadata))
 
 
@@ -61,18 +62,22 @@ def load(path: str | Path, fingerprint: str) -> State:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            # Copies: sums over memory mapped at any address may be rounded otherwise.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no mapping)
     except OSError as error:
         raise UsageError(f"the checkpoint '{path}' cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
         raise UsageError(f"'{path}' is damaged or no checkpoint ({error}); {remedy}") from error
     if metadata.get("impasto") != "checkpoint":
         raise UsageError(f"'{path}' is no checkpoint of a run; {remedy}")
-    if metadata["version"] != VERSION:
-        raise UsageError(f"the checkpoint '{path}' is of version {metadata['version']}, not {VERSION}; {remedy}")
-    if metadata["fingerprint"] != fingerprint:
+    if (version := metadata.get("version")) != VERSION:
+        raise UsageError(f"the checkpoint '{path}' is of version {version}, not {VERSION}; {remedy}")
+    if metadata.get("fingerprint") != fingerprint:
         raise UsageError(f"the checkpoint '{path}' is of a run with other pictures or settings; {remedy}")
-    return State(**_restored(json.loads(metadata["state"]), tensors))
+    try:
+        return State(**_restored(json.loads(metadata["state"]), tensors))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the checkpoint '{path}' is damaged; {remedy}") from error
 
 
 def on_device(tree: Mapping[str, Any], device: torch.device) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Descent:
     def step(self, number: int = 0) -> None:
         """Move once, as step `number` of the run."""
         self.notice, self.measure.step = "", number
-        self.measure.clamps = self._bounded
+        self.measure.clamps = self.optimizer.clamps and self.measure.canvas.bounded
         point = self.optimizer.step(self.point, self.measure)
         if not point.finite or self._ran_away(point):
             self._rescue("the loss ran away" if point.finite else "the loss was not a number")
@@ -125,13 +125,9 @@ class Descent:
         """The best picture so far, as it is: values may lie outside [0, 1]."""
         return self.measure.canvas.decode(self.best.parameters)
 
-    @property
-    def _bounded(self) -> bool:
-        return self.optimizer.clamps and self.measure.canvas.bounded
-
     def _ran_away(self, point: Point) -> bool:
-        # A method whose moves are bounded and clamped (Adam) jitters about a perfect match, but cannot run away.
-        if self.stochastic or self._bounded:
+        # A method whose moves are all of one length (Adam) jitters about a perfect match, but cannot run away.
+        if self.stochastic or self.optimizer.clamps:
             return False
         return point.loss > RISE * max(self.best.loss, NEAR * self.first)
 

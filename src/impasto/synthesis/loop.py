@@ -79,7 +79,7 @@ def synthesise(
     state of another schedule, ImpastoError for a loss that is not finite from the start or again and again.
     """
     run = _Run(start, scales, resize, canvas)
-    if resume and resume.scale:
+    if resume:
         run.resume(resume)
     yield from run.steps()
 
@@ -99,11 +99,14 @@ class _Run:
 
     def resume(self, state: State) -> None:
         """Stand where the run stood whose state this is."""
-        before = sum(scale.steps for scale in self.scales[: state.scale - 1])
-        if state.scale > len(self.scales) or not 0 <= state.done - before <= self.scales[state.scale - 1].steps:
-            raise UsageError("the state to resume from is of another schedule of sizes and steps")
-        self.descending, self.taken, self.done = state.scale, state.done - before, state.done
         self.began -= state.seconds
+        if not state.scale:
+            return
+        before = sum(scale.steps for scale in self.scales[: state.scale - 1])
+        fits = state.scale <= len(self.scales) and state.taken <= self.scales[state.scale - 1].steps
+        if not fits or before + state.taken != state.done:
+            raise UsageError("the state to resume from is of another schedule of sizes and steps")
+        self.descending, self.taken, self.done = state.scale, state.taken, state.done
         scale = self.scales[state.scale - 1]
         # The objective of a scale that had ended is not made again.
         evaluate = scale.prepare() if self.taken < scale.steps else _nothing
@@ -155,7 +158,8 @@ class _Run:
         def state(record: int = self.records) -> State:
             if record != self.records:
                 raise ImpastoError("the run has gone on since this step; its state is gone")
-            return State(self.descending, self.done, seconds, self.descent.state() if self.descent else {})
+            descent = self.descent.state() if self.descent else {}
+            return State(self.descending, self.taken, self.done, seconds, descent)
 
         return Step(
             self.done,

@@ -52,7 +52,7 @@ class Optimizer(Protocol):
         ...
 
 
-OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "lbfgs": LBFGS,
     "lbfgs-wolfe": partial(LBFGS, line_search="wolfe"),
     "adam": Adam,

@@ -1,0 +1,92 @@
+import json
+import math
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from impasto.errors import ImpastoError, UsageError
+from impasto.synthesis import State
+from impasto.synthesis.checkpoint import load, save
+
+
+def a_state():
+    tensor = torch.rand(1, 3, 4, 4)
+    point = {"parameters": tensor, "loss": 0.1 + 0.2, "terms": {"a.b": 1 / 3, "tensor": 1e-320}, "gradient": tensor}
+    return State(2, 3, 7, 12.25, {"point": point, "method": "Adam", "order": [3, 1, 2], "first": math.inf, "on": True})
+
+
+def test_a_state_comes_back_to_the_bit(tmp_path):
+    state = a_state()
+    save(tmp_path / "run", state, "of this run")
+    found = load(tmp_path / "run", "of this run")
+    assert (found.scale, found.taken, found.done, found.seconds) == (2, 3, 7, 12.25)
+    assert torch.equal(found.descent["point"].pop("parameters"), state.descent["point"].pop("parameters"))
+    assert torch.equal(found.descent["point"].pop("gradient"), state.descent["point"].pop("gradient"))
+    assert found.descent == state.descent
+
+
+def test_tensors_come_back_in_their_type_and_shape(tmp_path):
+    tensors = {"a": torch.zeros(()), "b": torch.empty(0), "c": torch.rand(3, 2, dtype=torch.float64).T}
+    save(tmp_path / "run", State(1, 1, 1, 0.0, tensors), "")
+    found = load(tmp_path / "run", "").descent
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert all(found[name].dtype == tensors[name].dtype for name in tensors)
+
+
+def test_a_new_state_takes_the_place_of_the_old_one_and_leaves_nothing_beside_it(tmp_path):
+    for done in (1, 2):
+        save(tmp_path / "run", State(1, done, done, 0.0, {}), "")
+    assert load(tmp_path / "run", "").done == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_file_is_safetensors_with_json_beside_it(tmp_path):
+    save(tmp_path / "run", a_state(), "of this run")
+    with safe_open(tmp_path / "run", "pt") as file:
+        assert set(file.keys()) == {"descent.point.parameters", "descent.point.gradient"}
+        assert json.loads(file.metadata()["state"])["descent"]["order"] == [3, 1, 2]
+
+
+def test_the_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
+    save(tmp_path / "run", a_state(), "of this run")
+    with pytest.raises(UsageError, match=r"other pictures or settings; delete it, or give another --checkpoint"):
+        load(tmp_path / "run", "of that run")
+    assert load(tmp_path / "run", "of this run").done == 7
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path):
+    save(tmp_path / "run", a_state(), "")
+    whole = (tmp_path / "run").read_bytes()
+    for length in (0, 1, 8, 100, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "run").write_bytes(whole[:length])
+        with pytest.raises(UsageError, match=r"damaged or no checkpoint \(.*\); delete it"):
+            load(tmp_path / "run", "")
+
+
+def test_foreign_files_are_refused(tmp_path):
+    (tmp_path / "text").write_text("a letter to a friend")
+    save_file({"weight": torch.zeros(2)}, tmp_path / "weights")
+    save_file({"weight": torch.zeros(2)}, tmp_path / "named", {"impasto": "checkpoint", "version": "1"})
+    metadata = {"impasto": "checkpoint", "version": "1", "fingerprint": "", "state": '{"scale": 1}'}
+    save_file({"weight": torch.zeros(2)}, tmp_path / "half", metadata)
+    for name in ("text", "weights", "named", "half"):
+        with pytest.raises(UsageError, match=f"{name}.*delete it, or give another --checkpoint"):
+            load(tmp_path / name, "")
+
+
+def test_another_version_is_refused(tmp_path):
+    metadata = {"impasto": "checkpoint", "version": "0", "fingerprint": "", "state": "{}"}
+    save_file({"a": torch.zeros(2)}, tmp_path / "old", metadata)
+    with pytest.raises(UsageError, match="version 0, not 1; delete it"):
+        load(tmp_path / "old", "")
+
+
+def test_what_cannot_be_read_or_written_is_said_in_one_line(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        load(tmp_path / "none", "")
+    with pytest.raises(UsageError, match="cannot be read: "):
+        load(tmp_path, "")
+    with pytest.raises(ImpastoError, match="was not written"):
+        save(tmp_path / "none" / "run", a_state(), "")
