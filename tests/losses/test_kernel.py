@@ -228,7 +228,7 @@ def test_descent_brings_a_picture_to_the_paintings_population():
     ],
 )
 def test_settings_that_make_no_kernel_are_refused(make):
-    with pytest.raises(UsageError, match=r"allowed: (whole )?numbers"):
+    with pytest.raises(UsageError, match=r"'mmd-\w+' must be a (whole )?number"):
         make()
 
 

@@ -18,6 +18,7 @@ from impasto.errors import UsageError
 from impasto.losses.cloud import Cloud, cloud, mix_clouds
 from impasto.losses.feature import over, relative
 from impasto.losses.moments import gram_loss, mean, moment
+from impasto.losses.neighbours import check_count
 from impasto.losses.sampling import Dice
 from impasto.losses.style import StyleLoss, weighted_mean
 
@@ -35,11 +36,12 @@ def polynomial(degree: int = 2, c: float = 0.0, samples: int = 2048) -> StyleLos
 
     Degrees 1 and 2 are exact and additive: of degree 1 only the means are left, whatever c; degree 2 with `c = 0` is
     `gram`. Higher degrees are estimated from `samples` positions of each picture. c is in units of squared features.
+    Raises UsageError for a degree below 1, a c below 0, and less than 2 samples.
     """
-    _whole("degree", degree, 1)
-    _whole("samples", samples, 2)
+    check_count("mmd-polynomial", degree, "degree")
+    check_count("mmd-polynomial", samples, "samples", 2)
     if not 0 <= c < math.inf:
-        raise UsageError(f"c is {c}; allowed: numbers of at least 0 (below, this is no kernel)")
+        raise UsageError(f"c of 'mmd-polynomial' must be a number of at least 0, not {c}; below, this is no kernel")
     if degree > 2:
         return _sampled("mmd-polynomial", lambda target: _power(target, degree, c), samples)
     exact = linear() if degree == 1 else gram_loss() if c == 0 else _quadratic(c)
@@ -67,12 +69,14 @@ def gaussian(sigma: float | None = None, samples: int = 1024) -> StyleLoss:
     """`k(x, y) = exp(-|x - y|^2 / 2 sigma^2)`, over `E k(y, y')`, estimated from `samples` positions of each picture.
 
     `sigma`, in units of the features: by default the painting's own, `sigma^2` the median of the squared distances
-    between pairs of its positions (the rule of Gretton et al. 2012). Far from the painting the loss ends: nothing is
-    about as far as anything else, at `1 + 1 / E k(y, y')` at most.
+    between pairs of its positions (the rule of Gretton et al. 2012). Far from the painting the loss levels off, at
+    `1 + 1 / E k(y, y')` at most. Raises UsageError for a sigma that is not above 0, and for less than 2 samples.
     """
-    _whole("samples", samples, 2)
+    check_count("mmd-gaussian", samples, "samples", 2)
     if sigma is not None and not 0 < sigma < math.inf:
-        raise UsageError(f"sigma is {sigma}; allowed: numbers above 0, or none for the painting's own")
+        raise UsageError(
+            f"sigma of 'mmd-gaussian' must be a number above 0, not {sigma}; without, it is the painting's"
+        )
 
     def kernel(target: Cloud) -> tuple[Kernel, float]:
         square = target.spread if sigma is None else sigma**2
@@ -116,11 +120,6 @@ def _size(kernel: Kernel, target: Cloud, nothing: float) -> Tensor:
     values = kernel(target.reference, target.reference)
     size = _own(values, target.exhausted_by(len(target.reference))) - nothing
     return torch.maximum(size, values.diagonal().mean() / len(values))
-
-
-def _whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise UsageError(f"{name} is {value}; allowed: whole numbers of at least {least}")
 
 
 LOSSES: dict[str, Callable[..., StyleLoss]] = {
