@@ -72,7 +72,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
     Raises UsageError, in one line, for whatever is missing, unreadable, empty, too large, of no known format or
     damaged; the last also when a decoder stumbles inside the `with` block.
     """
-    with _open(path) as file:
+    with open_file(path, "a picture") as file:
         size = os.fstat(file.fileno()).st_size
         if not size:
             raise UsageError(f"'{path}' is empty")
@@ -99,10 +99,11 @@ def check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _open(path: Path) -> BinaryIO:
+def open_file(path: Path, expected: str) -> BinaryIO:
+    """The regular file at `path`; a UsageError, in one line, says why not and names the nearest beside it."""
     try:
         if path.is_dir():
-            raise UsageError(f"'{path}' is a folder; expected a picture")
+            raise UsageError(f"'{path}' is a folder; expected {expected}")
         if path.exists() and not path.is_file():  # a pipe or a device might never end
             raise UsageError(f"'{path}' is not a regular file")
         return path.open("rb")

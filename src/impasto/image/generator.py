@@ -1,0 +1,125 @@
+"""Pictures that a generator draws: an ONNX model that turns a random vector into a picture, run by onnxruntime.
+
+An ONNX file is a graph of known operators with their weights and holds no code, so that it is opened as a picture is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impasto.errors import ImpastoError, UsageError, choose, nearest
+from impasto.image.formats import MAX_BYTES, open_file
+from impasto.image.picture import Picture, from_array
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable  # it moves to importlib.resources.abc in Python 3.11
+
+PREFIX = "generator:"
+SUFFIX = ".onnx"
+RANGES = {"[0, 1]": (0.0, 1.0), "[-1, 1]": (-1.0, 1.0)}
+"""What a model's metadata may say its values span, under the key "range"."""
+
+SLACK = 0.02
+"""How far beyond its range a value may lie, to be clipped: resampling inside a model overshoots a little."""
+
+
+def draw(file: str, seed: int = 0) -> Picture:
+    """The picture that the generator in `file` draws from `seed`, the same one every time.
+
+    `file` is the name of a bundled generator ("faces") or the path of an ONNX model from one float32 input, a standard
+    normal vector `(N, LATENT)` or `(N, LATENT, 1, 1)`, to pictures `(N, 3, H, W)`, or `(N, 1, H, W)` for grey. Their
+    values are in [0, 1] or [-1, 1]: the model's metadata say which under "range"; without them a value below 0 does.
+    Raises UsageError for a negative seed or a file that is missing or no such model, ImpastoError without onnxruntime.
+    """
+    if seed < 0:
+        raise UsageError(f"the seed of '{file}' is {seed}; allowed: 0 and above")
+    session = _session(file)
+    latent = np.random.Generator(np.random.PCG64(seed)).standard_normal(_shape(session, file), np.float32)
+    try:
+        drawn = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: latent})[0]
+    except Exception as error:  # shapes that do not fit inside the graph are found by running it
+        raise UsageError(f"'{file}' cannot be run as a generator: {_line(error)}") from error
+    unit = _unit(drawn, session.get_modelmeta().custom_metadata_map.get("range"), file)
+    return from_array(unit, f"{PREFIX}{file}?seed={seed}")
+
+
+def _session(file: str) -> Any:
+    """The model in `file`, ready to run on one thread, so that sums come in the same order every time."""
+    try:
+        import onnxruntime  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise ImpastoError('a generator needs the extra "generator": pip install "impasto[generator]"') from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised; nothing is to be printed
+    model = _bytes(file)
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has an exception of its own for each kind of failure
+        raise UsageError(f"'{file}' is not an ONNX model that can be run: {_line(error)}") from error
+
+
+def _bytes(file: str) -> bytes:
+    bundled = _bundled()
+    if file in bundled:
+        return bundled[file].read_bytes()
+    path = Path(file)
+    if not path.suffix and not path.exists():
+        allowed = ", ".join([*bundled, f"a file {SUFFIX}"])
+        raise UsageError(f"unknown generator '{file}'{nearest(file, bundled)}; allowed: {allowed}")
+    with open_file(path, "an ONNX model") as stream:
+        if (size := os.fstat(stream.fileno()).st_size) > MAX_BYTES:
+            raise UsageError(f"'{path}' has {size} bytes; at most {MAX_BYTES} are read")
+        return stream.read()
+
+
+def _bundled() -> dict[str, Traversable]:
+    folder = files("impasto.image") / "samples"
+    found = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(SUFFIX)}
+    return {name.removesuffix(SUFFIX): found[name] for name in sorted(found)}
+
+
+def _shape(session: Any, file: str) -> tuple[int, ...]:
+    """The shape of one latent vector as the model wants it."""
+    inputs = session.get_inputs()
+    shape = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else ()
+    match shape:
+        case [1 | str() | None, int(latent)] if latent > 0:
+            return (1, latent)
+        case [1 | str() | None, int(latent), 1, 1] if latent > 0:
+            return (1, latent, 1, 1)
+    given = ", ".join(f"{i.name} {_text(i.shape)} {i.type}" for i in inputs) or "nothing"
+    raise UsageError(f"'{file}' takes {given}; expected one vector, (N, LATENT) or (N, LATENT, 1, 1), of float32")
+
+
+def _unit(drawn: Any, span: str | None, file: str) -> NDArray[np.float32]:
+    """The model's `(1, C, H, W)` as `(H, W, C)` in [0, 1]."""
+    shape = getattr(drawn, "shape", ())  # a model may give lists and maps too
+    if len(shape) != 4 or shape[:2] not in ((1, 1), (1, 3)) or 0 in shape:
+        raise UsageError(f"'{file}' gives {_text(shape)}; expected pictures, (N, 3, H, W) or (N, 1, H, W)")
+    values: NDArray[np.float32] = np.asarray(drawn, np.float32)[0].transpose(1, 2, 0)
+    low, high = float(values.min()), float(values.max())
+    if span is not None:
+        bottom, top = choose(RANGES, span, f"range in the metadata of '{file}':")
+    else:
+        bottom, top = RANGES["[0, 1]" if low >= -SLACK else "[-1, 1]"]
+    if not (low >= bottom - SLACK and high <= top + SLACK):  # said so that NaN is refused too
+        raise UsageError(f"'{file}' gives values from {low:.4g} to {high:.4g}; allowed: {' or '.join(RANGES)}")
+    unit: NDArray[np.float32] = np.clip((values - np.float32(bottom)) / np.float32(top - bottom), 0, 1)
+    return unit
+
+
+def _text(shape: Sequence[object]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _line(error: Exception) -> str:
+    """What onnxruntime says, in one line and without its own names in front."""
+    return str(error).partition("\n")[0].rpartition(" : ")[2] or type(error).__name__
