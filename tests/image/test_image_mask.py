@@ -69,7 +69,7 @@ def test_a_map_may_have_been_a_jpeg(map: str, tmp_path: Path) -> None:
     assert (exact != found).float().mean() < 0.04
     shares = list(colors_of(tmp_path / "map.jpg").values())
     assert shares[:3] == pytest.approx([0.5, 0.25, 0.25], abs=0.03)
-    assert sum(shares[3:]) < 0.05  # the blur between them
+    assert sum(shares[3:]) < 0.06  # the blur between them
 
 
 def test_a_colour_that_is_missing_names_the_nearest(map: str) -> None:

@@ -9,6 +9,7 @@ from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
 from impasto.image.picture import Picture
+from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
 from impasto.image.resize import fit, fitted_size, resize
@@ -19,6 +20,7 @@ from impasto.image.spaces import SPACES, Space
 from impasto.image.writing import check_writable, write
 
 __all__ = [
+    "GRADIENTS",
     "MATCHING",
     "MAX_BYTES",
     "MAX_PIXELS",
@@ -27,6 +29,7 @@ __all__ = [
     "Sample",
     "Source",
     "Space",
+    "blend",
     "bundled",
     "check_writable",
     "colors_of",

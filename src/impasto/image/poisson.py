@@ -1,0 +1,155 @@
+"""Seamless cloning: the gradients of one picture, set in another (Perez et al. 2003, "Poisson image editing")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import fft
+from torch import Tensor
+
+from impasto.errors import UsageError, choose
+from impasto.image.multigrid import solve
+
+
+def blend(
+    source: Tensor, target: Tensor, mask: Tensor, at: tuple[int, int] = (0, 0), gradients: str = "importing"
+) -> Tensor:
+    """`target` `(1, 3, H, W)` with what `mask` shows of `source` set into it without a seam: `(1, 3, H, W)` in [0, 1].
+
+    `source` `(1, 3, h, w)` and `mask` `(1, 1, h, w)`, more than 1/2 where the source is wanted, lie with their top left
+    corner at `at`, (x, y), of the target; what lies beyond it is cut off. Inside, the result has the source's gradients
+    ("importing", equation 11) or at each place the stronger of the two pictures' ("mixed", equation 12), and it meets
+    the target at the outline (equation 7, solved for each channel). At the target's own border it is free; a source
+    that covers the target whole keeps the target's mean colour.
+
+    Where the mask reaches the source's edge, beyond which it has no gradients, the target's stand in. Raises UsageError
+    for unknown gradients, for shapes that do not fit, and where no part of the mask lies on the target.
+    """
+    guide = choose(GRADIENTS, gradients, "gradients")
+    _check(source, target, mask)
+    inside, known, laid = _placed(source, target, mask, at)
+    rows, columns = _box(inside)
+    inside, own = inside[rows, columns], target[0, :, rows, columns]
+    excess = _excess(laid[:, rows, columns] - own, own, known[rows, columns], guide)
+    change = _rectangle(inside, excess) if _is_rectangle(inside) else solve(inside, excess[:, None])[:, 0]
+    result = target.clone()
+    result[0, :, rows, columns] += change
+    return result.clamp(0, 1)
+
+
+def _importing(source: Tensor, _: Tensor) -> Tensor:
+    return source
+
+
+def _mixed(source: Tensor, target: Tensor) -> Tensor:
+    return torch.where(target.abs() > source.abs(), target, source)
+
+
+GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"importing": _importing, "mixed": _mixed}
+"""Which gradients guide the result: from the source's and the target's differences of neighbours (equations 11, 13)."""
+
+
+def _check(source: Tensor, target: Tensor, mask: Tensor) -> None:
+    for name, image in (("source", source), ("target", target)):
+        if image.ndim != 4 or image.shape[:2] != (1, 3):
+            raise UsageError(f"the {name} has shape {tuple(image.shape)}; expected (1, 3, H, W)")
+    expected = (1, 1, *source.shape[-2:])
+    if mask.shape != expected:
+        raise UsageError(f"the mask has shape {tuple(mask.shape)}; expected {expected}, as the source")
+
+
+def _placed(source: Tensor, target: Tensor, mask: Tensor, at: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """On the target's grid: where the mask is, where the source is, and its colours."""
+    (height, width), (rows, columns), (x, y) = target.shape[-2:], source.shape[-2:], at
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + rows, height), min(x + columns, width)
+    inside = torch.zeros(height, width, dtype=torch.bool)
+    known, laid = torch.zeros_like(inside), target[0].clone()
+    if top < bottom and left < right:
+        inside[top:bottom, left:right] = mask[0, 0, top - y : bottom - y, left - x : right - x] > 0.5
+        known[top:bottom, left:right] = True
+        laid[:, top:bottom, left:right] = source[0, :, top - y : bottom - y, left - x : right - x]
+    if not inside.any():
+        raise UsageError(
+            f"no part of the mask lies on the target: it is {width}x{height}, the mask {columns}x{rows} at {x},{y}"
+        )
+    return inside, known, laid
+
+
+def _box(inside: Tensor) -> tuple[slice, slice]:
+    """The rows and columns of the region and one more on each side, where the target has them."""
+    rows, columns = inside.any(1).nonzero(), inside.any(0).nonzero()
+    return slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2), slice(max(int(columns[0]) - 1, 0), int(columns[-1]) + 2)
+
+
+def _excess(difference: Tensor, target: Tensor, known: Tensor, guide: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """For each pixel, the sum over its neighbours of the guiding gradient less the target's own.
+
+    The equation then gives what to add to the target, 0 at the outline. Gradients that the source has not do not count.
+    """
+    total = torch.zeros_like(target)
+    for axis in (1, 2):
+        own, change = target.diff(dim=axis), difference.diff(dim=axis)
+        both = known.narrow(axis - 1, 1, own.shape[axis]) & known.narrow(axis - 1, 0, own.shape[axis])
+        extra = (guide(own + change, own) - own) * both
+        total.narrow(axis, 1, own.shape[axis]).add_(extra)
+        total.narrow(axis, 0, own.shape[axis]).sub_(extra)
+    return total
+
+
+def _is_rectangle(inside: Tensor) -> bool:
+    return int(inside.sum()) == int(inside.any(0).sum()) * int(inside.any(1).sum())
+
+
+def _rectangle(inside: Tensor, right_side: Tensor) -> Tensor:
+    """The solution on a rectangle, in sines and cosines: there the equation is diagonal."""
+    rows, columns = inside.any(1), inside.any(0)
+    values = right_side[:, rows][:, :, columns].double().numpy()
+    ends = [(bool(line[0]), bool(line[-1])) for line in (rows, columns)]
+    waves, (down, across) = values, (_eigenvalues(n, end) for n, end in zip(values.shape[1:], ends, strict=True))
+    for axis, end in enumerate(ends, 1):
+        waves = _transformed(waves, axis, end)
+    total = down[:, None] + across
+    total[total == 0] = np.inf  # the mean, where nothing says what it is
+    waves = waves / total
+    for axis, (n, end) in enumerate(zip(values.shape[1:], ends, strict=True), 1):
+        waves = _restored(waves, axis, end, n)
+    result = torch.zeros_like(right_side)
+    result[:, inside] = torch.from_numpy(waves).to(result).flatten(1)
+    return result
+
+
+# An axis is held (0 beyond) or free at each of its ends. Held at both: sines. Free at both: cosines. Held at one: sines
+# again, on the axis and its mirror image beyond the free end.
+
+Ends = tuple[bool, bool]
+Array = NDArray[np.float64]
+
+
+def _eigenvalues(length: int, free: Ends) -> Array:
+    if all(free):
+        return np.asarray(2 - 2 * np.cos(np.pi * np.arange(length) / length))
+    doubled = length * (1 + any(free))
+    return np.asarray(2 - 2 * np.cos(np.pi * np.arange(1, doubled + 1) / (doubled + 1)))
+
+
+def _transformed(values: Array, axis: int, free: Ends) -> Array:
+    if all(free):
+        return np.asarray(fft.dct(values, 2, axis=axis, workers=-1))
+    if any(free):
+        mirror = np.flip(values, axis)
+        values = np.concatenate([mirror, values] if free[0] else [values, mirror], axis)
+    return np.asarray(fft.dst(values, 1, axis=axis, workers=-1))
+
+
+def _restored(waves: Array, axis: int, free: Ends, length: int) -> Array:
+    if all(free):
+        return np.asarray(fft.idct(waves, 2, axis=axis, workers=-1))
+    values = np.asarray(fft.idst(waves, 1, axis=axis, workers=-1))
+    if not any(free):
+        return values
+    first = length if free[0] else 0
+    return values.take(np.arange(first, first + length), axis)
