@@ -1,4 +1,5 @@
 import itertools
+import weakref
 from functools import partial
 
 import pytest
@@ -225,6 +226,26 @@ def test_a_loss_that_is_never_again_a_number_is_an_error_in_the_end():
 
     with pytest.raises(ImpastoError, match="again and again"):
         list(synthesise(torch.zeros(1, 3, 4, 4), [scale((4, 4), 9, evaluate)], resize))
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS, Adam])
+def test_only_one_scales_targets_are_held_at_a_time(optimizer):
+    class Targets:
+        def __call__(self, image, step):
+            return image.square().sum(), {}
+
+    held = []
+
+    def prepare():
+        assert all(targets() is None for targets in held)
+        targets = Targets()
+        held.append(weakref.ref(targets))
+        return targets
+
+    scales = [Scale((size, size), 2, prepare, optimizer) for size in (4, 6, 8)]
+    steps = list(synthesise(torch.ones(1, 3, 4, 4), scales, resize))
+    assert len(held) == 3
+    assert len(steps) == 6
 
 
 def test_a_run_of_no_scales_has_no_steps():

@@ -122,18 +122,22 @@ class _Run:
                 continue
             if number > self.descending:
                 self._begin(number, scale)
-            descent, left = self.descent, scale.steps - self.taken if number == self.descending else 0
-            while descent and left:
-                self.done, self.taken, left = self.done + 1, self.taken + 1, left - 1
-                descent.step(self.done)
-                if not left:
-                    descent.finish()
-                self.picture = descent.picture
-                yield self._record(number, descent.notice)
-                if not left and number == len(self.scales):
+            if number == self.descending and self.taken < scale.steps:
+                yield from self._descend(number, scale.steps)
+                if number == len(self.scales):
                     return
         if self.scales:
             yield self._record(len(self.scales))
+
+    def _descend(self, number: int, steps: int) -> Iterator[Step]:
+        descent = self.descent
+        while descent and self.taken < steps:
+            self.done, self.taken = self.done + 1, self.taken + 1
+            descent.step(self.done)
+            if self.taken == steps:
+                descent.finish()
+            self.picture = descent.picture
+            yield self._record(number, descent.notice)
 
     def _begin(self, number: int, scale: Scale) -> None:
         """Bring the picture to the size of a scale, and where there are steps to take, prepare for them."""
