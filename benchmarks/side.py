@@ -20,8 +20,9 @@ from impasto.encoders.vgg import VGG, VGG19
 from impasto.image import fitted_size, load, resize
 from impasto.synthesis import LBFGS, Scale, synthesise
 from impasto.tasks.options import StylizeSettings
+from impasto.tasks.regions import Area, Manner
 from impasto.tasks.stylize import stylize_steps
-from impasto.tasks.terms import content_terms, evaluation, style_terms
+from impasto.tasks.terms import Context, content_terms, evaluation, style_terms
 
 
 def pictures(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
@@ -40,10 +41,11 @@ def run_vgg19(args: argparse.Namespace) -> list[float]:
     content, style = pictures(args)
     encoder = VGG("vgg19", (*VGG19[:4], VGG19[4][:1]))  # as far as relu5_1, like the textbook's
     encoder.load_state_dict(textbook.state())
-    terms = content_terms(encoder, content, {"relu4_2": 1.0}, 1.0)
-    terms += style_terms(encoder, style, dict.fromkeys(encoder.default_style, 1.0), 40.0)
+    context, area = Context(encoder), Area("picture", (Manner(style),))
+    terms = content_terms(context, content, {"relu4_2": 1.0}, 1.0)
+    terms += style_terms(context, [area], dict.fromkeys(encoder.default_style, 1.0), 40.0)
     size = (content.shape[-2], content.shape[-1])
-    scale = Scale(size, args.iterations, lambda: evaluation(encoder, terms), lambda: LBFGS(memory=100))
+    scale = Scale(size, args.iterations, lambda: evaluation(context, terms), lambda: LBFGS(memory=100))
     ends = [0.0, *(step.seconds for step in synthesise(content, [scale], resize))]
     return [b - a for a, b in pairwise(ends)]
 

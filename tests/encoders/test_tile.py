@@ -30,7 +30,12 @@ def test_a_tiled_encoder_sees_the_endless_picture(make, layers, stride):
             assert torch.allclose(back, here[layer], atol=1e-4) == tiled, layer
 
 
-def test_width_is_that_of_the_space_that_distances_are_meant_in(tiny):
-    assert load_lite().width("relu4_1") == 512
-    assert load_lite().width("conv_1") == load_lite().layers["conv1_1"].channels
-    assert tiny.width("relu2_1") == 6
+def test_lite_stands_for_the_deepest_convolutions_of_vgg19():
+    assert load_lite().resolve("conv_16") == "conv5_1"
+    assert load_lite().resolve("relu_14") == "relu5_1"
+
+
+def test_channels_are_those_of_the_space_that_distances_are_meant_in(tiny):
+    assert load_lite().channels("relu4_1") == 512
+    assert load_lite().channels("conv_1") == load_lite().layers["conv1_1"].channels
+    assert tiny.channels("relu2_1") == 6

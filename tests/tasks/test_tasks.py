@@ -8,7 +8,8 @@ from impasto.tasks import common
 from impasto.tasks.common import schedule
 from impasto.tasks.options import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct
-from impasto.tasks.stylize import stylize, stylize_steps, weights_of
+from impasto.tasks.strength import weights_of
+from impasto.tasks.stylize import stylize, stylize_steps
 from impasto.tasks.texture import texture
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
@@ -73,7 +74,7 @@ def test_every_start_leads_to_a_picture(init):
 
 def test_a_bad_start_is_refused_with_the_names_that_are_allowed():
     with pytest.raises(
-        UsageError, match=r"init must be recolored, photo, painting, noise or a picture.*did you mean 'noise'"
+        UsageError, match=r"init must be recolored, photo, painting, noise, pink or a picture.*did you mean 'noise'"
     ):
         stylize(PHOTO, PAINTING, small(init="nois"))
 

@@ -3,12 +3,19 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.losses import Objective
+from impasto.tasks.layers import parse_layers
 from impasto.tasks.options import StylizeSettings
-from impasto.tasks.terms import content_terms, evaluation, parse_layers, prior_terms, style_terms
+from impasto.tasks.regions import Area, Manner
+from impasto.tasks.terms import Context, content_terms, evaluation, prior_terms, style_terms
 
 
 def picture(seed: int, side: int = 48) -> torch.Tensor:
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+def alone(painting: torch.Tensor) -> Area:
+    """The whole picture after one painting."""
+    return Area("picture", (Manner(painting),))
 
 
 @pytest.mark.parametrize(
@@ -45,9 +52,11 @@ def test_bad_layers_are_refused(tiny, text, message):
 def test_losses_are_nothing_at_their_target_and_known_elsewhere(tiny):
     photo, other = picture(0), picture(1)
     layers = {"relu2_1": 3.0, "relu4_2": 1.0}
-    evaluate = evaluation(tiny, content_terms(tiny, photo, layers, 2.0) + style_terms(tiny, photo, layers, 5.0))
-    assert float(evaluate(photo)[0]) == pytest.approx(0, abs=1e-9)
-    _, parts = evaluate(other)
+    context = Context(tiny)
+    terms = content_terms(context, photo, layers, 2.0) + style_terms(context, [alone(photo)], layers, 5.0)
+    evaluate = evaluation(context, terms)
+    assert float(evaluate(photo, 0)[0]) == pytest.approx(0, abs=1e-9)
+    _, parts = evaluate(other, 0)
     a, b = tiny(photo, layers), tiny(other, layers)
     content = sum(w / 4 * ((a[n] - b[n]) ** 2).mean() / (a[n] ** 2).mean() for n, w in layers.items())
     assert float(parts["content"]) == pytest.approx(2 * float(content), rel=1e-5)
@@ -60,16 +69,18 @@ def test_losses_are_nothing_at_their_target_and_known_elsewhere(tiny):
 
 
 def test_terms_of_no_weight_compute_nothing(tiny):
-    assert content_terms(tiny, picture(0), {"relu4_2": 1.0}, 0.0) == []
-    assert style_terms(tiny, picture(0), {"relu4_2": 1.0}, 0.0) == []
+    assert content_terms(Context(tiny), picture(0), {"relu4_2": 1.0}, 0.0) == []
+    assert style_terms(Context(tiny), [alone(picture(0))], {"relu4_2": 1.0}, 0.0) == []
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_flat_pictures_give_finite_losses_and_gradients(tiny, value):
     flat = torch.full((1, 3, 48, 48), value)
-    terms = content_terms(tiny, flat, {"relu4_2": 1.0}, 1.0) + style_terms(tiny, flat, {"relu1_1": 1.0}, 1.0)
+    context = Context(tiny)
+    terms = content_terms(context, flat, {"relu4_2": 1.0}, 1.0)
+    terms += style_terms(context, [alone(flat)], {"relu1_1": 1.0}, 1.0)
     for image in (flat.clone(), picture(2)):
-        total, _ = evaluation(tiny, terms + prior_terms(StylizeSettings(), [flat]))(image.requires_grad_())
+        total, _ = evaluation(context, terms + prior_terms(StylizeSettings(), [flat]))(image.requires_grad_(), 0)
         total.backward()
         assert torch.isfinite(total)
         assert torch.isfinite(image.grad).all()

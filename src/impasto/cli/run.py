@@ -13,6 +13,7 @@ import torch
 from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import Output, check, refuse_input
 from impasto.cli.interrupts import none_at_all
+from impasto.cli.keeper import Keeper, fingerprint, keeper, named_files
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.timelapse import Timelapse
 from impasto.cli.watch import Watcher, clock
@@ -34,29 +35,32 @@ def run(
     if options.threads:
         torch.set_num_threads(options.threads)
     path = Path(options.output or default_output(task, list(inputs.values())))
-    read = [*inputs.values(), *(str(name) for name in (_init(settings), settings.weights, options.settings) if name)]
+    read = [*inputs.values(), *named_files(settings), *([options.settings] if options.settings else [])]
     check(path, options, read)
     pictures = [load(name) for name in inputs.values()]
     for picture in pictures:
         for notice in picture.notices:
             watcher.notice(notice)
-    size = full_size(settings, pictures[0])
+    size = full_size(settings, pictures[0].size)
     check_writable(path, bits=options.bits, size=size)
     output = Output(path, options, task, inputs, settings, _alpha(task, pictures))
     film = _film(options, read, size)
+    keeping = keeper(path, options, read, fingerprint(task, pictures, settings))
+    state = keeping.resume(watcher, asked=options.checkpoint is not None)
     _fetch_weights(settings, watcher)
     watcher.plan(schedule(settings, size))
     steps: Steps = getattr(import_module(f"impasto.tasks.{task}"), f"{task}_steps")
-    last = _work(steps(*pictures, settings), output, film, watcher)
+    last = _work(steps(*pictures, settings, resume=state), output, film, watcher, keeping)
     with none_at_all():
         for notice in output.save(last):
             watcher.notice(notice)
         watcher.saved("result", str(path), last, seconds=round(time.perf_counter() - began, 3))
         if film:
             watcher.saved("timelapse", str(film.path), last, frames=film.save(last))
+        keeping.done()
 
 
-def _work(steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher) -> Step:
+def _work(steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher, keeping: Keeper) -> Step:
     """Go through all steps; returns the last. Whatever cuts them short, the best picture so far is saved."""
     step: Step | None = None
     try:
@@ -68,19 +72,22 @@ def _work(steps: Iterator[Step], output: Output, film: Timelapse | None, watcher
                 film.add(step)
             if output.options.save_every and step.index and step.index % output.options.save_every == 0:
                 watcher.saved("snapshot", str(output.snapshot(step)), step)
+            keeping.after(step)
     except (Exception, KeyboardInterrupt) as error:
         if step is None:
             if isinstance(error, KeyboardInterrupt):
                 raise Interrupted("stopped before the first step; nothing was written") from error
             raise
         with none_at_all():
-            raise _rescue(error, step, output, film, watcher) from error
+            raise _rescue(error, step, output, film, watcher, keeping) from error
     if step is None:
         raise ImpastoError("the run made no step")
     return step
 
 
-def _rescue(error: BaseException, step: Step, output: Output, film: Timelapse | None, watcher: Watcher) -> ImpastoError:
+def _rescue(  # noqa: PLR0917 (all who have to be told)
+    error: BaseException, step: Step, output: Output, film: Timelapse | None, watcher: Watcher, keeping: Keeper
+) -> ImpastoError:
     """Save the picture of the last whole step; returns the error that tells of it."""
     output.save_unfinished(step)
     watcher.saved("unfinished", str(output.path), step)
@@ -89,17 +96,14 @@ def _rescue(error: BaseException, step: Step, output: Output, film: Timelapse | 
     height, width = step.size
     kept = f"the best picture so far, {width}x{height} after step {step.index} of {step.total}, is in {output.path}"
     if isinstance(error, KeyboardInterrupt):
-        return Interrupted(f"stopped after {clock(step.seconds)}; {kept}")
+        goes_on = "; the same command goes on from there" if keeping.keep(step) else ""
+        return Interrupted(f"stopped after {clock(step.seconds)}; {kept}{goes_on}")
     return ImpastoError(f"{explain(error)[0]}; {kept}")
 
 
 def _alpha(task: str, pictures: list[Picture]) -> torch.Tensor | None:
     """That of the picture whose arrangement the result has: a texture has nobody's."""
     return None if task == "texture" else pictures[0].alpha
-
-
-def _init(settings: SynthesisSettings) -> str | None:
-    return getattr(settings, "init", None)
 
 
 def _film(options: RunOptions, read: list[str], size: tuple[int, int]) -> Timelapse | None:

@@ -59,7 +59,7 @@ class Encoder(nn.Module, ABC):
         """
         return None
 
-    def width(self, layer: str) -> int:
+    def channels(self, layer: str) -> int:
         """How many channels the features of `layer` stand for: its own, but for `lite`, which measures in a wider
         network's space."""
         return self.layers[self.resolve(layer)].channels

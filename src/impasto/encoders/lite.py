@@ -10,7 +10,7 @@ How it was trained, on what and how well it predicts: `training/README.md` and t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import cast
@@ -47,9 +47,15 @@ class Lite(VGG):
         found: Tensor | None = getattr(self, f"metric_{self.resolve(layer)}", None)
         return found
 
-    def width(self, layer: str) -> int:
+    def aliases(self) -> Mapping[str, str]:
+        """VGG's, and for the sixteen convolutions of VGG-19 that published settings count: those after its thirteenth
+        lie in the same stage, and `lite`, which ends there, has its last one stand for them."""
+        deepest = {f"{kind}_{k}": f"{kind}5_1" for kind in ("conv", "relu") for k in (14, 15, 16)}
+        return {**super().aliases(), **(deepest if "conv5_1" in self.convs else {})}
+
+    def channels(self, layer: str) -> int:
         """The channels of the wide network that the head of `layer` leads to, or its own without a head."""
-        return self._wide.get(self.resolve(layer), super().width(layer))
+        return self._wide.get(self.resolve(layer), super().channels(layer))
 
 
 def load_lite(weights: str | Path | None = None, pooling: str = "max") -> Lite:

@@ -1,20 +1,38 @@
 """Features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
 
+from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.moments import gram
+from impasto.losses.normalise import normalised_gradient
 from impasto.losses.objective import IMAGE, Objective, Term
-from impasto.losses.prior import opponent, out_of_range, total_variation
+from impasto.losses.prior import alpha_norm, laplacian, laplacian_of, opponent, out_of_range, total_variation
+from impasto.losses.sampling import Dice
+from impasto.losses.similarity import self_similarity
+from impasto.losses.style import Features, StyleLoss, from_function
+from impasto.losses.tables import STYLE_LOSSES
 
 __all__ = [
+    "CONTENT_LOSSES",
     "IMAGE",
+    "STYLE_LOSSES",
+    "ContentLoss",
+    "Dice",
+    "Features",
     "Objective",
+    "StyleLoss",
     "Term",
+    "alpha_norm",
     "difference",
     "distance",
     "energy",
+    "from_function",
     "gram",
+    "laplacian",
+    "laplacian_of",
+    "normalised_gradient",
     "opponent",
     "out_of_range",
     "relative",
+    "self_similarity",
     "total_variation",
 ]

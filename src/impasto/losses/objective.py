@@ -8,18 +8,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from impasto.losses.normalise import normalised_gradient
+
 IMAGE = "image"
 """The `layer` of a term that looks at the pixels themselves."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """`weight * loss(features of layer)`; `name` groups terms in reports ("style", "content", "tv")."""
+    """`weight * loss(features of layer)`; `name` groups terms in reports ("style", "content", "tv").
+
+    `normalize`: the gradient that reaches the features is divided by its own size, so that its absolute values add up
+    to about the weight at every layer; the value stays what it is.
+    """
 
     name: str
     layer: str
     weight: float
     loss: Callable[[Tensor], Tensor]
+    normalize: bool = False
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The weighted loss of features, or of pixels, `x`."""
+        if self.normalize:
+            x = normalised_gradient(x, self.weight / x.numel())
+        return self.weight * self.loss(x)
 
     def __str__(self) -> str:
         return f"{self.weight:.4g} {self.name}({self.layer})"
@@ -37,7 +50,7 @@ class Objective:
         total = image.new_zeros(())
         parts: dict[str, Tensor] = {}
         for term in self.terms:
-            value = term.weight * term.loss(image if term.layer == IMAGE else features[term.layer])
+            value = term(image if term.layer == IMAGE else features[term.layer])
             total = total + value
             parts[term.name] = parts.get(term.name, torch.zeros_like(total)) + value.detach()
         return total, parts

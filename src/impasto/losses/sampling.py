@@ -37,12 +37,14 @@ class Dice:
             # torch.multinomial refuses more than 2^24 categories; the inverse of the cumulative sum does not.
             ends = shares.detach().double().cpu().cumsum(0)
             where = torch.rand(count, generator=self._generator, dtype=torch.float64) * ends[-1]
-            return torch.searchsorted(ends, where, right=True).clamp(max=total - 1).to(shares.device)
+            found: Tensor = torch.searchsorted(ends, where, right=True).clamp(max=total - 1)
+            return found.to(shares.device)
         if count >= total:
             return torch.arange(total)
-        return torch.randint(total, (count,), generator=self._generator)
+        anywhere: Tensor = torch.randint(total, (count,), generator=self._generator)
+        return anywhere
 
     def directions(self, channels: int, count: int) -> Tensor:
         """`count` directions `(channels, count)`, uniform on the unit sphere, float64 on the CPU."""
-        drawn = torch.randn(channels, count, generator=self._generator, dtype=torch.float64)
+        drawn: Tensor = torch.randn(channels, count, generator=self._generator, dtype=torch.float64)
         return drawn / drawn.norm(dim=0, keepdim=True).clamp(min=1e-12)

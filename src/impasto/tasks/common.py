@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,14 +11,32 @@ from torch import Tensor
 from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.errors import ImpastoError, UsageError, nearest
-from impasto.image import Picture, fitted_size, load, resize
-from impasto.synthesis import OPTIMIZERS, Evaluate, Scale, Step, generator, noise, synthesise
-from impasto.tasks.options import QUALITIES, SynthesisSettings
+from impasto.image import fitted_size, load, resize
+from impasto.losses import Dice
+from impasto.synthesis import (
+    CANVASES,
+    OPTIMIZERS,
+    Evaluate,
+    Scale,
+    State,
+    Step,
+    generator,
+    noise,
+    pink_noise,
+    synthesise,
+)
+from impasto.tasks.options import QUALITIES, SynthesisSettings, TextureSettings
 
 Size = tuple[int, int]
 
+NOISES = {"noise": noise, "pink": pink_noise}
+
 SMALLEST = 96
 """No coarse size goes below this longer side: strokes of a smaller one are larger than what they paint."""
+
+
+TILE = 32
+"""The stride of the coarsest layer of any network here."""
 
 
 def device_of(settings: SynthesisSettings) -> torch.device:
@@ -45,13 +64,25 @@ def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
     steps = quality.steps if settings.steps is None else settings.steps
     longer = max(full)
     sides = [round(longer / 2**k) for k in reversed(range(1, settings.scales or quality.scales))]
-    return [(fitted_size(full, side), quality.coarse) for side in sides if side >= SMALLEST] + [(full, steps)]
+    coarse = [_whole(settings, fitted_size(full, side)) for side in sides if side >= SMALLEST]
+    return [*((size, quality.coarse) for size in coarse), (full, steps)]
 
 
-def full_size(settings: SynthesisSettings, picture: Picture) -> Size:
-    """Height and width of the result: the picture's shape at the size asked for."""
-    height, width = picture.pixels.shape[-2:]
-    return fitted_size((height, width), settings.size or max(height, width))
+def full_size(settings: SynthesisSettings, own: Size) -> Size:
+    """Height and width of the result: the shape of its model, whose size is `own`, at the size asked for; for a
+    texture, also any other."""
+    height, width = fitted_size(own, settings.size or max(own))
+    if isinstance(settings, TextureSettings):
+        return _whole(settings, (settings.height or height, settings.width or width))
+    return height, width
+
+
+def _whole(settings: SynthesisSettings, size: Size) -> Size:
+    """The size; of a tileable texture in whole steps of the coarsest layers, without which its edges would not meet."""
+    if not (isinstance(settings, TextureSettings) and settings.tileable):
+        return size
+    height, width = (max(1, round(side / TILE)) * TILE for side in size)
+    return height, width
 
 
 def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -> None:
@@ -68,13 +99,19 @@ def starting_point(init: str, starts: Mapping[str, Callable[[], Tensor]], full: 
     """The first picture `(1, 3, H, W)` of a run: one of the named `starts`, `noise` at the `full` size, or a file."""
     if init in starts:
         return starts[init]()
-    if init == "noise":
-        return noise(full, generator(seed))
+    if init in NOISES:
+        return NOISES[init](full, generator(seed))
     try:
         return load(init).pixels
     except UsageError as error:
-        names = [*starts, "noise"]
+        names = [*starts, *NOISES]
         raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
+
+
+def dice_of(settings: SynthesisSettings) -> Dice:
+    """The random draws of a run: new ones every step, unless the optimizer compares the gradients of successive
+    steps."""
+    return Dice(settings.seed, fresh=not settings.optimizer.startswith("lbfgs"))
 
 
 def last(steps: Iterable[Step]) -> Tensor:
@@ -92,11 +129,22 @@ def run(
     start: Tensor,
     full: Size,
     prepare: Callable[[Size], Evaluate],
+    *,
+    stochastic: bool = False,
+    resume: State | None = None,
 ) -> Iterator[Step]:
-    """Optimise `start` over the schedule of the settings; `prepare` makes the objective of one size."""
+    """Optimise `start` over the schedule of the settings; `prepare` makes the objective of one size.
+
+    `stochastic`: it draws from dice, so that where the draws are fresh its values cannot be compared between steps.
+    """
+    make = OPTIMIZERS[settings.optimizer]
+    optimizer = make if settings.rate is None else partial(make, rate=settings.rate)
+    noisy = stochastic and dice_of(settings).fresh
 
     def scale(size: Size, steps: int) -> Scale:
-        return Scale(size, steps, lambda: prepare(size), OPTIMIZERS[settings.optimizer])
+        return Scale(size, steps, lambda: prepare(size), optimizer, stochastic=noisy)
 
     scales = [scale(size, steps) for size, steps in schedule(settings, full)]
-    yield from synthesise(start.to(device_of(settings)), scales, resize)
+    yield from synthesise(
+        start.to(device_of(settings)), scales, resize, canvas=CANVASES[settings.canvas], resume=resume
+    )

@@ -99,7 +99,7 @@ PRESETS: Mapping[str, Preset] = {
         texture={"style_loss": "patches", "layers": "relu3_1,relu4_1", "scales": 3},
     ),
     "strotss": Preset(
-        "Kolkin et al. 2019: relaxed earth mover's distance, moments and palette; self-similarity; RMSprop on a pyramid",
+        "Kolkin et al. 2019: relaxed earth mover's distance, moments, palette; self-similarity; RMSprop, a pyramid",
         stylize={
             "style_loss": "remd,moments,palette",
             "content_loss": "self-similarity",

@@ -1,23 +1,62 @@
-"""A picture from nothing but its features (Mahendran and Vedaldi 2015; Gatys et al. 2016, figure 1, content)."""
+"""A picture from nothing but its features (Mahendran and Vedaldi 2015; Gatys et al. 2016, figure 1, content).
+
+Minimises |Phi(x) - Phi(photo)|^2 / |Phi(photo)|^2 + alpha_weight R_alpha(x) + tv_weight R_beta(x): the relative
+distance of features, the alpha-norm and total variation.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
-from impasto.image import Source
-from impasto.synthesis import Step
-from impasto.tasks.common import last
+from impasto.errors import UsageError
+from impasto.image import Source, load
+from impasto.losses import Term
+from impasto.synthesis import State, Step
+from impasto.tasks.common import Size, full_size, last, load_encoder
+from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.options import ReconstructSettings
+from impasto.tasks.regions import at
 from impasto.tasks.single import single_steps
-from impasto.tasks.terms import content_terms
+from impasto.tasks.terms import Context, content_losses, content_terms, layers_of
 
 
-def reconstruct_steps(content: Source, settings: ReconstructSettings | None = None) -> Iterator[Step]:
+def parse_patch(text: str | None) -> tuple[int, int] | None:
+    """Height and width in features from `WIDTHxHEIGHT`, such as 5x5."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text.strip())
+    if match is None:
+        raise UsageError(f"a patch is WIDTHxHEIGHT in features, such as 5x5, not '{text}'")
+    return int(match[2]), int(match[1])
+
+
+def reconstruct_steps(
+    content: Source, settings: ReconstructSettings | None = None, *, resume: State | None = None
+) -> Iterator[Step]:
     """The run behind `reconstruct`, step by step; `step.image()` is the best picture so far."""
     settings = settings or ReconstructSettings()
-    yield from single_steps(content, settings, "photo", lambda encoder: encoder.default_content, content_terms)
+    photo, encoder = load(content), load_encoder(settings)
+    window, losses = parse_patch(settings.patch), content_losses(settings.content_loss)
+    layers = parse_layers(encoder, settings.layers, encoder.default_content)
+
+    def model(context: Context, size: Size, layers: Layers, device: torch.device) -> tuple[list[Term], list[Tensor]]:
+        target = at(photo.pixels, size).to(device)
+        return content_terms(context, target, layers, 1.0, losses, window), [target]
+
+    yield from single_steps(
+        settings,
+        encoder,
+        layers_of(encoder, losses, layers),
+        full_size(settings, photo.size),
+        model,
+        {"photo": lambda: photo.pixels},
+        stochastic=settings.content_loss != "features",
+        resume=resume,
+    )
 
 
 def reconstruct(content: Source, settings: ReconstructSettings | None = None) -> Tensor:

@@ -1,42 +1,43 @@
-"""The way of tasks that have one picture as their model: its features, or its texture."""
+"""The way of tasks that have one model: a photo's features, or the texture of a painting or several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+import torch
 from torch import Tensor
 
 from impasto.encoders import Encoder
-from impasto.image import Source, load, resize
 from impasto.losses import Term
-from impasto.synthesis import Evaluate, Step
-from impasto.tasks.common import Size, check_room, device_of, full_size, load_encoder, run, starting_point
+from impasto.synthesis import Evaluate, State, Step
+from impasto.tasks.common import Size, check_room, device_of, dice_of, run, starting_point
+from impasto.tasks.layers import Layers
 from impasto.tasks.options import ReconstructSettings, TextureSettings
-from impasto.tasks.terms import Layers, evaluation, parse_layers, prior_terms
+from impasto.tasks.terms import Context, evaluation, prior_terms
 
-Terms = Callable[[Encoder, Tensor, Layers, float], list[Term]]
+Model = Callable[[Context, Size, Layers, torch.device], tuple[list[Term], list[Tensor]]]
+"""Terms of one size, and the pictures whose variation counts as natural."""
 
 
-def single_steps(
-    source: Source,
+def single_steps(  # noqa: PLR0917 (what a task is made of)
     settings: ReconstructSettings | TextureSettings,
-    name: str,
-    default: Callable[[Encoder], tuple[str, ...]],
-    terms: Terms,
+    encoder: Encoder,
+    layers: Layers,
+    full: Size,
+    model: Model,
+    starts: Mapping[str, Callable[[], Tensor]],
+    *,
+    stochastic: bool,
+    resume: State | None,
 ) -> Iterator[Step]:
-    """Optimise a picture against `terms` of the model `source` at the layers of the settings, or the `default` ones.
-
-    `name` is what the model is called as a starting point ("photo", "painting").
-    """
-    model = load(source)
-    encoder, device = load_encoder(settings), device_of(settings)
-    layers = parse_layers(encoder, settings.layers, default(encoder))
-    full = full_size(settings, model)
+    """Optimise a picture of size `full` against the terms of the `model`, at `layers`."""
+    device = device_of(settings)
     check_room(encoder, layers, full, "result")
 
     def prepare(size: Size) -> Evaluate:
-        target = resize(model.pixels, size).clamp(0, 1).to(device)
-        return evaluation(encoder, terms(encoder, target, layers, 1.0) + prior_terms(settings, [target]))
+        context = Context(encoder, dice_of(settings), normalize=settings.normalize_gradients)
+        terms, models = model(context, size, layers, device)
+        return evaluation(context, terms + prior_terms(settings, models))
 
-    start = starting_point(settings.init, {name: lambda: model.pixels}, full, settings.seed)
-    yield from run(settings, start, full, prepare)
+    start = starting_point(settings.init, starts, full, settings.seed)
+    yield from run(settings, start, full, prepare, stochastic=stochastic, resume=resume)

@@ -4,22 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
-from impasto.image import Source
-from impasto.synthesis import Step
-from impasto.tasks.common import last
+from impasto.losses import Term
+from impasto.synthesis import State, Step
+from impasto.tasks.common import Size, check_room, full_size, last, load_encoder
+from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.options import TextureSettings
+from impasto.tasks.regions import Area, Manner, Style, manners, mixture
+from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.single import single_steps
-from impasto.tasks.terms import style_terms
+from impasto.tasks.terms import Context, layers_of, style_losses, style_terms
 
 
-def texture_steps(style: Source, settings: TextureSettings | None = None) -> Iterator[Step]:
-    """The run behind `texture`, step by step; `step.image()` is the best picture so far."""
+def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:
+    """Longer side of the example beside a result of size `full`: the same, or, where the result has a width or height
+    of its own, the example's, never enlarged."""
+    own = max(example.pixels.shape[-2:])
+    if settings.width is None and settings.height is None:
+        return max(full)
+    return min(own, settings.size or own)
+
+
+def texture_steps(
+    style: Style, settings: TextureSettings | None = None, *, resume: State | None = None
+) -> Iterator[Step]:
+    """The run behind `texture`, step by step; `step.image()` is the best picture so far.
+
+    `style` may be several paintings with their shares, `[(painting, share), ...]`.
+    """
     settings = settings or TextureSettings()
-    yield from single_steps(style, settings, "painting", lambda encoder: encoder.default_style, style_terms)
+    encoder = load_encoder(settings)
+    if settings.tileable:
+        encoder.tile()
+    examples = manners(mixture(style, settings.mix))
+    losses = style_losses(settings.style_loss)
+    chosen = parse_layers(encoder, settings.layers, encoder.default_style)
+    layers = layers_of(encoder, losses, chosen)
+    full = full_size(settings, (examples[0].pixels.shape[-2], examples[0].pixels.shape[-1]))
+    side, area = example_side(settings, examples[0], full), Area("picture", examples)
+    for example in examples:
+        check_room(encoder, layers, painting_size(example, (side, side), settings.style_scale), "example")
+
+    def model(context: Context, size: Size, _: Layers, device: torch.device) -> tuple[list[Term], list[Tensor]]:
+        beside = max(1, round(side * max(size) / max(full)))
+        here = area_at(area, (beside, beside), settings, device)
+        return style_terms(context, [here], chosen, 1.0, losses), [manner.pixels for manner in here.manners]
+
+    yield from single_steps(
+        settings,
+        encoder,
+        layers,
+        full,
+        model,
+        {"painting": lambda: examples[0].pixels},
+        stochastic=any(part.loss.stochastic for part in losses),
+        resume=resume,
+    )
 
 
-def texture(style: Source, settings: TextureSettings | None = None) -> Tensor:
+def texture(style: Style, settings: TextureSettings | None = None) -> Tensor:
     """A new picture with the texture of `style`: `(1, 3, H, W)` in [0, 1]."""
     return last(texture_steps(style, settings))

@@ -1,0 +1,94 @@
+"""Checkpoints of a run: written while it lasts, taken up by the same command, gone when it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from impasto import __version__
+from impasto.cli.options import RunOptions
+from impasto.cli.watch import Watcher
+from impasto.errors import UsageError
+from impasto.image import Picture
+from impasto.synthesis import State, Step, load_state, save_state
+from impasto.tasks.options import SynthesisSettings
+
+NONE = "no"
+
+
+def named_files(settings: SynthesisSettings) -> list[str]:
+    """The files that the settings name: a starting picture, weights, further paintings, masks."""
+    texts: list[str] = []
+    for value in settings.to_mapping().values():
+        texts += value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    words = {word for text in texts for word in [text, *re.split(r"[:=#~,?&]", text)]}
+    return sorted(word for word in words if word and len(word) < 4096 and Path(word).is_file())
+
+
+def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSettings) -> str:
+    """What a run computes, as a hash: a checkpoint belongs to one run only."""
+    about = [__version__, task, settings.to_mapping()]
+    found = hashlib.sha256(json.dumps(about).encode())
+    for picture in pictures:
+        found.update(repr(tuple(picture.pixels.shape)).encode())
+        found.update(picture.pixels.numpy().tobytes())
+        if picture.alpha is not None:
+            found.update(picture.alpha.numpy().tobytes())
+    for name in named_files(settings):
+        found.update(hashlib.sha256(Path(name).read_bytes()).digest())
+    return found.hexdigest()
+
+
+class Keeper:
+    """Keeps the state of a run in a file: at most every `seconds`, and when the run is cut short."""
+
+    def __init__(self, path: Path | None, seconds: float, fingerprint: str) -> None:
+        self.path, self.seconds, self.fingerprint = path, seconds, fingerprint
+        self._last = time.monotonic()
+
+    def resume(self, watcher: Watcher, *, asked: bool) -> State | None:
+        """The state to go on from. A file of another run is an error where it was `asked` for, else told and left
+        aside."""
+        if self.path is None or not self.path.exists():
+            return None
+        try:
+            state = load_state(self.path, self.fingerprint)
+        except UsageError as error:
+            if asked:
+                raise
+            watcher.notice(f"{error}; beginning anew")
+            return None
+        watcher.notice(f"going on after step {state.done}, from {self.path}")
+        return state
+
+    def after(self, step: Step) -> None:
+        """Keep the state of `step` if it is time to."""
+        if self.path is not None and step.index < step.total and time.monotonic() - self._last >= self.seconds:
+            self.keep(step)
+
+    def keep(self, step: Step) -> bool:
+        """Keep the state of `step` now; whether there is a file for it."""
+        if self.path is None:
+            return False
+        save_state(self.path, step.state(), self.fingerprint)
+        self._last = time.monotonic()
+        return True
+
+    def done(self) -> None:
+        """The run is over: nothing to go on from."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def keeper(output: Path, options: RunOptions, read: Iterable[str], fingerprint: str) -> Keeper:
+    """The keeper that these options ask for; its file is beside the output unless they say where."""
+    if options.checkpoint == NONE:
+        return Keeper(None, 0, fingerprint)
+    path = Path(options.checkpoint) if options.checkpoint else output.with_name(f"{output.name}.checkpoint")
+    if options.checkpoint and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"):
+        raise UsageError(f"'{path}' is the name of a picture; call the checkpoint for example {path}.checkpoint")
+    return Keeper(path, options.checkpoint_every, fingerprint)

@@ -1,0 +1,174 @@
+"""Which part of the result is painted after which painting, or mixture of paintings.
+
+A run has one or more areas. Each has a mask over the photo and the manners it is painted in: a painting, perhaps only a
+part of it, with a share. Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.image import Source, colors_of, load, load_mask, resize, rotate
+from impasto.tasks.layers import parse_weight
+
+Size = tuple[int, int]
+
+Style = Source | Sequence[tuple[Source, float]]
+"""A painting, or several with their shares."""
+
+LEAST = 0.005
+"""A part of the photo smaller than this share is nobody's: the soft edges of masks that meet."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """What a person asks for: what `mask` shows of the photo is painted after `style`, or after what `style_mask` shows
+    of it.
+
+    Masks are pictures, white inside, or names as `load_mask` understands them. `weight` is relative to 1.
+    """
+
+    mask: Source
+    style: Source
+    style_mask: Source | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Manner:
+    """A painting `(1, 3, H, W)`, the part of it that counts `(1, 1, H, W)` or None, and its share in a mixture."""
+
+    pixels: Tensor
+    mask: Tensor | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """A part of the photo, `mask` `(1, 1, H, W)` or None for all of it, the manners of it and its weight."""
+
+    name: str
+    manners: tuple[Manner, ...]
+    mask: Tensor | None = None
+    weight: float = 1.0
+
+    @property
+    def extent(self) -> float:
+        """Its share of the photo."""
+        return 1.0 if self.mask is None else float(self.mask.mean())
+
+
+def parse_region(text: str) -> Region:
+    """`MASK:PAINTING[:MASK][:WEIGHT]` as a Region; `sample:NAME` may stand for a file."""
+    parts: list[str] = []
+    for part in text.split(":"):
+        if parts and parts[-1] in ("sample", "~sample", "generator", "blend"):
+            parts[-1] += f":{part}"
+        else:
+            parts.append(part)
+    weight = 1.0
+    if len(parts) > 2 and parts[-1].replace(".", "", 1).isdigit():
+        weight = float(parts.pop())
+    if len(parts) not in (2, 3) or not all(parts):
+        raise UsageError(f"a region is MASK:PAINTING[:MASK][:WEIGHT], not '{text}'")
+    return Region(parts[0], parts[1], parts[2] if len(parts) == 3 else None, weight)
+
+
+def parse_mix(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """`FILE=SHARE` texts as pairs; the shares leave something for the first painting."""
+    pairs = []
+    for text in texts:
+        name, sign, share = text.rpartition("=")
+        if not sign:
+            raise UsageError(f"another painting needs its share: write {text}=0.5")
+        pairs.append((name, parse_weight(text, share or "none", f"{name}=0.5")))
+    total = sum(share for _, share in pairs)
+    if total > 1:
+        raise UsageError(f"the shares of the mixed paintings add up to {total:g}; at most 1")
+    return pairs
+
+
+def mixture(style: Style, mix: Sequence[str]) -> list[tuple[Source, float]]:
+    """Paintings with shares that add up to 1: `style` keeps what `mix` leaves."""
+    if isinstance(style, Sequence) and not isinstance(style, str):
+        total = sum(share for _, share in style)
+        if mix or not total > 0 or any(share < 0 for _, share in style):
+            raise UsageError("several paintings need shares of at least 0, not all 0, and no `mix` beside them")
+        return [(source, share / total) for source, share in style if share]
+    others = parse_mix(mix)
+    rest = 1 - sum(share for _, share in others)
+    return [(source, share) for source, share in [(style, rest), *others] if share > 1e-9]
+
+
+def manners(paintings: Sequence[tuple[Source, float]], mask: Tensor | None = None) -> tuple[Manner, ...]:
+    """The manners of a mixture; what is transparent of a painting does not count."""
+    found = []
+    for source, share in paintings:
+        picture = load(source)
+        part = picture.alpha if mask is None else mask
+        found.append(Manner(picture.pixels, part, share))
+    return tuple(found)
+
+
+def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region]) -> list[Area]:
+    """The areas of a photo with these regions; what none of them covers is painted `everywhere`'s way."""
+    if not regions:
+        return [Area("picture", everywhere)]
+    found: list[Area] = []
+    for region in regions:
+        name = region.mask if isinstance(region.mask, str) else f"region {len(found) + 1}"
+        mask = load_mask(region.mask)
+        if float(mask.max()) <= 0:
+            raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere")
+        part = None if region.style_mask is None else load_mask(region.style_mask)
+        found.append(Area(name, manners([(region.style, 1.0)], part), mask, region.weight))
+    largest = max((area.mask.shape[-2:] for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
+    size = (largest[0], largest[1])
+    masks = [at(area.mask, size) for area in found if area.mask is not None]
+    rest = (1 - torch.stack(masks).sum(0)).clamp(0, 1)
+    if float(rest.mean()) > LEAST:
+        found.append(Area("the rest", everywhere, rest))
+    return found
+
+
+def segments(maps: str, style: Source) -> list[Region]:
+    """One region for each colour that both maps of `MAP:MAP`, the photo's and the painting's, have."""
+    files = maps.split(":")
+    if len(files) != 2 or not all(files):
+        raise UsageError(f"a segmentation is MAP:MAP, the photo's and the painting's, not '{maps}'")
+    ours, theirs = (colors_of(file) for file in files)
+    common = [color for color in ours if color in theirs]
+    if not common:
+        both = f"{', '.join(ours)} and {', '.join(theirs)}"
+        raise UsageError(f"the maps '{files[0]}' and '{files[1]}' have no colour in common: {both}")
+    return [Region(f"{files[0]}{color}", style, f"{files[1]}{color}") for color in common]
+
+
+def turned(area: Area, degrees: Sequence[float]) -> Area:
+    """The area with every manner also seen turned by `degrees`, all alike in share."""
+    found = []
+    for manner in area.manners:
+        share = manner.share / (1 + len(degrees))
+        found.append(replace(manner, share=share))
+        for angle in degrees:
+            pixels, mask = rotate(manner.pixels, angle, manner.mask)
+            found.append(Manner(pixels, mask, share))
+    return replace(area, manners=tuple(found))
+
+
+def parse_rotations(text: str | None) -> list[float]:
+    """Degrees from text such as `90,180,270`."""
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        raise UsageError(f"rotations are degrees, such as 90,180,270, not '{text}'") from None
+
+
+def at(pixels: Tensor, size: Size) -> Tensor:
+    """A picture or mask at another size, in [0, 1]."""
+    return resize(pixels, size).clamp(0, 1)

@@ -1,0 +1,181 @@
+"""What a person can ask of a run besides a photo and a painting, each seen in the result."""
+
+import pytest
+import torch
+from scipy.ndimage import laplace
+
+from impasto.errors import UsageError
+from impasto.image import SPACES, load, resize
+from impasto.tasks.common import full_size, schedule
+from impasto.tasks.options import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
+from impasto.tasks.reconstruct import parse_patch, reconstruct
+from impasto.tasks.regions import Region
+from impasto.tasks.stylize import stylize, stylize_steps
+from impasto.tasks.texture import texture
+
+PHOTO, PAINTING, OTHER = "sample:chelsea", "sample:flow", "sample:glass"
+
+
+def small(**changes) -> StylizeSettings:
+    return StylizeSettings(**({"size": 64, "steps": 6, "scales": 1} | changes))
+
+
+def photo_at(picture: torch.Tensor) -> torch.Tensor:
+    return resize(load(PHOTO).pixels, (picture.shape[-2], picture.shape[-1])).clamp(0, 1)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("matched", [False, True])
+def test_kept_colours_are_the_photos_and_its_light_is_not(space, matched):
+    made = stylize(PHOTO, PAINTING, small(keep_color=space, match_luminance=matched))
+    photo = photo_at(made)
+    ours, theirs = SPACES[space].forward(made), SPACES[space].forward(photo)
+    scale = 255.0 if space == "lab" else 1.0
+    assert float((ours - theirs)[:, 1:].abs().max()) / scale < 1 / 255
+    assert float((ours - theirs)[:, :1].abs().mean()) / scale > 2 / 255
+
+
+def mean_color(picture: torch.Tensor) -> torch.Tensor:
+    return picture.mean((0, 2, 3))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_matched_colours_are_nearer_to_the_photos(when):
+    plain = stylize(PHOTO, PAINTING, small())
+    matched = stylize(PHOTO, PAINTING, small(match_colors="transport", match_when=when))
+    goal = mean_color(photo_at(plain))
+    assert (mean_color(matched) - goal).norm() < 0.3 * (mean_color(plain) - goal).norm()
+
+
+def test_a_mixture_of_a_painting_with_itself_is_that_painting():
+    once = stylize(PHOTO, PAINTING, small())
+    mixed = stylize(PHOTO, [(PAINTING, 3.0), (PAINTING, 1.0)], small())
+    assert (once - mixed).abs().max() < 0.02
+    other = stylize(PHOTO, PAINTING, small(mix=(f"{OTHER}=0.5",)))
+    assert (once - other).abs().mean() > 0.02
+
+
+@pytest.mark.parametrize("loss", ["nearest", "patches", "remd"])
+def test_nearest_neighbours_take_no_unequal_shares(loss):
+    settings = small(style_loss=loss, style_layers="relu3_1", mix=(f"{OTHER}=0.3",))
+    with pytest.raises(UsageError, match="share"):
+        stylize(PHOTO, PAINTING, settings)
+
+
+def speckled(color: tuple[float, float, float]) -> torch.Tensor:
+    noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.2
+    return torch.tensor(color).view(1, 3, 1, 1) + noise
+
+
+@pytest.mark.parametrize("propagation", ["all", "inside"])
+def test_each_region_is_painted_after_its_own_painting(propagation):
+    red, blue = speckled((0.8, 0.1, 0.1)), speckled((0.1, 0.1, 0.8))
+    mask = torch.zeros(3, 32, 32)
+    mask[..., :16] = 1
+    settings = small(style_layers="relu1_1,relu2_1", steps=25, init="photo", propagation=propagation)
+    made = stylize(PHOTO, blue, settings, regions=[Region(mask, red)])
+    left, right = mean_color(made[..., :28]), mean_color(made[..., 36:])
+    assert left[0] > left[2] + 0.3
+    assert right[2] > right[0] + 0.3
+
+
+def test_a_function_may_be_the_style_loss():
+    def darkness(picture, painting):
+        return (picture.mean() - painting.mean()).square()
+
+    made = stylize(PHOTO, PAINTING, small(style_loss=darkness, style_layers="relu2_1"))
+    assert torch.isfinite(made).all()
+    with pytest.raises(UsageError, match="'darkness' is a plain function of features, which knows one painting"):
+        stylize(PHOTO, PAINTING, small(style_loss=darkness, mix=(f"{OTHER}=0.5",)))
+
+
+def test_the_laplacian_keeps_edges():
+    def edges(picture):
+        return laplace(torch.nn.functional.avg_pool2d(picture.sum(1), 4)[0].numpy(), mode="nearest")
+
+    plain, kept = (stylize(PHOTO, PAINTING, small(laplacian_weight=w, steps=15)) for w in (0.0, 10.0))
+    goal = edges(photo_at(plain))
+    assert ((edges(kept) - goal) ** 2).mean() < 0.3 * ((edges(plain) - goal) ** 2).mean()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("canvas", ["pixels", "pyramid", "fourier"])
+def test_every_optimizer_descends_on_every_canvas(optimizer, canvas):
+    steps = list(stylize_steps(PHOTO, PAINTING, small(optimizer=optimizer, canvas=canvas, steps=15)))
+    assert steps[-1].loss < 0.9 * steps[0].loss
+    assert torch.isfinite(steps[-1].image()).all()
+
+
+def test_normalised_gradients_and_other_priors_leave_a_picture():
+    made = stylize(PHOTO, PAINTING, small(normalize_gradients=True, optimizer="adam", tv_beta=1.0, alpha_weight=1.0))
+    assert torch.isfinite(made).all()
+    assert (made - photo_at(made)).abs().mean() > 0.01
+
+
+@pytest.mark.parametrize("losses", ["self-similarity", "features,self-similarity=0.5"])
+def test_self_similarity_is_a_content_loss(losses):
+    made = stylize(PHOTO, PAINTING, small(content_loss=losses))
+    assert torch.isfinite(made).all()
+
+
+def test_a_patch_of_features_tells_of_its_field_of_view_only():
+    settings = ReconstructSettings(
+        size=96, layers="relu2_1", patch="3x3", steps=30, scales=1, range_weight=0.0, init="noise"
+    )
+    made = reconstruct(PHOTO, settings)
+    start = reconstruct(PHOTO, ReconstructSettings(size=96, layers="relu2_1", steps=0, scales=1, init="noise"))
+    moved = (made - start).abs().sum((0, 1)) > 1e-6
+    rows, columns = moved.any(1).nonzero().flatten(), moved.any(0).nonzero().flatten()
+    # relu2_1 sees 10 pixels of the picture, and three of them 2 x 2 more.
+    assert rows.max() - rows.min() + 1 <= 14
+    assert columns.max() - columns.min() + 1 <= 14
+    middle = torch.tensor([made.shape[-2], made.shape[-1]]) // 2
+    assert moved[middle[0], middle[1]]
+
+
+@pytest.mark.parametrize("text", ["5", "0x3", "axb", "5x5x5"])
+def test_bad_patches_are_refused(text):
+    with pytest.raises(UsageError, match="a patch is WIDTHxHEIGHT"):
+        parse_patch(text)
+
+
+def test_a_patch_larger_than_the_layer_is_refused_with_its_size():
+    with pytest.raises(UsageError, match="larger than relu4_2 is, which has"):
+        reconstruct(PHOTO, ReconstructSettings(size=64, patch="50x50", steps=1))
+
+
+def seam(picture: torch.Tensor) -> float:
+    """How much larger the step over the edge is than the steps beside it."""
+    wrapped = picture.roll(8, 3)
+    steps = wrapped.diff(dim=3).square().mean((0, 1, 2))
+    return float(steps[7] / steps.mean())
+
+
+def test_a_tileable_texture_has_no_seam():
+    settings = {"size": 96, "steps": 60, "scales": 1, "init": "noise"}
+    plain, tiled = (texture(PAINTING, TextureSettings(tileable=t, **settings)) for t in (False, True))
+    assert seam(tiled) < 1.5
+    assert seam(plain) > 1.7
+
+
+def test_a_texture_may_have_any_size():
+    settings = TextureSettings(size=64, width=100, height=40, steps=2, scales=2)
+    assert texture("sample:brick", settings).shape == (1, 3, 40, 100)
+    tiled = TextureSettings(size=64, width=100, height=70, tileable=True, scales=2)
+    assert full_size(tiled, (512, 512)) == (64, 96)
+    assert all(side % 32 == 0 for size, _ in schedule(tiled, (64, 96)) for side in size)
+
+
+def test_textures_mix_and_turn():
+    settings = TextureSettings(size=64, steps=3, scales=1, mix=(f"{OTHER}=0.5",), rotations="90,45")
+    assert torch.isfinite(texture(PAINTING, settings)).all()
+
+
+@pytest.mark.parametrize("name", ["tutorial", "assignment", "seo2023", "cheng", "gatys2016"])
+def test_the_weights_of_a_source_give_a_picture_between_photo_and_noise(name):
+    from impasto.tasks.presets import preset  # noqa: PLC0415
+
+    chosen = preset(name, "stylize") | {"size": 64, "steps": 40, "init": "photo"}
+    made = stylize(PHOTO, PAINTING, StylizeSettings.from_mapping(chosen))
+    away = float((made - photo_at(made)).abs().mean())
+    assert 0.01 < away < 0.35
