@@ -12,10 +12,11 @@ from impasto import __version__
 from impasto.cli import flags
 from impasto.cli.failures import INTERRUPTED, explain
 from impasto.cli.interrupts import only_the_first
-from impasto.cli.options import SHORT, RunOptions, read_settings
+from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions, read_settings
+from impasto.tasks.editing import BlendSettings
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.presets import preset
-from impasto.tasks.recipe import TASKS
+from impasto.tasks.recipe import EDITS, TASKS
 
 app = typer.Typer(
     help="Neural style transfer: a photograph and a painting in, the photograph painted that way out.",
@@ -91,6 +92,30 @@ def _add_task(name: str) -> None:
 
 for _name in TASKS:
     _add_task(_name)
+
+
+def _add_blend() -> None:
+    """A command whose flags are the fields of BlendSettings, then those that say where to write."""
+
+    def call(**values: Any) -> None:
+        options = RunOptions(**flags.given(RunOptions, values))
+        settings = BlendSettings.from_mapping(flags.given(BlendSettings, values))
+        from impasto.cli.watch import watcher  # noqa: PLC0415
+
+        with watcher(options) as watching:
+            from impasto.cli.blend import run  # noqa: PLC0415
+
+            run({given: values[given] for given in EDITS["blend"].inputs}, settings, options, watching)
+
+    about = "a picture file, or a sample such as sample:chelsea"
+    parameters = [flags.positional(given, about) for given in EDITS["blend"].inputs]
+    parameters += flags.parameters(BlendSettings, lambda _: "Blending")
+    files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS]
+    app.command("blend")(flags.command("blend", "Set SOURCE into TARGET without a seam.", parameters, call))
+
+
+_add_blend()
 
 
 @app.command()

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from impasto.cli.options import RunOptions
 from impasto.errors import UsageError
-from impasto.image import check_writable, resize, write
+from impasto.image import check_writable, files_in, resize, write
 from impasto.synthesis import Step
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import recipe
+from impasto.tasks.recipe import WRITING, recipe
 
 
 def check(path: Path, options: RunOptions, read: Iterable[str]) -> None:
@@ -24,7 +24,7 @@ def check(path: Path, options: RunOptions, read: Iterable[str]) -> None:
     check_writable(path, bits=options.bits)
     try_folder(path)
     snapshot = re.compile(re.escape(path.stem) + r"-\d{4,}" + re.escape(path.suffix))
-    for name in read:
+    for name in (file for source in read for file in files_in(source)):
         refuse_input(path, name)
         beside = options.save_every and _same(Path(name).parent, path.parent)
         if beside and snapshot.fullmatch(Path(name).name):
@@ -59,16 +59,19 @@ class Output:
     def _write(self, path: Path, step: Step, stopped: int | None) -> tuple[str, ...]:
         picture = step.image()
         size = (picture.shape[-2], picture.shape[-1])
-        writing = {"bits": self.options.bits, "output_quality": self.options.output_quality}
-        changed = {name: writing[name] for name in self.options.to_mapping(defaults=False) if name in writing}
         return write(
             path,
             picture,
             alpha=None if self.alpha is None else resize(self.alpha, size).clamp(0, 1),
             bits=self.options.bits,
             quality=self.options.output_quality,
-            metadata=recipe(self.task, self.inputs, self.settings, writing=changed, stopped=stopped),
+            metadata=recipe(self.task, self.inputs, self.settings, writing=changed(self.options), stopped=stopped),
         )
+
+
+def changed(options: RunOptions) -> dict[str, int]:
+    """What a recipe says about the file itself: what is not left at its default."""
+    return {name: value for name, value in options.to_mapping(defaults=False).items() if name in WRITING}
 
 
 def try_folder(path: Path) -> None:
@@ -81,8 +84,8 @@ def try_folder(path: Path) -> None:
 
 
 def refuse_input(path: Path, name: str) -> None:
-    """A UsageError if `path`, to be written, is the file `name`, to be read."""
-    if _same(path, Path(name)):
+    """A UsageError if `path`, to be written, is the file `name`, or one that the source `name` is made from."""
+    if any(_same(path, Path(file)) for file in files_in(name)):
         raise UsageError(f"the output '{path}' is also an input; choose another --output")
 
 

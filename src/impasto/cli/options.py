@@ -14,6 +14,9 @@ from impasto.tasks.settings import Settings, option
 
 SHORT = {"output": "-o", "quiet": "-q"}
 
+WITHOUT_STEPS = ("output", "bits", "output_quality", "threads", "json", "quiet")
+"""The flags of RunOptions that mean something to a command that makes its picture at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(Settings):
@@ -61,7 +64,9 @@ def read_settings(file: str) -> dict[str, Any]:
 
 def default_output(task: str, inputs: Sequence[str]) -> str:
     """`photo-painting.png` in the working folder, `photo-reconstruct.png` where there is one input."""
-    stems = [Path(name.removeprefix("sample:")).stem for name in inputs]
+    from impasto.image.schemes import stem  # noqa: PLC0415 (its package imports torch)
+
+    stems = [stem(name) for name in inputs]
     return "-".join(stems if len(stems) > 1 else [*stems, task]) + ".png"
 
 

@@ -48,6 +48,9 @@ class Watcher:
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
         """A file was written: the "result", an "unfinished" one, a "snapshot" or a "timelapse"."""
 
+    def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
+        """A picture of `size` (height, width) was made at once, without steps, and written."""
+
 
 class Machine(Watcher):
     """One JSON object a line on standard output, each with its "event"."""
@@ -63,6 +66,10 @@ class Machine(Watcher):
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
         """The file, and the step that it shows."""
         self._write(kind, file=path, **_numbers(step), **more)
+
+    def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
+        """The file and its size."""
+        self._write("result", file=path, width=size[1], height=size[0], seconds=seconds)
 
     def _write(self, event: str, **values: Any) -> None:
         sys.stdout.write(json.dumps({"event": event} | values) + "\n")
@@ -102,11 +109,14 @@ class Log(Watcher):
 
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
         """The last line; snapshots are only for the eyes of who looks into the folder."""
-        height, width = step.size
         if kind == "result":
-            self.console.print(f"wrote {path}, {width}x{height}, in {clock(more['seconds'])}")
+            self.made(path, step.size, more["seconds"])
         elif kind == "timelapse":
             self.console.print(f"wrote {path}, {more['frames']} frames")
+
+    def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
+        """The last line."""
+        self.console.print(f"wrote {path}, {size[1]}x{size[0]}, in {clock(seconds)}")
 
 
 class Bar(Log):

@@ -15,7 +15,8 @@ from impasto.image.reading import read
 from impasto.image.resize import fit, fitted_size, resize
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
-from impasto.image.sources import Source, load
+from impasto.image.schemes import corner, files_in, mask_source
+from impasto.image.sources import Source, blended, load
 from impasto.image.spaces import SPACES, Space
 from impasto.image.writing import check_writable, write
 
@@ -30,15 +31,19 @@ __all__ = [
     "Source",
     "Space",
     "blend",
+    "blended",
     "bundled",
     "check_writable",
     "colors_of",
+    "corner",
+    "files_in",
     "fit",
     "fitted_size",
     "load",
     "load_mask",
     "load_sample",
     "luminance",
+    "mask_source",
     "match_colors",
     "match_luminance",
     "propagate",

@@ -13,8 +13,10 @@ from PIL import Image
 from impasto.errors import UsageError
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.picture import Picture, from_array
+from impasto.image.poisson import blend
 from impasto.image.reading import from_pillow, read
-from impasto.image.samples import PREFIX, load_sample
+from impasto.image.samples import load_sample
+from impasto.image.schemes import Composed, parse
 
 Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
 
@@ -22,17 +24,21 @@ Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
 def load(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> Picture:
     """The picture that `source` stands for.
 
-    A path (see `read`, whose limits these are), "sample:NAME" (see `sample_names`), a float tensor `(3, H, W)` or
-    `(1, 3, H, W)` in [0, 1], a numpy array `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow
-    image, or a Picture, which is returned as it is. Raises UsageError, in one line, for anything else.
+    A path (see `read`, whose limits these are), one of the schemes below, a float tensor `(3, H, W)` or `(1, 3, H, W)`
+    in [0, 1], a numpy array `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow image, or a Picture,
+    which is returned as it is. Raises UsageError, in one line, for anything else.
+
+    "sample:NAME": see `sample_names`. "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed": one source set into
+    another, see `blend`; the mask, see `load_mask`, is brought to SOURCE's size, and SOURCE's name has no comma.
+    "generator:FILE.onnx?seed=7": a picture that a network draws from a seed.
     """
     if isinstance(source, Picture):
         return source
     if isinstance(source, str | Path):
-        name = str(source)
-        if name.startswith(PREFIX):
-            return load_sample(name.removeprefix(PREFIX))
-        return read(source, max_pixels=max_pixels, max_bytes=max_bytes)
+        composed = parse(str(source))
+        if composed is None:
+            return read(source, max_pixels=max_pixels, max_bytes=max_bytes)
+        return _composed(composed, max_pixels, max_bytes)
     if isinstance(source, torch.Tensor):
         return _from_tensor(source)
     if isinstance(source, np.ndarray):
@@ -45,6 +51,36 @@ def load(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_B
     raise UsageError(
         f"a picture cannot be a {kind}; allowed: a path, 'sample:NAME', a tensor, an array, a Pillow image"
     )
+
+
+def _composed(composed: Composed, max_pixels: int, max_bytes: int) -> Picture:
+    if composed.scheme == "sample":
+        return load_sample(composed.names[0])
+    if composed.scheme == "generator":
+        from impasto.image.generator import draw  # noqa: PLC0415 (an extra)
+
+        return draw(composed.names[0], composed.seed)
+    laid, under = (load(name, max_pixels=max_pixels, max_bytes=max_bytes) for name in composed.names)
+    return blended(
+        laid, under, composed.options.get("mask"), composed.at, composed.options.get("gradients", "importing")
+    )
+
+
+def blended(source: Picture, target: Picture, mask: Source | None, at: tuple[int, int], gradients: str) -> Picture:
+    """`blend` for pictures: with the target's alpha and the finer precision of the two.
+
+    Without a mask, the source's alpha says what to take; a UsageError if it has none either.
+    """
+    from impasto.image.mask import load_mask  # noqa: PLC0415 (masks are loaded from sources)
+
+    cut = source.alpha if mask is None else load_mask(mask, source.size)
+    if cut is None:
+        raise UsageError(
+            f"nothing says what to take of '{source.source}': it has no transparency, and no mask is given"
+        )
+    pixels = blend(source.pixels, target.pixels, cut, at, gradients)
+    name = f"blend:{source.source},{target.source}"
+    return Picture(pixels, target.alpha, max(source.bits, target.bits), (*source.notices, *target.notices), name)
 
 
 def _from_tensor(tensor: torch.Tensor) -> Picture:

@@ -7,28 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from impasto import __version__
 from impasto.errors import UsageError, choose
+from impasto.tasks.editing import BlendSettings
 from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
+from impasto.tasks.settings import Settings
 
 Recipe = dict[str, Any]
+S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Generic[S]):
     """What a recipe has to know about a task: its settings and its inputs, in the order of the command line."""
 
-    settings: type[SynthesisSettings]
+    settings: type[S]
     inputs: tuple[str, ...]
 
 
-TASKS = {
+TASKS: dict[str, Task[SynthesisSettings]] = {
     "stylize": Task(StylizeSettings, ("content", "style")),
     "reconstruct": Task(ReconstructSettings, ("content",)),
     "texture": Task(TextureSettings, ("style",)),
 }
+
+EDITS = {"blend": Task(BlendSettings, ("source", "target"))}
+"""Tasks without a network and without steps."""
 
 WRITING = ("bits", "output_quality")
 """Flags that are no settings of the task, but without which the file would have other bytes."""
@@ -37,7 +43,7 @@ WRITING = ("bits", "output_quality")
 def recipe(
     task: str,
     inputs: Mapping[str, str],
-    settings: SynthesisSettings,
+    settings: Settings,
     *,
     writing: Mapping[str, int] | None = None,
     stopped: int | None = None,
@@ -66,7 +72,8 @@ def command(recipe: Mapping[str, Any], output: str) -> list[str]:
     A recipe may come from anybody's picture: whatever in it is no setting, no number, or could play tricks in a
     terminal is refused with a UsageError.
     """
-    task = choose(TASKS, str(_part(recipe, "task", str)), "task in the recipe:")
+    tasks: dict[str, Task[Any]] = {**TASKS, **EDITS}
+    task = choose(tasks, str(_part(recipe, "task", str)), "task in the recipe:")
     given = _part(recipe, "inputs", dict)
     inputs = [str(_part(given, name, str)) for name in task.inputs]
     settings = task.settings.from_mapping(_part(recipe, "settings", dict)).to_mapping(defaults=False)

@@ -1,0 +1,40 @@
+"""`impasto blend`: one picture set into another without a seam."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from impasto.cli.files import changed, check
+from impasto.cli.options import RunOptions, default_output
+from impasto.cli.watch import Watcher
+from impasto.image import blended, check_writable, corner, load, mask_source, write
+from impasto.tasks.editing import BlendSettings
+from impasto.tasks.recipe import recipe
+
+
+def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions, watcher: Watcher) -> None:
+    """Make the picture that a command line asks for, and write it with its recipe."""
+    began = time.perf_counter()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    path = Path(options.output or default_output("blend", list(inputs.values())))
+    at = corner(settings.at)
+    check(path, options, [*inputs.values(), *(mask_source(settings.mask) if settings.mask else [])])
+    source, target = (load(name) for name in inputs.values())
+    check_writable(path, bits=options.bits, size=target.size)
+    picture = blended(source, target, settings.mask, at, settings.gradients)
+    notices = write(
+        path,
+        picture.pixels,
+        alpha=picture.alpha,
+        bits=options.bits,
+        quality=options.output_quality,
+        metadata=recipe("blend", inputs, settings, writing=changed(options)),
+    )
+    for notice in (*picture.notices, *notices):
+        watcher.notice(notice)
+    watcher.made(str(path), picture.size, round(time.perf_counter() - began, 3))

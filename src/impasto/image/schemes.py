@@ -1,0 +1,115 @@
+"""Sources that are written as `scheme:what?option=value&option=value`, taken apart as text; see `sources.load`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from impasto.errors import UsageError, choose
+
+OPTIONS: dict[str, tuple[str, ...]] = {"sample": (), "blend": ("mask", "at", "gradients"), "generator": ("seed",)}
+"""The schemes, and the options of each."""
+
+WHOLE = r"[+-]?[0-9]+"
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A source taken apart: `blend:A,B?mask=M` has the names "A" and "B" and the option "mask"."""
+
+    text: str
+    scheme: str
+    names: tuple[str, ...]
+    options: dict[str, str]
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """Where a blend's source lies on its target, x and y."""
+        return corner(self.options.get("at", "0,0"))
+
+    @property
+    def seed(self) -> int:
+        """The seed of a generator."""
+        seed = self.options.get("seed", "0")
+        if not re.fullmatch(WHOLE, seed):
+            raise UsageError(f"the seed of '{self.text}' is '{seed}'; expected a whole number")
+        return int(seed)
+
+
+def corner(text: str) -> tuple[int, int]:
+    """`X,Y` as two numbers of pixels."""
+    if not re.fullmatch(f"{WHOLE},{WHOLE}", text):
+        raise UsageError(f"a place is X,Y in whole pixels, such as 120,-40, not '{text}'")
+    x, y = text.split(",")
+    return int(x), int(y)
+
+
+def parse(text: str) -> Composed | None:
+    """`text` taken apart; None for the path of a file.
+
+    A letter and a colon are a drive, and a file that is there is a file, whatever its name. Raises UsageError for an
+    unknown scheme or option, naming the nearest, and for a blend of other than two pictures.
+    """
+    scheme, colon, rest = text.partition(":")
+    if not colon or not re.fullmatch("[a-z]{2,}", scheme) or _exists(text):
+        return None
+    allowed = choose(OPTIONS, scheme, "kind of picture")
+    # The last question mark: a target such as generator:faces?seed=7 has one of its own.
+    what, mark, query = rest.rpartition("?") if allowed else (rest, "", "")
+    options = _options(query, scheme) if mark else {}
+    # The first comma, so that a target may be a blend again.
+    names = tuple((what if mark else rest).split(",", 1)) if scheme == "blend" else (what if mark else rest,)
+    if not all(names) or (scheme == "blend" and len(names) < 2):
+        raise UsageError(f"'{text}' is incomplete; expected {_EXPECTED[scheme]}")
+    return Composed(text, scheme, names, options)
+
+
+def files_in(text: str) -> list[str]:
+    """The files that the source or mask `text` is made from; none for a sample."""
+    parsed = parse(text)
+    if parsed is None:
+        return [text]
+    if parsed.scheme == "blend":
+        mask = mask_source(parsed.options["mask"]) if "mask" in parsed.options else []
+        return [file for name in (*parsed.names, *mask) for file in files_in(name)]
+    return [] if parsed.scheme == "sample" else list(parsed.names)
+
+
+def stem(text: str) -> str:
+    """What to call a file that is made from the source `text`: `photo`, `chelsea`, `wolf-mountains`, `faces-7`."""
+    parsed = parse(text)
+    if parsed is None:
+        return Path(text).stem
+    if parsed.scheme == "blend":
+        return "-".join(stem(name) for name in parsed.names)
+    known = Path(parsed.names[0]).stem
+    return f"{known}-{parsed.seed}" if parsed.scheme == "generator" else known
+
+
+def mask_source(text: str) -> list[str]:
+    """The one source of a mask, without the sign of its inverse and the colour of its part."""
+    return [re.sub(r"#[0-9a-fA-F]{6}$", "", text.lstrip("~"))]
+
+
+_EXPECTED = {
+    "sample": "sample:NAME",
+    "blend": "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed",
+    "generator": "generator:FILE.onnx?seed=7",
+}
+
+
+def _options(query: str, scheme: str) -> dict[str, str]:
+    options = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        choose(dict.fromkeys(OPTIONS[scheme]), name, f"option of {scheme}:")
+        options[name] = value
+    return options
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False
