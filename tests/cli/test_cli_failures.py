@@ -134,7 +134,7 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_written(
 ) -> None:
     from impasto.tasks import stylize as task  # noqa: PLC0415 (its name is taken)
 
-    def interrupted(*_: Any) -> Any:
+    def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
         yield
 
@@ -167,7 +167,9 @@ def test_ctrl_c_saves_the_best_picture(folder: Path, tiny_lite: Path, presses: i
         run.kill()
     assert run.returncode == 130, err
     assert re.fullmatch(
-        r"impasto: stopped after .*; the best picture so far, 64x48 after step \d+ of 1000000, is in out.png\n", err
+        r"impasto: stopped after .*; the best picture so far, 64x48 after step \d+ of 1000000, is in out.png; "
+        r"the same command goes on from there\n",
+        err,
     )
     assert load("out.png").size == (48, 64)
     assert (read_metadata("out.png") or {})["stopped"] > 0

@@ -154,8 +154,8 @@ def test_a_run_that_breaks_keeps_its_best_picture(
 
     whole = task.stylize_steps
 
-    def broken(*args: Any) -> Any:
-        steps = whole(*args)
+    def broken(*args: Any, **more: Any) -> Any:
+        steps = whole(*args, **more)
         yield next(steps)
         raise error
 
@@ -170,7 +170,7 @@ def test_a_run_that_breaks_keeps_its_best_picture(
 def test_a_notice_of_a_step_is_shown(stylize: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from impasto.tasks import stylize as task  # noqa: PLC0415 (its name is taken)
 
-    def steps(*_: Any) -> Any:
+    def steps(*_: Any, **__: Any) -> Any:
         yield Step(1, 1, 1, 1, (8, 8), 0.5, {}, 0.1, "going on with Adam", lambda: torch.zeros(1, 3, 8, 8))
 
     monkeypatch.setattr(task, "stylize_steps", steps)

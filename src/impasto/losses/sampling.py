@@ -46,5 +46,5 @@ class Dice:
 
     def directions(self, channels: int, count: int) -> Tensor:
         """`count` directions `(channels, count)`, uniform on the unit sphere, float64 on the CPU."""
-        drawn: Tensor = torch.randn(channels, count, generator=self._generator, dtype=torch.float64)
-        return drawn / drawn.norm(dim=0, keepdim=True).clamp(min=1e-12)
+        drawn = torch.randn(channels, count, generator=self._generator, dtype=torch.float64)
+        return torch.nn.functional.normalize(drawn, dim=0)

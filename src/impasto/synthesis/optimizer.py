@@ -56,5 +56,6 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "lbfgs": LBFGS,
     "lbfgs-wolfe": partial(LBFGS, line_search="wolfe"),
     "adam": Adam,
+    "adam-carried": partial(Adam, carry=True),
     "rmsprop": RMSprop,
 }

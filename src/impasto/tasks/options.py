@@ -10,7 +10,7 @@ from impasto.tasks.settings import Settings, option
 
 # The names of tables whose modules import torch; a test holds them equal.
 NETWORKS = ("lite", "vgg16", "vgg19", "resnet50")
-OPTIMIZERS = ("lbfgs", "lbfgs-wolfe", "adam", "rmsprop")
+OPTIMIZERS = ("lbfgs", "lbfgs-wolfe", "adam", "adam-carried", "rmsprop")
 CANVASES = ("pixels", "pyramid", "fourier")
 SPACES = ("ycbcr", "lab", "oklab")
 MATCHING = ("transport", "mean", "pca", "cholesky", "histogram")

@@ -1,0 +1,109 @@
+"""A run that was cut short, and the same command again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Cli
+from impasto.cli.keeper import named_files
+from impasto.tasks import stylize as task
+from impasto.tasks.options import StylizeSettings
+
+WORDS = ("--steps", 6, "--optimizer", "lbfgs", "--checkpoint-every", 0)
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the next run end as by Ctrl-C, or by a failure, after so many steps."""
+    whole = task.stylize_steps
+
+    def arrange(after: int, error: BaseException) -> None:
+        def steps(*args: Any, **more: Any) -> Any:
+            monkeypatch.setattr(task, "stylize_steps", whole)
+            for step in whole(*args, **more):
+                yield step
+                if step.index == after:
+                    raise error
+
+        monkeypatch.setattr(task, "stylize_steps", steps)
+
+    return arrange
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("boom")])
+def test_the_same_command_goes_on_to_the_same_bytes(stylize: Cli, folder: Path, cut: Any, error: BaseException) -> None:
+    assert stylize("-o", "whole.png", *WORDS, "--checkpoint", "no").code == 0
+    assert not list(folder.glob("*.checkpoint"))
+    cut(3, error)
+    assert stylize("-o", "out.png", *WORDS).code in (1, 130)
+    assert (folder / "out.png.checkpoint").is_file()
+    told = stylize("-o", "out.png", *WORDS)
+    assert told.code == 0
+    assert told.lines[0] == "impasto: going on after step 3, from out.png.checkpoint"
+    assert (folder / "out.png").read_bytes() == (folder / "whole.png").read_bytes()
+    assert not (folder / "out.png.checkpoint").exists()
+
+
+def test_ctrl_c_keeps_the_state_even_between_two_checkpoints(stylize: Cli, folder: Path, cut: Any) -> None:
+    cut(2, KeyboardInterrupt())
+    told = stylize("-o", "out.png", "--steps", 6)
+    assert told.lines[-1].endswith("the same command goes on from there")
+    assert stylize("-o", "out.png", "--steps", 6).lines[0].startswith("impasto: going on after step 2")
+
+
+def test_a_run_shorter_than_the_time_between_checkpoints_writes_none(stylize: Cli, folder: Path) -> None:
+    assert stylize("-o", "out.png").code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["out.png", "painting.png", "photo.png"]
+
+
+def test_other_settings_begin_anew_and_say_so(stylize: Cli, folder: Path, cut: Any) -> None:
+    cut(3, KeyboardInterrupt())
+    stylize("-o", "out.png", *WORDS)
+    told = stylize("-o", "out.png", *WORDS, "--seed", 5, "--init", "noise")
+    assert told.code == 0
+    assert "of a run with other pictures or settings" in told.lines[0]
+    assert told.lines[0].endswith("beginning anew")
+
+
+def test_a_checkpoint_asked_for_has_to_fit(stylize: Cli, folder: Path, cut: Any) -> None:
+    cut(3, KeyboardInterrupt())
+    stylize("-o", "out.png", *WORDS, "--checkpoint", "state")
+    assert (folder / "state").is_file()
+    told = stylize("-o", "out.png", *WORDS, "--checkpoint", "state", "--strength", 0.3)
+    assert told.code == 2
+    assert len(told.lines) == 1
+    assert "other pictures or settings" in told.lines[0]
+    told = stylize("-o", "out.png", *WORDS, "--checkpoint", "photo.png")
+    assert (told.code, "is the name of a picture" in told.err) == (2, True)
+
+
+def test_files_in_the_settings_are_found(folder: Path) -> None:
+    (folder / "m.png").write_bytes(b"m")
+    settings = StylizeSettings(mix=("painting.png=0.5",), region=("~m.png#ff0000:sample:flow",), init="photo.png")
+    assert named_files(settings) == ["m.png", "painting.png", "photo.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+def test_a_killed_run_goes_on_to_the_same_bytes(folder: Path, tiny_lite: Path) -> None:
+    words = ["stylize", "photo.png", "painting.png", "--weights", str(tiny_lite), "--size", "64", "--json"]
+    words += ["--steps", "60", "--scales", "1", "--checkpoint-every", "0", "--style-loss", "gram,sliced(samples=64)"]
+    words += ["--optimizer", "adam"]
+    command = [sys.executable, "-m", "impasto", *words]
+    quiet = {"env": os.environ | {"OMP_NUM_THREADS": "1"}, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    subprocess.run([*command, "-o", "whole.png"], check=True, **quiet)  # type: ignore[call-overload]
+    run = subprocess.Popen([*command, "-o", "out.png"], **quiet)  # type: ignore[call-overload]
+    for _ in range(20):
+        run.stdout.readline()
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    assert (folder / "out.png.checkpoint").is_file()
+    assert not (folder / "out.png").exists()
+    subprocess.run([*command, "-o", "out.png"], check=True, **quiet)  # type: ignore[call-overload]
+    assert (folder / "out.png").read_bytes() == (folder / "whole.png").read_bytes()
