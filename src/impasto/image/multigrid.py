@@ -46,11 +46,12 @@ def solve(inside: Tensor, right_side: Tensor) -> Tensor:
             break
         # Flexible (Polak-Ribiere), since the cycle is not quite symmetric at the border.
         agreement = _dot(towards, residual)
-        step = towards + step * ((agreement - _dot(towards, before)) / last.clamp(min=tiny))
+        step = towards.addcmul_(step, (agreement - _dot(towards, before)) / last.clamp(min=tiny))
         last, before = agreement, residual
         moved = levels[0].apply(step)
         length = _dot(step, residual) / _dot(step, moved).clamp(min=tiny)
-        found, residual = found + length * step, residual - length * moved
+        found.addcmul_(length, step)
+        residual = torch.addcmul(residual, length, moved, value=-1)
     return found
 
 
@@ -84,16 +85,20 @@ class _Level:
         return inverse.to(self.diagonal)
 
     def apply(self, u: Tensor) -> Tensor:
-        result = self.diagonal * u
-        result[..., 1:].addcmul_(self.right, u[..., :-1], value=-1)
-        result[..., :-1].addcmul_(self.right, u[..., 1:], value=-1)
-        result[..., 1:, :].addcmul_(self.down, u[..., :-1, :], value=-1)
-        result[..., :-1, :].addcmul_(self.down, u[..., 1:, :], value=-1)
+        return self.residual(u, torch.zeros_like(u[..., :1, :1])).neg_()
+
+    def residual(self, u: Tensor, goal: Tensor) -> Tensor:
+        """What is missing, in as few passes over memory as can be: they are what a cycle costs."""
+        result = torch.addcmul(goal, self.diagonal, u, value=-1)
+        result[..., 1:].addcmul_(self.right, u[..., :-1])
+        result[..., :-1].addcmul_(self.right, u[..., 1:])
+        result[..., 1:, :].addcmul_(self.down, u[..., :-1, :])
+        result[..., :-1, :].addcmul_(self.down, u[..., 1:, :])
         return result
 
     def smooth(self, u: Tensor, goal: Tensor) -> Tensor:
-        """One sweep of damped Jacobi."""
-        return torch.addcmul(u, self.rate, goal - self.apply(u))
+        """One sweep of damped Jacobi, in place."""
+        return u.addcmul_(self.rate, self.residual(u, goal))
 
     def coarse(self) -> _Level:
         """The equation for blocks of 2x2: half of what it becomes when the four of a block are the same.
@@ -128,7 +133,8 @@ def _cycle(levels: list[_Level], goal: Tensor) -> Tensor:
     if len(levels) == 1:
         return (goal.flatten(1) @ level.inverse).view_as(goal)
     u = level.smooth(level.rate * goal, goal)
-    u = u + level.inside * _finer(_cycle(levels[1:], _coarser(level.inside * (goal - level.apply(u)))), u)
+    below = levels[1].inside * _coarser(level.residual(u, goal))
+    u.addcmul_(level.inside, _finer(_cycle(levels[1:], below), u))
     return level.smooth(level.smooth(u, goal), goal)
 
 
@@ -165,4 +171,4 @@ def _blocks(x: Tensor) -> Tensor:
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     """`(C, 1, 1, 1)`."""
-    return (a * b).sum((1, 2, 3), keepdim=True)
+    return torch.bmm(a.flatten(1)[:, None], b.flatten(1)[:, :, None])[..., None]
