@@ -6,7 +6,7 @@ from scipy.ndimage import laplace
 
 from impasto.errors import UsageError
 from impasto.image import SPACES, load, resize
-from impasto.tasks.common import full_size, schedule
+from impasto.tasks.common import dice_of, full_size, optimizer_of, schedule
 from impasto.tasks.options import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import parse_patch, reconstruct
 from impasto.tasks.regions import Region
@@ -179,3 +179,20 @@ def test_the_weights_of_a_source_give_a_picture_between_photo_and_noise(name):
     made = stylize(PHOTO, PAINTING, StylizeSettings.from_mapping(chosen))
     away = float((made - photo_at(made)).abs().mean())
     assert 0.01 < away < 0.35
+
+
+def test_losses_that_draw_at_random_are_left_to_adam():
+    plain, drawn = StylizeSettings(), StylizeSettings(style_loss="sliced", seed=3)
+    assert optimizer_of(plain, False) == "lbfgs"
+    assert optimizer_of(drawn, True) == "adam"
+    assert optimizer_of(StylizeSettings(optimizer="lbfgs-wolfe"), True) == "lbfgs-wolfe"
+    assert dice_of(drawn, True).fresh
+    assert not dice_of(StylizeSettings(optimizer="lbfgs"), True).fresh
+
+
+def test_a_run_with_draws_is_the_same_every_time_and_another_with_another_seed():
+    settings = small(style_loss="sliced(samples=64)", steps=4)
+    once, again = (stylize(PHOTO, PAINTING, settings) for _ in range(2))
+    assert torch.equal(once, again)
+    other = stylize(PHOTO, PAINTING, small(style_loss="sliced(samples=64)", steps=4, seed=1))
+    assert not torch.equal(once, other)

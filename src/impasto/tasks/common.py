@@ -108,10 +108,21 @@ def starting_point(init: str, starts: Mapping[str, Callable[[], Tensor]], full: 
         raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
 
 
-def dice_of(settings: SynthesisSettings) -> Dice:
+def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
+    """The name of the optimizer: by default L-BFGS, and Adam where losses draw at random.
+
+    L-BFGS needs one function throughout, so that draws have to stay what they are, and what was never drawn is never
+    painted: seen as noise and fringes in sliced Wasserstein, relaxed EMD and nearest neighbours.
+    """
+    if settings.optimizer != "auto":
+        return settings.optimizer
+    return "adam" if stochastic else "lbfgs"
+
+
+def dice_of(settings: SynthesisSettings, stochastic: bool) -> Dice:
     """The random draws of a run: new ones every step, unless the optimizer compares the gradients of successive
     steps."""
-    return Dice(settings.seed, fresh=not settings.optimizer.startswith("lbfgs"))
+    return Dice(settings.seed, fresh=not optimizer_of(settings, stochastic).startswith("lbfgs"))
 
 
 def last(steps: Iterable[Step]) -> Tensor:
@@ -137,9 +148,9 @@ def run(
 
     `stochastic`: it draws from dice, so that where the draws are fresh its values cannot be compared between steps.
     """
-    make = OPTIMIZERS[settings.optimizer]
+    make = OPTIMIZERS[optimizer_of(settings, stochastic)]
     optimizer = make if settings.rate is None else partial(make, rate=settings.rate)
-    noisy = stochastic and dice_of(settings).fresh
+    noisy = stochastic and dice_of(settings, stochastic).fresh
 
     def scale(size: Size, steps: int) -> Scale:
         return Scale(size, steps, lambda: prepare(size), optimizer, stochastic=noisy)

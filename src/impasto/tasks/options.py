@@ -43,7 +43,11 @@ class SynthesisSettings(Settings):
     network: str = option("lite", "the network that looks", choices=NETWORKS)
     weights: str | None = option(None, "a file with the network's weights (.pth or .safetensors)")
     pooling: str = option("max", "how the network halves its maps", choices=("max", "average"))
-    optimizer: str = option("lbfgs", "how the picture is changed", choices=OPTIMIZERS)
+    optimizer: str = option(
+        "auto",
+        "how the picture is changed; auto is lbfgs, or adam for losses that draw at random",
+        choices=("auto", *OPTIMIZERS),
+    )
     rate: float | None = option(None, "length of the optimizer's steps, instead of its own", minimum=1e-6, maximum=100)
     canvas: str = option("pixels", "what is changed: pixels, or what pictures are made of", choices=CANVASES)
     tv_weight: float = option(0.0, "weight of total variation in light, relative to the models' own", minimum=0)

@@ -109,8 +109,8 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
     "nnst": Preset(
-        "Kolkin et al. 2022: nearest-neighbour features, a pyramid, Adam",
-        stylize={"style_loss": "nearest", "optimizer": "adam", "canvas": "pyramid", "scales": 4},
+        "Kolkin et al. 2022: nearest-neighbour features, a pyramid, Adam; and the palette, as features forget contrast",
+        stylize={"style_loss": "nearest,palette", "optimizer": "adam", "canvas": "pyramid", "scales": 4},
     ),
     "heitz2021": Preset(
         "Heitz et al. 2021: sliced Wasserstein distance",

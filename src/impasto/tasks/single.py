@@ -35,7 +35,7 @@ def single_steps(  # noqa: PLR0917 (what a task is made of)
     check_room(encoder, layers, full, "result")
 
     def prepare(size: Size) -> Evaluate:
-        context = Context(encoder, dice_of(settings), normalize=settings.normalize_gradients)
+        context = Context(encoder, dice_of(settings, stochastic), normalize=settings.normalize_gradients)
         terms, models = model(context, size, layers, device)
         return evaluation(context, terms + prior_terms(settings, models))
 

@@ -63,6 +63,7 @@ def stylize_steps(
         wanted += segments(settings.segmentation, paintings[0][0])
     encoder, device = load_encoder(settings), device_of(settings)
     content_loss, style_loss = content_losses(settings.content_loss), style_losses(settings.style_loss)
+    stochastic = any(part.loss.stochastic for part in style_loss) or settings.content_loss != "features"
     content_layers = parse_layers(encoder, settings.content_layers, encoder.default_content)
     style_layers = parse_layers(encoder, settings.style_layers, encoder.default_style)
     content_weight, style_weight = weights_of(settings)
@@ -79,7 +80,7 @@ def stylize_steps(
         here = [area_at(area, size, settings, device) for area in painted]
         context = Context(
             encoder,
-            dice_of(settings),
+            dice_of(settings, stochastic),
             WEIGHTINGS[settings.weighting],
             settings.normalize_gradients,
             settings.propagation,
@@ -103,7 +104,6 @@ def stylize_steps(
 
     starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: everywhere[0].pixels}
     start = coloring.grey(starting_point(settings.init, starts, full, settings.seed), settings)
-    stochastic = any(part.loss.stochastic for part in style_loss) or settings.content_loss != "features"
     for step in run(settings, start, full, prepare, stochastic=stochastic, resume=resume):
         yield replace(step, image=_finished(step, photo.pixels, canvas, settings))
 

@@ -1,0 +1,181 @@
+"""Measure what the method does: `python -m benchmarks.method [--wolf PHOTO MASK] [--out docs/method.md]`.
+
+Figures of the experiments in the literature that a person would rather see as a table: reconstruction by layer, textures
+at sets of layers, styles inside masks, kept colours. On the bundled samples, `lite`, 256 px, two seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch import Tensor
+
+import impasto
+from impasto import encoders
+from impasto.image import SPACES, load, load_mask, resize
+from impasto.losses import Dice, Features
+from impasto.tasks.regions import Region, at
+from impasto.tasks.terms import style_losses
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZE = 256
+LAYERS = (1, 2, 4, 5, 7, 8, 11)
+TEXTURES = ("conv_1-5", "conv_4-8", "conv_7-11", "conv_1,conv_2,conv_5,conv_9,conv_13")
+
+
+def array(picture: Tensor) -> np.ndarray:
+    return picture[0].permute(1, 2, 0).numpy().astype(np.float64)
+
+
+def same_size(source: str, like: Tensor) -> Tensor:
+    return resize(load(source).pixels, (like.shape[-2], like.shape[-1])).clamp(0, 1)
+
+
+def reconstructions(photo: str, steps: int) -> list[str]:
+    """How alike photo and reconstruction are, and what two seeds have apart: all of it, and after a blur."""
+    rows = ["| layer | PSNR, dB | SSIM | two seeds, deviation | the same, blurred (sigma 4) |", "|---|---|---|---|---|"]
+    for k in LAYERS:
+        settings = [
+            impasto.ReconstructSettings(size=SIZE, layers=f"conv_{k}", scales=1, steps=steps, seed=seed)
+            for seed in (0, 1)
+        ]
+        first, second = (array(impasto.reconstruct(photo, each)) for each in settings)
+        truth = array(same_size(photo, torch.empty(1, 3, *first.shape[:2])))
+        psnr = peak_signal_noise_ratio(truth, first, data_range=1)
+        ssim = structural_similarity(truth, first, channel_axis=2, data_range=1)
+        apart = first - second
+        smooth = gaussian_filter(apart, (4, 4, 0))
+        rows.append(f"| conv_{k} | {psnr:.1f} | {ssim:.3f} | {apart.std():.4f} | {smooth.std():.4f} |")
+    return rows
+
+
+def style_distance(
+    picture: Tensor, painting: Tensor, layers: Sequence[str], mask: Tensor | None = None, part: Tensor | None = None
+) -> float:
+    """Normalised distance of Gram matrices, the mean over the layers; within masks where there are any."""
+    encoder, loss = encoders.load("lite"), style_losses("gram")[0].loss
+    found = []
+    with torch.no_grad():
+        ours, theirs = encoder(picture, layers), encoder(painting, layers)
+        for layer in ours:
+            space = encoder.metric(layer)
+            a, b = (
+                Features(values[layer], None if m is None else at(m, tuple(values[layer].shape[-2:])), space)
+                for values, m in ((ours, mask), (theirs, part))
+            )
+            found.append(float(loss.distance(loss.statistic(a), loss.statistic(b), Dice())))
+    return sum(found) / len(found)
+
+
+def textures(painting: str) -> list[str]:
+    """Two seeds at each set of layers: how near both are to the painting, and how far from each other."""
+    rows = [
+        "| layers | style distance, seed 0 | seed 1 | of noise | pixels of the two, correlation |",
+        "|---|---|---|---|---|",
+    ]
+    encoder = encoders.load("lite")
+    for text in TEXTURES:
+        settings = [impasto.TextureSettings(size=SIZE, layers=text, quality="fine", seed=seed) for seed in (0, 1)]
+        made = [impasto.texture(painting, each) for each in settings]
+        layers = list(impasto.tasks.layers.parse_layers(encoder, text, ()))
+        model = same_size(painting, made[0])
+        noise = torch.rand(made[0].shape, generator=torch.Generator().manual_seed(0)) * 0.35 + 0.325
+        near = [style_distance(picture, model, layers) for picture in (*made, noise)]
+        like = np.corrcoef(array(made[0]).ravel(), array(made[1]).ravel())[0, 1]
+        rows.append(f"| {text} | {near[0]:.4f} | {near[1]:.4f} | {near[2]:.2f} | {like:.2f} |")
+    return rows
+
+
+def regions(photo: str, mask: str, inside: str, outside: str) -> list[str]:
+    """Style distance in a region and in the rest, to its own painting and to the other's."""
+    encoder = encoders.load("lite")
+    picture = impasto.stylize(photo, outside, impasto.StylizeSettings(size=SIZE * 2), regions=[Region(mask, inside)])
+    grid = (picture.shape[-2], picture.shape[-1])
+    masks = [at(load_mask(mask), grid), 1 - at(load_mask(mask), grid)]
+    rows = ["| where | own painting | the other's | ratio |", "|---|---|---|---|"]
+    longer = max(grid)
+    paintings = [at(load(name).pixels, fitted(load(name).pixels, longer)) for name in (inside, outside)]
+    for k, where in enumerate(("inside the mask", "outside")):
+        own, other = (style_distance(picture, paintings[j], encoder.default_style, masks[k]) for j in (k, 1 - k))
+        rows.append(f"| {where} | {own:.4f} | {other:.4f} | {other / own:.1f} |")
+    return rows
+
+
+def fitted(pixels: Tensor, longer: int) -> tuple[int, int]:
+    return impasto.image.fitted_size((pixels.shape[-2], pixels.shape[-1]), longer)
+
+
+def colors(photo: str, painting: str) -> list[str]:
+    """The greatest difference of chroma between result (as 8 bits) and photo, in units of 1/255 of its range."""
+    rows = ["| space | greatest | mean |", "|---|---|---|"]
+    for name, space in SPACES.items():
+        made = impasto.stylize(photo, painting, impasto.StylizeSettings(size=SIZE, keep_color=name))
+        eight = (made * 255).round() / 255
+        chroma = [space.forward(p)[:, 1:] for p in (eight, same_size(photo, made))]
+        scale = {"ycbcr": 1.0, "lab": 255.0, "oklab": 1.0}[name]
+        apart = (chroma[0] - chroma[1]).abs() / scale * 255
+        rows.append(f"| {name} | {float(apart.max()):.2f} | {float(apart.mean()):.3f} |")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--masked", nargs=2, action="append", default=[], metavar=("PHOTO", "MASK"))
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "method.md")
+    args = parser.parse_args()
+    masked = [("sample:coffee", str(ROOT / "docs" / "gallery" / "masks" / "coffee.png")), *args.masked]
+    lines = [
+        "# The method in figures",
+        "",
+        f"Made by `python -m benchmarks.method`: `lite`, {SIZE} px, the bundled samples.",
+        "",
+    ]
+    lines += [
+        "## Reconstruction from one layer, from noise",
+        "",
+        f"`sample:astronaut`, {args.steps} steps at one size.",
+        "",
+    ]
+    lines += reconstructions("sample:astronaut", args.steps)
+    lines += [
+        "",
+        "## Textures at sets of layers",
+        "",
+        "`sample:flow`, `--quality fine`, two seeds.",
+        "",
+        *textures("sample:flow"),
+    ]
+    lines += [
+        "",
+        "## Two paintings, one inside a mask",
+        "",
+        f"`sample:flow` inside, `sample:glass` outside, {2 * SIZE} px.",
+    ]
+    for photo, mask in masked:
+        lines += [
+            "",
+            f"{Path(photo).stem.removeprefix('sample:')}:",
+            "",
+            *regions(photo, mask, "sample:flow", "sample:glass"),
+        ]
+    lines += [
+        "",
+        "## The photo's colours kept",
+        "",
+        "`sample:coffee`, `sample:flow`; chroma, 1 is 1/255 of its range.",
+        "",
+    ]
+    lines += colors("sample:coffee", "sample:flow")
+    args.out.write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
