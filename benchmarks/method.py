@@ -1,7 +1,7 @@
-"""Measure what the method does: `python -m benchmarks.method [--wolf PHOTO MASK] [--out docs/method.md]`.
+"""Measure what the method does: `python -m benchmarks.method [--masked PHOTO MASK ...] [--out docs/method.md]`.
 
-Figures of the experiments in the literature that a person would rather see as a table: reconstruction by layer, textures
-at sets of layers, styles inside masks, kept colours. On the bundled samples, `lite`, 256 px, two seeds.
+What a person would rather see as a table: reconstruction by layer, textures at sets of layers, styles inside masks,
+kept colours. On the bundled samples (and photos with masks of your own), `lite`, two seeds.
 """
 
 from __future__ import annotations

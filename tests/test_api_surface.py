@@ -10,14 +10,17 @@ import pytest
 import impasto
 
 SURFACE = """
+BlendSettings
 ImpastoError
 Picture
 ReconstructSettings
+Region
 Step
 StylizeSettings
 TextureSettings
 UsageError
 __version__
+blend
 encoders
 load
 reconstruct

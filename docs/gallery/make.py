@@ -37,8 +37,8 @@ def page() -> str:
     lines = [
         "# Gallery",
         "",
-        "Every loss, prior, control and start, on the bundled samples; made by `python docs/gallery/make.py`, which adds",
-        "`-o`, `--quiet`, `--output-quality 85` and `--threads 1` to the commands. `docs/method.md` has the figures.",
+        "Every loss, prior, control and start, on the bundled samples; made by `python docs/gallery/make.py`, which",
+        "adds `-o`, `--quiet`, `--output-quality 85` and `--threads 1` to the commands. [Figures](../method.md).",
     ]
     for title, about, entries in SECTIONS:
         lines += ["", f"## {title}", "", about, ""]

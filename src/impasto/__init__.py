@@ -17,22 +17,28 @@ if TYPE_CHECKING:
     from impasto.errors import ImpastoError, UsageError
     from impasto.image import Picture, load, write
     from impasto.synthesis import Step
+    from impasto.tasks.blend import blend
+    from impasto.tasks.editing import BlendSettings
     from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
     from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
+    from impasto.tasks.regions import Region
     from impasto.tasks.stylize import stylize, stylize_steps
     from impasto.tasks.texture import texture, texture_steps
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BlendSettings",
     "ImpastoError",
     "Picture",
     "ReconstructSettings",
+    "Region",
     "Step",
     "StylizeSettings",
     "TextureSettings",
     "UsageError",
     "__version__",
+    "blend",
     "encoders",
     "load",
     "reconstruct",
@@ -46,13 +52,16 @@ __all__ = [
 
 # Imported when first asked for, because torch takes seconds and `impasto --help` should not.
 _HOMES = {
+    "BlendSettings": "impasto.tasks.editing",
     "ImpastoError": "impasto.errors",
     "Picture": "impasto.image",
     "ReconstructSettings": "impasto.tasks.options",
+    "Region": "impasto.tasks.regions",
     "Step": "impasto.synthesis",
     "StylizeSettings": "impasto.tasks.options",
     "TextureSettings": "impasto.tasks.options",
     "UsageError": "impasto.errors",
+    "blend": "impasto.tasks.blend",
     "load": "impasto.image",
     "reconstruct": "impasto.tasks.reconstruct",
     "reconstruct_steps": "impasto.tasks.reconstruct",

@@ -35,6 +35,7 @@ def stripe(k: int, of: int = 3, side: int = 64) -> torch.Tensor:
         ("m.png:p.jpg", Region("m.png", "p.jpg")),
         ("m.png:sample:flow", Region("m.png", "sample:flow")),
         ("~m.png#ff0000:sample:flow:s.png", Region("~m.png#ff0000", "sample:flow", "s.png")),
+        ("m.png:blend:sample:a,sample:b?mask=m.png", Region("m.png", "blend:sample:a,sample:b?mask=m.png")),
         ("m.png:p.jpg:0.5", Region("m.png", "p.jpg", None, 0.5)),
         ("m.png:p.jpg:s.png:2", Region("m.png", "p.jpg", "s.png", 2.0)),
     ],

@@ -129,6 +129,14 @@ def samples(
 
 
 @app.command()
+def losses() -> None:
+    """List what --style-loss and --content-loss can be."""
+    from impasto.cli.losses import show  # noqa: PLC0415
+
+    show()
+
+
+@app.command()
 def presets() -> None:
     """List the settings of papers and courses, by name."""
     from impasto.cli.presets import show  # noqa: PLC0415

@@ -11,7 +11,8 @@ import torch
 from impasto.cli.files import changed, check
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.watch import Watcher
-from impasto.image import blended, check_writable, corner, load, mask_source, write
+from impasto.image import check_writable, corner, load, mask_source, write
+from impasto.tasks.blend import blend
 from impasto.tasks.editing import BlendSettings
 from impasto.tasks.recipe import recipe
 
@@ -22,11 +23,11 @@ def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions,
     if options.threads:
         torch.set_num_threads(options.threads)
     path = Path(options.output or default_output("blend", list(inputs.values())))
-    at = corner(settings.at)
+    corner(settings.at)  # before anything is read
     check(path, options, [*inputs.values(), *(mask_source(settings.mask) if settings.mask else [])])
     source, target = (load(name) for name in inputs.values())
     check_writable(path, bits=options.bits, size=target.size)
-    picture = blended(source, target, settings.mask, at, settings.gradients)
+    picture = blend(source, target, settings)
     notices = write(
         path,
         picture.pixels,

@@ -186,8 +186,8 @@ if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
 class Conv3x3(nn.Conv2d):
     """A 3x3 convolution with stride 1, zero padding 1 and a bias; by minimal filtering where that is valid and faster.
 
-    That is: zero padding, float32 on a CPU, weights that do not learn, and channels and tiles as in `PAYS`. The derivative of the
-    gradient is not available then. `winograd = False` asks for the definition in any case.
+    That is: zero padding, float32 on a CPU, weights that do not learn, and channels and tiles as in `PAYS`. The
+    derivative of the gradient is not available then. `winograd = False` asks for the definition in any case.
     """
 
     def __init__(self, channels: int, width: int) -> None:

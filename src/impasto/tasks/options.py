@@ -65,7 +65,8 @@ class PaintingSettings(SynthesisSettings):
     """Settings of the tasks that take their manner from a painting, or several."""
 
     style_loss: str | Callable[..., Any] = option(
-        "gram", "what is compared, with weights: gram, or gram,histogram=0.5, or sliced(samples=2048)"
+        "gram",
+        "what is compared, with weights: gram, or gram,histogram=0.5, or sliced(samples=2048); see `impasto losses`",
     )
     style_scale: float = option(
         1.0, "size of the strokes: the painting's longer side over the result's", minimum=0.05, maximum=8

@@ -6,6 +6,7 @@ part of it, with a share. Gatys et al. 2017, "Controlling Perceptual Factors in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,9 @@ Size = tuple[int, int]
 
 Style = Source | Sequence[tuple[Source, float]]
 """A painting, or several with their shares."""
+
+SCHEME = re.compile(r"(^|[~,:=])(sample|generator|blend)$")
+"""What a colon belongs to that does not part a region's pieces."""
 
 LEAST = 0.005
 """A part of the photo smaller than this share is nobody's: the soft edges of masks that meet."""
@@ -67,7 +71,7 @@ def parse_region(text: str) -> Region:
     """`MASK:PAINTING[:MASK][:WEIGHT]` as a Region; `sample:NAME` may stand for a file."""
     parts: list[str] = []
     for part in text.split(":"):
-        if parts and parts[-1] in ("sample", "~sample", "generator", "blend"):
+        if parts and SCHEME.search(parts[-1]):
             parts[-1] += f":{part}"
         else:
             parts.append(part)
