@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from impasto.errors import UsageError
+from impasto.losses import (
+    CONTENT_LOSSES,
+    IMAGE,
+    STYLE_LOSSES,
+    Dice,
+    Features,
+    Objective,
+    StyleLoss,
+    Term,
+    from_function,
+    self_similarity,
+)
+
+
+def features(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_features_are_compared_position_by_position():
+    a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
+    found = CONTENT_LOSSES["features"]()(b, None, Dice(), 0.5)(a)
+    assert found.item() == pytest.approx(0.5 * (a - b).square().sum(1).mean().item())
+
+
+def test_self_similarity_is_compared_at_so_many_positions():
+    a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
+    for samples in (8, 1024):
+        found = CONTENT_LOSSES["self-similarity"](samples)(b, None, Dice(3), 0.5)(a)
+        assert found.item() == pytest.approx(self_similarity(a, b, None, Dice(3), samples).item())
+
+
+def test_every_style_loss_is_made_by_its_name():
+    for name, factory in STYLE_LOSSES.items():
+        loss = factory()
+        assert isinstance(loss, StyleLoss)
+        assert loss.name == name
+
+
+def test_a_function_of_two_features_is_a_style_loss():
+    def mine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return (a.mean() - b.mean()).abs()
+
+    loss, a, b = from_function(mine), features(0, 1, 3, 4, 5), features(1, 1, 3, 6, 6)
+    target = loss.target([Features(b)], [1.0])
+    assert loss.distance(loss.statistic(Features(a)), target, Dice()).item() == pytest.approx(mine(a, b).item())
+    space = torch.cat([2 * torch.eye(3), torch.ones(3, 1)], 1).double()
+    moved = loss.statistic(Features(a, None, space))
+    torch.testing.assert_close(moved, 2 * a + 1)
+    with pytest.raises(UsageError, match="'mine' is a plain function of features, which knows no masks"):
+        loss.statistic(Features(a, torch.ones(1, 1, 4, 5)))
+    with pytest.raises(UsageError, match="knows one painting only"):
+        loss.target([Features(a), Features(b)], [0.5, 0.5])
+
+
+def test_a_normalised_term_keeps_its_value_and_has_a_gradient_of_its_weight():
+    target = features(2, 1, 3, 8, 8)
+    plain, even = (Term("a", IMAGE, 5.0, lambda x: 1e-4 * (x - target).square().sum(), n) for n in (False, True))
+    sizes = []
+    for term in (plain, even):
+        x = features(3, 1, 3, 8, 8).requires_grad_()
+        value, _ = Objective([term])(x, {})
+        value.backward()
+        assert value.item() == pytest.approx(5e-4 * (x - target).square().sum().item())
+        sizes.append(x.grad.square().mean().sqrt().item() * x.numel())
+    assert sizes[1] == pytest.approx(5.0)
+    assert sizes[0] != pytest.approx(5.0, rel=0.5)
