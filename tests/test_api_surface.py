@@ -23,6 +23,7 @@ __version__
 blend
 encoders
 load
+preset
 reconstruct
 reconstruct_steps
 stylize

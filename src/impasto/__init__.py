@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from impasto.tasks.blend import blend
     from impasto.tasks.editing import BlendSettings
     from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
+    from impasto.tasks.presets import preset
     from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
     from impasto.tasks.regions import Region
     from impasto.tasks.stylize import stylize, stylize_steps
@@ -41,6 +42,7 @@ __all__ = [
     "blend",
     "encoders",
     "load",
+    "preset",
     "reconstruct",
     "reconstruct_steps",
     "stylize",
@@ -63,6 +65,7 @@ _HOMES = {
     "UsageError": "impasto.errors",
     "blend": "impasto.tasks.blend",
     "load": "impasto.image",
+    "preset": "impasto.tasks.presets",
     "reconstruct": "impasto.tasks.reconstruct",
     "reconstruct_steps": "impasto.tasks.reconstruct",
     "stylize": "impasto.tasks.stylize",

@@ -24,6 +24,8 @@ def alone(painting: torch.Tensor) -> Area:
         (None, {"relu4_2": 1}),
         ("relu1_1, relu2_1=0.5", {"relu1_1": 1, "relu2_1": 0.5}),
         ("conv_2-4", {"conv1_2": 1, "conv2_1": 1, "conv2_2": 1}),
+        ("conv_2,4,8-9", {"conv1_2": 1, "conv2_2": 1, "conv3_4": 1, "conv4_1": 1}),
+        ("2=0.5, relu3_1", {"conv1_2": 0.5, "relu3_1": 1}),
         ("conv_1-2=3,relu_9", {"conv1_1": 3, "conv1_2": 3, "relu4_1": 1}),
     ],
 )
