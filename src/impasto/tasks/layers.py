@@ -17,8 +17,8 @@ Layers = Mapping[str, float]
 def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -> dict[str, float]:
     """Layers and weights from text such as `relu1_1,relu2_1=0.5` or `conv_1-5`; `default` where there is none.
 
-    A range runs over consecutive `conv_k`, and a bare number stands for one: `conv_2,4,8` as a course writes it. Raises UsageError for an unknown layer (with the nearest), a weight that is
-    not a number of at least 0, and an empty list.
+    A range runs over consecutive `conv_k`, and a bare number stands for one: `conv_2,4,8` as a course writes it. Raises
+    UsageError for an unknown layer (with the nearest), a weight that is not a number of at least 0, and an empty list.
     """
     weights: dict[str, float] = {}
     for part in (",".join(default) if text is None else text).split(","):
