@@ -19,7 +19,7 @@ LEVELS = {
     "histogram": 5.0,
     "moments": 0.15,
     "palette": 0.3,
-    "patches": 0.15,
+    "patches": 0.2,
 }
 """What a style loss is multiplied by, so that a strength means the same for it as for Gram matrices (and for those left
 out): at 0.5 a run then goes about as far from the photo, in relative content distance, as with these. Measured on three

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from impasto.encoders import Encoder
 from impasto.image import Source, load
+from impasto.losses import Term
 from impasto.synthesis import Evaluate, State, Step
 from impasto.tasks import coloring
 from impasto.tasks.common import (
@@ -55,57 +57,66 @@ def stylize_steps(
     step of the same run, to go on from there.
     """
     settings = settings or StylizeSettings()
-    photo = load(content)
-    paintings = mixture(style, settings.mix)
-    everywhere = manners(paintings)
-    wanted = [*regions, *(parse_region(text) for text in settings.region)]
-    if settings.segmentation:
-        wanted += segments(settings.segmentation, paintings[0][0])
+    photo, canvas = load(content), _canvas(style, settings, regions)
     encoder, device = load_encoder(settings), device_of(settings)
-    content_loss, style_loss = content_losses(settings.content_loss), style_losses(settings.style_loss)
-    stochastic = any(part.loss.stochastic for part in style_loss) or settings.content_loss != "features"
+    contents, styles = content_losses(settings.content_loss), style_losses(settings.style_loss)
     content_layers = parse_layers(encoder, settings.content_layers, encoder.default_content)
     style_layers = parse_layers(encoder, settings.style_layers, encoder.default_style)
     content_weight, style_weight = weights_of(settings)
-    full = full_size(settings, photo.size)
-    looked_at = [layers_of(encoder, content_loss, content_layers), layers_of(encoder, style_loss, style_layers)]
-    check_room(encoder, [*looked_at[0], *looked_at[1]], full, "result")
-    canvas = areas(everywhere, wanted)
+    stochastic = any(part.loss.stochastic for part in styles) or settings.content_loss != "features"
+
+    full, seen = full_size(settings, photo.size), layers_of(encoder, styles, style_layers)
+    check_room(encoder, [*layers_of(encoder, contents, content_layers), *seen], full, "result")
     for manner in (manner for area in canvas for manner in area.manners):
-        check_room(encoder, looked_at[1], painting_size(manner, full, settings.style_scale), "painting")
+        check_room(encoder, seen, painting_size(manner, full, settings.style_scale), "painting")
     painted = coloring.prepared(canvas, photo.pixels, settings)
 
     def prepare(size: Size) -> Evaluate:
         model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(device)
         here = [area_at(area, size, settings, device) for area in painted]
-        context = Context(
-            encoder,
-            dice_of(settings, stochastic),
-            WEIGHTINGS[settings.weighting],
-            settings.normalize_gradients,
-            settings.propagation,
-        )
-        terms = style_terms(context, here, style_layers, style_weight, style_loss)
-        # A paper's weights count in a paper's losses: what they come to in ours sets the scale of the priors. Variation
-        # is held down in proportion to the style, which stirs it up: without style the photo stays as it is.
-        own = settings.weighting == "normalized"
-        share = (style_weight if own else sum(term.weight for term in terms)) / BALANCE
-        contents = content_terms(context, model, content_layers, content_weight, content_loss)
-        unit = 1.0 if own else share or sum(term.weight for term in contents)
+        context = _context(encoder, settings, stochastic)
+        style_part = style_terms(context, here, style_layers, style_weight, styles)
+        content_part = content_terms(context, model, content_layers, content_weight, contents)
+        share, unit = _scale(settings, style_weight, style_part, content_part)
         models = [model, *(manner.pixels for area in here for manner in area.manners)]
-        terms += contents + prior_terms(settings, models, share, unit)
-        terms += laplacian_terms(model, settings.laplacian_weight * unit)
-        return evaluation(context, terms)
+        priors = prior_terms(settings, models, share, unit) + laplacian_terms(model, settings.laplacian_weight * unit)
+        return evaluation(context, [*style_part, *content_part, *priors])
 
     def recolored() -> Tensor:
         # Without style the photo stays as it is, and nothing would bring its colours back.
         share = min(1.0, 2 * settings.strength) if style_weight else 0.0
-        return coloring.recolored(coloring.prepared(canvas, photo.pixels, settings), photo.pixels, share)
+        return coloring.recolored(painted, photo.pixels, share)
 
-    starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: everywhere[0].pixels}
+    starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: canvas[-1].manners[0].pixels}
     start = coloring.grey(starting_point(settings.init, starts, full, settings.seed), settings)
     for step in run(settings, start, full, prepare, stochastic=stochastic, resume=resume):
         yield replace(step, image=_finished(step, photo.pixels, canvas, settings))
+
+
+def _canvas(style: Style, settings: StylizeSettings, regions: Sequence[Region]) -> list[Area]:
+    """The areas of the photo; the last one is painted after `style`, unless regions cover everything."""
+    paintings = mixture(style, settings.mix)
+    wanted = [*regions, *(parse_region(text) for text in settings.region)]
+    if settings.segmentation:
+        wanted += segments(settings.segmentation, paintings[0][0])
+    return areas(manners(paintings), wanted)
+
+
+def _context(encoder: Encoder, settings: StylizeSettings, stochastic: bool) -> Context:
+    dice, weighting = dice_of(settings, stochastic), WEIGHTINGS[settings.weighting]
+    return Context(encoder, dice, weighting, settings.normalize_gradients, settings.propagation)
+
+
+def _scale(settings: StylizeSettings, weight: float, style: list[Term], content: list[Term]) -> tuple[float, float]:
+    """The share of the settings' variation, and the unit of the other priors, that go with these terms.
+
+    Variation is held down in proportion to the style, which stirs it up: without style the photo stays as it is. A
+    paper's weights count in a paper's losses; what they come to in ours sets the scale.
+    """
+    if settings.weighting == "normalized":
+        return weight / BALANCE, 1.0
+    share = sum(term.weight for term in style) / BALANCE
+    return share, share or sum(term.weight for term in content)
 
 
 def _finished(step: Step, photo: Tensor, canvas: Sequence[Area], settings: StylizeSettings) -> Callable[[], Tensor]:
