@@ -18,8 +18,9 @@ from torch import Tensor
 
 import impasto
 from impasto import encoders
-from impasto.image import SPACES, load, load_mask, resize
+from impasto.image import SPACES, fit, load, load_mask, resize
 from impasto.losses import Dice, Features
+from impasto.tasks.layers import parse_layers
 from impasto.tasks.regions import Region, at
 from impasto.tasks.terms import style_losses
 
@@ -83,7 +84,7 @@ def textures(painting: str) -> list[str]:
     for text in TEXTURES:
         settings = [impasto.TextureSettings(size=SIZE, layers=text, quality="fine", seed=seed) for seed in (0, 1)]
         made = [impasto.texture(painting, each) for each in settings]
-        layers = list(impasto.tasks.layers.parse_layers(encoder, text, ()))
+        layers = list(parse_layers(encoder, text, ()))
         model = same_size(painting, made[0])
         noise = torch.rand(made[0].shape, generator=torch.Generator().manual_seed(0)) * 0.35 + 0.325
         near = [style_distance(picture, model, layers) for picture in (*made, noise)]
@@ -99,16 +100,11 @@ def regions(photo: str, mask: str, inside: str, outside: str) -> list[str]:
     grid = (picture.shape[-2], picture.shape[-1])
     masks = [at(load_mask(mask), grid), 1 - at(load_mask(mask), grid)]
     rows = ["| where | own painting | the other's | ratio |", "|---|---|---|---|"]
-    longer = max(grid)
-    paintings = [at(load(name).pixels, fitted(load(name).pixels, longer)) for name in (inside, outside)]
+    paintings = [fit(load(name).pixels, max(grid)).clamp(0, 1) for name in (inside, outside)]
     for k, where in enumerate(("inside the mask", "outside")):
         own, other = (style_distance(picture, paintings[j], encoder.default_style, masks[k]) for j in (k, 1 - k))
         rows.append(f"| {where} | {own:.4f} | {other:.4f} | {other / own:.1f} |")
     return rows
-
-
-def fitted(pixels: Tensor, longer: int) -> tuple[int, int]:
-    return impasto.image.fitted_size((pixels.shape[-2], pixels.shape[-1]), longer)
 
 
 def colors(photo: str, painting: str) -> list[str]:

@@ -102,7 +102,12 @@ def _reconstructions() -> list[Entry]:
 
 
 SECTIONS: list[Section] = [
-    ("Style losses", "What is compared with the painting, all at the same strength.", _losses()),
+    (
+        "Style losses",
+        "What is compared with the painting, all at the same strength. (At 320 px the woodcut's strokes are wider than"
+        " the features of a face; a lower strength would keep them.)",
+        _losses(),
+    ),
     (
         "Presets",
         "Settings named after their source; `impasto presets` lists them.",

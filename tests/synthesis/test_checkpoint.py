@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.synthesis import State
-from impasto.synthesis.checkpoint import load, save
+from impasto.synthesis.checkpoint import discard, load, save
 
 
 def a_state():
@@ -90,3 +90,14 @@ def test_what_cannot_be_read_or_written_is_said_in_one_line(tmp_path):
         load(tmp_path, "")
     with pytest.raises(ImpastoError, match="was not written"):
         save(tmp_path / "none" / "run", a_state(), "")
+
+
+def test_what_a_kill_left_half_written_is_overwritten_and_discarded(tmp_path):
+    path, part = tmp_path / "a.checkpoint", tmp_path / "a.checkpoint.part"
+    part.write_bytes(b"half")
+    save(path, State(scale=1, taken=1, done=1, seconds=0.5, descent={}), "f")
+    assert load(path, "f").done == 1
+    assert not part.exists()
+    part.write_bytes(b"half")
+    discard(path)
+    assert list(tmp_path.iterdir()) == []

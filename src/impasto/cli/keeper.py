@@ -14,7 +14,7 @@ from impasto.cli.options import RunOptions
 from impasto.cli.watch import Watcher
 from impasto.errors import UsageError
 from impasto.image import Picture
-from impasto.synthesis import State, Step, load_state, save_state
+from impasto.synthesis import State, Step, discard_state, load_state, save_state
 from impasto.tasks.options import SynthesisSettings
 
 NONE = "no"
@@ -81,7 +81,7 @@ class Keeper:
     def done(self) -> None:
         """The run is over: nothing to go on from."""
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            discard_state(self.path)
 
 
 def keeper(output: Path, options: RunOptions, read: Iterable[str], fingerprint: str) -> Keeper:

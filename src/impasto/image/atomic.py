@@ -10,24 +10,26 @@ from pathlib import Path
 from impasto.errors import ImpastoError
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, temporary: str | None = None) -> None:
     """Make `data` the content of `path`, all of it or nothing.
 
     The bytes go to a temporary file in the same folder, onto the disk, and then under the name. Whatever interrupts
     this, a full disk or Ctrl-C, the old file stays and the temporary one goes. A new file has the usual permissions of
-    the user, a replaced one keeps its own, and a link keeps pointing to the file that it names. Raises ImpastoError.
+    the user, a replaced one keeps its own, and a link keeps pointing to the file that it names. `temporary` is the name
+    of the file in between, a new one every time by default; whoever writes again after being killed gives one, and
+    finds no remains. Raises ImpastoError.
     """
     try:
-        _replace(Path(os.path.realpath(path)), data)
+        _replace(Path(os.path.realpath(path)), data, temporary)
     except OSError as error:
         raise ImpastoError(f"'{path}' was not written: {error.strerror or error}") from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, name: str | None) -> None:
     # Opened by name and not through `tempfile`, whose files nobody but their owner may read.
-    temporary = path.parent / f".impasto-{secrets.token_hex(8)}.part"
+    temporary = path.parent / (name or f".impasto-{secrets.token_hex(8)}.part")
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("wb" if name else "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from impasto.synthesis.adam import Adam
 from impasto.synthesis.canvas import generator, noise, pink_noise
 from impasto.synthesis.checkpoint import State
+from impasto.synthesis.checkpoint import discard as discard_state
 from impasto.synthesis.checkpoint import load as load_state
 from impasto.synthesis.checkpoint import save as save_state
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
@@ -29,6 +30,7 @@ __all__ = [
     "Scale",
     "State",
     "Step",
+    "discard_state",
     "generator",
     "load_state",
     "noise",

@@ -52,7 +52,19 @@ def save(path: str | Path, state: State, fingerprint: str) -> None:
     tree = _mapped(dict(vars(state)), "", taken)
     metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": fingerprint, "state": json.dumps(tree)}
     # The last point is often the best one; the format wants no memory under two names.
-    replace_file(Path(path), packed({name: tensor.clone() for name, tensor in tensors.items()}, metadata))
+    data = packed({name: tensor.clone() for name, tensor in tensors.items()}, metadata)
+    replace_file(Path(path), data, temporary=_part(Path(path)).name)
+
+
+def discard(path: str | Path) -> None:
+    """Remove the checkpoint at `path`, and what a kill may have left of one half written."""
+    for file in (Path(path), _part(Path(path))):
+        file.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """The file in which a checkpoint is while it is written; what a kill leaves of it is overwritten by the next."""
+    return path.with_name(f"{path.name}.part")
 
 
 def load(path: str | Path, fingerprint: str) -> State:
