@@ -83,7 +83,10 @@ def _add_task(name: str) -> None:
 
             run(name, inputs, settings, options, watching)
 
-    parameters = [flags.positional(word, "a picture file, or a sample such as sample:chelsea") for word in words]
+    parameters = [
+        flags.positional(word, "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7")
+        for word in words
+    ]
     parameters += flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
     settings = flags.parameters(task.settings, lambda field: "Computing" if field in shared else "Painting")
     parameters += sorted(settings, key=lambda parameter: parameter.name in shared)  # the task's own first
@@ -107,7 +110,7 @@ def _add_blend() -> None:
 
             run({given: values[given] for given in EDITS["blend"].inputs}, settings, options, watching)
 
-    about = "a picture file, or a sample such as sample:chelsea"
+    about = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
     parameters = [flags.positional(given, about) for given in EDITS["blend"].inputs]
     parameters += flags.parameters(BlendSettings, lambda _: "Blending")
     files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
