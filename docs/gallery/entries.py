@@ -126,7 +126,7 @@ SECTIONS: list[Section] = [
             Entry("tv-much", "much of it", f"{CAT} --tv-weight 2 --tv-chroma-weight 2"),
             Entry("tv-beta-1", "with beta 1", f"{CAT} --tv-weight 1 --tv-chroma-weight 1 --tv-beta 1"),
             Entry("laplacian", "the photo's Laplacian", f"{CAT} --laplacian-weight 2"),
-            Entry("alpha", "alpha-norm", f"{CAT} --alpha-weight 10"),
+            Entry("alpha", "alpha-norm", f"{CAT} --alpha-weight 2"),
             Entry("self-similarity", "self-similarity", f"{CAT} --content-loss self-similarity"),
             Entry("content-shallow", "content at relu2_2", f"{CAT} --content-layers relu2_2"),
             Entry("content-deep", "content at relu5_1", f"{CAT} --content-layers relu5_1"),
@@ -144,7 +144,8 @@ SECTIONS: list[Section] = [
             Entry(
                 "region-inside",
                 "the same, 'inside'",
-                f"{CUP} --region docs/gallery/masks/coffee.png:sample:flow --propagation inside",
+                f"{CUP} --region docs/gallery/masks/coffee.png:sample:flow --propagation inside"
+                " --style-layers relu1_1,relu2_1,relu3_1",
             ),
             Entry(
                 "region-three",
@@ -164,7 +165,8 @@ SECTIONS: list[Section] = [
     ),
     (
         "Colours",
-        "The painting's, the photo's kept, or one matched to the other.",
+        "The painting's, the photo's kept, or one matched to the other. Methods that match channel by channel (mean,"
+        " histogram) leave the painting its own contrast of blue and yellow; those that match the covariance do not.",
         [
             *(Entry(f"keep-{s}", f"kept in {s}", f"{CAT} --keep-color {s}") for s in ("ycbcr", "lab", "oklab")),
             Entry("keep-matched", "kept, light matched", f"{CAT} --keep-color oklab --match-luminance"),

@@ -37,14 +37,16 @@ TUTORIAL = {
 
 PRESETS: Mapping[str, Preset] = {
     "gatys2016": Preset(
-        "Gatys, Ecker and Bethge 2016: from noise, alpha / beta = 1e-3, average pooling, L-BFGS",
+        "Gatys, Ecker and Bethge 2016: from noise, average pooling, L-BFGS, layers weighed as in the authors' code",
+        # The paper's alpha / beta of 1e-3 in its own equations (`weighting` gatys) leaves little but the photo with the
+        # networks at hand, whose features are of another size; their code has means and 1 / C^2 for each layer.
         stylize=PLAIN
         | {
-            "weighting": "gatys",
+            "weighting": "mean",
             "content_layers": "relu4_2",
-            "style_layers": "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
-            "content_weight": 1e-3,
-            "style_weight": 1.0,
+            "style_layers": "relu1_1=2.44e-4,relu2_1=6.1e-5,relu3_1=1.53e-5,relu4_1=3.8e-6,relu5_1=3.8e-6",
+            "content_weight": 1.0,
+            "style_weight": 1e5,
             "init": "noise",
             "pooling": "average",
             "steps": 500,
