@@ -91,6 +91,7 @@ def train_step(
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, required=True, help="a folder of square pictures")
+    parser.add_argument("--licence", default="MIT", help="of the weights; that of the pictures may reach them")
     parser.add_argument("--data", default="a folder of pictures", help="what they are, for the metadata")
     parser.add_argument("--state", type=Path, default=Path("faces.ckpt"), help="resumed from if it is there")
     parser.add_argument("--sheets", type=Path, required=True, help="where sheets of samples go")
@@ -149,7 +150,7 @@ def main() -> None:
             write_sheet(args.sheets / f"{done:06d}.png", average)
             trained = f"{done} steps of {args.batch} on {len(faces)} pictures: {args.data}"
             about = {"what": "painted faces of 64 pixels, drawn by a small GAN", "range": "[0, 1]"}
-            export(average, args.out, about | {"licence": "MIT", "trained": trained})
+            export(average, args.out, about | {"licence": args.licence, "trained": trained})
 
 
 if __name__ == "__main__":

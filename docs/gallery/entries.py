@@ -19,6 +19,7 @@ Section = tuple[str, str, list[Entry]]
 SMALL = "--size 320"
 CAT = f"stylize sample:chelsea sample:flow {SMALL}"
 PILOT = f"stylize sample:astronaut sample:woodcut {SMALL}"
+BLEND = "sample:coffee sample:brick --mask docs/gallery/masks/coffee.png --at -30,60"
 CUP = f"stylize sample:coffee sample:glass {SMALL}"
 
 
@@ -196,34 +197,31 @@ SECTIONS: list[Section] = [
         ],
     ),
     ("Textures", "From noise.", _textures()),
-    ("What layers remember", "Reconstructions from noise.", _reconstructions()),
+    (
+        "What layers remember",
+        "Reconstructions from noise. Deep layers care little for colour, which much total variation then washes out;"
+        " self-similarity alone knows no picture, only which places are alike.",
+        _reconstructions(),
+    ),
     (
         "Made pictures",
-        "A blend, a generated face, and both stylized.",
+        "A blend, generated faces ([a sheet of them](../pictures/faces.jpg), 64 px each), and both painted.",
         [
-            Entry(
-                "blend",
-                "blended",
-                "blend sample:astronaut sample:rocket --mask docs/gallery/masks/disc.png --at 60,-40",
-            ),
-            Entry(
-                "blend-mixed",
-                "mixed gradients",
-                "blend sample:astronaut sample:rocket --mask docs/gallery/masks/disc.png --at 60,-40 --gradients mixed",
-            ),
+            Entry("blend", "importing gradients", f"blend {BLEND}"),
+            Entry("blend-mixed", "mixed gradients", f"blend {BLEND} --gradients mixed"),
             Entry(
                 "blend-painted",
                 "and painted",
-                "stylize 'blend:sample:astronaut,sample:rocket?mask=docs/gallery/masks/disc.png&at=60,-40' sample:flow"
+                "stylize 'blend:sample:coffee,sample:brick?mask=docs/gallery/masks/coffee.png&at=-30,60' sample:flow"
                 f" {SMALL}",
             ),
             *(
                 Entry(
                     f"face-{seed}",
                     f"face {seed}, painted",
-                    f"stylize 'generator:faces?seed={seed}' sample:flow {SMALL}",
+                    f"stylize 'generator:faces?seed={seed}' sample:{style} {SMALL} --strength 0.15 --style-scale 0.5",
                 )
-                for seed in (1, 2, 3)
+                for seed, style in ((3, "flow"), (9, "glass"), (14, "woodcut"), (10, "ink"))
             ),
         ],
     ),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from impasto.image import load_sample
 
@@ -17,7 +16,7 @@ LARGE = 4  # drawn larger, then reduced, for smooth edges
 
 
 def draw_masks(folder: Path) -> None:
-    """`coffee.png` (the cup, soft), `coffee-map.png` and `painting-map.png` (colour-coded), `disc.png`."""
+    """`coffee.png` (the cup, soft), `coffee-map.png` and `painting-map.png` (colour-coded)."""
     folder.mkdir(exist_ok=True)
     height, width = load_sample("coffee").size
     cup = Image.new("L", (width * LARGE, height * LARGE))
@@ -34,10 +33,6 @@ def draw_masks(folder: Path) -> None:
     ImageDraw.Draw(painting).rectangle((0, 0, 767, 255), fill="#1f77b4")
     ImageDraw.Draw(painting).rectangle((0, 512, 767, 767), fill="#d62728")
     painting.save(folder / "painting-map.png")
-
-    disc = Image.fromarray(np.zeros((512, 512), np.uint8))
-    ImageDraw.Draw(disc).ellipse((116, 20, 330, 300), fill=255)
-    disc.filter(ImageFilter.GaussianBlur(6)).save(folder / "disc.png")
 
 
 def _box(shares: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:

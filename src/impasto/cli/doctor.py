@@ -15,7 +15,7 @@ from impasto.cli.table import show_rows
 from impasto.encoders.weights import home, status
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
-EXTRAS = {"video": "av"}
+EXTRAS = {"video": "av", "generator": "onnxruntime"}
 
 
 def show() -> None:
