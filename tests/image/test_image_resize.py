@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from impasto.errors import UsageError
-from impasto.image import fit, fitted_size, resize
+from impasto.image import fit, fitted_size, resize, resize_wrapped
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -83,3 +83,11 @@ def test_what_cannot_be_resized() -> None:
         resize(torch.zeros(3, 4, 4), (2, 2))
     with pytest.raises(UsageError, match=r"torch.uint8 of shape"):
         resize(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), (2, 2))
+
+
+@pytest.mark.parametrize("size", [(24, 40), (6, 10), (12, 20)])
+def test_a_wrapped_resize_does_not_know_where_the_picture_begins(size):
+    image = torch.rand(1, 3, 12, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    there = resize_wrapped(image.roll((4, 6), (2, 3)), size)
+    back = there.roll((-4 * size[0] // 12, -6 * size[1] // 20), (2, 3))
+    torch.testing.assert_close(back, resize_wrapped(image, size), rtol=0, atol=1e-12)

@@ -12,7 +12,7 @@ from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
-from impasto.image.resize import fit, fitted_size, resize
+from impasto.image.resize import fit, fitted_size, resize, resize_wrapped
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, mask_source
@@ -50,6 +50,7 @@ __all__ = [
     "read",
     "read_metadata",
     "resize",
+    "resize_wrapped",
     "rotate",
     "sample_names",
     "with_luminance",

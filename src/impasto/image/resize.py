@@ -24,6 +24,13 @@ def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return F.interpolate(image, size=tuple(size), mode="bicubic", align_corners=False, antialias=True)
 
 
+def resize_wrapped(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """`resize` for a picture that repeats without end: the pixels beyond an edge are those of the opposite one."""
+    height, width = size
+    repeated = resize(image.repeat(1, 1, 3, 3), (3 * height, 3 * width))
+    return repeated[..., height : 2 * height, width : 2 * width].contiguous()
+
+
 def fit(image: torch.Tensor, longer_side: int) -> torch.Tensor:
     """`image` `(B, C, H, W)` in its own proportions, its longer side `longer_side` pixels; see `resize`."""
     return resize(image, fitted_size((image.shape[-2], image.shape[-1]), longer_side))

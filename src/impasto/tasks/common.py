@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.errors import ImpastoError, UsageError, nearest
-from impasto.image import fitted_size, load, resize
+from impasto.image import fitted_size, load, resize, resize_wrapped
 from impasto.losses import Dice
 from impasto.synthesis import (
     CANVASES,
@@ -77,9 +77,13 @@ def full_size(settings: SynthesisSettings, own: Size) -> Size:
     return height, width
 
 
+def _tileable(settings: SynthesisSettings) -> bool:
+    return isinstance(settings, TextureSettings) and settings.tileable
+
+
 def _whole(settings: SynthesisSettings, size: Size) -> Size:
     """The size; of a tileable texture in whole steps of the coarsest layers, without which its edges would not meet."""
-    if not (isinstance(settings, TextureSettings) and settings.tileable):
+    if not _tileable(settings):
         return size
     height, width = (max(1, round(side / TILE)) * TILE for side in size)
     return height, width
@@ -156,6 +160,7 @@ def run(
         return Scale(size, steps, lambda: prepare(size), optimizer, stochastic=noisy)
 
     scales = [scale(size, steps) for size, steps in schedule(settings, full)]
+    resample = resize_wrapped if _tileable(settings) else resize
     yield from synthesise(
-        start.to(device_of(settings)), scales, resize, canvas=CANVASES[settings.canvas], resume=resume
+        start.to(device_of(settings)), scales, resample, canvas=CANVASES[settings.canvas], resume=resume
     )

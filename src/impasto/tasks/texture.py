@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -35,9 +36,10 @@ def texture_steps(
     `style` may be several paintings with their shares, `[(painting, share), ...]`.
     """
     settings = settings or TextureSettings()
-    encoder = load_encoder(settings)
+    encoder = looking = load_encoder(settings)
     if settings.tileable:
-        encoder.tile()
+        looking = load_encoder(settings)
+        looking.tile()  # at the result alone: the examples end where they end
     examples = manners(mixture(style, settings.mix))
     losses = style_losses(settings.style_loss)
     chosen = parse_layers(encoder, settings.layers, encoder.default_style)
@@ -50,11 +52,12 @@ def texture_steps(
     def model(context: Context, size: Size, _: Layers, device: torch.device) -> tuple[list[Term], list[Tensor]]:
         beside = max(1, round(side * max(size) / max(full)))
         here = area_at(area, (beside, beside), settings, device)
-        return style_terms(context, [here], chosen, 1.0, losses), [manner.pixels for manner in here.manners]
+        seen = replace(context, encoder=encoder)
+        return style_terms(seen, [here], chosen, 1.0, losses), [manner.pixels for manner in here.manners]
 
     yield from single_steps(
         settings,
-        encoder,
+        looking,
         layers,
         full,
         model,
