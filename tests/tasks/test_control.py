@@ -70,8 +70,8 @@ def speckled(color: tuple[float, float, float]) -> torch.Tensor:
 @pytest.mark.parametrize("propagation", ["all", "inside"])
 def test_each_region_is_painted_after_its_own_painting(propagation):
     red, blue = speckled((0.8, 0.1, 0.1)), speckled((0.1, 0.1, 0.8))
-    mask = torch.zeros(3, 32, 32)
-    mask[..., :16] = 1
+    mask = torch.zeros(3, 300, 451)
+    mask[..., :225] = 1
     settings = small(style_layers="relu1_1,relu2_1", steps=25, init="photo", propagation=propagation)
     made = stylize(PHOTO, blue, settings, regions=[Region(mask, red)])
     left, right = mean_color(made[..., :28]), mean_color(made[..., 36:])

@@ -17,6 +17,8 @@ from impasto.tasks.regions import (
 )
 from impasto.tasks.terms import Context, evaluation, style_losses, style_terms
 
+SIZE = (64, 64)
+
 
 def picture(seed: int, side: int = 64) -> torch.Tensor:
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
@@ -72,16 +74,25 @@ def test_bad_mixtures_are_refused(texts, message):
 
 def test_what_no_region_covers_is_painted_as_the_rest():
     everywhere = (Manner(picture(0)),)
-    found = areas(everywhere, [Region(stripe(0), picture(1)), Region(stripe(2), picture(2), weight=2.0)])
+    found = areas(everywhere, [Region(stripe(0), picture(1)), Region(stripe(2), picture(2), weight=2.0)], SIZE)
     assert [round(area.extent, 2) for area in found] == [0.33, 0.34, 0.33]
     assert [area.weight for area in found] == [1.0, 2.0, 1.0]
     assert found[2].manners == everywhere
-    assert len(areas(everywhere, [Region(stripe(k), picture(k)) for k in range(3)])) == 3
+    assert len(areas(everywhere, [Region(stripe(k), picture(k)) for k in range(3)], SIZE)) == 3
 
 
 def test_an_empty_mask_is_refused():
     with pytest.raises(UsageError, match="shows nothing"):
-        areas((), [Region(torch.zeros(3, 8, 8), picture(0))])
+        areas((), [Region(torch.zeros(3, 8, 8), picture(0))], SIZE)
+
+
+def test_a_mask_of_other_proportions_is_refused_and_one_of_another_size_is_not():
+    wide = torch.ones(3, 30, 61)
+    assert areas((), [Region(wide, picture(0))], (300, 600))
+    with pytest.raises(UsageError, match="the mask 'region 1' has 61x30 pixels, the photo 64x64: another shape"):
+        areas((), [Region(wide, picture(0))], SIZE)
+    with pytest.raises(UsageError, match="the mask of the painting in 'region 1' has 61x30 pixels, the painting 64x64"):
+        areas((), [Region(torch.ones(3, 8, 8), picture(0), wide)], SIZE)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +100,7 @@ def test_an_empty_mask_is_refused():
 )
 def test_every_one_of_three_regions_gets_gradient_from_its_own_painting(tiny, loss):
     """Each term of the style moves the pixels of its own stripe and, by the network's field of view, a margin."""
-    found = areas((), [Region(stripe(k), picture(k + 1)) for k in range(3)])
+    found = areas((), [Region(stripe(k), picture(k + 1)) for k in range(3)], SIZE)
     context = Context(tiny)
     terms = style_terms(context, found, {"relu2_1": 1.0}, 1.0, style_losses(loss))
     assert len(terms) == 3

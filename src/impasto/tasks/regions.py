@@ -25,6 +25,9 @@ Style = Source | Sequence[tuple[Source, float]]
 SCHEME = re.compile(r"(^|[~,:=])(sample|generator|blend)$")
 """What a colon belongs to that does not part a region's pieces."""
 
+ODD = 0.02
+"""By how much the proportions of a mask may differ from its picture's, besides a pixel of rounding."""
+
 LEAST = 0.005
 """A part of the photo smaller than this share is nobody's: the soft edges of masks that meet."""
 
@@ -119,8 +122,9 @@ def manners(paintings: Sequence[tuple[Source, float]], mask: Tensor | None = Non
     return tuple(found)
 
 
-def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region]) -> list[Area]:
-    """The areas of a photo with these regions; what none of them covers is painted `everywhere`'s way."""
+def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size) -> list[Area]:
+    """The areas of a photo of size `photo` with these regions; what none of them covers is painted `everywhere`'s
+    way."""
     if not regions:
         return [Area("picture", everywhere)]
     found: list[Area] = []
@@ -129,8 +133,13 @@ def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region]) -> list[Are
         mask = load_mask(region.mask)
         if float(mask.max()) <= 0:
             raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere")
+        _check_shape(mask, photo, f"the mask '{name}'", "photo")
         part = None if region.style_mask is None else load_mask(region.style_mask)
-        found.append(Area(name, manners([(region.style, 1.0)], part), mask, region.weight))
+        painted = manners([(region.style, 1.0)], part)
+        if part is not None:
+            own = (painted[0].pixels.shape[-2], painted[0].pixels.shape[-1])
+            _check_shape(part, own, f"the mask of the painting in '{name}'", "painting")
+        found.append(Area(name, painted, mask, region.weight))
     largest = max((area.mask.shape[-2:] for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
     size = (largest[0], largest[1])
     masks = [at(area.mask, size) for area in found if area.mask is not None]
@@ -138,6 +147,13 @@ def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region]) -> list[Are
     if float(rest.mean()) > LEAST:
         found.append(Area("the rest", everywhere, rest))
     return found
+
+
+def _check_shape(mask: Tensor, size: Size, name: str, what: str) -> None:
+    """A mask may be larger or smaller than its picture, but one of other proportions is most likely another's."""
+    height, width = mask.shape[-2:]
+    if abs(width * size[0] - height * size[1]) > ODD * height * size[1] + max(height, width, *size):
+        raise UsageError(f"{name} has {width}x{height} pixels, the {what} {size[1]}x{size[0]}: another shape")
 
 
 def segments(maps: str, style: Source) -> list[Region]:

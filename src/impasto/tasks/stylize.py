@@ -57,7 +57,8 @@ def stylize_steps(
     step of the same run, to go on from there.
     """
     settings = settings or StylizeSettings()
-    photo, canvas = load(content), _canvas(style, settings, regions)
+    photo = load(content)
+    canvas = _canvas(style, settings, regions, photo.size)
     encoder, device = load_encoder(settings), device_of(settings)
     contents, styles = content_losses(settings.content_loss), style_losses(settings.style_loss)
     content_layers = parse_layers(encoder, settings.content_layers, encoder.default_content)
@@ -93,13 +94,13 @@ def stylize_steps(
         yield replace(step, image=_finished(step, photo.pixels, canvas, settings))
 
 
-def _canvas(style: Style, settings: StylizeSettings, regions: Sequence[Region]) -> list[Area]:
+def _canvas(style: Style, settings: StylizeSettings, regions: Sequence[Region], photo: Size) -> list[Area]:
     """The areas of the photo; the last one is painted after `style`, unless regions cover everything."""
     paintings = mixture(style, settings.mix)
     wanted = [*regions, *(parse_region(text) for text in settings.region)]
     if settings.segmentation:
         wanted += segments(settings.segmentation, paintings[0][0])
-    return areas(manners(paintings), wanted)
+    return areas(manners(paintings), wanted, photo)
 
 
 def _context(encoder: Encoder, settings: StylizeSettings, stochastic: bool) -> Context:
