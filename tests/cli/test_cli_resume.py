@@ -82,6 +82,8 @@ def test_a_checkpoint_asked_for_has_to_fit(stylize: Cli, folder: Path, cut: Any)
     assert "other pictures or settings" in told.lines[0]
     told = stylize("-o", "out.png", *WORDS, "--checkpoint", "photo.png")
     assert (told.code, "is the name of a picture" in told.err) == (2, True)
+    told = stylize("-o", "out.png", "--checkpoint", "nowhere/state")
+    assert (told.code, told.err) == (2, "impasto: 'nowhere/state' cannot be written: No such file or directory\n")
 
 
 def test_files_in_the_settings_are_found(folder: Path) -> None:

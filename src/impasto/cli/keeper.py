@@ -6,10 +6,11 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from impasto import __version__
+from impasto.cli.files import try_folder
 from impasto.cli.options import RunOptions
 from impasto.cli.watch import Watcher
 from impasto.errors import UsageError
@@ -84,11 +85,13 @@ class Keeper:
             discard_state(self.path)
 
 
-def keeper(output: Path, options: RunOptions, read: Iterable[str], fingerprint: str) -> Keeper:
+def keeper(output: Path, options: RunOptions, fingerprint: str) -> Keeper:
     """The keeper that these options ask for; its file is beside the output unless they say where."""
     if options.checkpoint == NONE:
         return Keeper(None, 0, fingerprint)
     path = Path(options.checkpoint) if options.checkpoint else output.with_name(f"{output.name}.checkpoint")
     if options.checkpoint and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"):
         raise UsageError(f"'{path}' is the name of a picture; call the checkpoint for example {path}.checkpoint")
+    if options.checkpoint:
+        try_folder(path)
     return Keeper(path, options.checkpoint_every, fingerprint)

@@ -45,7 +45,7 @@ def run(
     check_writable(path, bits=options.bits, size=size)
     output = Output(path, options, task, inputs, settings, _alpha(task, pictures))
     film = _film(options, read, size)
-    keeping = keeper(path, options, read, fingerprint(task, pictures, settings))
+    keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(watcher, asked=options.checkpoint is not None)
     _fetch_weights(settings, watcher)
     watcher.plan(schedule(settings, size))
