@@ -27,7 +27,10 @@ from impasto.tasks.terms import style_losses
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = 256
 LAYERS = (1, 2, 4, 5, 7, 8, 11)
-SEEDS = "The deeper the layer, the less of the pixels it holds. What two seeds differ in is fine noise: a blur takes it away."
+SEEDS = (
+    "The deeper the layer, the less of the pixels it holds. What two seeds differ in is fine noise:"
+    " a blur takes it away."
+)
 TEXTURES = ("conv_1-5", "conv_4-8", "conv_7-11", "conv_1,conv_2,conv_5,conv_9,conv_13")
 
 
