@@ -1,0 +1,1 @@
+"""Many tasks: sweeps over settings."""

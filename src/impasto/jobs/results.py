@@ -1,0 +1,214 @@
+"""What a sweep leaves in its folder: the plan in one file, the results in another, a line for each cell."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import ImpastoError, UsageError, choose
+from impasto.image.atomic import replace_file
+
+PLAN = "sweep.json"
+RESULTS = "results.jsonl"
+
+DONE, FAILED = "done", "failed"
+
+ORIGINAL = "original"
+"""In `Plan.differences`: the result less the picture it was made from."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting or an input that was given several values; `labels` are these, as text, in order."""
+
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for.
+
+    `rows` and `columns` name the axes of the grid, or are None; further axes part it into groups. `differences` names
+    the differences to be shown: "original", or an axis, for that between its first two values. `impasto` is the
+    version.
+    """
+
+    title: str
+    axes: tuple[Axis, ...] = ()
+    rows: str | None = None
+    columns: str | None = None
+    about: str = ""
+    source: str = ""
+    task: str = ""
+    differences: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    impasto: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one cell.
+
+    `place` is the label on each axis; `status` is "done" or "failed", then with an `error` of one line. `picture` and
+    `original` are paths within the folder. `losses` are pairs of step and total, `terms` the last value of each term.
+    `style` and `content` are normalised distances to the paintings and to the photo, by layer.
+    """
+
+    key: str
+    index: int
+    place: Mapping[str, str] = field(default_factory=dict)
+    task: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    status: str = DONE
+    error: str | None = None
+    picture: str | None = None
+    original: str | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    peak_mb: float | None = None
+    losses: Sequence[tuple[int, float]] = ()
+    terms: Mapping[str, float] = field(default_factory=dict)
+    style: Mapping[str, float] = field(default_factory=dict)
+    content: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> float | None:
+        """The total loss of the last step."""
+        return self.losses[-1][1] if self.losses else None
+
+    @property
+    def style_distance(self) -> float | None:
+        """The mean of `style` over its layers."""
+        return _mean(self.style)
+
+    @property
+    def content_distance(self) -> float | None:
+        """The mean of `content` over its layers."""
+        return _mean(self.content)
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write `sweep.json`, whole or not at all. Raises ImpastoError."""
+    replace_file(folder / PLAN, (json.dumps(asdict(plan), indent=1) + "\n").encode())
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan in `sweep.json`. Raises UsageError where there is none, or one whose grid is of unknown axes."""
+    path = folder / PLAN
+    try:
+        content = json.loads(path.read_bytes())
+        axes = tuple(Axis(axis["name"], tuple(map(str, axis["labels"]))) for axis in content.pop("axes", ()))
+        lists: dict[str, Any] = {name: tuple(content.pop(name, ())) for name in ("differences", "notices")}
+        plan = Plan(axes=axes, **lists, **_known(Plan, content))
+    except OSError as error:
+        raise UsageError(f"'{folder}' is no folder of a sweep: '{path}': {error.strerror or error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"'{path}' is damaged, or no plan of a sweep") from error
+    names = {axis.name: axis for axis in axes}
+    for name in (plan.rows, plan.columns):
+        if name is not None:
+            choose(names, name, f"axis in '{path}':")
+    for name in plan.differences:
+        choose({ORIGINAL: None, **names}, name, f"difference in '{path}':")
+    return plan
+
+
+def append_result(folder: Path, record: Record) -> None:
+    """Add a line to `results.jsonl` and see it onto the disk; several processes may do so at once.
+
+    The line is one write. After a kill in the middle of one the next begins a line of its own. Numbers that are not
+    finite become null, as JSON has none. Raises ImpastoError.
+    """
+    path = folder / RESULTS
+    line = json.dumps(_finite(asdict(record)), allow_nan=False).encode() + b"\n"
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            line = _break(file) + line
+            if os.write(file, line) != len(line):
+                raise ImpastoError(f"'{path}' was not written: the disk is full")
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise ImpastoError(f"'{path}' was not written: {error.strerror or error}") from error
+
+
+def read_results(folder: Path) -> dict[str, Record]:
+    """The records in `results.jsonl` by their keys, in the order of `index`; empty where there is no such file.
+
+    Of several lines with one key the last counts. A line that a kill cut short is no JSON and is passed over: its cell
+    has no result. Raises UsageError for JSON that is no record.
+    """
+    path = folder / RESULTS
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be read: {error.strerror or error}") from error
+    records = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            content = json.loads(line)
+        except ValueError:  # torn, or empty after the last line
+            continue
+        try:
+            record = _record(content)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"line {number} of '{path}' is no result of a cell") from error
+        records[record.key] = record
+    return dict(sorted(records.items(), key=lambda item: item[1].index))
+
+
+def _record(content: dict[str, Any]) -> Record:
+    given = _known(Record, content)
+    given["losses"] = tuple((int(step), _number(loss)) for step, loss in given.get("losses") or ())
+    for name in ("place", "inputs", "settings"):
+        given[name] = dict(given.get(name) or {})
+    for name in ("terms", "style", "content"):
+        given[name] = {key: _number(value) for key, value in (given.get(name) or {}).items()}
+    given["place"] = {name: str(label) for name, label in given["place"].items()}
+    record = Record(**given)
+    choose({DONE: None, FAILED: None}, record.status, "status of a cell")
+    return record
+
+
+def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries that this version knows; a later one may have written more."""
+    names = {entry.name for entry in fields(kind)}
+    return {name: value for name, value in content.items() if name in names}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _finite(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _finite(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
+
+
+def _break(file: int) -> bytes:
+    """What has to come between the end of the file and a new line: nothing, but after a torn line its end."""
+    size = os.fstat(file).st_size
+    if not size:
+        return b""
+    os.lseek(file, size - 1, os.SEEK_SET)
+    return b"" if os.read(file, 1) == b"\n" else b"\n"
+
+
+def _mean(values: Mapping[str, float]) -> float | None:
+    return sum(values.values()) / len(values) if values else None
