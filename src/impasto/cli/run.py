@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -23,8 +22,7 @@ from impasto.image import Picture, check_writable, load
 from impasto.synthesis import Step
 from impasto.tasks.common import full_size, schedule
 from impasto.tasks.options import SynthesisSettings
-
-Steps = Callable[..., Iterator[Step]]
+from impasto.tasks.recipe import steps_of
 
 
 def run(
@@ -47,10 +45,9 @@ def run(
     film = _film(options, read, size)
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(watcher, asked=options.checkpoint is not None)
-    _fetch_weights(settings, watcher)
+    fetch_weights(settings.network, settings.weights, watcher)
     watcher.plan(schedule(settings, size))
-    steps: Steps = getattr(import_module(f"impasto.tasks.{task}"), f"{task}_steps")
-    last = _work(steps(*pictures, settings, resume=state), output, film, watcher, keeping)
+    last = _work(steps_of(task)(*pictures, settings, resume=state), output, film, watcher, keeping)
     with none_at_all():
         for notice in output.save(last):
             watcher.notice(notice)
@@ -115,9 +112,8 @@ def _film(options: RunOptions, read: list[str], size: tuple[int, int]) -> Timela
     return film
 
 
-def _fetch_weights(settings: SynthesisSettings, watcher: Watcher) -> None:
+def fetch_weights(name: str, weights: str | None, watcher: Watcher) -> None:
     """Before the run and not inside it, where a download would show no progress."""
-    name = settings.network
-    if settings.weights is None and name in PUBLISHED and not where(name).is_file():
+    if weights is None and name in PUBLISHED and not where(name).is_file():
         watcher.notice(f"fetching the weights of {name}, {PUBLISHED[name].megabytes} MB, once")
         fetch(name, on_progress=partial(watcher.fetching, name))

@@ -5,13 +5,14 @@ No times and no dates, so that the same command gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from impasto import __version__
 from impasto.errors import UsageError, choose
-from impasto.tasks.editing import BlendSettings
+from impasto.tasks.editing import BlendSettings, CompareSettings
 from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.settings import Settings
 
@@ -33,11 +34,20 @@ TASKS: dict[str, Task[SynthesisSettings]] = {
     "texture": Task(TextureSettings, ("style",)),
 }
 
-EDITS = {"blend": Task(BlendSettings, ("source", "target"))}
-"""Tasks without a network and without steps."""
+EDITS: dict[str, Task[Any]] = {
+    "blend": Task(BlendSettings, ("source", "target")),
+    "compare": Task(CompareSettings, ("a", "b")),
+}
+"""Tasks that make their picture at once, in no steps."""
 
 WRITING = ("bits", "output_quality")
 """Flags that are no settings of the task, but without which the file would have other bytes."""
+
+
+def steps_of(task: str) -> Callable[..., Iterator[Any]]:
+    """The function of a task that yields its steps: `stylize_steps` for "stylize"."""
+    steps: Callable[..., Iterator[Any]] = getattr(import_module(f"impasto.tasks.{task}"), f"{task}_steps")
+    return steps
 
 
 def recipe(

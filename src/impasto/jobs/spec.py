@@ -1,0 +1,203 @@
+"""What a sweep is: a task, its inputs and its settings, any of which may be lists; and the cells that come of it.
+
+A spec is a TOML file:
+
+    title = "Style weight against content weight"
+    task = "stylize"
+    rows = "style_weight"        # axes of the page; others become groups
+    columns = "content_weight"
+    [inputs]
+    content = "sample:chelsea"
+    style = ["sample:flow", "sample:glass"]
+    [settings]                   # fields of the task's settings, or `preset`
+    style_weight = [1e4, 1e5]
+    [[cases]]                    # one more axis, "case": inputs and settings that belong together
+    name = "from noise"
+    init = "noise"
+
+`spec:FILE` in any text stands for a file beside the spec.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import UsageError, choose, nearest
+from impasto.tasks.presets import preset
+from impasto.tasks.recipe import TASKS
+from impasto.tasks.settings import plain_type
+
+CASE = "case"
+BESIDE = "spec:"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A spec as it was read; `folder` is where `spec:FILE` is looked for."""
+
+    task: str
+    inputs: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    cases: Sequence[Mapping[str, Any]] = ()
+    title: str = "A sweep"
+    about: str = ""
+    source: str = ""
+    rows: str | None = None
+    columns: str | None = None
+    differences: Sequence[str] = ()
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture to make. `place` is where it stands on the axes, as labels."""
+
+    index: int
+    place: Mapping[str, str]
+    task: str
+    inputs: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+    @property
+    def work(self) -> str:
+        """What has to be computed, as a hash: cells of the same work have the same picture."""
+        return _hash([self.task, self.inputs, self.settings])
+
+    @property
+    def key(self) -> str:
+        """The cell's own name: its work and its place."""
+        return _hash([self.work, self.place])
+
+
+def built_in() -> dict[str, Path]:
+    """The specs that come with the package, by name."""
+    folder = Path(str(files("impasto.jobs") / "specs"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
+    """A sweep from a parsed spec. Raises UsageError for keys, tasks, axes and inputs that do not exist."""
+    allowed = [f.name for f in fields(Sweep) if f.name != "folder"]
+    for key in table:
+        if key not in allowed:
+            raise UsageError(f"a spec has no '{key}'{nearest(key, allowed)}; allowed: {', '.join(allowed)}")
+    if "task" not in table:
+        raise UsageError(f"a spec needs a task: {', '.join(TASKS)}")
+    task = choose(TASKS, str(table["task"]), "task")
+    sweep = Sweep(**{**table, "inputs": dict(table.get("inputs", {}))}, folder=folder)
+    tables = [*sweep.cases, sweep.inputs]
+    for name in (*task.inputs, *sweep.inputs):
+        if name not in task.inputs or not any(name in given for given in tables):
+            raise UsageError(
+                f"the inputs of {sweep.task} are {' and '.join(task.inputs)}; given: {_names(sweep.inputs)}"
+            )
+    known = list(axes(sweep))
+    for what in ("rows", "columns"):
+        wanted = getattr(sweep, what)
+        if wanted is not None and wanted not in known:
+            raise UsageError(
+                f"{what} is '{wanted}'{nearest(wanted, known)}, which is no axis; the axes: {_names(known)}"
+            )
+    for name in sweep.differences:
+        if name not in ("original", *known):
+            raise UsageError(f"differences are of original or an axis, not '{name}'; the axes: {_names(known)}")
+    return sweep
+
+
+def changed(sweep: Sweep, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Sweep:
+    """The sweep with other inputs and settings; what a case sets stays its own."""
+    made = replace(sweep, inputs={**sweep.inputs, **inputs}, settings={**sweep.settings, **settings})
+    known = axes(made)
+    return replace(
+        made,
+        rows=made.rows if made.rows in known else None,
+        columns=made.columns if made.columns in known else None,
+        differences=[name for name in made.differences if name == "original" or name in known],
+    )
+
+
+def axes(sweep: Sweep) -> dict[str, list[str]]:
+    """The axes in the order of the spec, inputs first, cases last, each with the labels of its values."""
+    found = {name: _labels(values) for name, values in _lists(sweep).items()}
+    if sweep.cases:
+        found[CASE] = [str(case.get("name", k)) for k, case in enumerate(sweep.cases, 1)]
+    return found
+
+
+def expand(sweep: Sweep) -> list[Cell]:
+    """Every cell of the grid, its settings checked. Raises UsageError for settings that are not allowed."""
+    lists, labels = _lists(sweep), axes(sweep)
+    fixed = {name: value for name, value in (*sweep.inputs.items(), *sweep.settings.items()) if name not in lists}
+    choices: list[list[tuple[str, str, dict[str, Any]]]] = [
+        [(name, label, {name: value}) for label, value in zip(labels[name], values, strict=True)]
+        for name, values in lists.items()
+    ]
+    if sweep.cases:
+        own = [{name: value for name, value in case.items() if name != "name"} for case in sweep.cases]
+        choices.append([(CASE, label, values) for label, values in zip(labels[CASE], own, strict=True)])
+    return [_cell(sweep, index, fixed, chosen) for index, chosen in enumerate(itertools.product(*choices))]
+
+
+def _cell(
+    sweep: Sweep, index: int, fixed: Mapping[str, Any], chosen: Sequence[tuple[str, str, dict[str, Any]]]
+) -> Cell:
+    task, values = TASKS[sweep.task], dict(fixed)
+    for _, _, more in chosen:
+        values |= more
+    values = {name: _beside(value, sweep.folder) for name, value in values.items()}
+    inputs = {name: str(values.pop(name)) for name in task.inputs if name in values}
+    if len(inputs) < len(task.inputs):
+        raise UsageError(f"{sweep.task} needs {' and '.join(task.inputs)}; a cell has {_names(inputs)} only")
+    beneath = preset(str(values.pop("preset")), sweep.task) if "preset" in values else {}
+    settings = task.settings.from_mapping(beneath | values).to_mapping(defaults=False)
+    return Cell(index, {name: label for name, label, _ in chosen}, sweep.task, inputs, settings)
+
+
+def _lists(sweep: Sweep) -> dict[str, list[Any]]:
+    """Inputs and settings that are axes. A setting that is itself a list is one where it is a list of lists."""
+    kinds = typing.get_type_hints(TASKS[sweep.task].settings)
+    found = {}
+    for name, value in (*sweep.inputs.items(), *sweep.settings.items()):
+        whole = name in kinds and plain_type(kinds[name])[0] is tuple
+        if isinstance(value, list) and (not whole or any(isinstance(part, list) for part in value)):
+            if not value:
+                raise UsageError(f"'{name}' is an empty list: an axis needs values")
+            found[name] = value
+    return found
+
+
+def _labels(values: Sequence[Any]) -> list[str]:
+    """Short names of an axis's values, each of its own."""
+    short = [_label(value) for value in values]
+    return short if len(set(short)) == len(short) else [str(value) for value in values]
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_label(part) for part in value) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = str(value)
+    return Path(text).stem if "/" in text or "\\" in text else text.removeprefix("sample:")
+
+
+def _beside(value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_beside(part, folder) for part in value]
+    return value.replace(BESIDE, f"{folder}/") if isinstance(value, str) else value
+
+
+def _names(names: object) -> str:
+    return ", ".join(map(str, names)) if names else "none"  # type: ignore[call-overload]
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,165 @@
+"""Run a sweep: every cell in a process of its own, several at a time, one after the other where memory is short.
+
+Finished cells are lines of `results.jsonl`: a sweep that was killed goes on with those that are missing. A cell that
+fails leaves its error there and stops nothing; a later run of the sweep tries it again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from impasto import __version__
+from impasto.encoders.weights import PUBLISHED, where
+from impasto.errors import ImpastoError
+from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
+from impasto.jobs.spec import Cell, Sweep, axes, expand
+
+STAND_IN = "lite"
+MEMORY = 400, 1.2e-3
+"""What a process takes, in MB, and what each pixel of the result adds with `lite`; measured at 512 px."""
+WIDE = 5.0
+"""How much more a pixel takes with the published networks."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One more cell is finished: `record`, the `done`-th of `total`; `known` tells that it was there already."""
+
+    record: Record
+    done: int
+    total: int
+    known: bool = False
+
+
+def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -> Iterator[Progress]:
+    """Make all cells of `sweep` in `folder`, in so many processes (by default as many as cores and memory allow)."""
+    folder = Path(folder)
+    (folder / "cells").mkdir(parents=True, exist_ok=True)
+    cells, notices = stand_in(expand(sweep))
+    write_plan(folder, plan(sweep, notices))
+    there = {key: record for key, record in read_results(folder).items() if record.status == "done"}
+    known = [there[cell.key] for cell in cells if cell.key in there]
+    for done, record in enumerate(known, 1):
+        yield Progress(record, done, len(cells), known=True)
+    missing = [cell for cell in cells if cell.key not in there]
+    done = len(known)
+    for record in _distinct(missing, folder, workers or fitting(missing)):
+        done += 1
+        append_result(folder, record)
+        yield Progress(record, done, len(cells))
+
+
+def plan(sweep: Sweep, notices: Sequence[str] = ()) -> Plan:
+    """What the page of the sweep has to know about it."""
+    return Plan(
+        title=sweep.title,
+        about=sweep.about,
+        source=sweep.source,
+        task=sweep.task,
+        axes=tuple(Axis(name, tuple(labels)) for name, labels in axes(sweep).items()),
+        rows=sweep.rows,
+        columns=sweep.columns,
+        differences=tuple(sweep.differences),
+        notices=tuple(notices),
+        impasto=__version__,
+    )
+
+
+def stand_in(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
+    """The cells with `lite` in place of networks whose weights are not here, and a notice of each of these."""
+    found, absent = [], set()
+    for cell in cells:
+        network = cell.settings.get("network", STAND_IN)
+        if network in PUBLISHED and "weights" not in cell.settings and not where(network).is_file():
+            absent.add(network)
+            others = {name: value for name, value in cell.settings.items() if name != "network"}
+            cell = replace(cell, settings=others)  # noqa: PLW2901 (the same cell, by another network)
+        found.append(cell)
+    about = "has no weights here: {0} stands in; `impasto weights fetch {1}`, then run the sweep again"
+    return found, [f"{name} {about.format(STAND_IN, name)}" for name in sorted(absent)]
+
+
+def fitting(cells: Sequence[Cell]) -> int:
+    """How many cells at a time fit the cores and the free memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    free = float("inf")
+    with suppress(AttributeError, ValueError, OSError):
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
+    largest = max((_memory(cell) for cell in cells), default=1.0)
+    return max(1, min(cores, len(cells), int(free / largest)))
+
+
+def _memory(cell: Cell) -> float:
+    base, pixel = MEMORY
+    side = int(cell.settings.get("size", 512)) or 1024
+    return base + pixel * side * side * (WIDE if cell.settings.get("network", STAND_IN) in PUBLISHED else 1.0)
+
+
+def _distinct(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Record]:
+    """Records of all cells; of those that are the same work under several labels only one is computed."""
+    alike: dict[str, list[Cell]] = {}
+    for cell in cells:
+        alike.setdefault(cell.work, []).append(cell)
+    first = [same[0] for same in alike.values()]
+    for cell, record in _parallel(first, folder, workers):
+        for other in alike[cell.work]:
+            yield replace(record, key=other.key, index=other.index, place=dict(other.place))
+
+
+def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tuple[Cell, Record]]:
+    """Each cell in a fresh process: its peak memory is its own, and whatever kills it kills nothing else."""
+    context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+    if hasattr(os, "fork"):
+        context.set_forkserver_preload(["impasto.jobs.cell"])
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    waiting, running = list(reversed(cells)), dict[Any, tuple[Cell, Any, Any]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                cell = waiting.pop()
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_work, args=(theirs, cell, folder, threads), daemon=True)
+                process.start()
+                theirs.close()
+                running[ours] = (cell, process, ours)
+            for ready in connection.wait(list(running)):
+                cell, process, ours = running.pop(ready)
+                yield cell, _received(cell, process, ours)
+    finally:
+        for _, process, _ in running.values():
+            process.kill()
+
+
+def _received(cell: Cell, process: Any, ours: Any) -> Record:
+    try:
+        record: Record = ours.recv()
+    except EOFError:
+        process.join()
+        from impasto.jobs.cell import failed  # noqa: PLC0415 (imports torch)
+
+        return failed(cell, f"its process ended with code {process.exitcode}; was there enough memory?")
+    process.join()
+    return record
+
+
+def _work(theirs: Any, cell: Cell, folder: Path, threads: int) -> None:
+    from impasto.jobs.cell import failed, run  # noqa: PLC0415 (imports torch)
+
+    theirs.send(_attempt(lambda: run(cell, folder, threads), lambda error: failed(cell, error)))
+    theirs.close()
+
+
+def _attempt(run: Callable[[], Record], failed: Callable[[str], Record]) -> Record:
+    try:
+        return run()
+    except ImpastoError as error:
+        return failed(str(error))
+    except Exception as error:  # whatever it is, the other cells go on
+        return failed(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -1,0 +1,87 @@
+import pytest
+
+from impasto.errors import UsageError
+from impasto.jobs.spec import axes, changed, expand, from_mapping
+
+GRID = {
+    "task": "stylize",
+    "rows": "style_weight",
+    "columns": "style",
+    "inputs": {"content": "sample:chelsea", "style": ["sample:flow", "pictures/sea.jpg"]},
+    "settings": {"size": 64, "style_weight": [1e4, 1e5], "preset": "tutorial"},
+}
+
+
+def test_every_list_is_an_axis_and_every_combination_a_cell():
+    sweep = from_mapping(GRID)
+    assert axes(sweep) == {"style": ["flow", "sea"], "style_weight": ["10000", "100000"]}
+    cells = expand(sweep)
+    assert [cell.index for cell in cells] == [0, 1, 2, 3]
+    assert [tuple(cell.place.values()) for cell in cells][:2] == [("flow", "10000"), ("flow", "100000")]
+    assert cells[3].inputs == {"content": "sample:chelsea", "style": "pictures/sea.jpg"}
+    assert cells[3].settings["style_weight"] == 1e5
+    assert cells[3].settings["weighting"] == "tutorial", "the preset lies beneath"
+    assert len({cell.key for cell in cells}) == len({cell.work for cell in cells}) == 4
+
+
+def test_keys_are_the_same_every_time_and_differ_with_the_work():
+    again, other = expand(from_mapping(GRID)), expand(changed(from_mapping(GRID), {}, {"seed": 1}))
+    assert [c.key for c in again] == [c.key for c in expand(from_mapping(GRID))]
+    assert not {c.key for c in again} & {c.key for c in other}
+
+
+def test_cases_bring_inputs_and_settings_that_belong_together():
+    table = {
+        "task": "stylize",
+        "columns": "case",
+        "inputs": {"style": "sample:flow"},
+        "cases": [{"name": "cat", "content": "sample:chelsea"}, {"name": "cup", "content": "sample:coffee", "seed": 3}],
+    }
+    cat, cup = expand(from_mapping(table))
+    assert (cat.place, cup.place) == ({"case": "cat"}, {"case": "cup"})
+    assert cup.inputs["content"] == "sample:coffee"
+    assert (cat.settings, cup.settings) == ({}, {"seed": 3})
+
+
+def test_a_setting_that_is_a_list_is_an_axis_only_as_a_list_of_lists(tmp_path):
+    table = GRID | {"rows": None, "settings": {"mix": ["sample:ink=0.5"]}}
+    assert list(axes(from_mapping(table))) == ["style"]
+    table["settings"] = {"mix": [[], ["sample:ink=0.5"]], "region": ["spec:m.png:sample:ink"]}
+    sweep = from_mapping(table, tmp_path)
+    assert axes(sweep)["mix"] == ["none", "ink=0.5"]
+    assert expand(sweep)[1].settings == {"mix": ["sample:ink=0.5"], "region": [f"{tmp_path}/m.png:sample:ink"]}
+
+
+def test_changes_take_the_place_of_what_the_spec_says():
+    sweep = changed(from_mapping(GRID), {"style": "sample:ink"}, {"style_weight": 5.0})
+    assert axes(sweep) == {}
+    assert (sweep.rows, sweep.columns) == (None, None)
+    (cell,) = expand(sweep)
+    assert cell.inputs["style"] == "sample:ink"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"titel": "x"}, "a spec has no 'titel' .did you mean 'title'"),
+        ({"task": "paint"}, "unknown task 'paint'"),
+        (
+            {"rows": "stile"},
+            "rows is 'stile' .did you mean 'style'..., which is no axis; the axes: style, style_weight",
+        ),
+        ({"differences": ["seed"]}, "differences are of original or an axis, not 'seed'"),
+        ({"inputs": {"content": "a.jpg"}}, "the inputs of stylize are content and style; given: content"),
+        ({"inputs": {"content": "a", "style": "b", "photo": "c"}}, "the inputs of stylize are content and style"),
+        ({"settings": {"size": []}, "rows": None}, "'size' is an empty list"),
+    ],
+)
+def test_bad_specs_are_refused(change, message):
+    with pytest.raises(UsageError, match=message.replace("'...,", "'..,")):
+        from_mapping(GRID | change)
+
+
+def test_a_spec_needs_a_task_and_settings_that_are_allowed():
+    with pytest.raises(UsageError, match="a spec needs a task: stylize, reconstruct, texture"):
+        from_mapping({"inputs": {}})
+    with pytest.raises(UsageError, match="unknown setting 'sise'"):
+        expand(from_mapping(GRID | {"settings": {"sise": 3}, "rows": None}))

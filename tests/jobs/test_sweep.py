@@ -1,0 +1,124 @@
+"""Sweeps over cells of a few steps at 64 px, in real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from impasto.image import load
+from impasto.jobs.results import RESULTS, read_plan, read_results
+from impasto.jobs.spec import expand, from_mapping
+from impasto.jobs.sweep import fitting, run_sweep, stand_in
+
+SPEC = {
+    "title": "Two by two",
+    "task": "stylize",
+    "rows": "strength",
+    "columns": "style",
+    "inputs": {"content": "sample:chelsea", "style": ["sample:flow", "sample:glass"]},
+    "settings": {"size": 64, "steps": 3, "scales": 1, "strength": [0.2, 0.8]},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A finished sweep."""
+    folder = tmp_path_factory.mktemp("sweep")
+    seen = list(run_sweep(from_mapping(SPEC), folder, workers=2))
+    assert [progress.done for progress in seen] == [1, 2, 3, 4]
+    return folder
+
+
+def test_every_cell_is_made_measured_and_kept(folder):
+    records = list(read_results(folder).values())
+    assert [record.place for record in records] == [cell.place for cell in expand(from_mapping(SPEC))]
+    for record in records:
+        assert record.status == "done"
+        assert load(folder / record.picture).size == (record.height, record.width) == (43, 64)
+        assert load(folder / record.original).size == (43, 64)
+        assert record.steps == 3
+        assert len(record.losses) == 3
+        assert record.seconds > 0
+        assert record.peak_mb > 50
+        assert set(record.terms) >= {"style", "content"}
+        assert record.style["relu3_1"] > 0
+        assert record.content["relu4_2"] > 0
+    weak, strong = (sum(r.style_distance for r in records if r.place["strength"] == s) for s in ("0.2", "0.8"))
+    assert strong < weak
+
+
+def test_the_plan_tells_the_page_what_the_grid_is(folder):
+    plan = read_plan(folder)
+    assert (plan.title, plan.rows, plan.columns) == ("Two by two", "strength", "style")
+    assert [(axis.name, axis.labels) for axis in plan.axes] == [
+        ("style", ("flow", "glass")),
+        ("strength", ("0.2", "0.8")),
+    ]
+
+
+def test_what_is_there_is_not_made_again_and_what_is_missing_is(folder, tmp_path):
+    lines = (folder / RESULTS).read_text().splitlines(keepends=True)
+    (tmp_path / RESULTS).write_text("".join(lines[:3]) + lines[3][:40])
+    seen = list(run_sweep(from_mapping(SPEC), tmp_path, workers=1))
+    assert [progress.known for progress in seen] == [True, True, True, False]
+    assert len(read_results(tmp_path)) == 4
+    assert all(progress.known for progress in run_sweep(from_mapping(SPEC), tmp_path))
+
+
+def test_a_failed_cell_is_told_in_its_place_and_stops_nothing(tmp_path):
+    spec = SPEC | {"inputs": {"content": "sample:chelsea", "style": ["sample:flow", "nowhere.png"]}}
+    seen = [progress.record for progress in run_sweep(from_mapping(spec), tmp_path, workers=2)]
+    assert sorted(record.status for record in seen) == ["done", "done", "failed", "failed"]
+    assert {record.error for record in seen if record.status == "failed"} == {"no such file 'nowhere.png'"}
+    again = list(run_sweep(from_mapping(spec), tmp_path, workers=2))
+    assert [progress.known for progress in again] == [True, True, False, False]
+
+
+def test_cells_of_the_same_work_are_made_once(tmp_path):
+    spec = SPEC | {"settings": SPEC["settings"] | {"strength": 0.5, "network": ["vgg16", "vgg19"]}, "rows": None}
+    cells, notices = stand_in(expand(from_mapping(spec)))
+    assert len(cells) == 4
+    assert len({cell.work for cell in cells}) == 2
+    assert [notice.split()[0] for notice in notices] == ["vgg16", "vgg19"]
+    records = [progress.record for progress in run_sweep(from_mapping(spec), tmp_path, workers=2)]
+    assert len(records) == 4
+    assert len({record.picture for record in records}) == 2
+
+
+def test_no_more_processes_than_cells_and_cores():
+    cells = expand(from_mapping(SPEC))
+    assert 1 <= fitting(cells) <= min(4, os.cpu_count() or 1)
+    assert fitting(cells[:1]) == fitting([]) == 1
+
+
+SCRIPT = """
+import sys
+from impasto.jobs.spec import from_mapping
+from impasto.jobs.sweep import run_sweep
+if __name__ == "__main__":
+    for progress in run_sweep(from_mapping({spec}), sys.argv[1], workers=1):
+        print(progress.known, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+def test_a_killed_sweep_goes_on_with_no_cell_twice_and_none_lost(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.replace("{spec}", repr(SPEC | {"rows": None})))
+    folder = tmp_path / "sweep"
+    run = subprocess.Popen([sys.executable, script, folder], stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    run.stdout.readline()
+    run.stdout.readline()
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    time.sleep(0.2)
+    before = len((folder / RESULTS).read_text().splitlines())
+    told = subprocess.run([sys.executable, script, folder], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert told.split().count("True") == before >= 2
+    assert len((folder / RESULTS).read_text().splitlines()) == 4
+    assert len(read_results(Path(folder))) == 4
