@@ -11,6 +11,7 @@ import impasto
 
 SURFACE = """
 BlendSettings
+CompareSettings
 ImpastoError
 Picture
 ReconstructSettings
@@ -21,6 +22,7 @@ TextureSettings
 UsageError
 __version__
 blend
+compare
 encoders
 load
 preset

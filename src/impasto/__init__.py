@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from impasto.image import Picture, load, write
     from impasto.synthesis import Step
     from impasto.tasks.blend import blend
-    from impasto.tasks.editing import BlendSettings
+    from impasto.tasks.compare import compare
+    from impasto.tasks.editing import BlendSettings, CompareSettings
     from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
     from impasto.tasks.presets import preset
     from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BlendSettings",
+    "CompareSettings",
     "ImpastoError",
     "Picture",
     "ReconstructSettings",
@@ -40,6 +42,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "blend",
+    "compare",
     "encoders",
     "load",
     "preset",
@@ -55,6 +58,7 @@ __all__ = [
 # Imported when first asked for, because torch takes seconds and `impasto --help` should not.
 _HOMES = {
     "BlendSettings": "impasto.tasks.editing",
+    "CompareSettings": "impasto.tasks.editing",
     "ImpastoError": "impasto.errors",
     "Picture": "impasto.image",
     "ReconstructSettings": "impasto.tasks.options",
@@ -64,6 +68,7 @@ _HOMES = {
     "TextureSettings": "impasto.tasks.options",
     "UsageError": "impasto.errors",
     "blend": "impasto.tasks.blend",
+    "compare": "impasto.tasks.compare",
     "load": "impasto.image",
     "preset": "impasto.tasks.presets",
     "reconstruct": "impasto.tasks.reconstruct",

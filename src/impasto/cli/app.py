@@ -13,7 +13,7 @@ from impasto.cli import flags
 from impasto.cli.failures import INTERRUPTED, explain
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions, read_settings
-from impasto.tasks.editing import BlendSettings
+from impasto.tasks.editing import BlendSettings, CompareSettings
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.presets import preset
 from impasto.tasks.recipe import EDITS, TASKS
@@ -121,6 +121,32 @@ def _add_blend() -> None:
 _add_blend()
 
 
+def _add_compare() -> None:
+    """A command whose flags are the fields of CompareSettings, then those that say where to write."""
+
+    def call(**values: Any) -> None:
+        options = RunOptions(**flags.given(RunOptions, values))
+        settings = CompareSettings.from_mapping(flags.given(CompareSettings, values))
+        from impasto.cli.watch import watcher  # noqa: PLC0415
+
+        with watcher(options) as watching:
+            from impasto.cli.compare import run, show  # noqa: PLC0415
+
+            found = run({given: values[given] for given in EDITS["compare"].inputs}, settings, options, watching)
+        show(found, options)  # after the bar, which has standard output to itself
+
+    about = {"a": "a picture, most often a result", "b": "the picture to compare it with: its photo, its painting"}
+    parameters = [flags.positional(given, about[given]) for given in EDITS["compare"].inputs]
+    parameters += flags.parameters(CompareSettings, lambda _: "Comparing")
+    files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS]
+    words = "Tell how alike A and B are: PSNR, SSIM, and the distances of style and content by layer."
+    app.command("compare")(flags.command("compare", words, parameters, call))
+
+
+_add_compare()
+
+
 @app.command()
 def samples(
     folder: Annotated[str | None, typer.Argument(help="write them as files into this folder")] = None,
@@ -129,6 +155,30 @@ def samples(
     from impasto.cli.samples import show, write  # noqa: PLC0415
 
     write(folder) if folder else show()
+
+
+@app.command()
+def sweep(  # noqa: PLR0917 (each is a flag)
+    spec: Annotated[str | None, typer.Argument(help="a .toml file, or the name of a built-in sweep")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="the folder to fill; SPEC-sweep by default")
+    ] = None,
+    content: Annotated[list[str] | None, typer.Option(help="photo instead of the spec's; may be repeated")] = None,
+    style: Annotated[list[str] | None, typer.Option(help="painting instead of the spec's; may be repeated")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, a setting instead of the spec's; a list is an axis")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes at a time, instead of what fits")] = None,
+    list: Annotated[bool, typer.Option("--list", help="list the built-in sweeps")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False,
+) -> None:
+    """Make a grid of pictures over settings and inputs, and a page to look at."""
+    from impasto.cli import sweep as sweeps  # noqa: PLC0415
+
+    if list or spec is None:
+        sweeps.show()
+    else:
+        sweeps.run(*sweeps.read(spec, content or [], style or [], set or []), output, workers, quiet)
 
 
 @app.command()
