@@ -13,16 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
 import impasto
 from impasto import encoders
 from impasto.image import SPACES, fit, load, load_mask, resize
-from impasto.losses import Dice, Features
+from impasto.tasks import compare
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.regions import Region, at
-from impasto.tasks.terms import style_losses
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = 256
@@ -50,11 +48,10 @@ def reconstructions(photo: str, steps: int) -> list[str]:
             impasto.ReconstructSettings(size=SIZE, layers=f"conv_{k}", scales=1, steps=steps, seed=seed)
             for seed in (0, 1)
         ]
-        first, second = (array(impasto.reconstruct(photo, each)) for each in settings)
-        truth = array(same_size(photo, torch.empty(1, 3, *first.shape[:2])))
-        psnr = peak_signal_noise_ratio(truth, first, data_range=1)
-        ssim = structural_similarity(truth, first, channel_axis=2, data_range=1)
-        apart = first - second
+        first, second = (impasto.reconstruct(photo, each) for each in settings)
+        truth = same_size(photo, first)
+        psnr, ssim = compare.psnr(first, truth), compare.ssim(first, truth)
+        apart = array(first) - array(second)
         smooth = gaussian_filter(apart, (4, 4, 0))
         rows.append(f"| conv_{k} | {psnr:.1f} | {ssim:.3f} | {apart.std():.4f} | {smooth.std():.4f} |")
     return rows
@@ -63,19 +60,9 @@ def reconstructions(photo: str, steps: int) -> list[str]:
 def style_distance(
     picture: Tensor, painting: Tensor, layers: Sequence[str], mask: Tensor | None = None, part: Tensor | None = None
 ) -> float:
-    """Normalised distance of Gram matrices, the mean over the layers; within masks where there are any."""
-    encoder, loss = encoders.load("lite"), style_losses("gram")[0].loss
-    found = []
-    with torch.no_grad():
-        ours, theirs = encoder(picture, layers), encoder(painting, layers)
-        for layer in ours:
-            space = encoder.metric(layer)
-            a, b = (
-                Features(values[layer], None if m is None else at(m, tuple(values[layer].shape[-2:])), space)
-                for values, m in ((ours, mask), (theirs, part))
-            )
-            found.append(float(loss.distance(loss.statistic(a), loss.statistic(b), Dice())))
-    return sum(found) / len(found)
+    """The mean over the layers; within masks where there are any."""
+    found = compare.style_distance(encoders.load("lite"), picture, painting, layers, mask=mask, part=part)
+    return sum(found.values()) / len(found)
 
 
 def textures(painting: str) -> list[str]:
