@@ -74,7 +74,8 @@ def ssim(a: Tensor, b: Tensor) -> float:
     if min(a.shape[-2:]) < WINDOW:
         raise UsageError(f"SSIM needs pictures of at least {WINDOW} px a side, these have {_shape(a)}")
     x, y = (picture[0].permute(1, 2, 0).cpu().double().numpy() for picture in (a, b))
-    return float(structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0))
+    found = structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0)  # type: ignore[no-untyped-call]
+    return float(found)
 
 
 def style_distance(
