@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import math
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,13 +86,9 @@ def test_numbers_that_json_lacks_are_null_and_come_back_as_nan(tmp_path: Path) -
     assert record.seconds is None
 
 
-def test_processes_write_whole_lines_side_by_side(tmp_path: Path) -> None:
-    context = get_context("spawn")
-    workers = [context.Process(target=append_twenty, args=(tmp_path, first)) for first in (0, 20, 40)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
+def test_writers_side_by_side_write_whole_lines(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda first: append_twenty(tmp_path, first), (0, 20, 40)))
     assert list(read_results(tmp_path)) == [f"k{index}" for index in range(60)]
 
 
@@ -130,6 +126,9 @@ def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:
 def test_axes_and_differences_have_to_be_there(tmp_path: Path) -> None:
     write_plan(tmp_path, Plan("t", (Axis("style_weight", ("1",)),), rows="style_wight"))
     with pytest.raises(UsageError, match=r"unknown axis .*did you mean 'style_weight'"):
+        read_plan(tmp_path)
+    write_plan(tmp_path, Plan("t", (Axis("a", ("1",)),), rows="a", columns="a"))
+    with pytest.raises(UsageError, match="are both 'a'"):
         read_plan(tmp_path)
     write_plan(tmp_path, Plan("t", differences=("seed",)))
     with pytest.raises(UsageError, match=r"unknown difference .*allowed: original"):

@@ -27,7 +27,7 @@ class Axis:
     """A setting or an input that was given several values; `labels` are these, as text, in order."""
 
     name: str
-    labels: tuple[str, ...]
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Plan:
     """
 
     title: str
-    axes: tuple[Axis, ...] = ()
+    axes: Sequence[Axis] = ()
     rows: str | None = None
     columns: str | None = None
     about: str = ""
     source: str = ""
     task: str = ""
-    differences: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
+    differences: Sequence[str] = ()
+    notices: Sequence[str] = ()
     impasto: str = ""
 
 
@@ -117,6 +117,8 @@ def read_plan(folder: Path) -> Plan:
     for name in (plan.rows, plan.columns):
         if name is not None:
             choose(names, name, f"axis in '{path}':")
+    if plan.rows is not None and plan.rows == plan.columns:
+        raise UsageError(f"rows and columns of '{path}' are both '{plan.rows}'; they have to be two axes")
     for name in plan.differences:
         choose({ORIGINAL: None, **names}, name, f"difference in '{path}':")
     return plan

@@ -1,0 +1,157 @@
+"""The contact sheet of a sweep: its pictures on one sheet, with the labels of rows and columns."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import ImpastoError
+from impasto.image.atomic import replace_file
+from impasto.jobs.grid import Grid, Group, arrange, caption
+from impasto.jobs.previews import Pixels, load_small
+from impasto.jobs.results import Record, read_plan, read_results
+
+FILE = "contact.png"
+
+DPI = 100
+CELL = 2.4
+"""The width of a cell in inches,"""
+
+LARGEST = 120.0
+"""and about the longest side of the sheet: with more cells than fit, they are smaller."""
+
+GAP, EDGE, LINE, TITLE = 0.08, 0.25, 0.22, 0.45
+"""Between cells, around the sheet, for a line of text, and for the title, in inches."""
+
+INK, MUTED, WRONG = "#22201c", "#6d675d", "#a32020"
+
+
+def write_sheet(folder: Path) -> Path:
+    """Write `contact.png`, the grid of a sweep with its labels, into its folder; returns its path.
+
+    Groups stand one below the other under their headings. A cell that failed is hatched and shows its error, one
+    without a result is an empty frame. Raises UsageError for a folder that is not of a sweep, ImpastoError without
+    the extra `sweep`.
+    """
+    figure_of = _figure()
+    plan = read_plan(folder)
+    grid = arrange(plan, read_results(folder))
+    width = min(CELL, LARGEST / (len(grid.groups) * len(grid.rows.labels)), LARGEST / len(grid.columns.labels))
+    names = {record.picture: None for record in grid.records if record.picture}
+    pictures = load_small(folder, names, round(2 * width * DPI))
+    sheet = _Sheet(figure_of, grid, pictures, width, plan.title)
+    for group in grid.groups:
+        sheet.draw(group)
+    path = folder / FILE
+    replace_file(path, sheet.png())
+    return path
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Where things are, in inches."""
+
+    left: float
+    cell: tuple[float, float]
+    whole: tuple[float, float]
+
+    @property
+    def step(self) -> tuple[float, float]:
+        return self.cell[0] + GAP, self.cell[1] + GAP
+
+
+class _Sheet:
+    """A figure that is filled from the top."""
+
+    def __init__(self, figure_of: Any, grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> None:
+        self.grid, self.pictures = grid, pictures
+        self.room = _room(grid, pictures, width)
+        self.figure = figure_of(figsize=self.room.whole, dpi=DPI, facecolor="white")
+        self.y = EDGE  # how far down the sheet is used
+        self._text(EDGE, self.y, _short(title, 0.6 * (self.room.whole[0] - 2 * EDGE)), size=14, va="top")
+        self.y += TITLE
+
+    def draw(self, group: Group) -> None:
+        """Add a group: its heading, the labels of its columns, its lines."""
+        left, (step_x, step_y), (width, height) = self.room.left, self.room.step, self.room.cell
+        if group.place:
+            self._text(EDGE, self.y, caption(group.place), size=11, va="top")
+            self.y += 1.5 * LINE
+        if self.grid.columns.name:
+            self._text(EDGE, self.y, _short(f"{self.grid.columns.name} →", left - EDGE), color=MUTED, size=8, va="top")
+            for k, label in enumerate(self.grid.columns.labels):
+                self._text(left + k * step_x + width / 2, self.y, _short(label, width), va="top", ha="center")
+            self.y += LINE
+        if self.grid.rows.name:
+            self._text(EDGE, self.y, _short(f"{self.grid.rows.name} ↓", left - EDGE), color=MUTED, size=8, va="top")
+        for label, line in zip(self.grid.rows.labels, group.lines, strict=True):
+            text = _short(label, left - EDGE - GAP)
+            self._text(left - GAP, self.y + height / 2, text, ha="right", va="center")
+            for k, record in enumerate(line):
+                self._cell(left + k * step_x, record)
+            self.y += step_y
+        self.y += 2 * GAP
+
+    def png(self) -> bytes:
+        """The sheet as a PNG file."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=DPI)
+        return buffer.getvalue()
+
+    def _cell(self, x: float, record: Record | None) -> None:
+        (across, down), (width, height) = self.room.whole, self.room.cell
+        axes = self.figure.add_axes((x / across, 1 - (self.y + height) / down, width / across, height / down))
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_color("#ded8cc")
+        pixels = self.pictures.get(record.picture or "") if record else None
+        if pixels is not None:
+            axes.imshow(pixels, interpolation="lanczos")
+            axes.spines[:].set_visible(False)
+        elif record is not None:
+            axes.patch.set(hatch="///", edgecolor="#ded8cc")
+            error = textwrap.fill(record.error or "its picture cannot be read", max(8, int(width * 11)))
+            wrong = {"color": WRONG, "size": 7, "ha": "center", "va": "center", "parse_math": False}
+            axes.text(0.5, 0.5, error, transform=axes.transAxes, clip_on=True, **wrong)
+
+    def _text(self, x: float, y: float, text: str, *, size: float = 9, color: str = INK, **options: Any) -> None:
+        across, down = self.room.whole
+        # A label is what it says: without `parse_math` a dollar begins a formula.
+        self.figure.text(x / across, 1 - y / down, text, size=size, color=color, parse_math=False, **options)
+
+
+def _room(grid: Grid, pictures: dict[str, Pixels], width: float) -> _Room:
+    shapes = [pixels.shape for pixels in pictures.values()] or [(1, 1)]
+    # the proportions of the tallest picture, so that none is cut
+    height = width * min(2.5, max(shape[0] / shape[1] for shape in shapes))
+    labels = [*grid.rows.labels, f"{grid.rows.name} ↓", f"{grid.columns.name} →" if grid.columns.name else ""]
+    left = EDGE + (min(2.0, 0.09 * max(map(len, labels)) + GAP) if grid.rows.name or grid.columns.name else 0)
+    columns, rows = len(grid.columns.labels), len(grid.rows.labels)
+    heading = 1.5 * LINE * bool(grid.groups[0].place) + LINE * bool(grid.columns.name)
+    across = max(4.0, left + columns * (width + GAP) + EDGE)
+    down = 2 * EDGE + TITLE + len(grid.groups) * (heading + rows * (height + GAP) + 2 * GAP)
+    return _Room(left, (width, height), (across, down))
+
+
+def _short(text: str, inches: float) -> str:
+    """`text`, cut to what about fits."""
+    most = max(3, int(inches / 0.085))
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _figure() -> Any:
+    """A maker of figures that are drawn by Agg, with nothing of matplotlib's global state."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError:
+        raise ImpastoError('a contact sheet needs the extra "sweep": pip install "impasto[sweep]"') from None
+
+    def figure(**options: Any) -> Figure:
+        made = Figure(**options)
+        FigureCanvasAgg(made)
+        return made
+
+    return figure

@@ -1,0 +1,107 @@
+"""Loss curves as lines in a rectangle, the losses on a logarithmic scale; the page draws them as SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from impasto.jobs.grid import caption
+from impasto.jobs.results import Record
+
+WIDTH, HEIGHT = 720, 320
+LEFT, RIGHT, TOP, BOTTOM = 64, 20, 14, 30
+"""The margins around the lines."""
+
+POINTS = 240
+"""At most so many points a line: two or three pixels each."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on an axis, and what is written there."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """The curve of one cell: `points` as SVG has them, and a hue in degrees."""
+
+    key: str
+    label: str
+    points: str
+    hue: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines and ticks in the coordinates of a rectangle of `WIDTH` by `HEIGHT`."""
+
+    lines: tuple[Line, ...]
+    steps: tuple[Tick, ...]
+    losses: tuple[Tick, ...]
+
+
+def chart(records: Sequence[Record]) -> Chart | None:
+    """The losses of the records over their steps; losses that no logarithm has are gaps closed by straight lines.
+
+    None where no record has two losses to draw a line between.
+    """
+    curves = [(record, points) for record in records if len(points := list(_points(record))) > 1]
+    if not curves:
+        return None
+    every = [point for _, points in curves for point in points]
+    last = max(step for step, _ in every)
+    low, high = (bound(loss for _, loss in every) for bound in (min, max))
+    low, high = (low, high) if high > low * 1.01 else (low / 1.1, high * 1.1)
+
+    def x(step: float) -> float:
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * step / last, 1)
+
+    def y(loss: float) -> float:
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (math.log(high) - math.log(loss)) / math.log(high / low), 1)
+
+    lines = (
+        Line(record.key, caption(record.place), " ".join(f"{x(s)},{y(loss)}" for s, loss in points), hue)
+        for (record, points), hue in zip(curves, _hues(len(curves)), strict=True)
+    )
+    return Chart(
+        tuple(lines),
+        tuple(Tick(x(step), f"{step:g}") for step in _even(last)),
+        tuple(Tick(y(loss), f"{loss:g}") for loss in _decades(low, high)),
+    )
+
+
+def _points(record: Record) -> Iterator[Point]:
+    usable = [(step, loss) for step, loss in record.losses if math.isfinite(loss) and loss > 0]
+    every = max(1, math.ceil(len(usable) / POINTS))
+    yield from usable[::every]
+    if usable and (len(usable) - 1) % every:
+        yield usable[-1]
+
+
+def _hues(count: int) -> list[int]:
+    """From red to violet, in the order of the cells."""
+    return [round(300 * index / max(1, count - 1)) for index in range(count)]
+
+
+def _even(last: float) -> list[float]:
+    """About five round numbers from 0 to `last`."""
+    power = 10 ** math.floor(math.log10(last / 5))
+    step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if last / step <= 6)
+    return [step * k for k in range(math.floor(last / step) + 1)]
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Powers of ten from `low` to `high`; with their double and fivefold, or linear steps, where these are too few."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for digits in ((1,), (1, 2, 5), tuple(range(1, 10)), tuple(k / 10 for k in range(10, 100))):
+        found = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
+        found = [value for value in found if low <= value <= high]
+        if len(found) >= 3:
+            break
+    return found[:: math.ceil(len(found) / 8)] if found else [low, high]

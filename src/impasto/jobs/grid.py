@@ -1,0 +1,102 @@
+"""Where each cell stands: the records of a sweep as tables of rows and columns."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from impasto.jobs.results import ORIGINAL, Axis, Plan, Record
+
+ONE = Axis("", ("",))
+"""Stands for the rows or the columns of a sweep that has none."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The cells of one choice of labels on the axes beyond two: `lines` of records, None where a result is missing."""
+
+    place: Mapping[str, str]
+    lines: tuple[tuple[Record | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A sweep laid out. Groups share the labels of `rows` and `columns`."""
+
+    rows: Axis
+    columns: Axis
+    groups: tuple[Group, ...]
+
+    @property
+    def records(self) -> list[Record]:
+        """All records, as they are read: group by group, line by line."""
+        return [record for group in self.groups for line in group.lines for record in line if record is not None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is to be subtracted: the picture `b` from the picture `a`, both paths within the folder."""
+
+    what: str
+    a: str
+    b: str
+
+
+def arrange(plan: Plan, records: Mapping[str, Record]) -> Grid:
+    """The grid of `plan`, filled with `records`.
+
+    Where the plan names no rows or no columns, axes that are left over serve, the last first. Records of other axes or
+    labels than the plan's (of an earlier plan of the same folder) have no place; of two of one place the last counts.
+    """
+    free = [axis for axis in plan.axes if axis.name not in (plan.rows, plan.columns)]
+    named = {axis.name: axis for axis in plan.axes}
+    columns = named[plan.columns] if plan.columns is not None else free.pop() if free else ONE
+    rows = named[plan.rows] if plan.rows is not None else free.pop() if free else ONE
+    standing = {frozenset(record.place.items()): record for record in records.values()}
+
+    def group(labels: tuple[str, ...]) -> Group:
+        place = {axis.name: label for axis, label in zip(free, labels, strict=True)}
+        lines = tuple(
+            tuple(standing.get(frozenset(_place(place, rows, row, columns, column))) for column in columns.labels)
+            for row in rows.labels
+        )
+        return Group(place, lines)
+
+    return Grid(rows, columns, tuple(group(labels) for labels in itertools.product(*(axis.labels for axis in free))))
+
+
+def caption(place: Mapping[str, str]) -> str:
+    """A place in words: `style_weight 1e4, seed 7`."""
+    return ", ".join(f"{name} {label}" for name, label in place.items())
+
+
+def pairs(plan: Plan, grid: Grid) -> Iterator[tuple[str, list[Pair]]]:
+    """The differences that the plan asks for, each with its pairs of pictures; a failed cell is in none."""
+    axes = {axis.name: axis for axis in plan.axes}
+    for name in plan.differences:
+        found = _from_originals(grid) if name == ORIGINAL else _along(axes[name], grid)
+        yield name, list(found)
+
+
+def _from_originals(grid: Grid) -> Iterator[Pair]:
+    for record in grid.records:
+        if record.picture and record.original:
+            yield Pair(caption(record.place), record.picture, record.original)
+
+
+def _along(axis: Axis, grid: Grid) -> Iterator[Pair]:
+    if len(axis.labels) < 2:
+        return
+    first, second = axis.labels[:2]
+    places = {frozenset(record.place.items()): record for record in grid.records}
+    for record in grid.records:
+        other = places.get(frozenset({**record.place, axis.name: second}.items()))
+        if record.place[axis.name] == first and other and record.picture and other.picture:
+            rest = {name: label for name, label in record.place.items() if name != axis.name}
+            yield Pair(caption({axis.name: f"{first} − {second}", **rest}), record.picture, other.picture)
+
+
+def _place(place: Mapping[str, str], rows: Axis, row: str, columns: Axis, column: str) -> Iterator[tuple[str, str]]:
+    yield from place.items()
+    yield from ((axis.name, label) for axis, label in ((rows, row), (columns, column)) if axis is not ONE)

@@ -1,0 +1,101 @@
+"""The pictures of a sweep, small enough that all of them together make one page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.errors import ImpastoError
+from impasto.image import fit, read, resize
+
+BYTES = 18_000_000
+"""What the pictures of a page may take together, as text."""
+
+PIXELS = 64_000_000
+"""And in memory, where they all wait until it is known what fits."""
+
+QUALITIES = ((90, 1.0), (80, 1.0), (65, 1.0), (65, 0.7), (65, 0.5), (65, 0.35), (50, 0.25), (40, 0.12))
+"""Qualities of JPEG, each with a factor of the size; the first is taken with which the pictures fit into `BYTES`."""
+
+Pixels = NDArray[np.uint8]
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture as a data URI, with the size that it is stored at."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def load_small(folder: Path, names: Collection[str], max_side: int) -> dict[str, Pixels]:
+    """The pictures by name as `(H, W, 3)`, none longer than `max_side`; those that cannot be read are left out.
+
+    Where they are very many they are smaller, so that together they have no more than `PIXELS`.
+    """
+    side = min(max_side, math.isqrt(PIXELS // max(1, len(names))))
+    found = ((name, _small(folder, name, side)) for name in names)
+    return {name: pixels for name, pixels in found if pixels is not None}
+
+
+def difference(a: Pixels, b: Pixels) -> Pixels:
+    """`a` less `b` as a picture, 1/2 + (a - b)/2: mid-grey where they agree. `b` is brought to the size of `a`."""
+    if a.shape != b.shape:
+        b = _array(resize(_tensor(b), (a.shape[0], a.shape[1])))
+    return np.rint(127.5 + (a.astype(np.float32) - b) / 2).astype(np.uint8)
+
+
+def embed(pictures: Mapping[Name, Pixels]) -> dict[Name, Preview]:
+    """All pictures as data URIs of one quality, at most `BYTES` long together where that can be."""
+    for quality, factor in QUALITIES:
+        found, total = {}, 0
+        for name, pixels in pictures.items():
+            found[name] = _encoded(pixels, quality, factor)
+            total += len(found[name].uri)
+            if total > BYTES and (quality, factor) != QUALITIES[-1]:
+                break
+        else:
+            return found
+    raise AssertionError("the last quality takes whatever comes")
+
+
+def _small(folder: Path, name: str, side: int) -> Pixels | None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:  # a page shows what is in its folder, whatever the results say
+        return None
+    try:
+        pixels = read(folder / path).pixels
+    except ImpastoError:
+        return None
+    return _array(fit(pixels, min(side, max(pixels.shape[-2:]))))
+
+
+def _encoded(pixels: Pixels, quality: int, factor: float) -> Preview:
+    if factor < 1:
+        pixels = _array(fit(_tensor(pixels), max(1, round(factor * max(pixels.shape[:2])))))
+    buffer = io.BytesIO()
+    # 4:4:4: painted colours have edges as sharp as their light
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Preview(f"data:image/jpeg;base64,{text}", pixels.shape[1], pixels.shape[0])
+
+
+def _tensor(pixels: Pixels) -> torch.Tensor:
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def _array(image: torch.Tensor) -> Pixels:
+    array: Pixels = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    return array

@@ -1,0 +1,164 @@
+"""The page of a sweep: one HTML file with everything in it, to be looked at anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import ImpastoError
+from impasto.image.atomic import replace_file
+from impasto.jobs import curves
+from impasto.jobs.grid import Grid, Pair, arrange, caption, pairs
+from impasto.jobs.previews import Pixels, Preview, difference, embed, load_small
+from impasto.jobs.results import FAILED, ORIGINAL, Record, read_plan, read_results
+
+FILE = "index.html"
+TEMPLATE = "page.html.j2"
+
+MISSING = "no result yet"
+UNREADABLE = "its picture cannot be read"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the page shows of one cell: a picture, or `trouble`, why there is none."""
+
+    label: str
+    record: Record | None
+    picture: Preview | None
+    trouble: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture beside the grid, with its caption; `name` is what cells refer to it by."""
+
+    label: str
+    picture: Preview
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A group of cells under a heading, line by line."""
+
+    heading: str
+    lines: list[list[Cell]]
+
+
+def write_page(folder: Path, *, max_side: int = 512) -> Path:
+    """Write `page` to `index.html` in the folder of the sweep; returns its path."""
+    text = page(folder, max_side=max_side)
+    path = folder / FILE
+    replace_file(path, text.encode())
+    return path
+
+
+def page(folder: Path, *, max_side: int = 512) -> str:
+    """The sweep in `folder` as one HTML page that needs nothing from anywhere else.
+
+    Pictures are inside, as JPEGs of at most `max_side` pixels a side, and smaller where they are many (see
+    `previews`). Raises UsageError for a folder that is not of a sweep, ImpastoError without the extra `sweep`.
+    """
+    template = _template()
+    plan = read_plan(folder)
+    grid = arrange(plan, read_results(folder))
+    asked = list(pairs(plan, grid))
+    previews = _previews(folder, grid, asked, max_side)
+    text: str = template.render(
+        plan=plan,
+        grid=grid,
+        records=grid.records,
+        failures=sum(record.status == FAILED for record in grid.records),
+        originals=_originals(grid, previews),
+        parts=_parts(grid, {record.key: previews.get(record.picture or "") for record in grid.records}),
+        from_originals=_from_originals(grid, dict(asked), previews),
+        differences=[(name, _figures(found, previews)) for name, found in asked if name != ORIGINAL],
+        chart=curves.chart(grid.records),
+        frame=curves,
+    )
+    return text
+
+
+def _previews(
+    folder: Path, grid: Grid, asked: list[tuple[str, list[Pair]]], max_side: int
+) -> dict[str | Pair, Preview]:
+    """Everything to be shown, by its path or as a pair of paths."""
+    paths = [path for record in grid.records for path in (record.picture, record.original) if path]
+    small = load_small(folder, dict.fromkeys(paths), max_side)
+    shown: dict[str | Pair, Pixels] = dict(small.items())
+    for _, found in asked:
+        shown |= {pair: difference(small[pair.a], small[pair.b]) for pair in found if {pair.a, pair.b} <= set(small)}
+    return embed(shown)
+
+
+def _parts(grid: Grid, shown: Mapping[str, Preview | None]) -> list[Part]:
+    """The grid with the pictures `shown` of each cell, by its key."""
+    names = [axis.name for axis in (grid.rows, grid.columns)]
+
+    def cell(place: Mapping[str, str], record: Record | None) -> Cell:
+        picture = shown.get(record.key) if record else None
+        trouble = MISSING if record is None else record.error or UNREADABLE
+        return Cell(caption(place), record, picture, "" if picture else trouble)
+
+    def line(place: Mapping[str, str], row: str, found: tuple[Record | None, ...]) -> list[Cell]:
+        cells = zip(grid.columns.labels, found, strict=True)
+        return [cell(_named({**place, names[0]: row, names[1]: column}), record) for column, record in cells]
+
+    return [
+        Part(
+            caption(group.place),
+            [line(group.place, row, found) for row, found in zip(grid.rows.labels, group.lines, strict=True)],
+        )
+        for group in grid.groups
+    ]
+
+
+def _named(place: Mapping[str, str]) -> dict[str, str]:
+    """Without the rows or columns of a grid that has none."""
+    return {name: label for name, label in place.items() if name}
+
+
+def _originals(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
+    """What the cells were made from, each once, by the name of its first input."""
+    found: dict[str, Figure] = {}
+    for record in grid.records:
+        name = record.original
+        if name and name in previews and name not in found:
+            found[name] = Figure(str(next(iter(record.inputs.values()), name)), previews[name], name)
+    return list(found.values())
+
+
+def _from_originals(grid: Grid, asked: Mapping[str, list[Pair]], previews: Mapping[Any, Preview]) -> list[Part]:
+    """The grid of what each cell changed in its original; nothing where that is not asked for."""
+    by_picture = {pair.a: previews[pair] for pair in asked.get(ORIGINAL, ()) if pair in previews}
+    shown = {record.key: by_picture.get(record.picture or "") for record in grid.records}
+    return _parts(grid, shown) if by_picture else []
+
+
+def _figures(found: list[Pair], previews: Mapping[Any, Preview]) -> list[Figure]:
+    return [Figure(pair.what, previews[pair]) for pair in found if pair in previews]
+
+
+def _template() -> Any:
+    try:
+        from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise ImpastoError('the page of a sweep needs the extra "sweep": pip install "impasto[sweep]"') from None
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"number": _number, "order": _order, "caption": caption}
+    return environment.from_string((files("impasto.jobs") / TEMPLATE).read_text(encoding="utf-8"))
+
+
+def _number(value: float | None) -> str:
+    """Four digits; a dash for nothing."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _order(value: float | None) -> str:
+    """What the browser sorts by: empty for what is no number."""
+    return "" if value is None or not math.isfinite(value) else repr(value)
