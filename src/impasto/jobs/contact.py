@@ -81,9 +81,10 @@ class _Sheet:
             self._text(EDGE, self.y, caption(group.place), size=11, va="top")
             self.y += 1.5 * LINE
         if self.grid.columns.name:
-            self._text(EDGE, self.y, _short(f"{self.grid.columns.name} →", left - EDGE), color=MUTED, size=8, va="top")
+            base, text = self.y + 0.7 * LINE, _short(f"{self.grid.columns.name} →", left - EDGE)
+            self._text(EDGE, base, text, color=MUTED, size=8)
             for k, label in enumerate(self.grid.columns.labels):
-                self._text(left + k * step_x + width / 2, self.y, _short(label, width), va="top", ha="center")
+                self._text(left + k * step_x + width / 2, base, _short(label, width), ha="center")
             self.y += LINE
         if self.grid.rows.name:
             self._text(EDGE, self.y, _short(f"{self.grid.rows.name} ↓", left - EDGE), color=MUTED, size=8, va="top")

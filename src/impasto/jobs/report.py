@@ -75,6 +75,7 @@ def page(folder: Path, *, max_side: int = 512) -> str:
         records=grid.records,
         failures=sum(record.status == FAILED for record in grid.records),
         originals=_originals(grid, previews),
+        shape=next((f"{picture.width} / {picture.height}" for picture in previews.values()), "3 / 2"),
         parts=_parts(grid, {record.key: previews.get(record.picture or "") for record in grid.records}),
         from_originals=_from_originals(grid, dict(asked), previews),
         differences=[(name, _figures(found, previews)) for name, found in asked if name != ORIGINAL],
@@ -154,9 +155,9 @@ def _template() -> Any:
     return environment.from_string((files("impasto.jobs") / TEMPLATE).read_text(encoding="utf-8"))
 
 
-def _number(value: float | None) -> str:
-    """Four digits; a dash for nothing."""
-    return "–" if value is None else f"{value:.4g}"
+def _number(value: float | None, digits: int = 4) -> str:
+    """Significant digits; a dash for nothing."""
+    return "–" if value is None else f"{value:.{digits}g}"
 
 
 def _order(value: float | None) -> str:
