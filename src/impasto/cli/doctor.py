@@ -15,7 +15,7 @@ from impasto.cli.table import show_rows
 from impasto.encoders.weights import home, status
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
-EXTRAS = {"video": "av", "generator": "onnxruntime"}
+EXTRAS = {"video": "av", "generator": "onnxruntime", "sweep": "matplotlib"}
 
 
 def show() -> None:
