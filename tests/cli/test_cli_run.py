@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,11 +122,7 @@ def test_threads_are_set_by_the_flag(stylize: Cli) -> None:
     ("name", "text"),
     [
         ("s.json", '{"strength": 0.25, "seed": 9, "content_weight": null}'),
-        pytest.param(
-            "s.toml",
-            "strength = 0.25\nseed = 9\n",
-            marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11"),
-        ),
+        ("s.toml", "strength = 0.25\nseed = 9\n"),
     ],
 )
 def test_settings_of_a_file_stand_where_no_flag_does(stylize: Cli, folder: Path, name: str, text: str) -> None:
@@ -136,14 +131,6 @@ def test_settings_of_a_file_stand_where_no_flag_does(stylize: Cli, folder: Path,
     settings: Any = (read_metadata("out.png") or {})["settings"]
     assert settings["strength"] == 0.25
     assert settings["seed"] == 4
-
-
-def test_toml_without_tomllib_asks_for_json(stylize: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tomllib", None)
-    (folder / "s.toml").write_text("seed = 9")
-    told = stylize("--settings", "s.toml")
-    assert told.code == 2
-    assert told.err == "impasto: TOML needs Python 3.11 or later; write the settings as JSON\n"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), RuntimeError("can't allocate memory: 9 bytes"), MemoryError()])

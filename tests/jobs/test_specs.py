@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 
 import pytest
 import torch
 
+from impasto.cli.options import read_settings
 from impasto.encoders import Encoder, load
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG, VGG16, VGG19
@@ -20,11 +20,6 @@ from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.regions import mixture, parse_region
 from impasto.tasks.terms import style_losses
 
-if sys.version_info < (3, 11):
-    pytest.skip("tomllib came with Python 3.11", allow_module_level=True)
-
-import tomllib
-
 EXPERIMENTS = """
 best-loss content-layers content-seeds histograms inversion-tv keep-color kernels made-contents mixing networks
 noise-or-photo ratio-and-layers receptive-field resolution spatial-control starts texture-layers texture-seeds
@@ -36,7 +31,7 @@ LAYERS = ("content_layers", "style_layers", "layers")
 @cache
 def sweep(name: str) -> Sweep:
     path = built_in()[name]
-    return from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), path.parent)
+    return from_mapping(read_settings(str(path)), path.parent)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -71,11 +72,7 @@ def default_output(task: str, inputs: Sequence[str]) -> str:
 
 
 def _toml(text: str) -> Any:
-    try:
-        tomllib = import_module("tomllib")
-    except ModuleNotFoundError:
-        raise UsageError("TOML needs Python 3.11 or later; write the settings as JSON") from None
-    return tomllib.loads(text)
+    return import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text)
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {".toml": _toml, ".json": json.loads}
