@@ -152,8 +152,10 @@ def _received(cell: Cell, process: Any, ours: Any) -> Record:
 def _work(theirs: Any, cell: Cell, folder: Path, threads: int) -> None:
     from impasto.jobs.cell import failed, run  # noqa: PLC0415 (imports torch)
 
-    theirs.send(_attempt(lambda: run(cell, folder, threads), lambda error: failed(cell, error)))
-    theirs.close()
+    record = _attempt(lambda: run(cell, folder, threads), lambda error: failed(cell, error))
+    with suppress(OSError):  # whoever waited for it may have been killed
+        theirs.send(record)
+        theirs.close()
 
 
 def _attempt(run: Callable[[], Record], failed: Callable[[str], Record]) -> Record:
