@@ -18,6 +18,7 @@ ReconstructSettings
 Region
 Step
 StylizeSettings
+Sweep
 TextureSettings
 UsageError
 __version__
@@ -26,13 +27,16 @@ compare
 encoders
 load
 preset
+read_sweep
 reconstruct
 reconstruct_steps
+run_sweep
 stylize
 stylize_steps
 texture
 texture_steps
 write
+write_page
 """
 
 

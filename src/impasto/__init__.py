@@ -4,6 +4,8 @@
 >>> picture = impasto.stylize("photo.jpg", "sample:flow", impasto.StylizeSettings(size=256))
 >>> impasto.write("painted.png", picture)
 
+`for progress in impasto.run_sweep(impasto.read_sweep("weights"), "folder")` makes a grid of them.
+
 Each verb has a twin that reports every step: `for step in impasto.stylize_steps(...)`; to stop is to stop reading.
 """
 
@@ -12,10 +14,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from impasto.version import __version__
+
 if TYPE_CHECKING:
     from impasto import encoders
     from impasto.errors import ImpastoError, UsageError
     from impasto.image import Picture, load, write
+    from impasto.jobs.report import write_page
+    from impasto.jobs.spec import Sweep, read_sweep
+    from impasto.jobs.sweep import run_sweep
     from impasto.synthesis import Step
     from impasto.tasks.blend import blend
     from impasto.tasks.compare import compare
@@ -27,8 +34,6 @@ if TYPE_CHECKING:
     from impasto.tasks.stylize import stylize, stylize_steps
     from impasto.tasks.texture import texture, texture_steps
 
-__version__ = "0.1.0"
-
 __all__ = [
     "BlendSettings",
     "CompareSettings",
@@ -38,6 +43,7 @@ __all__ = [
     "Region",
     "Step",
     "StylizeSettings",
+    "Sweep",
     "TextureSettings",
     "UsageError",
     "__version__",
@@ -46,13 +52,16 @@ __all__ = [
     "encoders",
     "load",
     "preset",
+    "read_sweep",
     "reconstruct",
     "reconstruct_steps",
+    "run_sweep",
     "stylize",
     "stylize_steps",
     "texture",
     "texture_steps",
     "write",
+    "write_page",
 ]
 
 # Imported when first asked for, because torch takes seconds and `impasto --help` should not.
@@ -65,19 +74,23 @@ _HOMES = {
     "Region": "impasto.tasks.regions",
     "Step": "impasto.synthesis",
     "StylizeSettings": "impasto.tasks.options",
+    "Sweep": "impasto.jobs.spec",
     "TextureSettings": "impasto.tasks.options",
     "UsageError": "impasto.errors",
     "blend": "impasto.tasks.blend",
     "compare": "impasto.tasks.compare",
     "load": "impasto.image",
     "preset": "impasto.tasks.presets",
+    "read_sweep": "impasto.jobs.spec",
     "reconstruct": "impasto.tasks.reconstruct",
     "reconstruct_steps": "impasto.tasks.reconstruct",
+    "run_sweep": "impasto.jobs.sweep",
     "stylize": "impasto.tasks.stylize",
     "stylize_steps": "impasto.tasks.stylize",
     "texture": "impasto.tasks.texture",
     "texture_steps": "impasto.tasks.texture",
     "write": "impasto.image",
+    "write_page": "impasto.jobs.report",
 }
 
 

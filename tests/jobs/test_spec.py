@@ -1,7 +1,7 @@
 import pytest
 
 from impasto.errors import UsageError
-from impasto.jobs.spec import axes, changed, expand, from_mapping
+from impasto.jobs.spec import axes, expand, from_mapping
 
 GRID = {
     "task": "stylize",
@@ -25,7 +25,7 @@ def test_every_list_is_an_axis_and_every_combination_a_cell():
 
 
 def test_keys_are_the_same_every_time_and_differ_with_the_work():
-    again, other = expand(from_mapping(GRID)), expand(changed(from_mapping(GRID), {}, {"seed": 1}))
+    again, other = expand(from_mapping(GRID)), expand(from_mapping(GRID | {"settings": GRID["settings"] | {"seed": 1}}))
     assert [c.key for c in again] == [c.key for c in expand(from_mapping(GRID))]
     assert not {c.key for c in again} & {c.key for c in other}
 
@@ -52,12 +52,24 @@ def test_a_setting_that_is_a_list_is_an_axis_only_as_a_list_of_lists(tmp_path):
     assert expand(sweep)[1].settings == {"mix": ["sample:ink=0.5"], "region": [f"{tmp_path}/m.png:sample:ink"]}
 
 
-def test_changes_take_the_place_of_what_the_spec_says():
-    sweep = changed(from_mapping(GRID), {"style": "sample:ink"}, {"style_weight": 5.0})
-    assert axes(sweep) == {}
-    assert (sweep.rows, sweep.columns) == (None, None)
-    (cell,) = expand(sweep)
-    assert cell.inputs["style"] == "sample:ink"
+def test_cases_without_a_name_are_named_by_their_values():
+    cases = [
+        {"content": "sample:chelsea", "size": 64},
+        {"content": "a/b.png", "size": 64},
+        {"content": "c/b.png", "size": 64},
+    ]
+    table = GRID | {"inputs": {"style": "sample:flow"}, "settings": {}, "rows": None, "columns": None, "cases": cases}
+    assert axes(from_mapping(table)) == {"case": ["chelsea, 64", "b, 64", "b, 64 (2)"]}
+
+
+def test_a_spec_makes_the_same_cells_wherever_it_lies(tmp_path):
+    inputs = {"content": "spec:photo.png", "style": "sample:flow"}
+    table = GRID | {"inputs": inputs, "settings": {"region": ["spec:m.png:sample:ink"]}, "rows": None, "columns": None}
+    here, there = (expand(from_mapping(table, tmp_path / name))[0] for name in ("here", "there"))
+    assert here.inputs["content"] == f"{tmp_path}/here/photo.png"
+    assert here.key == there.key
+    elsewhere = expand(from_mapping(table | {"settings": {}}, tmp_path))[0]
+    assert elsewhere.key != here.key
 
 
 @pytest.mark.parametrize(

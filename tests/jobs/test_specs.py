@@ -7,13 +7,12 @@ from functools import cache
 import pytest
 import torch
 
-from impasto.cli.options import read_settings
 from impasto.encoders import Encoder, load
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG, VGG16, VGG19
 from impasto.image import load as load_picture
 from impasto.image import load_mask
-from impasto.jobs.spec import Sweep, axes, built_in, expand, from_mapping
+from impasto.jobs.spec import Sweep, axes, built_in, expand, read_sweep
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.recipe import TASKS
 from impasto.tasks.reconstruct import parse_patch
@@ -30,8 +29,7 @@ LAYERS = ("content_layers", "style_layers", "layers")
 
 @cache
 def sweep(name: str) -> Sweep:
-    path = built_in()[name]
-    return from_mapping(read_settings(str(path)), path.parent)
+    return read_sweep(name)
 
 
 @cache

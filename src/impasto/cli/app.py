@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto import __version__
 from impasto.cli import flags
 from impasto.cli.failures import INTERRUPTED, explain
 from impasto.cli.interrupts import only_the_first
-from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions, read_settings
+from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions
 from impasto.tasks.editing import BlendSettings, CompareSettings
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.presets import preset
 from impasto.tasks.recipe import EDITS, TASKS
+from impasto.tasks.tables import read_table
+from impasto.version import __version__
 
 app = typer.Typer(
     help="Neural style transfer: a photograph and a painting in, the photograph painted that way out.",
@@ -72,7 +73,7 @@ def _add_task(name: str) -> None:
 
     def call(**values: Any) -> None:
         options = RunOptions(**flags.given(RunOptions, values))
-        file = read_settings(options.settings) if options.settings else {}
+        file = read_table(options.settings) if options.settings else {}
         beneath = preset(options.preset, name) if options.preset else {}
         settings = task.settings.from_mapping(beneath | file | flags.given(task.settings, values))
         inputs = {given: values[ARGUMENTS[given]] for given in task.inputs}
@@ -170,7 +171,8 @@ def sweep(  # noqa: PLR0917 (each is a flag)
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes at a time, instead of what fits")] = None,
     list: Annotated[bool, typer.Option("--list", help="list the built-in sweeps")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False,
+    json: Annotated[bool, typer.Option("--json", help="report each cell as a line of JSON on standard output")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show nothing but errors")] = False,
 ) -> None:
     """Make a grid of pictures over settings and inputs, and a page to look at."""
     from impasto.cli import sweep as sweeps  # noqa: PLC0415
@@ -178,7 +180,8 @@ def sweep(  # noqa: PLR0917 (each is a flag)
     if list or spec is None:
         sweeps.show()
     else:
-        sweeps.run(*sweeps.read(spec, content or [], style or [], set or []), output, workers, quiet)
+        name, wanted = sweeps.read(spec, content or [], style or [], set or [])
+        sweeps.run(name, wanted, output, workers, sweeps.Reporter(quiet, json))
 
 
 @app.command()

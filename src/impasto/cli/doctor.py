@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from impasto import __version__
 from impasto.cli.table import show_rows
 from impasto.encoders.weights import home, status
+from impasto.version import __version__
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
 EXTRAS = {"video": "av", "generator": "onnxruntime", "sweep": "matplotlib"}

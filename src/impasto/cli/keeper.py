@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from impasto import __version__
 from impasto.cli.files import try_folder
 from impasto.cli.options import RunOptions
 from impasto.cli.watch import Watcher
@@ -17,6 +16,7 @@ from impasto.errors import UsageError
 from impasto.image import Picture
 from impasto.synthesis import State, Step, discard_state, load_state, save_state
 from impasto.tasks.options import SynthesisSettings
+from impasto.version import __version__
 
 NONE = "no"
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
-from typing import Any
 
-from impasto.errors import UsageError, nearest
 from impasto.tasks.settings import Settings, option
 
 SHORT = {"output": "-o", "quiet": "-q"}
@@ -41,38 +35,9 @@ class RunOptions(Settings):
     quiet: bool = option(False, "show nothing but errors")
 
 
-def read_settings(file: str) -> dict[str, Any]:
-    """The table of settings in a TOML or JSON file, not yet checked."""
-    path = Path(file)
-    parse = _PARSERS.get(path.suffix.lower())
-    if parse is None:
-        raise UsageError(f"settings come from a .toml or .json file, not from '{file}'")
-    try:
-        table = parse(path.read_text(encoding="utf-8"))
-    except UsageError:  # a ValueError, as those of the parsers below
-        raise
-    except FileNotFoundError:
-        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise UsageError(f"no such file '{file}'{nearest(path.name, names)}") from None
-    except OSError as error:
-        raise UsageError(f"'{file}' cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
-        raise UsageError(f"'{file}' is not valid {path.suffix[1:].upper()}: {error}") from error
-    if not isinstance(table, dict):
-        raise UsageError(f"'{file}' holds a {type(table).__name__}; expected a table of settings")
-    return table
-
-
 def default_output(task: str, inputs: Sequence[str]) -> str:
     """`photo-painting.png` in the working folder, `photo-reconstruct.png` where there is one input."""
     from impasto.image.schemes import stem  # noqa: PLC0415 (its package imports torch)
 
     stems = [stem(name) for name in inputs]
     return "-".join(stems if len(stems) > 1 else [*stems, task]) + ".png"
-
-
-def _toml(text: str) -> Any:
-    return import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text)
-
-
-_PARSERS: dict[str, Callable[[str], Any]] = {".toml": _toml, ".json": json.loads}

@@ -4,57 +4,102 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from impasto.cli.failures import Interrupted
-from impasto.cli.options import read_settings
 from impasto.cli.table import show_rows
-from impasto.errors import ImpastoError, UsageError, choose
-from impasto.jobs.spec import Sweep, built_in, changed, from_mapping
+from impasto.cli.watch import clock
+from impasto.errors import ImpastoError, UsageError
+from impasto.jobs.change import changed
+from impasto.jobs.spec import Sweep, built_in, read_sweep
+
+if TYPE_CHECKING:
+    from impasto.jobs import sweep as jobs
+
+
+TOLD = "key", "place", "status", "error", "picture", "seconds"
+"""What of a cell's record a line of JSON says; the rest is in the folder."""
 
 
 def show() -> None:
     """A line a built-in sweep: its name, and its title."""
-    show_rows([(name, from_mapping(read_settings(str(path)), path.parent).title) for name, path in built_in().items()])
+    show_rows([(name, read_sweep(name).title) for name in built_in()])
 
 
 def read(spec: str, contents: Sequence[str], styles: Sequence[str], sets: Sequence[str]) -> tuple[str, Sweep]:
     """The name and the sweep of a file, or of a built-in spec, with other inputs and settings where they are given."""
-    given = spec.endswith((".toml", ".json"))
-    path = Path(spec) if given else choose(built_in(), spec, "sweep")
-    sweep = from_mapping(read_settings(str(path)), path.parent)
+    sweep = read_sweep(spec)
     inputs = {name: _one(files) for name, files in (("content", contents), ("style", styles)) if files}
-    for name in [name for name in inputs if name not in sweep.inputs]:
-        raise UsageError(f"this sweep takes no {name}; its inputs: {', '.join(sweep.inputs) or 'those of its cases'}")
-    return path.stem, changed(sweep, inputs, dict(_setting(text) for text in sets))
+    return Path(spec).stem, changed(sweep, inputs, dict(_setting(text) for text in sets))
 
 
-def run(name: str, sweep: Sweep, output: str | None, workers: int | None, quiet: bool) -> None:
+class Reporter:
+    """Tells of every cell: a line each and, in a terminal, a bar with the time left; or JSON; or nothing."""
+
+    def __init__(self, quiet: bool, machine: bool) -> None:
+        self.quiet, self.machine, self.began, self.failed, self.known = quiet, machine, time.perf_counter(), 0, 0
+        self.last: jobs.Progress | None = None
+        console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        columns = TextColumn("cells"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[left]}")
+        silent = quiet or machine or not console.is_terminal
+        self.bar = Progress(*columns, console=console, expand=True, transient=True, disable=silent)
+        self.line = self.bar.add_task("cells", total=None, left="")
+
+    def cell(self, progress: jobs.Progress) -> None:
+        """One more is finished."""
+        record, self.last = progress.record, progress
+        self.failed += record.status != "done"
+        self.known += progress.known
+        pace = (time.perf_counter() - self.began) / max(1, progress.done - self.known)
+        left = f"{clock(pace * (progress.total - progress.done))} left" if not progress.known else ""
+        self.bar.update(self.line, total=progress.total, completed=progress.done, left=left)
+        if self.machine:
+            numbers = {"done": progress.done, "total": progress.total, "known": progress.known}
+            _event("cell", **numbers, **{name: getattr(record, name) for name in TOLD})
+        elif not self.quiet and not progress.known:
+            where = "  ".join(f"{axis} {label}" for axis, label in record.place.items())
+            told = record.error if record.status != "done" else f"{record.seconds:.1f} s"
+            self.bar.console.print(f"cell {progress.done}/{progress.total}  {where}  {told}")
+
+    def wrote(self, pages: Sequence[Path]) -> None:
+        """The page and its companions are there."""
+        if self.machine:
+            _event("result", files=[str(page) for page in pages])
+        elif not self.quiet:
+            self.bar.console.print(f"wrote {', '.join(str(page) for page in pages)}")
+
+
+def run(name: str, sweep: Sweep, output: str | None, workers: int | None, reporter: Reporter) -> None:
     """Make what is missing of the sweep, tell of every cell, and write the page."""
     from impasto.jobs.contact import write_sheet  # noqa: PLC0415
     from impasto.jobs.report import write_page  # noqa: PLC0415
     from impasto.jobs.sweep import run_sweep  # noqa: PLC0415
     from impasto.jobs.table import write_table  # noqa: PLC0415
 
-    folder, failed, progress = Path(output or f"{name}-sweep"), 0, None
+    folder = Path(output or f"{name}-sweep")
     try:
-        for progress in run_sweep(sweep, folder, workers=workers):
-            record = progress.record
-            failed += record.status != "done"
-            if not quiet and not progress.known:
-                where = "  ".join(f"{axis} {label}" for axis, label in record.place.items())
-                told = record.error if record.status != "done" else f"{record.seconds:.1f} s"
-                sys.stderr.write(f"cell {progress.done}/{progress.total}  {where}  {told}\n")
+        with reporter.bar:
+            for progress in run_sweep(sweep, folder, workers=workers):
+                reporter.cell(progress)
     except KeyboardInterrupt as error:
-        done = f"{progress.done} of {progress.total} cells are" if progress else "nothing is"
+        last = reporter.last
+        done = f"{last.done} of {last.total} cells are" if last else "nothing is"
         raise Interrupted(f"stopped; {done} in {folder}, and the same command goes on from there") from error
-    pages = [write(folder) for write in (write_page, write_table, write_sheet)]
-    if not quiet:
-        sys.stderr.write(f"wrote {', '.join(str(page) for page in pages)}\n")
-    if failed:
-        raise ImpastoError(f"{failed} of {progress.total if progress else 0} cells failed; the page shows why")
+    reporter.wrote([write(folder) for write in (write_page, write_table, write_sheet)])
+    if reporter.failed:
+        total = reporter.last.total if reporter.last else 0
+        raise ImpastoError(f"{reporter.failed} of {total} cells failed; the page shows why")
+
+
+def _event(event: str, **values: Any) -> None:
+    sys.stdout.write(json.dumps({"event": event} | values) + "\n")
+    sys.stdout.flush()
 
 
 def _one(files: Sequence[str]) -> Any:

@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from impasto.image import fit, load, resize, write
-from impasto.jobs.results import Record
+from impasto.jobs.results import FAILED, Record
 from impasto.jobs.spec import Cell
 from impasto.synthesis import Step
 from impasto.tasks.common import load_encoder
@@ -35,14 +36,8 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
     name = f"cells/{cell.key}.png"
     write(folder / name, picture, metadata=recipe(cell.task, cell.inputs, settings))
     style, content = _measured(cell.inputs, settings, picture)
-    return Record(
-        key=cell.key,
-        index=cell.index,
-        place=dict(cell.place),
-        task=cell.task,
-        inputs=dict(cell.inputs),
-        settings=dict(cell.settings),
-        status="done",
+    return _record(
+        cell,
         picture=name,
         original=_original(cell, folder, step),
         width=step.size[1],
@@ -59,16 +54,12 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
 
 def failed(cell: Cell, error: str) -> Record:
     """The record of a cell that came to nothing."""
-    return Record(
-        key=cell.key,
-        index=cell.index,
-        place=dict(cell.place),
-        task=cell.task,
-        inputs=dict(cell.inputs),
-        settings=dict(cell.settings),
-        status="failed",
-        error=error,
-    )
+    return _record(cell, status=FAILED, error=error)
+
+
+def _record(cell: Cell, **found: Any) -> Record:
+    place, inputs, settings = dict(cell.place), dict(cell.inputs), dict(cell.settings)
+    return Record(cell.key, cell.index, place, cell.task, inputs, settings, **found)
 
 
 Distances = dict[str, float]

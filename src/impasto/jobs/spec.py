@@ -25,7 +25,7 @@ import itertools
 import json
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from impasto.errors import UsageError, choose, nearest
 from impasto.tasks.presets import preset
 from impasto.tasks.recipe import TASKS
 from impasto.tasks.settings import plain_type
+from impasto.tasks.tables import read_table
 
 CASE = "case"
 BESIDE = "spec:"
@@ -58,18 +59,19 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture to make. `place` is where it stands on the axes, as labels."""
+    """One picture to make. `place` is where it stands on the axes, as labels; `folder` is that of its spec."""
 
     index: int
     place: Mapping[str, str]
     task: str
     inputs: Mapping[str, str]
     settings: Mapping[str, Any]
+    folder: Path = Path()
 
     @property
     def work(self) -> str:
         """What has to be computed, as a hash: cells of the same work have the same picture."""
-        return _hash([self.task, self.inputs, self.settings])
+        return _hash([self.task, _portable(self.inputs, self.folder), _portable(self.settings, self.folder)])
 
     @property
     def key(self) -> str:
@@ -81,6 +83,13 @@ def built_in() -> dict[str, Path]:
     """The specs that come with the package, by name."""
     folder = Path(str(files("impasto.jobs") / "specs"))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read_sweep(spec: str | Path) -> Sweep:
+    """The sweep of a `.toml` or `.json` file, or the built-in one of that name. Raises UsageError."""
+    given = str(spec).endswith((".toml", ".json"))
+    path = Path(spec) if given else choose(built_in(), str(spec), "sweep")
+    return from_mapping(read_table(path), path.parent)
 
 
 def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
@@ -112,23 +121,11 @@ def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
     return sweep
 
 
-def changed(sweep: Sweep, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Sweep:
-    """The sweep with other inputs and settings; what a case sets stays its own."""
-    made = replace(sweep, inputs={**sweep.inputs, **inputs}, settings={**sweep.settings, **settings})
-    known = axes(made)
-    return replace(
-        made,
-        rows=made.rows if made.rows in known else None,
-        columns=made.columns if made.columns in known else None,
-        differences=[name for name in made.differences if name == "original" or name in known],
-    )
-
-
 def axes(sweep: Sweep) -> dict[str, list[str]]:
     """The axes in the order of the spec, inputs first, cases last, each with the labels of its values."""
     found = {name: _labels(values) for name, values in _lists(sweep).items()}
     if sweep.cases:
-        found[CASE] = [str(case.get("name", k)) for k, case in enumerate(sweep.cases, 1)]
+        found[CASE] = _distinct([_case_label(case) for case in sweep.cases])
     return found
 
 
@@ -158,7 +155,7 @@ def _cell(
         raise UsageError(f"{sweep.task} needs {' and '.join(task.inputs)}; a cell has {_names(inputs)} only")
     beneath = preset(str(values.pop("preset")), sweep.task) if "preset" in values else {}
     settings = task.settings.from_mapping(beneath | values).to_mapping(defaults=False)
-    return Cell(index, {name: label for name, label, _ in chosen}, sweep.task, inputs, settings)
+    return Cell(index, {name: label for name, label, _ in chosen}, sweep.task, inputs, settings, sweep.folder)
 
 
 def _lists(sweep: Sweep) -> dict[str, list[Any]]:
@@ -172,6 +169,17 @@ def _lists(sweep: Sweep) -> dict[str, list[Any]]:
                 raise UsageError(f"'{name}' is an empty list: an axis needs values")
             found[name] = value
     return found
+
+
+def _case_label(case: Mapping[str, Any]) -> str:
+    """The case's name, or its values."""
+    return str(case["name"]) if "name" in case else ", ".join(_label(value) for value in case.values())
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Labels that came up before with a number behind them."""
+    counts = [labels[:k].count(label) for k, label in enumerate(labels, 1)]
+    return [label if count < 2 else f"{label} ({count})" for label, count in zip(labels, counts, strict=True)]
 
 
 def _labels(values: Sequence[Any]) -> list[str]:
@@ -193,6 +201,15 @@ def _beside(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_beside(part, folder) for part in value]
     return value.replace(BESIDE, f"{folder}/") if isinstance(value, str) else value
+
+
+def _portable(value: Any, folder: Path) -> Any:
+    """`_beside` undone, so that a spec makes the same cells wherever it lies."""
+    if isinstance(value, Mapping):
+        return {name: _portable(part, folder) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_portable(part, folder) for part in value]
+    return value.replace(f"{folder}/", BESIDE) if isinstance(value, str) and folder != Path() else value
 
 
 def _names(names: object) -> str:

@@ -15,11 +15,11 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-from impasto import __version__
 from impasto.encoders.weights import PUBLISHED, where
 from impasto.errors import ImpastoError
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
 from impasto.jobs.spec import Cell, Sweep, axes, expand
+from impasto.version import __version__
 
 STAND_IN = "lite"
 MEMORY = 400, 1.2e-3
@@ -88,12 +88,16 @@ def stand_in(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
 
 def fitting(cells: Sequence[Cell]) -> int:
     """How many cells at a time fit the cores and the free memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     free = float("inf")
     with suppress(AttributeError, ValueError, OSError):
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
     largest = max((_memory(cell) for cell in cells), default=1.0)
-    return max(1, min(cores, len(cells), int(free / largest)))
+    return max(1, min(_cores(), len(cells), int(free / largest)))
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory(cell: Cell) -> float:
@@ -118,7 +122,7 @@ def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tup
     context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
     if hasattr(os, "fork"):
         context.set_forkserver_preload(["impasto.jobs.cell"])
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, _cores() // workers)
     waiting, running = list(reversed(cells)), dict[Any, tuple[Cell, Any, Any]]()
     try:
         while waiting or running:

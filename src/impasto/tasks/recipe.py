@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from impasto import __version__
 from impasto.errors import UsageError, choose
 from impasto.tasks.editing import BlendSettings, CompareSettings
 from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.settings import Settings
+from impasto.version import __version__
 
 Recipe = dict[str, Any]
 S = TypeVar("S", bound=Settings)
