@@ -2,6 +2,7 @@
 
 from impasto.encoders.extractor import Encoder, Layer
 from impasto.encoders.loading import NETWORKS, load
+from impasto.encoders.segments import Segment, segments
 from impasto.encoders.state import read_state
 
-__all__ = ["NETWORKS", "Encoder", "Layer", "load", "read_state"]
+__all__ = ["NETWORKS", "Encoder", "Layer", "Segment", "load", "read_state", "segments"]

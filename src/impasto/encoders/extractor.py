@@ -45,8 +45,13 @@ class Encoder(nn.Module, ABC):
         """Every layer that can be asked for, from shallow to deep."""
 
     @abstractmethod
-    def features(self, image: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
-        """The features of canonical `layers`, computed no further than the deepest of them."""
+    def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
+        """The features of canonical `layers`, computed no further than the deepest of them: of an image, or from `x`,
+        the features of the layer `after`."""
+
+    @abstractmethod
+    def grid(self, layer: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the features of a canonical `layer` for an image of `size`."""
 
     def aliases(self) -> Mapping[str, str]:
         """Other names for layers, such as the seeds' `conv_k`, each with its canonical name."""
@@ -72,6 +77,11 @@ class Encoder(nn.Module, ABC):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "circular"
+
+    def beyond(self, after: str | None) -> tuple[str, ...]:
+        """The layers behind the layer `after`, from shallow to deep; without it all."""
+        names = tuple(self.layers)
+        return names[names.index(after) + 1 :] if after else names
 
     def resolve(self, layer: str) -> str:
         """The canonical name of `layer`, or a UsageError naming the nearest one and the range of each kind."""

@@ -123,11 +123,16 @@ class ResNet(Encoder):
                 raise UsageError(f"{self.name} offers whole blocks: '{layer}' is inside {block}; ask for {block}")
         return super().resolve(layer)
 
-    def features(self, image: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
+    def grid(self, layer: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Padding rounds up."""
+        stride = self.layers[layer].stride
+        return -(-size[0] // stride), -(-size[1] // stride)
+
+    def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
         """One pass, no further than the deepest of `layers`. Every layer's name is its module's path."""
         found: dict[str, Tensor] = {}
-        x = channels_last((image - self.mean) / self.std)
-        for name in self.layers:
+        x = channels_last(x if after else (x - self.mean) / self.std)
+        for name in self.beyond(after):
             if len(found) == len(layers):
                 break
             x = self.get_submodule(name)(x)

@@ -95,11 +95,16 @@ class VGG(Encoder):
             f"{kind}_{k}": name.replace("conv", kind) for kind in ("conv", "relu") for k, name in enumerate(plan, 1)
         }
 
-    def features(self, image: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
+    def grid(self, layer: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Poolings leave out the last row and column of odd sides."""
+        stride = self.layers[layer].stride
+        return size[0] // stride, size[1] // stride
+
+    def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
         """One pass, no further than the deepest of `layers`."""
         found: dict[str, Tensor] = {}
-        x = channels_last((image - self.mean) / self.std)
-        for name in self.layers:
+        x = channels_last(x if after else (x - self.mean) / self.std)
+        for name in self.beyond(after):
             if len(found) == len(layers):
                 break
             if name in self.convs:

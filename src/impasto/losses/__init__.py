@@ -1,11 +1,21 @@
 """Features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
 
+from impasto.losses.additive import Additive, Part
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
+from impasto.losses.gathering import Sampled, sample, sampled
 from impasto.losses.moments import gram
 from impasto.losses.normalise import normalised_gradient
 from impasto.losses.objective import IMAGE, Objective, Term
-from impasto.losses.prior import alpha_norm, laplacian, laplacian_of, opponent, out_of_range, total_variation
+from impasto.losses.prior import (
+    alpha_norm,
+    laplacian,
+    laplacian_of,
+    opponent,
+    out_of_range,
+    part_of_variation,
+    total_variation,
+)
 from impasto.losses.sampling import Dice
 from impasto.losses.similarity import self_similarity
 from impasto.losses.style import Features, StyleLoss, from_function
@@ -15,10 +25,13 @@ __all__ = [
     "CONTENT_LOSSES",
     "IMAGE",
     "STYLE_LOSSES",
+    "Additive",
     "ContentLoss",
     "Dice",
     "Features",
     "Objective",
+    "Part",
+    "Sampled",
     "StyleLoss",
     "Term",
     "alpha_norm",
@@ -32,7 +45,10 @@ __all__ = [
     "normalised_gradient",
     "opponent",
     "out_of_range",
+    "part_of_variation",
     "relative",
+    "sample",
+    "sampled",
     "self_similarity",
     "total_variation",
 ]

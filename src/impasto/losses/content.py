@@ -5,15 +5,18 @@ A factory makes a loss; the loss, given the photo's features `(1, C, H, W)`, mak
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor
 
+from impasto.losses.additive import Additive, Part
 from impasto.losses.feature import distance
+from impasto.losses.gathering import gather
 from impasto.losses.sampling import Dice
-from impasto.losses.similarity import self_similarity
+from impasto.losses.similarity import pattern_distance, self_similarity
 
-ContentLoss = Callable[[Tensor, "Tensor | None", Dice, float], Callable[[Tensor], Tensor]]
+ContentLoss = Callable[[Tensor, "Tensor | None", Dice, float], Additive]
 """`(target, space, dice, unit)` to a function of features in the target's shape; `unit` multiplies a mean squared
 distance."""
 
@@ -21,8 +24,11 @@ distance."""
 def features() -> ContentLoss:
     """Mean squared distance of the features (Gatys et al. 2016, eq. 1), times the unit."""
 
-    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Callable[[Tensor], Tensor]:
-        return lambda found: distance(found, target, space) * unit
+    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+        def add(found: Tensor, part: Part) -> Tensor:
+            return distance(found, part.of(target), space) * (unit * part.share)
+
+        return Additive(add)
 
     return make
 
@@ -30,8 +36,18 @@ def features() -> ContentLoss:
 def similarity(samples: int = 1024) -> ContentLoss:
     """Self-similarity (Kolkin et al. 2019, eq. 4) at `samples` positions, on its own natural scale."""
 
-    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Callable[[Tensor], Tensor]:
-        return lambda found: self_similarity(found, target, space, dice, samples)
+    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+        def drawn() -> Tensor:
+            count = math.prod(target.shape[-2:])
+            return dice.branch(count).positions(count, samples).to(target.device)
+
+        def finish(points: Tensor) -> Tensor:
+            return pattern_distance(points, gather(target, Part.whole(target), drawn()), space)
+
+        def whole(found: Tensor) -> Tensor:
+            return self_similarity(found, target, space, dice, samples)
+
+        return Additive(lambda found, part: gather(found, part, drawn()), finish, whole=whole)
 
     return make
 

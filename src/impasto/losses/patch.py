@@ -97,7 +97,9 @@ def patches(size: int = 3, samples: int = 4096, candidates: int = 4096) -> Style
         wanted = b.take(there[found], size)
         return over((here - wanted).square().mean(), wanted.square().mean())
 
-    return StyleLoss("patches", lambda features: _cut(features, size), distance, _throw_together, stochastic=True)
+    return StyleLoss(
+        "patches", lambda features: _cut(features, size), distance, _throw_together, stochastic=True, side=size
+    )
 
 
 def _cut(features: Features, size: int) -> Patches:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from impasto.losses.additive import Part
 from impasto.losses.feature import relative
 
 EPSILON = 1e-8
@@ -25,14 +28,29 @@ def total_variation(image: Tensor, beta: float = 2.0, circular: bool = False) ->
     if circular:
         across = (image - image.roll(-1, -2)).square() + (image - image.roll(-1, -1)).square()
         return _power(across, beta).mean()
-    down = (image[..., 1:, :] - image[..., :-1, :]).square()
-    right = (image[..., :, 1:] - image[..., :, :-1]).square()
+    return part_of_variation(image, Part.whole(image), beta)
+
+
+def part_of_variation(image: Tensor, part: Part, beta: float = 2.0) -> Tensor:
+    """What the pixels of `part` add to the total variation of the whole picture; a scalar.
+
+    `image` shows the part and, unless it ends where the picture does, one more row below and column to the right.
+    """
+    height, width, pixels = part.height, part.width, image.shape[0] * image.shape[1] * math.prod(part.grid)
+    here, below, beside = (
+        image[..., :height, :width],
+        image[..., 1 : height + 1, :width],
+        image[..., :height, 1 : width + 1],
+    )
+    down = (below - here[..., : below.shape[-2], :]).square()
+    right = (beside - here[..., : beside.shape[-1]]).square()
     if beta == 2.0:  # separable: no need to bring both onto one grid
-        return (down.sum() + right.sum()) / image.numel()
-    both = down[..., :, :-1] + right[..., :-1, :]
-    edges = (down[..., :, -1], right[..., -1, :])
-    total = torch.stack([_power(e, beta).sum() for e in (both, *edges)]).sum()
-    return total / image.numel()
+        return (down.sum() + right.sum()) / pixels
+    squares = F.pad(down, (0, 0, 0, height - down.shape[-2])) + F.pad(right, (0, width - right.shape[-1]))
+    total = _power(squares, beta).sum()
+    if down.shape[-2] < height and right.shape[-1] < width:  # the last pixel has no neighbour
+        total = total - _power(squares[..., -1, -1], beta).sum()
+    return total / pixels
 
 
 def _power(squares: Tensor, beta: float) -> Tensor:

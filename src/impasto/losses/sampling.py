@@ -18,13 +18,20 @@ class Dice:
     """
 
     def __init__(self, seed: int = 0, fresh: bool = False) -> None:
-        self.seed, self.fresh = seed, fresh
+        self.seed, self.fresh, self.step = seed, fresh, 0
         self._generator = torch.Generator("cpu")
         self.roll(0)
 
     def roll(self, step: int) -> None:
         """Begin the draws of `step`."""
+        self.step = step
         self._generator.manual_seed((self.seed * 1_000_003 + (step if self.fresh else 0)) % 2**63)
+
+    def branch(self, number: int) -> Dice:
+        """Other draws for the same step, the same ones at every call: for what is drawn more than once in a step."""
+        other = Dice(self.seed * 31 + number + 1, self.fresh)
+        other.roll(self.step)
+        return other
 
     def positions(self, total: int, count: int, shares: Tensor | None = None) -> Tensor:
         """`count` numbers of positions out of `total`, int64: each with equal chance, or in proportion to `shares`

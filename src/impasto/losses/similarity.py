@@ -21,8 +21,13 @@ def self_similarity(features: Tensor, target: Tensor, space: Tensor | None, dice
     """
     height, width = features.shape[-2:]
     drawn = dice.positions(height * width, samples).to(features.device)
-    here, there = (_pattern(into_space(positions(f)[0].index_select(0, drawn), space)) for f in (features, target))
-    return (here - there).abs().mean()
+    here, there = (positions(f)[0].index_select(0, drawn) for f in (features, target))
+    return pattern_distance(here, there, space)
+
+
+def pattern_distance(here: Tensor, there: Tensor, space: Tensor | None) -> Tensor:
+    """The same of two sets of points `(N, C)`; a scalar."""
+    return (_pattern(into_space(here, space)) - _pattern(into_space(there, space))).abs().mean()
 
 
 def _pattern(points: Tensor) -> Tensor:

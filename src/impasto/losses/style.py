@@ -56,6 +56,7 @@ class StyleLoss:
 
     `mix` makes the statistic of several paintings from theirs and their shares (which add up to 1). `stochastic`: the
     distance draws from the dice. `pixels`: it looks at the picture itself, `(1, 3, H, W)` in [0, 1], at no layer.
+    `side`: it looks at so many positions a side together.
     """
 
     name: str
@@ -65,6 +66,7 @@ class StyleLoss:
     additive: bool = False
     stochastic: bool = False
     pixels: bool = False
+    side: int = 1
 
     def target(self, paintings: Sequence[Features], shares: Sequence[float]) -> Any:
         """What the picture is to be like: the statistic of the paintings, in these shares, without gradient."""

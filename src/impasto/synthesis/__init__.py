@@ -13,6 +13,7 @@ from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
 from impasto.synthesis.parametrisation import CANVASES, Canvas
 from impasto.synthesis.point import Measure, Point
 from impasto.synthesis.rmsprop import RMSprop
+from impasto.synthesis.tiles import Tile, tiles
 
 __all__ = [
     "CANVASES",
@@ -30,6 +31,7 @@ __all__ = [
     "Scale",
     "State",
     "Step",
+    "Tile",
     "discard_state",
     "generator",
     "load_state",
@@ -37,4 +39,5 @@ __all__ = [
     "pink_noise",
     "save_state",
     "synthesise",
+    "tiles",
 ]

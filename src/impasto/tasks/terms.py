@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,9 +16,12 @@ from impasto.losses import (
     CONTENT_LOSSES,
     IMAGE,
     STYLE_LOSSES,
+    Additive,
     Dice,
     Features,
     Objective,
+    Part,
+    Sampled,
     StyleLoss,
     Term,
     alpha_norm,
@@ -27,6 +31,7 @@ from impasto.losses import (
     laplacian_of,
     opponent,
     out_of_range,
+    part_of_variation,
     total_variation,
 )
 from impasto.synthesis import Evaluate
@@ -114,7 +119,8 @@ def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it
                 unit, factor = share, context.weighting.content(encoder.channels(layer), target[0, 0].numel())
             compare = ingredient.loss(target, space, context.dice, factor)
             total = weight * ingredient.weight * unit
-            terms.append(Term("content", layer, total, _then(cut, compare), context.normalize))
+            seen = compare if window is None else _then(cut, compare)
+            terms.append(Term("content", layer, total, seen, context.normalize))
     return terms
 
 
@@ -183,18 +189,36 @@ def _share(context: Context, loss: StyleLoss, target: Tensor, layers: Layers, la
 
 
 def _style(context: Context, loss: StyleLoss, target: object, area: Area, layer: str) -> Loss:
+    """The comparison of a picture's features at one layer with the target, over an area."""
     masks: dict[tuple[int, int], Tensor] = {}  # one evaluation after the other asks for the same grid
+    space = None if layer == IMAGE else context.encoder.metric(layer)
+
+    def mask(grid: tuple[int, int]) -> Tensor | None:
+        if area.mask is not None and grid not in masks:
+            masks[grid] = _mask(context, layer, area.mask, grid, area.name)
+        return masks.get(grid)
+
+    def statistic(values: Tensor, part: Part) -> Any:
+        counts = mask(part.grid)
+        return loss.statistic(Features(values, None if counts is None else part.of(counts).to(values), space))
+
+    def share(part: Part) -> float:
+        counts = mask(part.grid)
+        return part.share if counts is None else float(part.of(counts).sum() / counts.sum())
+
+    def add(values: Tensor, part: Part) -> Tensor:
+        found: Tensor = statistic(values, part) if share(part) else 0 * loss.statistic(Features(values, None, space))
+        return found * share(part)
 
     def compare(values: Tensor) -> Tensor:
-        features = Features(values, space=None if layer == IMAGE else context.encoder.metric(layer))
-        if area.mask is not None:
-            grid = (values.shape[-2], values.shape[-1])
-            if grid not in masks:
-                masks[grid] = _mask(context, layer, area.mask, grid, area.name).to(values)
-            features = Features(values, masks[grid], features.space)
-        return loss.distance(loss.statistic(features), target, context.dice)
+        return loss.distance(statistic(values, Part.whole(values)), target, context.dice)
 
-    return compare
+    if loss.pixels:
+        return compare
+    if loss.additive:
+        return Additive(add, lambda total: loss.distance(total, target, context.dice), whole=compare)
+    sample = Sampled(loss, target, space, mask, context.dice)
+    return Additive(sample.add, sample.finish, whole=compare)
 
 
 def _seen(context: Context, layer: str, manner: Manner, found: Mapping[str, Tensor], name: str) -> Features:
@@ -234,7 +258,7 @@ def prior_terms(
     loss of 1 is in the other terms' scale of weights.
     """
     terms = [
-        Term("range", IMAGE, settings.range_weight * unit, out_of_range),
+        Term("range", IMAGE, settings.range_weight * unit, Additive(_part_out_of_range)),
         Term("alpha", IMAGE, settings.alpha_weight * unit, lambda image: alpha_norm(image, settings.alpha)),
     ]
     beta = settings.tv_beta
@@ -242,11 +266,19 @@ def prior_terms(
     for part, weight in enumerate((settings.tv_weight, settings.tv_chroma_weight)):
         own = max([float(total_variation(opponent(p)[part], beta)) for p in pictures] + [ONE_LEVEL ** (beta / 2)])
 
-        def loss(image: Tensor, part: int = part, own: float = own) -> Tensor:
-            return total_variation(opponent(image)[part], beta, circular) / own
+        def whole(image: Tensor, part: int = part, own: float = own) -> Tensor:
+            return total_variation(opponent(image)[part], beta, circular=True) / own
 
+        def add(image: Tensor, where: Part, part: int = part, own: float = own) -> Tensor:
+            return part_of_variation(opponent(image)[part], where, beta) / own
+
+        loss: Loss = whole if circular else Additive(add, margin=1)
         terms.append(Term("tv", IMAGE, weight * share, loss))
     return terms
+
+
+def _part_out_of_range(image: Tensor, part: Part) -> Tensor:
+    return out_of_range(image) * part.share
 
 
 @torch.no_grad()

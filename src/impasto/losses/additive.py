@@ -1,0 +1,59 @@
+"""Losses that add up over the parts of a picture: what exact tiles rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rectangle of a layer's `grid` (height, width): the positions from row `top` and column `left` on."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    grid: tuple[int, int]
+
+    @classmethod
+    def whole(cls, features: Tensor) -> Part:
+        """All of `(..., H, W)`."""
+        height, width = features.shape[-2:]
+        return cls(0, 0, height, width, (height, width))
+
+    @property
+    def share(self) -> float:
+        """Of all positions, those that are in it."""
+        return self.height * self.width / (self.grid[0] * self.grid[1])
+
+    def of(self, everything: Tensor) -> Tensor:
+        """The part of `(..., H, W)` over the whole grid."""
+        return everything[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True)
+class Additive:
+    """A loss that is `finish` of a sum over parts: `finish(add(features, part) + add(features', part') + ...)`.
+
+    `add` takes the features of the part, and up to `margin` more rows below and columns to the right of it, as many as
+    there are. Without `finish` the sum, a scalar, is the loss itself, and its gradient in one part needs to know
+    nothing of the others. `whole`: the loss of all features at once, where there is a shorter way.
+    """
+
+    add: Callable[[Tensor, Part], Tensor]
+    finish: Callable[[Tensor], Tensor] | None = None
+    margin: int = 0
+    whole: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """The loss of all features `(1, C, H, W)`: a scalar."""
+        if self.whole:
+            return self.whole(features)
+        return self.value(self.add(features, Part.whole(features)))
+
+    def value(self, total: Tensor) -> Tensor:
+        """The loss that a sum over all parts comes to."""
+        return self.finish(total) if self.finish else total

@@ -1,0 +1,104 @@
+"""Features at some positions of a picture, gathered from its parts: how losses that look at samples meet tiles.
+
+What is gathered is zero where a part does not reach, so that what all parts gather adds up to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from impasto.losses.additive import Part
+from impasto.losses.sampling import Dice
+from impasto.losses.style import Features, StyleLoss, positions
+
+SIDE = 128
+"""A sample has `SIDE`^2 positions; a layer with no more is taken whole."""
+
+BLOCK = 16
+"""Losses that look at neighbours see squares of `BLOCK` x `BLOCK` positions."""
+
+
+def gather(features: Tensor, part: Part, wanted: Tensor) -> Tensor:
+    """The features `(1, C, h, w)` of a part at the `wanted` positions `(P,)` of the whole grid, `(P, C)`: zero at those
+    that lie outside."""
+    row, column = wanted // part.grid[1] - part.top, wanted % part.grid[1] - part.left
+    inside = (row >= 0) & (row < part.height) & (column >= 0) & (column < part.width)
+    where = inside.nonzero().flatten()
+    points = positions(features)[0]
+    found = points.index_select(0, row[where] * part.width + column[where])
+    return points.new_zeros(len(wanted), points.shape[1]).index_copy(0, where, found)
+
+
+def sample(grid: tuple[int, int], dice: Dice, side: int = 1, mask: Tensor | None = None) -> Tensor:
+    """Positions of a grid laid out as a small one, `(h, w)`: all of them where they are few, or `SIDE` x `SIDE`.
+
+    Each is drawn on its own, or with its neighbours as a block for losses that look at `side` x `side` positions
+    together; in proportion to the `mask` `(1, 1, H, W)` where there is one.
+    """
+    height, width = grid
+    if height * width <= SIDE * SIDE:
+        return torch.arange(height * width).view(height, width)
+    block = 1 if side == 1 else min(BLOCK, height, width)
+    count = SIDE // block
+    drawn = dice.positions(height * width, count * count, None if mask is None else mask.flatten()).cpu()
+    top = (drawn // width - block // 2).clamp(0, height - block).view(count, 1, count, 1)
+    left = (drawn % width - block // 2).clamp(0, width - block).view(count, 1, count, 1)
+    along = torch.arange(block)
+    return ((top + along[:, None, None]) * width + left + along).reshape(count * block, count * block)
+
+
+def sampled(features: Tensor, layout: Tensor, mask: Tensor | None, space: Tensor | None, side: int = 1) -> Features:
+    """Gathered features `(P, C)` as those of the small picture of a `sample`'s `layout`, masked as the large one is.
+
+    Where blocks meet, no neighbours are looked at together: their borders do not count.
+    """
+    height, width = layout.shape
+    values = features.view(1, height, width, -1).permute(0, 3, 1, 2)
+    weights = None if mask is None else mask.flatten()[layout.to(mask.device)][None, None]
+    jumps = side > 1 and bool((layout.diff(dim=1) != 1).any())
+    if jumps:
+        inner = torch.arange(BLOCK)
+        inner = (inner >= side // 2) & (inner < BLOCK - (side - 1) // 2)
+        counts = inner.repeat(height // BLOCK)[:, None] & inner.repeat(width // BLOCK)
+        counted = counts[None, None].to(values)
+        weights = counted if weights is None else weights * counted
+    return Features(values, weights, space)
+
+
+class Sampled:
+    """The distance of a sample of positions, as the sum over parts that an `Additive` is made of.
+
+    The sample is new at every step where the dice are fresh. `mask` gives what counts of a grid, or None for all.
+    """
+
+    def __init__(
+        self,
+        loss: StyleLoss,
+        target: object,
+        space: Tensor | None,
+        mask: Callable[[tuple[int, int]], Tensor | None],
+        dice: Dice,
+    ) -> None:
+        self.loss, self.target, self.space, self.mask, self.dice = loss, target, space, mask, dice
+        self._drawn: tuple[int, tuple[int, int], Tensor] | None = None
+
+    def add(self, features: Tensor, part: Part) -> Tensor:
+        """What of the sample lies in the part."""
+        return gather(features, part, self._layout(part.grid).flatten().to(features.device))
+
+    def finish(self, points: Tensor) -> Tensor:
+        """The distance of the sample."""
+        assert self._drawn is not None
+        _, grid, layout = self._drawn
+        features = sampled(points, layout, self.mask(grid), self.space, self.loss.side)
+        return self.loss.distance(self.loss.statistic(features), self.target, self.dice)
+
+    def _layout(self, grid: tuple[int, int]) -> Tensor:
+        if self._drawn is None or self._drawn[:2] != (self.dice.step, grid):
+            branch = self.dice.branch(math.prod(grid))
+            self._drawn = self.dice.step, grid, sample(grid, branch, self.loss.side, self.mask(grid))
+        return self._drawn[2]
