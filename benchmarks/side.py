@@ -19,10 +19,12 @@ from benchmarks import textbook
 from impasto.encoders.vgg import VGG, VGG19
 from impasto.image import fitted_size, load, resize
 from impasto.synthesis import LBFGS, Scale, synthesise
+from impasto.tasks.context import Context
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
+from impasto.tasks.style import style_terms
 from impasto.tasks.stylize import stylize_steps
-from impasto.tasks.terms import Context, content_terms, evaluation, style_terms
+from impasto.tasks.terms import content_terms, evaluation
 
 
 def pictures(args: argparse.Namespace) -> tuple[Tensor, Tensor]:

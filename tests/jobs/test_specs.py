@@ -14,10 +14,10 @@ from impasto.image import load as load_picture
 from impasto.image import load_mask
 from impasto.jobs.spec import Sweep, axes, built_in, expand, read_sweep
 from impasto.tasks.layers import parse_layers
+from impasto.tasks.mixture import style_losses
 from impasto.tasks.recipe import TASKS
 from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.regions import mixture, parse_region
-from impasto.tasks.terms import style_losses
 
 EXPERIMENTS = """
 best-loss content-layers content-seeds histograms inversion-tv keep-color kernels made-contents mixing networks

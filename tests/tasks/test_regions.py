@@ -2,6 +2,8 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.tasks.context import Context
+from impasto.tasks.mixture import style_losses
 from impasto.tasks.regions import (
     Area,
     Manner,
@@ -15,7 +17,8 @@ from impasto.tasks.regions import (
     segments,
     turned,
 )
-from impasto.tasks.terms import Context, evaluation, style_losses, style_terms
+from impasto.tasks.style import style_terms
+from impasto.tasks.terms import evaluation
 
 SIZE = (64, 64)
 

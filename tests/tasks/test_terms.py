@@ -3,10 +3,12 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.losses import Objective
+from impasto.tasks.context import Context
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
-from impasto.tasks.terms import Context, content_terms, evaluation, prior_terms, style_terms
+from impasto.tasks.style import style_terms
+from impasto.tasks.terms import content_terms, evaluation, prior_terms
 
 
 def picture(seed: int, side: int = 48) -> torch.Tensor:

@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.tasks.context import Context
+from impasto.tasks.mixture import style_losses
 from impasto.tasks.options import WEIGHTINGS as NAMES
 from impasto.tasks.regions import Area, Manner
-from impasto.tasks.terms import Context, content_terms, evaluation, style_losses, style_terms
+from impasto.tasks.style import style_terms
+from impasto.tasks.terms import content_terms, evaluation
 from impasto.tasks.weighting import WEIGHTINGS
 
 CONTENT, STYLE = ["conv4_2"], ["conv1_1", "conv2_1", "conv3_1"]

@@ -3,7 +3,7 @@
 from impasto.losses.additive import Additive, Part
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
-from impasto.losses.gathering import Sampled, sample, sampled
+from impasto.losses.gathering import Sample, sample
 from impasto.losses.moments import gram
 from impasto.losses.normalise import normalised_gradient
 from impasto.losses.objective import IMAGE, Objective, Term
@@ -31,7 +31,7 @@ __all__ = [
     "Features",
     "Objective",
     "Part",
-    "Sampled",
+    "Sample",
     "StyleLoss",
     "Term",
     "alpha_norm",
@@ -48,7 +48,6 @@ __all__ = [
     "part_of_variation",
     "relative",
     "sample",
-    "sampled",
     "self_similarity",
     "total_variation",
 ]

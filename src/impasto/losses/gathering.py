@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.losses.additive import Part
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, StyleLoss, positions
+from impasto.losses.style import Features, positions
 
 SIDE = 128
 """A sample has `SIDE`^2 positions; a layer with no more is taken whole."""
@@ -69,36 +69,25 @@ def sampled(features: Tensor, layout: Tensor, mask: Tensor | None, space: Tensor
     return Features(values, weights, space)
 
 
-class Sampled:
-    """The distance of a sample of positions, as the sum over parts that an `Additive` is made of.
+class Sample:
+    """A sample of the positions of a picture at one layer, gathered part by part; new at every step of fresh dice.
 
-    The sample is new at every step where the dice are fresh. `mask` gives what counts of a grid, or None for all.
+    `mask` gives what counts of a grid, `(1, 1, H, W)`, or None for all; `side` is the loss's (see `StyleLoss`).
     """
 
-    def __init__(
-        self,
-        loss: StyleLoss,
-        target: object,
-        space: Tensor | None,
-        mask: Callable[[tuple[int, int]], Tensor | None],
-        dice: Dice,
-    ) -> None:
-        self.loss, self.target, self.space, self.mask, self.dice = loss, target, space, mask, dice
+    def __init__(self, dice: Dice, side: int, mask: Callable[[tuple[int, int]], Tensor | None]) -> None:
+        self.dice, self.side, self.mask = dice, side, mask
         self._drawn: tuple[int, tuple[int, int], Tensor] | None = None
 
     def add(self, features: Tensor, part: Part) -> Tensor:
-        """What of the sample lies in the part."""
-        return gather(features, part, self._layout(part.grid).flatten().to(features.device))
+        """What of the sample lies in the part, `(P, C)`."""
+        if self._drawn is None or self._drawn[:2] != (self.dice.step, part.grid):
+            branch = self.dice.branch(math.prod(part.grid))
+            self._drawn = self.dice.step, part.grid, sample(part.grid, branch, self.side, self.mask(part.grid))
+        return gather(features, part, self._drawn[2].flatten().to(features.device))
 
-    def finish(self, points: Tensor) -> Tensor:
-        """The distance of the sample."""
+    def features(self, points: Tensor, space: Tensor | None) -> Features:
+        """The sum over all parts as the features of a small picture."""
         assert self._drawn is not None
         _, grid, layout = self._drawn
-        features = sampled(points, layout, self.mask(grid), self.space, self.loss.side)
-        return self.loss.distance(self.loss.statistic(features), self.target, self.dice)
-
-    def _layout(self, grid: tuple[int, int]) -> Tensor:
-        if self._drawn is None or self._drawn[:2] != (self.dice.step, grid):
-            branch = self.dice.branch(math.prod(grid))
-            self._drawn = self.dice.step, grid, sample(grid, branch, self.loss.side, self.mask(grid))
-        return self._drawn[2]
+        return sampled(points, layout, self.mask(grid), space, self.side)

@@ -71,8 +71,11 @@ class StyleLoss:
     def target(self, paintings: Sequence[Features], shares: Sequence[float]) -> Any:
         """What the picture is to be like: the statistic of the paintings, in these shares, without gradient."""
         with torch.no_grad():
-            found = [self.statistic(features) for features in paintings]
-            return found[0] if len(found) == 1 else self.mix(found, shares)
+            return self.mixed([self.statistic(features) for features in paintings], shares)
+
+    def mixed(self, statistics: Sequence[Any], shares: Sequence[float]) -> Any:
+        """The statistic of several paintings from theirs."""
+        return statistics[0] if len(statistics) == 1 else self.mix(statistics, shares)
 
 
 def positions(features: Tensor) -> Tensor:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
 
 Size = tuple[int, int]
 
@@ -25,10 +28,9 @@ class Tile:
     rows: Span
     columns: Span
 
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """All that the tile sees."""
-        return slice(self.rows.first, self.rows.last), slice(self.columns.first, self.columns.last)
+    def window(self, x: Tensor) -> Tensor:
+        """All that the tile sees of `(..., H, W)`, as a view."""
+        return x[..., self.rows.first : self.rows.last, self.columns.first : self.columns.last]
 
 
 def tiles(grid: Size, side: int, step: int, halo: int) -> Iterator[Tile]:
@@ -47,5 +49,5 @@ def _spans(length: int, side: int, step: int, halo: int) -> Iterator[Span]:
     """Spans of nearly equal length, none longer than `side` but for rounding to whole steps."""
     count = min(-(-length // side), max(1, length // step)) if side else 1
     ends = [round(k * length / (count * step)) * step for k in range(count)] + [length]
-    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+    for start, stop in pairwise(ends):
         yield Span(start, stop, max(0, start - halo), min(length, stop + halo))

@@ -20,10 +20,12 @@ from impasto.encoders import Encoder
 from impasto.errors import UsageError
 from impasto.image import Picture, Source, fitted_size, load
 from impasto.losses import Term
+from impasto.tasks.context import Context
 from impasto.tasks.editing import CompareSettings
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.regions import Area, Manner, at
-from impasto.tasks.terms import Context, content_terms, style_terms
+from impasto.tasks.style import style_terms
+from impasto.tasks.terms import content_terms
 
 WINDOW = 7
 """Side of the squares that SSIM compares (scikit-image's own): no picture may be smaller."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from impasto.encoders import Encoder
 from impasto.errors import UsageError, choose, nearest
-from impasto.tasks.layers import parse_weight
+from impasto.losses import CONTENT_LOSSES, STYLE_LOSSES, StyleLoss, from_function
+from impasto.tasks.layers import Layers, parse_layers, parse_weight
 
 T = TypeVar("T")
 
@@ -68,3 +70,26 @@ def _number(value: str, part: str) -> int | float:
         except ValueError:
             continue
     raise UsageError(f"'{value}' in '{part}' is not a number")
+
+
+def style_losses(given: str | Callable[..., object]) -> list[Ingredient]:
+    """The style losses of a setting: text such as `gram,histogram=0.5`, a StyleLoss, or a function of two features."""
+    if isinstance(given, StyleLoss):
+        return [Ingredient(given, 1.0)]
+    if callable(given):
+        return [Ingredient(from_function(given), 1.0)]  # type: ignore[arg-type]
+    return parse_losses(given, STYLE_LOSSES, "style loss")
+
+
+def content_losses(given: str) -> list[Ingredient]:
+    """The content losses of a setting: `features`, `self-similarity`, or both with weights."""
+    return parse_losses(given, CONTENT_LOSSES, "content loss")
+
+
+def layers_of(encoder: Encoder, losses: Sequence[Ingredient], layers: Layers) -> dict[str, float]:
+    """All layers that these losses look at."""
+    found = dict(layers)
+    for ingredient in losses:
+        if ingredient.layers:
+            found |= parse_layers(encoder, ingredient.layers, ())
+    return found

@@ -17,11 +17,13 @@ from impasto.image import Source, load
 from impasto.losses import Term
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, full_size, last, load_encoder
+from impasto.tasks.context import Context
 from impasto.tasks.layers import Layers, parse_layers
+from impasto.tasks.mixture import content_losses, layers_of
 from impasto.tasks.options import ReconstructSettings
 from impasto.tasks.regions import at
 from impasto.tasks.single import single_steps
-from impasto.tasks.terms import Context, content_losses, content_terms, layers_of
+from impasto.tasks.terms import content_terms
 
 
 def parse_patch(text: str | None) -> tuple[int, int] | None:

@@ -11,9 +11,10 @@ from impasto.encoders import Encoder
 from impasto.losses import Term
 from impasto.synthesis import Evaluate, State, Step
 from impasto.tasks.common import Size, check_room, device_of, dice_of, run, starting_point
+from impasto.tasks.context import Context
 from impasto.tasks.layers import Layers
 from impasto.tasks.options import ReconstructSettings, TextureSettings
-from impasto.tasks.terms import Context, evaluation, prior_terms
+from impasto.tasks.terms import evaluation, prior_terms
 
 Model = Callable[[Context, Size, Layers, torch.device], tuple[list[Term], list[Tensor]]]
 """Terms of one size, and the pictures whose variation counts as natural."""

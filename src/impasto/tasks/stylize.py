@@ -23,22 +23,15 @@ from impasto.tasks.common import (
     run,
     starting_point,
 )
+from impasto.tasks.context import Context
 from impasto.tasks.layers import parse_layers
+from impasto.tasks.mixture import content_losses, layers_of, style_losses
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Region, Style, areas, at, manners, mixture, parse_region, segments
 from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.strength import BALANCE, weights_of
-from impasto.tasks.terms import (
-    Context,
-    content_losses,
-    content_terms,
-    evaluation,
-    laplacian_terms,
-    layers_of,
-    prior_terms,
-    style_losses,
-    style_terms,
-)
+from impasto.tasks.style import style_terms
+from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prior_terms
 from impasto.tasks.weighting import WEIGHTINGS
 
 

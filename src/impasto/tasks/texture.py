@@ -11,12 +11,14 @@ from torch import Tensor
 from impasto.losses import Term
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, check_room, full_size, last, load_encoder
+from impasto.tasks.context import Context
 from impasto.tasks.layers import Layers, parse_layers
+from impasto.tasks.mixture import layers_of, style_losses
 from impasto.tasks.options import TextureSettings
 from impasto.tasks.regions import Area, Manner, Style, manners, mixture
 from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.single import single_steps
-from impasto.tasks.terms import Context, layers_of, style_losses, style_terms
+from impasto.tasks.style import style_terms
 
 
 def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:

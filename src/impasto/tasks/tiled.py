@@ -10,7 +10,7 @@ nothing in them is computed twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,19 @@ class Stage:
         top, left = part.top - tile.rows.first // ratio, part.left - tile.columns.first // ratio
         return features[..., top : top + part.height + margin, left : left + part.width + margin], part
 
+    def forward(self, x: Tensor, visit: Callable[[Tile, Mapping[str, Tensor]], None]) -> Tensor | None:
+        """Show the features of every tile to `visit`, without gradient; the segment's end, for the next stage."""
+        end = self.segment.end
+        kept = _empty(x, self.encoder.layers[end].channels, self.encoder.grid(end, self.size)) if end else None
+        for tile in self.tiles():
+            with torch.no_grad():
+                found = self.see(tile.window(x))
+                visit(tile, found)
+                if kept is not None and end:
+                    own, part = self.own(tile, end, found[end])
+                    part.of(kept).copy_(own)
+        return kept
+
     def see(self, window: Tensor) -> dict[str, Tensor]:
         """All features of the segment, of a window on what it starts from; the picture itself is one of them."""
         if self.segment.after:
@@ -77,6 +90,19 @@ def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size,
         if segment.end:
             grid = encoder.grid(segment.end, size)
     return found
+
+
+def show(stages: Sequence[Stage], picture: Tensor, visit: Callable[[str, Tensor, Part], None]) -> None:
+    """Show all layers of a picture `(1, 3, H, W)` to `visit`, part by part, without gradient."""
+    x: Tensor | None = picture
+    for stage in stages:
+
+        def parts(tile: Tile, found: Mapping[str, Tensor], stage: Stage = stage) -> None:
+            for layer in stage.segment.layers:
+                visit(layer, *stage.own(tile, layer, found[layer]))
+
+        assert x is not None
+        x = stage.forward(x, parts)
 
 
 class TiledObjective:
@@ -142,20 +168,16 @@ class _Evaluation:
                 self.inputs.append(found[stage.segment.end].detach())
             return
         summed = [term for term in terms if _additive(term).finish]
-        end = stage.segment.end
-        if not summed and end is None:
+        if not summed and stage.segment.end is None:
             return
-        kept = _empty(x, stage.encoder.layers[end].channels, stage.encoder.grid(end, stage.size)) if end else None
-        for tile in stage.tiles():
-            with torch.no_grad():
-                found = stage.see(x[(..., *tile.window)])
-                for term in summed:
-                    self._add(stage, tile, term, found)
-                if kept is not None and end:
-                    own, part = stage.own(tile, end, found[end])
-                    part.of(kept).copy_(own)
-        if kept is not None:
-            self.inputs.append(kept)
+
+        def visit(tile: Tile, found: Mapping[str, Tensor]) -> None:
+            for term in summed:
+                self._add(stage, tile, term, found)
+
+        end = stage.forward(x, visit)
+        if end is not None:
+            self.inputs.append(end)
 
     def _add(self, stage: Stage, tile: Tile, term: Term, found: Mapping[str, Tensor]) -> None:
         own, part = stage.own(tile, term.layer, found[term.layer], _additive(term).margin)
@@ -185,7 +207,7 @@ class _Evaluation:
         result = torch.zeros_like(x)
         for tile in stage.tiles():
             with torch.enable_grad():
-                leaf = x[(..., *tile.window)].detach().requires_grad_()
+                leaf = tile.window(x).detach().requires_grad_()
                 found = stage.see(leaf)
                 sums = {}
                 for term in self.plan.terms[k]:
@@ -194,7 +216,7 @@ class _Evaluation:
                     if not _additive(term).finish:
                         value = term.weight * sums[id(term)].detach()
                         self.values[id(term)] = self.values.get(id(term), 0) + value
-                result[(..., *tile.window)] += self._slope(k, tile, leaf, found, sums, gradient)
+                tile.window(result).add_(self._slope(k, tile, leaf, found, sums, gradient))
         return result
 
     def _slope(  # noqa: PLR0917 (all that a tile's gradient is made of)
