@@ -17,6 +17,7 @@ from typing import Any
 
 from impasto.encoders.weights import PUBLISHED, where
 from impasto.errors import ImpastoError
+from impasto.heap import keep_freed_memory
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
 from impasto.jobs.spec import Cell, Sweep, axes, expand
 from impasto.version import __version__
@@ -156,6 +157,7 @@ def _received(cell: Cell, process: Any, ours: Any) -> Record:
 def _work(theirs: Any, cell: Cell, folder: Path, threads: int) -> None:
     from impasto.jobs.cell import failed, run  # noqa: PLC0415 (imports torch)
 
+    keep_freed_memory()  # a process of our own
     record = _attempt(lambda: run(cell, folder, threads), lambda error: failed(cell, error))
     with suppress(OSError):  # whoever waited for it may have been killed
         theirs.send(record)

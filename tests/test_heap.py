@@ -1,0 +1,42 @@
+"""The setting of the C library, in processes of its own."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import resource, sys
+from impasto.heap import keep_freed_memory
+done = keep_freed_memory() if sys.argv[1] == "keep" else False
+import torch
+def use(): torch.ones(8_000_000)
+use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20): use()
+print(done, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(what: str, **more: str) -> tuple[str, int]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    told = subprocess.run(
+        [sys.executable, "-c", CODE, what], env=clean | more, capture_output=True, text=True, check=True
+    )
+    done, count = told.stdout.split()
+    return done, int(count)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_freed_memory_is_used_again_without_page_faults():
+    (done, kept), (_, usual) = faults("keep"), faults("leave")
+    assert done == "True"
+    assert usual > 10_000, "without, the system clears the same pages again and again"
+    assert kept < usual / 20
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_the_environment_takes_precedence():
+    assert faults("keep", MALLOC_TRIM_THRESHOLD_="131072")[0] == "False"
