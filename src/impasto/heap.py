@@ -2,8 +2,8 @@
 
 glibc hands large blocks back to the system as soon as they are freed, and takes fresh ones for the next tensors, whose
 every page the system has to clear and map first. A step of an optimisation frees and takes a network's activations,
-hundreds of megabytes: with `lite` that is half of its time. This is a setting of the whole process, so it is the command
-line's to make (and a worker's), not the library's.
+hundreds of megabytes: with `lite` that costs a fifth of a run and more. This is a setting of the whole process, so it
+is the command line's to make (and a worker's), not the library's.
 """
 
 from __future__ import annotations
