@@ -8,8 +8,9 @@ from impasto import encoders
 from impasto.errors import UsageError
 from impasto.image import load
 from impasto.tasks import compare as module
-from impasto.tasks.compare import compare, content_distance, difference, psnr, ssim, style_distance
+from impasto.tasks.compare import canvas_distance, compare, content_distance, difference, psnr, ssim, style_distance
 from impasto.tasks.editing import CompareSettings
+from impasto.tasks.regions import Area, Manner
 
 LAYERS = ("relu1_1", "conv_4", "relu4_2")
 CANONICAL = ["relu1_1", "conv2_2", "relu4_2"]
@@ -143,3 +144,36 @@ def test_settings_are_checked():
         CompareSettings(network="lit")
     with pytest.raises(UsageError, match="gain must be at least"):
         CompareSettings(gain=0)
+
+
+def left_quarter() -> torch.Tensor:
+    """A mask of the left quarter of 64 columns."""
+    mask = torch.zeros(1, 1, 48, 64)
+    mask[..., :16] = 1
+    return mask
+
+
+def test_an_area_counts_by_its_extent_and_weight(tiny):
+    painted, mask = picture(2), left_quarter()
+    left = Area("left", (Manner(picture(3)),), mask, weight=2.0)
+    rest = Area("rest", (Manner(picture(4)),), 1 - mask)
+    found = canvas_distance(tiny, painted, [left, rest], LAYERS)
+    assert list(found) == CANONICAL
+    ours = style_distance(tiny, painted, picture(3), LAYERS, mask=mask)
+    theirs = style_distance(tiny, painted, picture(4), LAYERS, mask=1 - mask)
+    for layer in CANONICAL:
+        assert found[layer] == pytest.approx((0.5 * ours[layer] + 0.75 * theirs[layer]) / 1.25, rel=1e-5)
+
+
+def test_a_mixture_is_the_mean_of_its_gram_matrices(tiny):
+    painted = picture(2)
+    area = Area("picture", (Manner(picture(3), share=0.25), Manner(picture(4), share=0.75)))
+    found = canvas_distance(tiny, painted, [area], LAYERS)
+    grams = []
+    for pixels in (painted, picture(3), picture(4)):
+        features = [tiny(pixels, CANONICAL)[layer][0].flatten(1).double() for layer in CANONICAL]
+        grams.append([f @ f.T / f.shape[1] for f in features])
+    for k, layer in enumerate(CANONICAL):
+        target = 0.25 * grams[1][k] + 0.75 * grams[2][k]
+        expected = float((grams[0][k] - target).square().sum() / target.square().sum())
+        assert found[layer] == pytest.approx(expected, rel=1e-4)

@@ -94,8 +94,18 @@ def style_distance(
     Pictures are `(1, 3, H, W)` in [0, 1], of any sizes. `mask` `(1, 1, H, W)` is what counts of the picture, `part`
     of the painting.
     """
-    area = Area("picture", (Manner(painting, part),), mask)
-    return _distances(encoder, picture, style_terms(Context(encoder), [area], _equal(encoder, layers), 1.0))
+    return canvas_distance(encoder, picture, [Area("picture", (Manner(painting, part),), mask)], layers)
+
+
+def canvas_distance(
+    encoder: Encoder, picture: Tensor, areas: Sequence[Area], layers: Sequence[str]
+) -> dict[str, float]:
+    """`style_distance` of a picture that was painted in areas: to each area's own mixture of paintings.
+
+    An area counts as in the objective of a run, in proportion to its extent and its weight. The areas are those of the
+    picture's size (`scaling.area_at`). UsageError for an area that vanishes at one of `layers`.
+    """
+    return _distances(encoder, picture, style_terms(Context(encoder), areas, _equal(encoder, layers), 1.0))
 
 
 def content_distance(encoder: Encoder, picture: Tensor, photo: Tensor, layers: Sequence[str]) -> dict[str, float]:
@@ -130,8 +140,15 @@ def compare(a: Source, b: Source, settings: CompareSettings | None = None) -> Co
 
 @torch.no_grad()
 def _distances(encoder: Encoder, picture: Tensor, terms: Sequence[Term]) -> dict[str, float]:
-    found = encoder(picture, [term.layer for term in terms])
-    return {term.layer: float(term.loss(found[term.layer])) for term in terms}
+    """Of each layer the mean of its terms in proportion to their weights."""
+    by_layer: dict[str, list[Term]] = {}
+    for term in terms:
+        by_layer.setdefault(term.layer, []).append(term)
+    found = encoder(picture, list(by_layer))
+    return {
+        layer: sum(term.weight * float(term.loss(found[layer])) for term in here) / sum(term.weight for term in here)
+        for layer, here in by_layer.items()
+    }
 
 
 def _equal(encoder: Encoder, layers: Sequence[str]) -> dict[str, float]:

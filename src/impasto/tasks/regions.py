@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image import Source, colors_of, load, load_mask, resize, rotate
 from impasto.tasks.layers import parse_weight
+
+if TYPE_CHECKING:
+    from impasto.tasks.options import StylizeSettings
 
 Size = tuple[int, int]
 
@@ -147,6 +151,16 @@ def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size
     if float(rest.mean()) > LEAST:
         found.append(Area("the rest", everywhere, rest))
     return found
+
+
+def canvas_of(style: Style, settings: StylizeSettings, regions: Sequence[Region], photo: Size) -> list[Area]:
+    """The areas of a photo of size `photo` by these settings, with `regions` besides theirs; the last one is painted
+    after `style`, unless regions cover everything."""
+    paintings = mixture(style, settings.mix)
+    wanted = [*regions, *(parse_region(text) for text in settings.region)]
+    if settings.segmentation:
+        wanted += segments(settings.segmentation, paintings[0][0])
+    return areas(manners(paintings), wanted, photo)
 
 
 def _check_shape(mask: Tensor, size: Size, name: str, what: str) -> None:

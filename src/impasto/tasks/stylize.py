@@ -27,7 +27,7 @@ from impasto.tasks.context import Context
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.mixture import content_losses, layers_of, style_losses
 from impasto.tasks.options import StylizeSettings
-from impasto.tasks.regions import Area, Region, Style, areas, at, manners, mixture, parse_region, segments
+from impasto.tasks.regions import Area, Region, Style, at, canvas_of
 from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import style_terms
@@ -51,7 +51,7 @@ def stylize_steps(
     """
     settings = settings or StylizeSettings()
     photo = load(content)
-    canvas = _canvas(style, settings, regions, photo.size)
+    canvas = canvas_of(style, settings, regions, photo.size)
     encoder, device = load_encoder(settings), device_of(settings)
     contents, styles = content_losses(settings.content_loss), style_losses(settings.style_loss)
     content_layers = parse_layers(encoder, settings.content_layers, encoder.default_content)
@@ -85,15 +85,6 @@ def stylize_steps(
     start = coloring.grey(starting_point(settings.init, starts, full, settings.seed), settings)
     for step in run(settings, start, full, prepare, stochastic=stochastic, resume=resume):
         yield replace(step, image=_finished(step, photo.pixels, canvas, settings))
-
-
-def _canvas(style: Style, settings: StylizeSettings, regions: Sequence[Region], photo: Size) -> list[Area]:
-    """The areas of the photo; the last one is painted after `style`, unless regions cover everything."""
-    paintings = mixture(style, settings.mix)
-    wanted = [*regions, *(parse_region(text) for text in settings.region)]
-    if settings.segmentation:
-        wanted += segments(settings.segmentation, paintings[0][0])
-    return areas(manners(paintings), wanted, photo)
 
 
 def _context(encoder: Encoder, settings: StylizeSettings, stochastic: bool) -> Context:
