@@ -38,6 +38,8 @@ class Encoder(nn.Module, ABC):
     name: str
     default_content: tuple[str, ...]
     default_style: tuple[str, ...]
+    endless = False
+    """Whether pictures are seen as repeating without end: see `tile`."""
 
     @property
     @abstractmethod
@@ -74,6 +76,7 @@ class Encoder(nn.Module, ABC):
 
         Features are then those of the endless picture where the sides are multiples of the layers' stride.
         """
+        self.endless = True
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "circular"

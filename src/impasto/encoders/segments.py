@@ -7,8 +7,8 @@ it needs a border of 8 pixels, and what comes after reads its border from what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from impasto.encoders.extractor import Encoder
 
@@ -28,7 +28,7 @@ class Segment:
     after: str | None
     layers: tuple[str, ...]
     end: str | None
-    ratios: dict[str, int]
+    ratios: Mapping[str, int] = field(hash=False)
     halo: int
 
     @property

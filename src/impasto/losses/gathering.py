@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -33,37 +34,50 @@ def gather(features: Tensor, part: Part, wanted: Tensor) -> Tensor:
     return points.new_zeros(len(wanted), points.shape[1]).index_copy(0, where, found)
 
 
-def sample(grid: tuple[int, int], dice: Dice, side: int = 1, mask: Tensor | None = None) -> Tensor:
-    """Positions of a grid laid out as a small one, `(h, w)`: all of them where they are few, or `SIDE` x `SIDE`.
+@dataclass(frozen=True)
+class Layout:
+    """Positions of a grid `(h, w)`, laid out as a small one in blocks of `block` x `block`; `whole`: they are all."""
 
-    Each is drawn on its own, or with its neighbours as a block for losses that look at `side` x `side` positions
-    together; in proportion to the `mask` `(1, 1, H, W)` where there is one.
+    positions: Tensor
+    block: int
+    whole: bool = False
+
+
+def sample(grid: tuple[int, int], dice: Dice, side: int = 1, mask: Tensor | None = None) -> Layout:
+    """`SIDE` x `SIDE` positions of a grid, or all where they are no more.
+
+    Each is drawn on its own, in proportion to the `mask` `(1, 1, H, W)` where there is one; or, for losses that look at
+    `side` x `side` positions together, with its neighbours as a block about a position that counts at all.
     """
     height, width = grid
     if height * width <= SIDE * SIDE:
-        return torch.arange(height * width).view(height, width)
-    block = 1 if side == 1 else min(BLOCK, height, width)
-    count = SIDE // block
-    drawn = dice.positions(height * width, count * count, None if mask is None else mask.flatten()).cpu()
+        return Layout(torch.arange(height * width).view(height, width), 1, whole=True)
+    block = 1 if side == 1 else min(max(BLOCK, 2 * side), height, width)
+    count = max(1, SIDE // block)
+    shares = None if mask is None else mask.flatten() if side == 1 else (mask.flatten() > 0).to(mask.dtype)
+    drawn = dice.positions(height * width, count * count, shares).cpu()
     top = (drawn // width - block // 2).clamp(0, height - block).view(count, 1, count, 1)
     left = (drawn % width - block // 2).clamp(0, width - block).view(count, 1, count, 1)
     along = torch.arange(block)
-    return ((top + along[:, None, None]) * width + left + along).reshape(count * block, count * block)
+    found = ((top + along[:, None, None]) * width + left + along).reshape(count * block, count * block)
+    return Layout(found, block)
 
 
-def sampled(features: Tensor, layout: Tensor, mask: Tensor | None, space: Tensor | None, side: int = 1) -> Features:
-    """Gathered features `(P, C)` as those of the small picture of a `sample`'s `layout`, masked as the large one is.
+def sampled(features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor | None, side: int = 1) -> Features:
+    """Gathered features `(P, C)` as those of a small picture, masked as the large one is.
 
-    Where blocks meet, no neighbours are looked at together: their borders do not count.
+    Single positions were drawn as the mask counts them. Where blocks meet, no neighbours are looked at together: their
+    borders do not count.
     """
-    height, width = layout.shape
+    height, width = layout.positions.shape
     values = features.view(1, height, width, -1).permute(0, 3, 1, 2)
-    weights = None if mask is None else mask.flatten()[layout.to(mask.device)][None, None]
-    jumps = side > 1 and bool((layout.diff(dim=1) != 1).any())
-    if jumps:
-        inner = torch.arange(BLOCK)
-        inner = (inner >= side // 2) & (inner < BLOCK - (side - 1) // 2)
-        counts = inner.repeat(height // BLOCK)[:, None] & inner.repeat(width // BLOCK)
+    if not layout.whole and layout.block == 1:
+        return Features(values, None, space)
+    weights = None if mask is None else mask.flatten()[layout.positions.to(mask.device)][None, None]
+    if not layout.whole:
+        inner = torch.arange(layout.block)
+        inner = (inner >= side // 2) & (inner < layout.block - (side - 1) // 2)
+        counts = inner.repeat(height // layout.block)[:, None] & inner.repeat(width // layout.block)
         counted = counts[None, None].to(values)
         weights = counted if weights is None else weights * counted
     return Features(values, weights, space)
@@ -77,14 +91,14 @@ class Sample:
 
     def __init__(self, dice: Dice, side: int, mask: Callable[[tuple[int, int]], Tensor | None]) -> None:
         self.dice, self.side, self.mask = dice, side, mask
-        self._drawn: tuple[int, tuple[int, int], Tensor] | None = None
+        self._drawn: tuple[int, tuple[int, int], Layout] | None = None
 
     def add(self, features: Tensor, part: Part) -> Tensor:
         """What of the sample lies in the part, `(P, C)`."""
         if self._drawn is None or self._drawn[:2] != (self.dice.step, part.grid):
             branch = self.dice.branch(math.prod(part.grid))
             self._drawn = self.dice.step, part.grid, sample(part.grid, branch, self.side, self.mask(part.grid))
-        return gather(features, part, self._drawn[2].flatten().to(features.device))
+        return gather(features, part, self._drawn[2].positions.flatten().to(features.device))
 
     def features(self, points: Tensor, space: Tensor | None) -> Features:
         """The sum over all parts as the features of a small picture."""

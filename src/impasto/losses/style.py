@@ -56,7 +56,7 @@ class StyleLoss:
 
     `mix` makes the statistic of several paintings from theirs and their shares (which add up to 1). `stochastic`: the
     distance draws from the dice. `pixels`: it looks at the picture itself, `(1, 3, H, W)` in [0, 1], at no layer.
-    `side`: it looks at so many positions a side together.
+    `side`: it looks at so many positions a side together. `samples`: of a large picture a sample of positions will do.
     """
 
     name: str
@@ -67,6 +67,7 @@ class StyleLoss:
     stochastic: bool = False
     pixels: bool = False
     side: int = 1
+    samples: bool = True
 
     def target(self, paintings: Sequence[Features], shares: Sequence[float]) -> Any:
         """What the picture is to be like: the statistic of the paintings, in these shares, without gradient."""
@@ -111,4 +112,4 @@ def from_function(function: Callable[[Tensor, Tensor], Tensor]) -> StyleLoss:
     def mix(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
         raise UsageError(f"the style loss '{name}' is a plain function of features, which knows one painting only")
 
-    return StyleLoss(name, statistic, lambda a, b, dice: function(a, b), mix)
+    return StyleLoss(name, statistic, lambda a, b, dice: function(a, b), mix, samples=False)

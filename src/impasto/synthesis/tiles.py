@@ -46,8 +46,9 @@ def tiles(grid: Size, side: int, step: int, halo: int) -> Iterator[Tile]:
 
 
 def _spans(length: int, side: int, step: int, halo: int) -> Iterator[Span]:
-    """Spans of nearly equal length, none longer than `side` but for rounding to whole steps."""
+    """Spans of nearly equal length, none longer than `side` but for rounding to whole steps, the last one no shorter
+    than one, so that every layer has positions there."""
     count = min(-(-length // side), max(1, length // step)) if side else 1
-    ends = [round(k * length / (count * step)) * step for k in range(count)] + [length]
+    ends = [k * length // (count * step) * step for k in range(count)] + [length]
     for start, stop in pairwise(ends):
         yield Span(start, stop, max(0, start - halo), min(length, stop + halo))

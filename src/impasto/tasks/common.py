@@ -26,6 +26,7 @@ from impasto.synthesis import (
     synthesise,
 )
 from impasto.tasks.options import QUALITIES, SynthesisSettings, TextureSettings
+from impasto.tasks.room import Room, limits
 
 Size = tuple[int, int]
 
@@ -123,6 +124,16 @@ def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
     return "adam" if stochastic else "lbfgs"
 
 
+def room_of(
+    settings: SynthesisSettings, encoder: Encoder, layers: Iterable[str], kept: Iterable[str], stochastic: bool
+) -> Room:
+    """The memory of a run that looks at `layers`, and keeps the features of `kept`."""
+    tile = 0 if _tileable(settings) else settings.tile  # its network sees an endless picture, of which there is no part
+    total, base = limits(settings, device_of(settings))
+    name = optimizer_of(settings, stochastic)
+    return Room(total, base, encoder, frozenset(layers), frozenset(kept), name, tile)
+
+
 def dice_of(settings: SynthesisSettings, stochastic: bool) -> Dice:
     """The random draws of a run: new ones every step, unless the optimizer compares the gradients of successive
     steps."""
@@ -145,18 +156,23 @@ def run(
     full: Size,
     prepare: Callable[[Size], Evaluate],
     *,
+    room: Room,
     stochastic: bool = False,
     resume: State | None = None,
 ) -> Iterator[Step]:
     """Optimise `start` over the schedule of the settings; `prepare` makes the objective of one size.
 
-    `stochastic`: it draws from dice, so that where the draws are fresh its values cannot be compared between steps.
+    `room`: the memory there is. `stochastic`: the objective draws from dice, so that where the draws are fresh its
+    values cannot be compared between steps.
     """
-    make = OPTIMIZERS[optimizer_of(settings, stochastic)]
-    optimizer = make if settings.rate is None else partial(make, rate=settings.rate)
+    name = optimizer_of(settings, stochastic)
+    make = OPTIMIZERS[name] if settings.rate is None else partial(OPTIMIZERS[name], rate=settings.rate)
     noisy = stochastic and dice_of(settings, stochastic).fresh
 
     def scale(size: Size, steps: int) -> Scale:
+        arranged, optimizer = room.at(size), make
+        if arranged.half:
+            optimizer = partial(make, memory=arranged.pairs, precision="half")
         return Scale(size, steps, lambda: prepare(size), optimizer, stochastic=noisy)
 
     scales = [scale(size, steps) for size, steps in schedule(settings, full)]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.losses import Dice, Part
-from impasto.tasks.tiled import Size, Stage, show, stages
+from impasto.tasks.stages import Size, Stage, show, stages
 from impasto.tasks.weighting import Weighting
 
 Cut = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]

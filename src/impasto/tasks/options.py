@@ -58,6 +58,10 @@ class SynthesisSettings(Settings):
     range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     normalize_gradients: bool = option(False, "give each layer's term a gradient of the same size (suits adam)")
     device: str = option("auto", "where to compute", choices=DEVICES)
+    memory: str | None = option(None, "what the run may take, such as 4GB, instead of most of what is free")
+    tile: int | None = option(
+        None, "side of the tiles in which the picture is seen; 0 for none, instead of what fits", minimum=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

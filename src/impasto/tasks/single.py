@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.losses import Term
 from impasto.synthesis import Evaluate, State, Step
-from impasto.tasks.common import Size, check_room, device_of, dice_of, run, starting_point
+from impasto.tasks.common import Size, check_room, device_of, dice_of, room_of, run, starting_point
 from impasto.tasks.context import Context
 from impasto.tasks.layers import Layers
 from impasto.tasks.options import ReconstructSettings, TextureSettings
@@ -35,10 +35,13 @@ def single_steps(  # noqa: PLR0917 (what a task is made of)
     device = device_of(settings)
     check_room(encoder, layers, full, "result")
 
+    room = room_of(settings, encoder, layers, () if isinstance(settings, TextureSettings) else layers, stochastic)
+
     def prepare(size: Size) -> Evaluate:
-        context = Context(encoder, dice_of(settings, stochastic), normalize=settings.normalize_gradients)
+        dice, cut = dice_of(settings, stochastic), room.at(size).cut
+        context = Context(encoder, dice, normalize=settings.normalize_gradients, cut=cut)
         terms, models = model(context, size, layers, device)
         return evaluation(context, terms + prior_terms(settings, models))
 
     start = starting_point(settings.init, starts, full, settings.seed)
-    yield from run(settings, start, full, prepare, stochastic=stochastic, resume=resume)
+    yield from run(settings, start, full, prepare, room=room, stochastic=stochastic, resume=resume)

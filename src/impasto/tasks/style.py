@@ -115,7 +115,7 @@ class Reader:
         def whole(values: Tensor) -> Tensor:
             return compare(self.whole(values))
 
-        if self.loss.pixels:
+        if self.loss.pixels or not (self.loss.additive or self.loss.samples):
             return whole
         return Additive(self.add, lambda total: compare(self.finish(total)), whole=whole)
 

@@ -20,6 +20,7 @@ from impasto.tasks.common import (
     full_size,
     last,
     load_encoder,
+    room_of,
     run,
     starting_point,
 )
@@ -64,11 +65,13 @@ def stylize_steps(
     for manner in (manner for area in canvas for manner in area.manners):
         check_room(encoder, seen, painting_size(manner, full, settings.style_scale), "painting")
     painted = coloring.prepared(canvas, photo.pixels, settings)
+    kept = layers_of(encoder, contents, content_layers)
+    room = room_of(settings, encoder, [*kept, *seen], kept, stochastic)
 
     def prepare(size: Size) -> Evaluate:
         model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(device)
         here = [area_at(area, size, settings, device) for area in painted]
-        context = _context(encoder, settings, stochastic)
+        context = replace(_context(encoder, settings, stochastic), cut=room.at(size).cut)
         style_part = style_terms(context, here, style_layers, style_weight, styles)
         content_part = content_terms(context, model, content_layers, content_weight, contents)
         share, unit = _scale(settings, style_weight, style_part, content_part)
@@ -83,7 +86,7 @@ def stylize_steps(
 
     starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: canvas[-1].manners[0].pixels}
     start = coloring.grey(starting_point(settings.init, starts, full, settings.seed), settings)
-    for step in run(settings, start, full, prepare, stochastic=stochastic, resume=resume):
+    for step in run(settings, start, full, prepare, room=room, stochastic=stochastic, resume=resume):
         yield replace(step, image=_finished(step, photo.pixels, canvas, settings))
 
 

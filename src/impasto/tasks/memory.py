@@ -1,0 +1,75 @@
+"""What memory there is, and what a network needs of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import torch
+
+from impasto.encoders import Encoder, Segment
+from impasto.errors import UsageError
+
+MEASURED: WeakKeyDictionary[Encoder, dict[Segment, float]] = WeakKeyDictionary()
+
+UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def parse_memory(text: str) -> float:
+    """Bytes from text such as `4GB`, `1500 MB` or `2GiB`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if match is None or match[2].upper() not in UNITS:
+        raise UsageError(f"memory is an amount such as 4GB or 1500MB, not '{text}'")
+    return float(match[1]) * UNITS[match[2].upper()]
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that can be had on a device; infinity where the system does not say."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return float(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+    with suppress(AttributeError, ValueError, OSError):
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return float("inf")
+
+
+def resident() -> float:
+    """Bytes that this process has now; 0 where the system does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        return float(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0.0
+
+
+def activations(encoder: Encoder, segment: Segment) -> float:
+    """Bytes that the way back through a segment needs, for each position that it starts from: measured once, on a
+    small tile."""
+    known = MEASURED.setdefault(encoder, {})
+    if segment not in known:
+        known[segment] = _activations(encoder, segment)
+    return known[segment]
+
+
+def _activations(encoder: Encoder, segment: Segment, side: int = 64) -> float:
+    about = encoder.layers[segment.after] if segment.after else None
+    parameter = next(encoder.parameters())
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        shape = (1, about.channels if about else 3, side, side)
+        x = torch.rand(shape, dtype=parameter.dtype, device=parameter.device, requires_grad=True)
+        held: dict[int, int] = {}
+
+        def hold(tensor: torch.Tensor) -> torch.Tensor:
+            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+            found = encoder.features(x, segment.wanted, segment.after)
+        for tensor in found.values():
+            hold(tensor)
+    for own in (*encoder.parameters(), *encoder.buffers()):
+        held.pop(own.untyped_storage().data_ptr(), None)
+    return sum(held.values()) / side**2

@@ -1,0 +1,165 @@
+"""How each size of a run is computed so that it fits into memory.
+
+The model, in bytes. Always there: the process with its libraries, and the pictures as they were loaded. For a size with
+P pixels and a picture of 12 P bytes:
+
+- `PICTURES` pictures: the point and its gradient, the best one, the move, and what a step makes of them;
+- what the optimiser remembers: 2 pictures for each pair of L-BFGS, half of that in half precision; 3 for Adam;
+- the photo's features that the content is compared with;
+- the network: all activations of the segments that are one tile; of the others the activations of a tile, and the
+  features at their ends with their gradients.
+
+What is whole and in full precision where there is room for it is cut, and kept in half precision and for fewer steps,
+where there is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from impasto.encoders import Encoder, Segment, segments
+from impasto.errors import UsageError
+from impasto.tasks.memory import activations, free_memory, parse_memory, resident
+from impasto.tasks.options import SynthesisSettings
+
+Size = tuple[int, int]
+
+FLOAT = 4
+
+PICTURES = 9
+"""Pictures that a step of L-BFGS holds besides its history, at most."""
+
+SLACK = 1.25
+"""What freed blocks that do not fit cost, and the gradients on the way back through one layer."""
+
+TILE = 128e6
+"""Activations of a tile, in bytes: large enough that borders cost little, small enough for the caches to help."""
+
+LEAST = 64
+"""No tile is shorter, in pixels: its borders would outweigh it."""
+
+PAIRS, FEWEST = 20, 2
+"""Pairs that L-BFGS remembers where there is room, and at least."""
+
+SURE = 4000.0
+"""No network here has more activations than so many bytes for a pixel."""
+
+REMEMBERED = {"adam": 3, "adam-carried": 3, "rmsprop": 2}
+"""Pictures that the other optimisers keep."""
+
+SPARE = 0.8
+"""The share of the free memory that a run takes by itself."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How pictures are cut: bytes for the activations of one evaluation, or the side of tiles that was asked for."""
+
+    room: float
+    tile: int | None = None
+
+    def __call__(self, encoder: Encoder, layers: frozenset[str], size: Size) -> Sequence[int]:
+        """The sides of tiles for these layers of a picture of `size`: see `tiled.stages`.
+
+        The deepest segments are kept whole first: they have the most arithmetic for each byte.
+        """
+        if self.tile is None and size[0] * size[1] * SURE <= self.room:
+            return (0,)
+        found = segments(encoder, layers)
+        strides = [encoder.layers[segment.after].stride if segment.after else 1 for segment in found]
+        if self.tile is not None:
+            return [self.tile and _whole_steps(self.tile / stride, s) for s, stride in zip(found, strides, strict=True)]
+        costs = [SLACK * activations(encoder, segment) for segment in found]
+        areas = [size[0] * size[1] / stride**2 for stride in strides]
+        if sum(cost * area for cost, area in zip(costs, areas, strict=True)) <= self.room:
+            return (0,)
+        room, sides = self.room - TILE, [0] * len(found)
+        for k in reversed(range(len(found))):
+            whole = costs[k] * areas[k]
+            if k and whole <= room / 2:
+                room -= whole
+            else:
+                side = (min(TILE, max(self.room / 2, 1)) / costs[k]) ** 0.5 - 2 * found[k].halo
+                sides[k] = _whole_steps(max(side, LEAST / strides[k]), found[k])
+        return sides
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How one size is computed: the cut, the pairs that L-BFGS remembers, whether in half precision, and the bytes that
+    the process then has at most."""
+
+    cut: Cut
+    pairs: int
+    half: bool
+    peak: float
+
+
+def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
+    """Bytes that a run may take: what its settings allow, or most of what is free; and those that it has already."""
+    base = resident() if device.type == "cpu" else 0.0
+    return parse_memory(settings.memory) if settings.memory else base + SPARE * free_memory(device), base
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a run may take: `total` bytes, `base` of which the process has already.
+
+    `layers` are all that its network looks at, `kept` those whose features are kept for comparison; `tile` is the side
+    of tiles that a person asked for (0: none).
+    """
+
+    total: float
+    base: float
+    encoder: Encoder
+    layers: frozenset[str]
+    kept: frozenset[str]
+    optimizer: str = "lbfgs"
+    tile: int | None = None
+
+    def at(self, size: Size) -> Arrangement:
+        """How a picture of `size` is computed. Raises UsageError where it cannot fit."""
+        picture = 3.0 * FLOAT * size[0] * size[1]
+        stages = segments(self.encoder, self.layers)
+        fixed = self.base + PICTURES * picture + self._features(self.kept, size)
+        needs = fixed + 2 * self._features((s.end for s in stages if s.end), size)
+        whole, remembered = self._activations(stages, size), 2.0 * PAIRS
+        if self.optimizer in REMEMBERED:
+            remembered = REMEMBERED[self.optimizer]
+        if self.tile in (None, 0) and fixed + remembered * picture + whole <= self.total:
+            return Arrangement(Cut(float("inf"), self.tile), PAIRS, False, fixed + remembered * picture + whole)
+        spare = self.total - needs - TILE
+        pairs, half = PAIRS, False
+        if self.optimizer not in REMEMBERED and remembered * picture > spare / 2:
+            pairs, half = min(PAIRS, int(spare / (2 * picture))), True
+            if pairs < FEWEST:
+                pairs = min(FEWEST, int(spare / picture))
+            remembered = pairs
+        if spare < remembered * picture or pairs < 1:
+            least = needs + TILE + (FEWEST if self.optimizer not in REMEMBERED else remembered) * picture
+            raise UsageError(
+                f"a result of {size[1]}x{size[0]} needs about {least / 1e9:.1f} GB of memory, "
+                f"and {self.total / 1e9:.1f} GB may be taken; take a smaller --size, or allow more by --memory"
+            )
+        room = min(spare - remembered * picture + TILE, whole)
+        cut = Cut(room if self.tile != 0 else float("inf"), self.tile)
+        return Arrangement(cut, pairs, half, needs + remembered * picture + room)
+
+    def _features(self, layers: Iterable[str], size: Size) -> float:
+        """Bytes of the features at these layers."""
+        found = [(self.encoder.layers[name].channels, self.encoder.grid(name, size)) for name in layers]
+        return sum(FLOAT * channels * grid[0] * grid[1] for channels, grid in found)
+
+    def _activations(self, stages: Sequence[Segment], size: Size) -> float:
+        total = 0.0
+        for segment in stages:
+            stride = self.encoder.layers[segment.after].stride if segment.after else 1
+            total += SLACK * activations(self.encoder, segment) * size[0] * size[1] / stride**2
+        return total
+
+
+def _whole_steps(side: float, segment: Segment) -> int:
+    return max(1, int(side) // segment.step) * segment.step

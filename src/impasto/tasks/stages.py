@@ -1,0 +1,105 @@
+"""A network's segments as stages: what each starts from, cut into tiles, and what of it is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from impasto.encoders import Encoder, Segment, segments
+from impasto.errors import UsageError
+from impasto.losses import IMAGE, Part
+from impasto.synthesis import Tile, tiles
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A segment at one size of picture: the grid that it starts from, and the side of its tiles there (0: one tile)."""
+
+    segment: Segment
+    size: Size
+    grid: Size
+    side: int
+    encoder: Encoder
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is one tile."""
+        return self.side == 0 or self.side >= max(self.grid)
+
+    def tiles(self) -> Iterator[Tile]:
+        """Its tiles."""
+        return tiles(self.grid, 0 if self.whole else self.side, self.segment.step, self.segment.halo)
+
+    def part(self, tile: Tile, layer: str) -> Part:
+        """What of a layer's grid is the tile's own."""
+        ratio = self.segment.ratios.get(layer, 1)
+        grid = self.grid if layer == IMAGE else self.encoder.grid(layer, self.size)
+        ends = [
+            (span.start // ratio, full if span.stop == length else span.stop // ratio)
+            for span, length, full in zip((tile.rows, tile.columns), self.grid, grid, strict=True)
+        ]
+        (top, bottom), (left, right) = ends
+        return Part(top, left, bottom - top, right - left, grid)
+
+    def own(self, tile: Tile, layer: str, features: Tensor, margin: int = 0) -> tuple[Tensor, Part]:
+        """Of a window's features those of the tile's own positions, and `margin` more below and to the right."""
+        part, ratio = self.part(tile, layer), self.segment.ratios.get(layer, 1)
+        top, left = part.top - tile.rows.first // ratio, part.left - tile.columns.first // ratio
+        return features[..., top : top + part.height + margin, left : left + part.width + margin], part
+
+    def forward(self, x: Tensor, visit: Callable[[Tile, Mapping[str, Tensor]], None]) -> Tensor | None:
+        """Show the features of every tile to `visit`, without gradient; the segment's end, for the next stage."""
+        end = self.segment.end
+        kept = _empty(x, self.encoder.layers[end].channels, self.encoder.grid(end, self.size)) if end else None
+        for tile in self.tiles():
+            with torch.no_grad():
+                found = self.see(tile.window(x))
+                visit(tile, found)
+                if kept is not None and end:
+                    own, part = self.own(tile, end, found[end])
+                    part.of(kept).copy_(own)
+        return kept
+
+    def see(self, window: Tensor) -> dict[str, Tensor]:
+        """All features of the segment, of a window on what it starts from; the picture itself is one of them."""
+        if self.segment.after:
+            return self.encoder.features(window, self.segment.wanted, self.segment.after)
+        picture = window.expand(-1, 3, -1, -1)
+        return {IMAGE: picture, **self.encoder.features(picture, self.segment.wanted)}
+
+
+def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size, sides: Sequence[int]) -> list[Stage]:
+    """The stages for these layers of a picture of `size`; `sides` has a number for each, the last one for all more.
+
+    Raises UsageError for tiles of a network that sees pictures as endless: a window is none.
+    """
+    if encoder.endless and any(sides):
+        raise UsageError("a picture that repeats without end has no tiles; take --tile 0")
+    found, grid = [], size
+    for k, segment in enumerate(segments(encoder, layers)):
+        found.append(Stage(segment, size, grid, sides[min(k, len(sides) - 1)], encoder))
+        if segment.end:
+            grid = encoder.grid(segment.end, size)
+    return found
+
+
+def show(stages: Sequence[Stage], picture: Tensor, visit: Callable[[str, Tensor, Part], None]) -> None:
+    """Show all layers of a picture `(1, 3, H, W)` to `visit`, part by part, without gradient."""
+    x: Tensor | None = picture
+    for stage in stages:
+
+        def parts(tile: Tile, found: Mapping[str, Tensor], stage: Stage = stage) -> None:
+            for layer in stage.segment.layers:
+                visit(layer, *stage.own(tile, layer, found[layer]))
+
+        assert x is not None
+        x = stage.forward(x, parts)
+
+
+def _empty(like: Tensor, channels: int, grid: Size) -> Tensor:
+    return torch.empty((1, channels, *grid), dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
