@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import choose
+from impasto.synthesis.history import Allocate, History, Matrix, Rows, in_memory
 from impasto.synthesis.linesearch import StrongWolfe, Trial
 from impasto.synthesis.point import Measure, Memory, Point
 
@@ -23,14 +24,29 @@ class LBFGS:
     `line_search`: None takes the move as it is, one evaluation a step; "wolfe" takes it as the first trial of a search
     for a step that satisfies the strong Wolfe conditions, at most 20 evaluations: fewer, dearer steps that never lead
     up. It compares losses, and so needs an objective that is the same function at every step.
+
+    `precision`: "full" keeps the pairs in the parameters' type; "half" in float16 with a scale each, half the memory
+    of float32. `allocate` makes the memory of a row when it is first needed, a memory-mapped file for instance; a full
+    history without it is one matrix, faster than rows and other than them in rounding only.
     """
 
     clamps = False
 
-    def __init__(self, memory: int = 20, rate: float = 1.0, reach: float = 0.1, line_search: str | None = None) -> None:
+    def __init__(
+        self,
+        memory: int = 20,
+        rate: float = 1.0,
+        reach: float = 0.1,
+        line_search: str | None = None,
+        *,
+        precision: str = "full",
+        allocate: Allocate | None = None,
+    ) -> None:
         if line_search is not None:
             choose({"wolfe": None}, line_search, "line search")
+        choose({"full": None, "half": None}, precision, "precision")
         self.memory, self.rate, self.reach, self.line_search = memory, rate, reach, line_search
+        self.precision, self.allocate = precision, allocate
         self._order: list[int] = []  # slots of the ring, oldest first
         self._begun = False
         self._forget()
@@ -58,35 +74,40 @@ class LBFGS:
 
     def slower(self) -> LBFGS:
         """The same, with an empty memory and a quarter of the rate."""
-        return LBFGS(self.memory, self.rate / 4, self.reach, self.line_search)
+        rate, precision, allocate = self.rate / 4, self.precision, self.allocate
+        return LBFGS(self.memory, rate, self.reach, self.line_search, precision=precision, allocate=allocate)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
         """Nothing: pairs of another size say nothing exact about curvature at this one."""
 
     def state(self) -> Memory:
         """The rate, the pairs, and their order in the ring."""
-        used = len(self._order)
-        rows = [*range(used), *range(self.memory, self.memory + used)] if used else []
-        pairs = self._history[rows] if used else torch.empty(0)
         order, products = list(self._order), self._products.clone()
-        return {"rate": self.rate, "begun": self._begun, "order": order, "pairs": pairs, "products": products}
+        state = {"rate": self.rate, "begun": self._begun, "order": order, "products": products}
+        return {**state, **self._history.state(self._used())}
 
     def restore(self, state: Memory) -> None:
         """Take the pairs of a `state()`."""
         self._forget()
         self.rate, self._begun = state["rate"], state["begun"]
         self._order.extend(state["order"])
-        used, pairs = len(self._order), state["pairs"]
-        if used:
-            self._history = pairs.new_zeros(2 * self.memory, pairs.shape[1])
-            self._history[:used], self._history[self.memory : self.memory + used] = pairs[:used], pairs[used:]
+        self._history.restore(self._used(), state)
         self._products = state["products"].clone().cpu()
 
     def _forget(self) -> None:
-        self._history = torch.empty(0)  # rows: s_0 .. s_m-1, y_0 .. y_m-1, in a ring
+        self._history = self._empty()  # rows: s_0 .. s_m-1, y_0 .. y_m-1, in a ring
         self._products = torch.zeros(2 * self.memory, 2 * self.memory, dtype=torch.float64)  # of the rows
         self._order.clear()
         self._begun = False
+
+    def _empty(self) -> History:
+        if self.precision == "full" and self.allocate is None:
+            return Matrix(2 * self.memory)
+        return Rows(2 * self.memory, self.precision == "half", self.allocate or in_memory)
+
+    def _used(self) -> list[int]:
+        slots = sorted(self._order)
+        return [*slots, *(self.memory + slot for slot in slots)]
 
     def _search(self, point: Point, direction: Tensor, rate: float, measure: Measure) -> Point:
         def trial(at: float, found: Point) -> Trial:
@@ -109,39 +130,42 @@ class LBFGS:
         """Keep a pair if its curvature is positive, in place of the oldest when the ring is full."""
         if not float(s @ y) > 1e-10 * float(y @ y):
             return
-        if not self._history.numel():
-            self._history = s.new_zeros(2 * self.memory, s.numel())
-        full = len(self._order) == self.memory
-        slot = self._order.pop(0) if full else len(self._order)
-        self._order.append(slot)
+        if len(self._order) == self.memory:
+            slot = self._order.pop(0)
+        else:
+            slot = next(slot for slot in range(self.memory) if slot not in self._order)
         rows = (slot, self.memory + slot)
         for row, vector in zip(rows, (s, y), strict=True):
-            self._history[row] = vector
-        fresh = (self._history @ self._history[list(rows)].T).double().cpu()
+            self._history.put(row, vector)
+        fresh = self._history.among(rows)
         for column, row in enumerate(rows):
             self._products[row] = self._products[:, row] = fresh[:, column]
+        if self._products[slot, self.memory + slot] > 0:  # what was kept may be rounded
+            self._order.append(slot)
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """The two loops on coefficients: `-(H g)` as a combination of the history's rows and the gradient."""
         if not self._order:
             return -gradient
-        b, m = self._products, self.memory
-        with_gradient = (self._history @ gradient).double().cpu()
+        m, products = self.memory, self._products.unbind()
+        curvatures: list[float] = self._products.diagonal(m).tolist()  # s_i y_i
+        with_gradient: list[float] = self._history.along(gradient).tolist()
         rows = torch.zeros(2 * m, dtype=torch.float64)
+        weights = rows.numpy()  # the same memory: a number is read and written there ten times as fast
         gain = -1.0  # coefficient of the gradient itself
 
         def dot(row: int) -> float:
-            return float(b[row] @ rows) + gain * float(with_gradient[row])
+            return float(torch.dot(products[row], rows)) + gain * with_gradient[row]
 
         alphas: dict[int, float] = {}
         for slot in reversed(self._order):
-            alphas[slot] = dot(slot) / float(b[slot, m + slot])
-            rows[m + slot] -= alphas[slot]
+            alphas[slot] = dot(slot) / curvatures[slot]
+            weights[m + slot] -= alphas[slot]
         last = self._order[-1]
-        scale = float(b[last, m + last] / b[m + last, m + last])
-        rows *= scale
+        scale = curvatures[last] / float(products[m + last][m + last])
+        weights *= scale
         gain *= scale
         for slot in self._order:
-            beta = dot(m + slot) / float(b[slot, m + slot])
-            rows[slot] += alphas[slot] - beta
-        return torch.addmv(gradient * gain, self._history.T, rows.to(self._history))
+            beta = dot(m + slot) / curvatures[slot]
+            weights[slot] += alphas[slot] - beta
+        return self._history.combined(gradient, gain, rows)

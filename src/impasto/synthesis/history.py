@@ -1,0 +1,206 @@
+"""The rows that L-BFGS remembers: where they are kept, and the products that a step takes with them.
+
+A row is a step or a gradient change, as many numbers as the picture has. A caller names rows by their index and never
+uses one that it has not put there; what is not there counts as zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from impasto.synthesis.point import Memory
+
+Allocate = Callable[[tuple[int, ...], torch.dtype, torch.device], Tensor]
+"""Makes a tensor of a shape, a type of number and a device; what it holds does not matter."""
+
+CHUNK = 1 << 20
+"""Numbers converted at a time. Fewer cost more calls than they save; this many are 4 MB."""
+
+HALF = torch.float16
+"""11 bits of mantissa; bfloat16 has 8."""
+
+TOP = 15
+"""Rows in half precision are scaled to below 2 ** TOP, near the end of the range (65504), for the sake of the small."""
+
+
+class History(Protocol):
+    """Rows, and products with them; those of inner products are float64 on the CPU."""
+
+    def put(self, index: int, vector: Tensor) -> None:
+        """Keep a copy of `vector` as row `index`, in place of the one that was there."""
+        ...
+
+    def among(self, indices: Sequence[int]) -> Tensor:
+        """Inner products of all rows with those at `indices`, a column each, as they are kept."""
+        ...
+
+    def along(self, vector: Tensor) -> Tensor:
+        """Inner products of all rows with `vector`."""
+        ...
+
+    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+        """`gain` times `vector` plus the sum of all rows times their coefficients."""
+        ...
+
+    def state(self, indices: Sequence[int]) -> Memory:
+        """Copies of the rows at `indices`, one after the other."""
+        ...
+
+    def restore(self, indices: Sequence[int], state: Memory) -> None:
+        """Take the rows of a `state()` as those at `indices`, and no others."""
+        ...
+
+
+class Matrix:
+    """Rows in one matrix of the vectors' type: a product is one call. `count` is the number of rows.
+
+    On the CPU a row takes memory only once it was put: the matrix is mapped whole, and backed where it is written.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._rows = torch.empty(0)
+
+    def put(self, index: int, vector: Tensor) -> None:
+        """See `History`."""
+        if not self._rows.numel():
+            self._rows = zeros((self.count, vector.numel()), vector.dtype, vector.device)
+        self._rows[index] = vector
+
+    def among(self, indices: Sequence[int]) -> Tensor:
+        """See `History`."""
+        return (self._rows @ self._rows[list(indices)].T).double().cpu()
+
+    def along(self, vector: Tensor) -> Tensor:
+        """See `History`."""
+        return (self._rows @ vector).double().cpu()
+
+    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+        """See `History`."""
+        return torch.addmv(vector * gain, self._rows.T, coefficients.to(self._rows))
+
+    def state(self, indices: Sequence[int]) -> Memory:
+        """See `History`."""
+        return {"pairs": self._rows[list(indices)] if indices else torch.empty(0)}
+
+    def restore(self, indices: Sequence[int], state: Memory) -> None:
+        """See `History`."""
+        self._rows = torch.empty(0)
+        for index, row in zip(indices, state["pairs"], strict=True):
+            self.put(index, row)
+
+
+class Rows:
+    """Rows in memory of their own, made by `allocate` when a row is first put, in half precision if `half`.
+
+    A half row is `HALF` times a power of two, which takes nothing from its 11 bits; only numbers below 4e-9 of the
+    row's largest have fewer. Sums are of the rows as they are kept, so that the matrix of inner products is that of
+    the vectors which the direction is made of. They run over chunks, each summed in the vectors' type (float32 among
+    half rows) and all of them in float64: no more than a chunk of a row is ever converted.
+    """
+
+    def __init__(self, count: int, half: bool, allocate: Allocate) -> None:
+        self.count, self.half, self.allocate = count, half, allocate
+        self._rows: dict[int, Tensor] = {}
+        self._scales: dict[int, float] = {}
+
+    def put(self, index: int, vector: Tensor) -> None:
+        """See `History`."""
+        kind = HALF if self.half else vector.dtype
+        scale = _scale(vector) if self.half else 1.0
+        row = self._row(index, vector, kind)
+        for part in _parts(vector.numel()):
+            row[part] = vector[part] / scale if self.half else vector[part]
+        self._scales[index] = scale
+
+    def among(self, indices: Sequence[int]) -> Tensor:
+        """See `History`."""
+        own = [self._rows[index] for index in indices]
+        kind = torch.float32 if self.half else own[0].dtype
+        sums = self._sums(len(own[0]), lambda part: [row[part].to(kind) for row in own])
+        return sums * torch.tensor([self._scales[index] for index in indices], dtype=torch.float64)
+
+    def along(self, vector: Tensor) -> Tensor:
+        """See `History`."""
+        return self._sums(len(vector), lambda part: [vector[part]])[:, 0]
+
+    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+        """See `History`."""
+        total = vector * gain
+        factors = {index: float(coefficients[index]) * self._scales[index] for index in sorted(self._rows)}
+        for part in _parts(len(total)):
+            piece = total[part]
+            for index, factor in factors.items():  # in one order, whichever way the rows came: sums are rounded
+                if factor:
+                    piece.add_(self._rows[index][part].to(total.dtype), alpha=factor)
+        return total
+
+    def state(self, indices: Sequence[int]) -> Memory:
+        """See `History`; with the factors by which the rows are to be multiplied."""
+        pairs = torch.stack([self._rows[index] for index in indices]) if indices else torch.empty(0)
+        return {"pairs": pairs, "scales": [self._scales[index] for index in indices]}
+
+    def restore(self, indices: Sequence[int], state: Memory) -> None:
+        """See `History`."""
+        self._rows.clear()
+        self._scales = dict(zip(indices, state["scales"], strict=True))
+        for index, row in zip(indices, state["pairs"], strict=True):
+            self._row(index, row, row.dtype).copy_(row)
+
+    def _row(self, index: int, like: Tensor, kind: torch.dtype) -> Tensor:
+        if index not in self._rows:
+            self._rows[index] = self.allocate((like.numel(),), kind, like.device)
+        return self._rows[index]
+
+    def _sums(self, length: int, vectors: Callable[[slice], list[Tensor]]) -> Tensor:
+        """Inner products of the rows with vectors that are told piece by piece, `(count, len(vectors))`."""
+        sums: Tensor | None = None
+        for part in _parts(length):
+            pieces = vectors(part)
+            found = []
+            for row in self._rows.values():
+                piece = row[part].to(pieces[0].dtype)
+                found.append(torch.stack([torch.dot(piece, other) for other in pieces]))
+            fresh = torch.stack(found).double()
+            sums = fresh if sums is None else sums + fresh
+        assert sums is not None
+        whole = torch.zeros(self.count, sums.shape[1], dtype=torch.float64)
+        scales = torch.tensor([self._scales[index] for index in self._rows], dtype=torch.float64)
+        whole[list(self._rows)] = sums.cpu() * scales[:, None]
+        return whole
+
+
+def zeros(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Tensor:
+    """Zeros that take memory only where they are written, on the CPU.
+
+    torch.zeros writes them all. numpy.zeros asks the system for fresh pages, but without the alignment of torch's
+    memory, on which the rounding of products depends.
+    """
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=kind, device=device)
+    size = math.prod(shape) * kind.itemsize
+    raw = torch.from_numpy(np.zeros(size + 64, np.uint8))
+    start = -raw.data_ptr() % 64
+    return raw[start : start + size].view(kind).view(shape)
+
+
+def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Tensor:
+    """Ordinary memory of the device: the plainest `Allocate`."""
+    return torch.empty(shape, dtype=kind, device=device)
+
+
+def _parts(length: int) -> Iterator[slice]:
+    for start in range(0, length, CHUNK):
+        yield slice(start, min(start + CHUNK, length))
+
+
+def _scale(vector: Tensor) -> float:
+    """The power of two that brings the largest absolute value just below `2 ** TOP`."""
+    _, exponent = math.frexp(float(torch.linalg.vector_norm(vector, math.inf)))
+    return math.ldexp(1.0, max(exponent - TOP, -126))  # its reciprocal must be a float32
