@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses import STYLE_LOSSES, Dice, Features, Part, Sample, StyleLoss, sample
-from impasto.losses.gathering import BLOCK, SIDE, gather, sampled
+from impasto.losses.gathering import BLOCK, SIDE, Layout, gather, sampled
 
 SAMPLED = [name for name, factory in STYLE_LOSSES.items() if not factory().additive and not factory().pixels]
 
@@ -61,13 +61,15 @@ def test_what_all_parts_gather_is_what_indexing_gives():
 @pytest.mark.parametrize("grid", [(5, 7), (SIDE, SIDE), (1, SIDE * SIDE)])
 def test_a_layer_of_few_positions_is_taken_whole_in_order(grid, side):
     layout = sample(grid, Dice(3), side, left(grid))
-    assert torch.equal(layout, torch.arange(grid[0] * grid[1]).view(grid))
+    assert layout.whole
+    assert torch.equal(layout.positions, torch.arange(grid[0] * grid[1]).view(grid))
 
 
 def test_single_positions_are_drawn_from_everywhere_alike():
     layout = sample(SIZE, Dice(3))
+    assert (layout.block, layout.whole) == (1, False)
+    layout, total = layout.positions, SIZE[0] * SIZE[1]
     assert layout.shape == (SIDE, SIDE)
-    total = SIZE[0] * SIZE[1]
     assert layout.min() >= 0
     assert layout.max() < total
     # Of n draws from n positions or so, a share of 1 - 1/e is seen.
@@ -79,34 +81,57 @@ def test_single_positions_are_drawn_from_everywhere_alike():
 
 def test_single_positions_follow_the_mask():
     inside = left(SIZE).flatten() > 0
-    assert inside[sample(SIZE, Dice(3), 1, left(SIZE))].all()
+    assert inside[sample(SIZE, Dice(3), 1, left(SIZE)).positions].all()
     soft = left(SIZE, 0.25)
-    found = inside[sample(SIZE, Dice(3), 1, soft)].double().mean().item()
+    found = inside[sample(SIZE, Dice(3), 1, soft).positions].double().mean().item()
     assert found == pytest.approx(float(soft.flatten()[inside].sum() / soft.sum()), abs=0.02)
 
 
-@pytest.mark.parametrize("mask", [None, left(SIZE)])
-def test_blocks_are_whole_and_lie_inside_the_grid(mask):
-    layout = sample(SIZE, Dice(3), 3, mask)
-    assert layout.shape == (SIDE, SIDE)
-    along = torch.arange(BLOCK)
-    corners = layout[::BLOCK, ::BLOCK]
-    assert len(corners.unique()) > 50
-    for i in range(SIDE // BLOCK):
-        for j in range(SIDE // BLOCK):
-            top, beside = int(corners[i, j]) // SIZE[1], int(corners[i, j]) % SIZE[1]
-            assert 0 <= top <= SIZE[0] - BLOCK
-            assert 0 <= beside <= SIZE[1] - BLOCK
-            block = layout[BLOCK * i : BLOCK * (i + 1), BLOCK * j : BLOCK * (j + 1)]
-            assert torch.equal(block, (top + along)[:, None] * SIZE[1] + beside + along)
+@pytest.mark.parametrize(
+    ("grid", "side", "block"),
+    [
+        (SIZE, 2, BLOCK),
+        (SIZE, 3, BLOCK),
+        (SIZE, BLOCK // 2, BLOCK),
+        (SIZE, 9, 18),
+        (SIZE, 40, 80),
+        ((10, 2000), 3, 10),
+        ((4000, 5), 3, 5),
+        ((4000, 5), 2, 5),
+    ],
+)
+@pytest.mark.parametrize("masked", [False, True])
+def test_blocks_are_whole_and_lie_inside_the_grid(grid, side, block, masked):
+    """Their size is twice the loss's at least, so that most of a block counts, and as the grid allows."""
+    layout = sample(grid, Dice(3), side, left(grid) if masked else None)
+    count = SIDE // block
+    assert (layout.block, layout.whole) == (block, False)
+    assert layout.positions.shape == (count * block, count * block)
+    along = torch.arange(block)
+    corners = layout.positions[::block, ::block]
+    assert len(corners.unique()) > 0.75 * count * count
+    for i in range(count):
+        for j in range(count):
+            top, beside = int(corners[i, j]) // grid[1], int(corners[i, j]) % grid[1]
+            assert 0 <= top <= grid[0] - block
+            assert 0 <= beside <= grid[1] - block
+            found = layout.positions[block * i : block * (i + 1), block * j : block * (j + 1)]
+            assert torch.equal(found, (top + along)[:, None] * grid[1] + beside + along)
 
 
-def test_blocks_follow_the_mask():
+def middles(layout: Layout) -> Tensor:
+    """The positions that blocks were drawn about."""
+    return layout.positions[layout.block // 2 :: layout.block, layout.block // 2 :: layout.block]
+
+
+def test_blocks_lie_about_positions_that_count_all_alike():
     mask = torch.zeros(1, 1, *SIZE, dtype=torch.float64)
-    mask[..., 20:70, 30:100] = 1
-    layout = sample(SIZE, Dice(3), 3, mask)
-    middles = layout[BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK]
-    assert (mask.flatten()[middles] == 1).all()
+    mask[..., 20:70, 30:100] = 0.05
+    mask[..., 45:70, 30:100] = 1
+    found = torch.cat([middles(sample(SIZE, Dice(seed), 3, mask)).flatten() for seed in range(20)])
+    assert (mask.flatten()[found] > 0).all()
+    upper = (mask.flatten()[found] < 1).double().mean().item()
+    assert upper == pytest.approx(0.5, abs=0.05)  # 1280 blocks: 3.5 standard deviations
 
 
 def offsets(features: Features, side: int) -> Tensor:
@@ -117,36 +142,49 @@ def offsets(features: Features, side: int) -> Tensor:
     return numbers - numbers[:, :1]
 
 
-@pytest.mark.parametrize("side", [2, 3, 4, 5])
+@pytest.mark.parametrize("side", [2, 3, 4, 5, 9])
 @pytest.mark.parametrize("mask", [None, left(SIZE)])
 def test_patches_never_lie_across_blocks(side, mask):
     """Features number their positions: a patch of the large picture shows by its differences."""
     layout = sample(SIZE, Dice(3), side, mask)
-    points = numbers(SIZE).flatten(2)[0].T[layout.flatten()]
+    points = numbers(SIZE).flatten(2)[0].T[layout.positions.flatten()]
     real = torch.arange(side)[:, None] * SIZE[1] + torch.arange(side)
     expected = real.flatten().double()
     seen = offsets(sampled(points, layout, mask, None, side), side)
     assert (seen == expected).all()
     if mask is None:
-        assert len(seen) == (SIDE // BLOCK) ** 2 * (BLOCK - side + 1) ** 2
+        assert len(seen) == (SIDE // layout.block) ** 2 * (layout.block - side + 1) ** 2
     unaware = offsets(sampled(points, layout, mask, None, 1), side)
     assert (unaware != expected).any()
 
 
-@pytest.mark.xfail(reason="blocks of a grid narrower than BLOCK are smaller, which `sampled` does not know")
-@pytest.mark.parametrize("grid", [(10, 2000), (4000, 5)])
-def test_blocks_of_a_narrow_grid_are_as_wide_as_it(grid):
-    layout = sample(grid, Dice(3), 3)
-    points = numbers(grid).flatten(2)[0].T[layout.flatten()]
-    seen = offsets(sampled(points, layout, None, None, 3), 3)
-    assert (seen == (torch.arange(3)[:, None] * grid[1] + torch.arange(3)).flatten()).all()
+@pytest.mark.parametrize(
+    ("grid", "side"), [((10, 2000), 3), ((4000, 5), 3), ((4000, 5), 2), ((3, 6000), 3), ((9, 2000), 9)]
+)
+def test_patches_of_a_narrow_grid_lie_inside_its_blocks(grid, side):
+    layout = sample(grid, Dice(3), side)
+    points = numbers(grid).flatten(2)[0].T[layout.positions.flatten()]
+    seen = offsets(sampled(points, layout, None, None, side), side)
+    assert len(seen) == (SIDE // min(grid)) ** 2 * (min(grid) - side + 1) ** 2
+    assert (seen == (torch.arange(side)[:, None] * grid[1] + torch.arange(side)).flatten()).all()
 
 
 def test_a_sample_looks_like_the_positions_it_was_drawn_at():
     layout = sample(SIZE, Dice(3))
-    features = sampled(numbers(SIZE).flatten(2)[0].T[layout.flatten()], layout, None, None)
-    assert features.weights is None
-    assert torch.equal(features.values[0, 0].long(), layout)
+    points = numbers(SIZE).flatten(2)[0].T[layout.positions.flatten()]
+    for mask in (None, left(SIZE, 0.25)):  # single positions were drawn as the mask has it, which is enough
+        features = sampled(points, layout, mask, None)
+        assert features.weights is None
+        assert torch.equal(features.values[0, 0].long(), layout.positions)
+
+
+def test_the_mask_of_a_layer_taken_whole_is_its_own():
+    grid = (12, 17)
+    mask = tensor(4, 1, 1, *grid)
+    for side in (1, 3):
+        features = sampled(numbers(grid).flatten(2)[0].T, sample(grid, Dice(3), side, mask), mask, None, side)
+        assert torch.equal(features.weights, mask)
+        assert torch.equal(features.values, numbers(grid))
 
 
 def test_the_mask_of_blocks_is_that_of_their_positions():
@@ -154,19 +192,23 @@ def test_the_mask_of_blocks_is_that_of_their_positions():
     layout = sample(SIZE, Dice(3), 3, mask)
     weights = sampled(torch.zeros(SIDE * SIDE, 2, dtype=torch.float64), layout, mask, None, 3).weights
     counted = weights[0, 0] > 0
-    assert torch.equal(weights[0, 0][counted], mask.flatten()[layout][counted])
+    assert torch.equal(weights[0, 0][counted], mask.flatten()[layout.positions][counted])
     assert counted.double().mean().item() == pytest.approx(((BLOCK - 2) / BLOCK) ** 2, abs=0.01)
 
 
-@pytest.mark.xfail(reason="positions drawn in proportion to a soft mask are weighted by it once more")
-def test_a_soft_mask_counts_once():
-    """Left counts 1, right 1/4: of all that counts, 4/5 is on the left."""
+@pytest.mark.parametrize("side", [1, 3])
+def test_a_soft_mask_counts_once(side):
+    """Left counts 1, right 1/4: of all that counts, 4/5 is on the left. Single positions are drawn so, blocks weighed;
+    of 20 samples of 64 blocks 0.03 is three standard deviations."""
     mask = left(SIZE, 0.25)
-    drawn = Sample(Dice(3), 1, lambda grid: mask)
     features = (numbers(SIZE)[:, 2:] < SIZE[1] // 2).double()
-    seen = drawn.features(drawn.add(features, Part.whole(features)), None)
-    share = STYLE_LOSSES["mean"]().statistic(seen).item()
-    assert share == pytest.approx(float((mask * features).sum() / mask.sum()), abs=0.02)
+    shares = []
+    for seed in range(20):
+        drawn = Sample(Dice(seed), side, lambda grid: mask)
+        seen = drawn.features(drawn.add(features, Part.whole(features)), None)
+        shares.append(STYLE_LOSSES["mean"]().statistic(seen).item())
+    expected = float((mask * features).sum() / mask.sum())
+    assert sum(shares) / 20 == pytest.approx(expected, abs=0.005 if side == 1 else 0.03)
 
 
 @pytest.mark.parametrize("side", [1, 3])
@@ -222,10 +264,15 @@ def test_the_sample_of_a_large_layer_estimates_the_plain_loss(name, masked):
     weights = left(SIZE) if masked else None
     x = torch.nn.functional.avg_pool2d(tensor(0, 1, 3, SIZE[0] + 4, SIZE[1] + 4), 5, 1).requires_grad_()
     target = loss.target([Features(tensor(1, 1, 3, 60, 70) ** 2)], [1.0])
-    drawn = Sample(Dice(5), loss.side, lambda grid: weights)
-    found = loss.distance(loss.statistic(drawn.features(drawn.add(x, Part.whole(x)), None)), target, Dice(5))
-    plain = loss.distance(loss.statistic(Features(x, weights)), target, Dice(5))
-    assert found.item() == pytest.approx(plain.item(), rel=0.1)
+    values = []
+    for seed in range(6):
+        drawn = Sample(Dice(seed), loss.side, lambda grid: weights)
+        found = loss.distance(loss.statistic(drawn.features(drawn.add(x, Part.whole(x)), None)), target, Dice(seed))
+        plain = loss.distance(loss.statistic(Features(x, weights)), target, Dice(seed))
+        values.append((found.item(), plain.item()))
+    means = torch.tensor(values).mean(0)
+    # The losses draw as well: alone, the noisiest of them deviate by 3 to 6 %, from the sample and from everything.
+    assert means[0].item() == pytest.approx(means[1].item(), rel=0.06)
     (slope,) = torch.autograd.grad(found, x)
     assert torch.isfinite(slope).all()
     assert slope[..., : SIZE[1] // 2].abs().max() > 0

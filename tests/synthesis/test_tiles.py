@@ -63,6 +63,18 @@ def test_tiles_are_of_nearly_one_length_and_none_is_longer_than_asked_for():
                 assert max(lengths) <= max(side, step) + step, case
 
 
+def test_no_tile_is_shorter_than_a_step_so_that_every_layer_has_positions_there():
+    shortest = set()
+    for case in CASES:
+        grid, side, step, halo = case
+        for axis, length in zip(("rows", "columns"), grid, strict=True):
+            spans = [getattr(tile, axis) for tile in tiles(grid, side, step, halo)]
+            lengths = [span.stop - span.start for span in spans]
+            assert min(lengths) >= min(step, length), case
+            shortest.add(min(lengths) == step and len(lengths) > 1 and length % step > 0)
+    assert shortest == {True, False}  # some are as short as can be
+
+
 @pytest.mark.parametrize(("side", "count"), [(0, 1), (100, 1), (99, 2), (50, 2), (49, 6), (20, 15)])
 def test_as_few_tiles_as_the_side_allows(side, count):
     assert len(list(tiles((50, 100), side, 2, 4))) == count
