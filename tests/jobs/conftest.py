@@ -29,12 +29,16 @@ def finished(folder: Path, index: int, place: dict[str, str]) -> Record:
         {"content": "sample:chelsea", "style": "sample:flow"},
         picture=f"cells/k{index}.png",
         original="cells/original.png",
+        paintings={"sample:flow": "cells/painting.png"},
+        network="lite",
         width=36,
         height=24,
         steps=3,
         seconds=10.0 - index,
         peak_mb=100.0,
         losses=((1, 10.0), (2, 1.0), (3, 0.1 + index)),
+        scales=(2,),
+        loss=0.05 + index,
         terms={"style": 0.1, "content": 0.2 + index},
         style={"relu1_1": 0.1, "relu2_1": 0.3},
         content={"relu4_2": 0.5},
@@ -60,6 +64,7 @@ def sweep(tmp_path: Path) -> Path:
         ),
     )
     paint(tmp_path / "cells/original.png", 99)
+    paint(tmp_path / "cells/painting.png", 98)
     places = [{"style_weight": a, "content_weight": b} for a in LABELS[0] for b in LABELS[1]]
     for index, place in enumerate(places[:-1]):
         append_result(tmp_path, finished(tmp_path, index, place))

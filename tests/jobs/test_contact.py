@@ -94,3 +94,26 @@ def test_without_the_extra_it_says_how_to_get_it(sweep: Path, monkeypatch: pytes
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImpastoError, match=re.escape('pip install "impasto[sweep]"')):
         write_sheet(sweep)
+
+
+def drawn(folder: Path, title: str, rows: tuple[str, ...], columns: tuple[str, ...]) -> np.ndarray:
+    """The sheet of a sweep without pictures."""
+    write_plan(folder, Plan(title, (Axis("r", rows), Axis("c", columns)), "r", "c"))
+    with Image.open(write_sheet(folder)) as sheet:
+        return np.asarray(sheet.convert("L")).astype(int)
+
+
+def test_long_titles_and_labels_are_wrapped_and_none_is_cut(tmp_path: Path) -> None:
+    long = "gram,histogram(layers=relu1_1+relu4_1),sliced(samples=2048)=0.25"
+    usual = drawn(tmp_path, "Short", ("a", "b"), ("1", "2"))
+    title = drawn(tmp_path, 8 * "a long title ", ("a", "b"), ("1", "2"))
+    column = drawn(tmp_path, "Short", ("a", "b"), (long, "2"))
+    assert title.shape[0] > usual.shape[0] + 30
+    assert column.shape[0] > usual.shape[0] + 15
+    for sheet in (title, column):
+        assert (sheet[:, -10:] == 255).all()
+        assert (sheet[:10] == 255).all()
+    one, other = (drawn(tmp_path, "Short", (f"{long}{k}", "b"), ("1", "2")) for k in (1, 7))
+    assert one.shape == other.shape
+    assert (one != other).any()
+    assert (one[:, :10] == 255).all()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from impasto.jobs.curves import BOTTOM, HEIGHT, LEFT, POINTS, RIGHT, TOP, WIDTH, chart
+from impasto.jobs.curves import BOTTOM, FEW, HEIGHT, LEFT, POINTS, RIGHT, TOP, WIDTH, chart
 from impasto.jobs.results import Record
 
 
@@ -57,3 +57,23 @@ def test_ticks_are_few_over_any_range() -> None:
             assert made is not None
             assert 2 <= len(made.losses) <= 8
             assert 3 <= len(made.steps) <= 7
+
+
+def test_a_line_stands_before_the_first_step_of_a_size() -> None:
+    records = [Record(str(k), k, losses=[(step, 1.0 + step) for step in range(11)], scales=(5,)) for k in range(3)]
+    records.append(Record("late", 3, losses=[(0, 2.0), (10, 1.0)], scales=(9,)))
+    made = chart(records)
+    assert made is not None
+    wide = WIDTH - LEFT - RIGHT
+    assert made.scales == pytest.approx((LEFT + 0.45 * wide, LEFT + 0.85 * wide))
+
+
+@pytest.mark.parametrize("count", [2, FEW, FEW + 1, 75])
+def test_curves_have_colors_of_their_own_and_many_run_from_dark_to_light(count: int) -> None:
+    made = chart([Record(str(k), k, losses=[(1, 2.0), (2, 1.0)]) for k in range(count)])
+    assert made is not None
+    colors = [(line.hue, line.lighter) for line in made.lines]
+    assert len(set(colors)) == count
+    if count > FEW:
+        assert [lighter for _, lighter in colors] == sorted(lighter for _, lighter in colors)
+        assert colors[-1][1] - colors[0][1] >= 20

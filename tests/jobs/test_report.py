@@ -18,7 +18,7 @@ from impasto.jobs.previews import difference, embed
 from impasto.jobs.report import page, write_page
 from impasto.jobs.results import Axis, Plan, Record, append_result, write_plan
 
-VOID = {"meta", "img", "br", "input", "link", "line", "polyline"}
+VOID = {"meta", "img", "br", "input", "link", "line", "polyline", "wbr"}
 
 
 class Page(HTMLParser):
@@ -63,7 +63,7 @@ def test_every_picture_is_inside_and_says_what_it_is(sweep: Path) -> None:
     images = html.all("img")
     shown = [image for image in images if image.get("src")]
     assert [image for image in images if image not in shown] == [{"alt": ""}, {"alt": ""}]  # the lightbox's two
-    assert len(shown) == 1 + 5 + 5 + 2  # original, cells, their differences from it, and of the weights
+    assert len(shown) == 1 + 1 + 5 + 5 + 2  # original, painting, cells, their differences from it, and of the weights
     assert all(decoded(image["src"]).size == (36, 24) and image["alt"] for image in shown)
     assert html.all("html")[0]["lang"] == "en"
     assert "stylize: style_weight 1e4, content_weight 1" in [image["alt"] for image in shown]
@@ -106,8 +106,8 @@ def test_the_table_has_a_row_for_each_cell_and_links_that_lead_somewhere(sweep: 
     assert links == [f"#cell-k{index}" for index in range(6)]
     assert {str(link)[1:] for link in links} == set(ids)
     values = [cell["data-value"] for cell in html.all("td") if "data-value" in cell]
-    assert values[:7] == ["0", "10.0", "3", "100.0", "0.1", "0.2", "0.5"]
-    assert values[-7:] == ["5", "", "", "", "", "", ""]
+    assert values[:7] == ["1", "0", "0", "10.0", "3", "100.0", "0.05"]
+    assert values[-10:] == ["6", "1", "2", "", "", "", "", "", "", ""]
 
 
 def test_there_is_a_curve_with_a_name_for_each_cell_that_ran(sweep: Path) -> None:
@@ -175,7 +175,7 @@ def test_pictures_that_fit_keep_their_size_and_quality() -> None:
 
 
 def test_very_many_pictures_are_smaller_in_memory(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(previews, "PIXELS", 6 * 12**2)
+    monkeypatch.setattr(previews, "PIXELS", 7 * 12**2)
     images = [image for image in Page(page(sweep)).all("img") if image.get("src")]
     assert {decoded(image["src"]).size for image in images} == {(12, 8)}
 
@@ -196,3 +196,101 @@ def test_without_the_extra_it_says_how_to_get_it(sweep: Path, monkeypatch: pytes
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no folder of a sweep"):
         page(tmp_path)
+
+
+def captions(html: Page) -> list[str | None]:
+    """The whole names under the pictures that cells were made from."""
+    return [given["title"] for given in html.all("figcaption") if "title" in given]
+
+
+def test_originals_and_paintings_are_shown_once_by_their_names(tmp_path: Path) -> None:
+    write_plan(tmp_path, Plan("t", (Axis("a", ("1", "2", "3")),)))
+    (tmp_path / "cells").mkdir()
+    for name in ("large", "small", "wave"):
+        Image.new("RGB", (36, 24)).save(tmp_path / f"cells/{name}.png")
+    photo, wave = "/home/me/city.jpg", "/home/me/wave, great.jpg"
+    for k, original in enumerate(("large", "small", "small")):
+        append_result(
+            tmp_path,
+            Record(
+                f"k{k}",
+                k,
+                {"a": str(k + 1)},
+                inputs={"content": photo, "style": wave},
+                original=f"cells/{original}.png",
+                paintings={wave: "cells/wave.png", photo: "cells/large.png"} if k else {},
+                width=36 + k,
+                height=24,
+            ),
+        )
+    html = Page(page(tmp_path))
+    assert captions(html) == [photo, photo, wave]
+    assert [text for text in ("city.jpg, 36 × 24", "city.jpg, 37 × 24", "wave, great.jpg") if text in html.text] == [
+        "city.jpg, 36 × 24",
+        "city.jpg, 37 × 24",
+        "wave, great.jpg",
+    ]
+    assert "/home/me" not in html.text
+
+
+def test_a_folder_without_paintings_has_a_page(sweep: Path) -> None:
+    (sweep / "cells/painting.png").unlink()
+    assert captions(Page(page(sweep))) == ["sample:chelsea"]
+
+
+def test_texts_have_no_breaks_of_their_file(tmp_path: Path) -> None:
+    write_plan(tmp_path, Plan("t", about="\nOne\n  line,\ntwo", source="A\nB"))
+    html = Page(page(tmp_path))
+    assert "One line, two" in html.text
+    assert "· A B" in html.text
+
+
+def test_a_network_that_stands_in_is_named_under_its_picture(sweep: Path) -> None:
+    assert "by lite" not in Page(page(sweep)).text
+    place = {"style_weight": "1e4", "content_weight": "1"}
+    append_result(sweep, Record("k0", 0, place, picture="cells/k0.png", network="lite", instead_of="vgg19"))
+    assert Page(page(sweep)).text.count("by lite") == 1
+
+
+def test_a_column_that_no_cell_has_a_figure_for_is_left_out(tmp_path: Path) -> None:
+    write_plan(tmp_path, Plan("t", (Axis("a", ("1", "2")),)))
+    for k in (0, 1):
+        append_result(tmp_path, Record(f"k{k}", k, {"a": str(k + 1)}, steps=3, content={"relu4_2": 0.5} if k else {}))
+    text = Page(page(tmp_path)).text
+    names = "seconds", "steps taken", "peak MB", "loss", "last loss", "style distance", "content distance"
+    assert [name for name in names if f"\n{name}\n" in text] == ["steps taken", "content distance"]
+
+
+def test_the_table_is_in_the_order_of_the_grid(tmp_path: Path) -> None:
+    axes = Axis("row", ("x", "y")), Axis("column", ("1", "2")), Axis("group", ("late", "early"))
+    write_plan(tmp_path, Plan("t", axes, "row", "column"))
+    places = [{"row": r, "column": c, "group": g} for r in axes[0].labels for c in "12" for g in axes[2].labels]
+    for k, place in enumerate(places):
+        append_result(tmp_path, Record(f"k{k}", k, place))
+    html = Page(page(tmp_path))
+    values = [cell["data-value"] for cell in html.all("td") if "data-value" in cell]
+    rows = [values[k : k + 4] for k in range(0, len(values), 4)]
+    assert rows == [[str(k + 1), *f"{k:03b}"] for k in range(8)]  # sorted by its number, its group, row and column
+    assert [link["href"] for link in html.all("a")][:3] == ["#cell-k0", "#cell-k2", "#cell-k4"]
+
+
+def test_layers_that_the_network_lacks_are_told(sweep: Path) -> None:
+    told = "lite ends with conv_13, which stands for conv_14 here"
+    assert told not in Page(page(sweep)).text
+    place = {"style_weight": "1e4", "content_weight": "1"}
+    append_result(sweep, Record("k0", 0, place, settings={"style_layers": "conv_1,6,14"}, network="lite"))
+    assert told in Page(page(sweep)).text
+
+
+def test_labels_of_one_axis_have_one_style(tmp_path: Path) -> None:
+    write_plan(tmp_path, Plan("t", (Axis("w", ("10000", "1e+06")),), rows="w"))
+    append_result(tmp_path, Record("k", 0, {"w": "1e+06"}, error="no memory", status="failed"))
+    text = Page(page(tmp_path)).text
+    assert "1000000" in text
+    assert "1e+06" not in text
+    assert "failed: no memory" in text
+
+
+def test_a_line_shows_where_a_size_begins(sweep: Path) -> None:
+    lines = [line for line in Page(page(sweep)).all("line") if line["class"] == "scale"]
+    assert len(lines) == 1

@@ -19,7 +19,13 @@ RECORD = Record(
     {"size": 64},
     picture="cells/k1.png",
     seconds=1.5,
+    paintings={"sample:flow": "cells/p.png"},
+    network="lite",
+    instead_of="vgg19",
+    shared="k0",
     losses=((1, 4.0), (2, 0.1)),
+    scales=(2,),
+    loss=0.05,
     terms={"style": 0.1},
     style={"a": 0.1, "b": 0.3},
     content={"c": 0.5},
@@ -43,11 +49,11 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_record_sums_itself_up() -> None:
-    assert RECORD.loss == 0.1
+    assert RECORD.last_loss == 0.1
     assert RECORD.style_distance == pytest.approx(0.2)
     assert RECORD.content_distance == 0.5
     empty = Record("k", 0)
-    assert (empty.loss, empty.style_distance, empty.content_distance) == (None, None, None)
+    assert (empty.last_loss, empty.style_distance, empty.content_distance) == (None, None, None)
 
 
 def test_the_last_line_of_a_key_counts_and_the_index_orders(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from impasto.image import load
+from impasto import encoders
+from impasto.image import load, resize
 from impasto.jobs.results import RESULTS, read_plan, read_results
-from impasto.jobs.spec import expand, from_mapping
+from impasto.jobs.spec import built_in, expand, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep, stand_in
+from impasto.tasks.compare import style_distance
 
 SPEC = {
     "title": "Two by two",
@@ -22,6 +25,20 @@ SPEC = {
     "inputs": {"content": "sample:chelsea", "style": ["sample:flow", "sample:glass"]},
     "settings": {"size": 64, "steps": 3, "scales": 1, "strength": [0.2, 0.8]},
 }
+
+
+def resized(size: tuple[int, int], longer: int) -> tuple[int, int]:
+    height, width = (round(side * longer / max(size)) for side in size)
+    return height, width
+
+
+def made(folder: Path, task: str, inputs: dict[str, str], cases: list[dict[str, object]], **settings: object):
+    """The records of a sweep of cases, by their names."""
+    size = {"size": 64, "steps": 3, "scales": 1}
+    spec = {"task": task, "inputs": inputs, "settings": size | settings, "cases": cases}
+    records = [progress.record for progress in run_sweep(from_mapping(spec), folder, workers=2)]
+    assert [record.error for record in records] == [None] * len(records)
+    return {record.place["case"]: record for record in records}
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +64,11 @@ def test_every_cell_is_made_measured_and_kept(folder):
         assert set(record.terms) >= {"style", "content"}
         assert record.style["relu3_1"] > 0
         assert record.content["relu4_2"] > 0
+        assert (record.network, record.instead_of, record.shared) == ("lite", "", None)
+        assert record.scales == ()
+        (painting,) = record.paintings
+        assert painting == record.inputs["style"]
+        assert load(folder / record.paintings[painting]).size == resized(load(painting).size, 256)
     weak, strong = (sum(r.style_distance for r in records if r.place["strength"] == s) for s in ("0.2", "0.8"))
     assert strong < weak
 
@@ -87,6 +109,11 @@ def test_cells_of_the_same_work_are_made_once(tmp_path):
     records = [progress.record for progress in run_sweep(from_mapping(spec), tmp_path, workers=2)]
     assert len(records) == 4
     assert len({record.picture for record in records}) == 2
+    for record in records:
+        first = next(other for other in records if other.picture == record.picture)
+        assert record.shared == (None if record is first else first.key)
+        assert (record.network, record.instead_of) == ("lite", record.place["network"])
+    assert {key: record.shared for key, record in read_results(tmp_path).items()} == {r.key: r.shared for r in records}
 
 
 def test_no_more_processes_than_cells_and_cores():
@@ -122,3 +149,65 @@ def test_a_killed_sweep_goes_on_with_no_cell_twice_and_none_lost(tmp_path):
     assert told.split().count("True") == before >= 2
     assert len((folder / RESULTS).read_text().splitlines()) == 4
     assert len(read_results(Path(folder))) == 4
+
+
+def test_the_loss_is_that_of_the_picture(tmp_path):
+    cases = [
+        {"name": "adam", "optimizer": "adam", "rate": 0.5},
+        {"name": "two sizes", "scales": 2, "size": 192, "quality": "draft"},
+        {"name": "draws", "style_loss": "sliced", "optimizer": "adam"},
+        {"name": "enlarged", "scales": 2, "size": 192, "quality": "draft", "steps": 0},
+    ]
+    inputs = {"content": "sample:chelsea", "style": "sample:flow"}
+    records = made(tmp_path, "stylize", inputs, cases, steps=6)
+    losses = {name: [loss for _, loss in record.losses] for name, record in records.items()}
+    assert records["adam"].loss <= min(losses["adam"]) < records["adam"].last_loss
+    assert sum(records["adam"].terms.values()) == pytest.approx(records["adam"].loss, rel=1e-4)
+    (first,) = records["two sizes"].scales
+    assert first == 41
+    assert records["two sizes"].loss == min(losses["two sizes"][first - 1 :]) > 0
+    assert records["draws"].loss < 2 * records["draws"].last_loss
+    assert records["draws"].last_loss == losses["draws"][-1]
+    assert records["enlarged"].loss is None
+    assert list(records["enlarged"].scales) == []
+
+
+def test_style_is_measured_to_what_was_asked_for(tmp_path):
+    """Each picture is nearer to its own mixture, or its own areas, than to the first painting alone."""
+    region = str(built_in()["spatial-control"].parent / "coffee.png")
+    cases = [
+        {"name": "flow", "style": "sample:flow"},
+        {"name": "glass", "style": "sample:glass"},
+        {"name": "all mixed", "style": "sample:glass", "mix": ["sample:flow=1"]},
+        {"name": "mixed", "style": "sample:glass", "mix": ["sample:flow=0.5"]},
+        {"name": "region", "style": "sample:glass", "region": [f"{region}:sample:flow"]},
+    ]
+    found = made(tmp_path, "stylize", {"content": "sample:coffee"}, cases, size=128, steps=30, strength=1.0)
+    for layer, distance in found["flow"].style.items():
+        assert found["all mixed"].style[layer] == pytest.approx(distance, rel=1e-3)
+    assert found["all mixed"].paintings == found["flow"].paintings
+    assert set(found["mixed"].paintings) == set(found["region"].paintings) == {"sample:flow", "sample:glass"}
+    encoder = encoders.load("lite")
+    glass = resize(load("sample:glass").pixels, resized(load("sample:glass").size, 128)).clamp(0, 1)
+    for name in ("mixed", "region"):
+        picture = load(tmp_path / found[name].picture).pixels
+        alone = style_distance(encoder, picture, glass, encoder.default_style)
+        assert found[name].style_distance < 0.7 * sum(alone.values()) / len(alone)
+
+
+def test_a_texture_of_two_paintings_is_measured_to_both(tmp_path):
+    cases = [{"name": "flow", "style": "sample:flow"}, {"name": "both", "mix": ["sample:flow=1"]}]
+    found = made(tmp_path, "texture", {"style": "sample:glass"}, cases)
+    assert found["both"].style == pytest.approx(found["flow"].style, rel=1e-3)
+
+
+def test_an_area_that_the_measure_does_not_see_fails_no_cell(tmp_path):
+    mask = tmp_path / "mask.png"
+    pixels = Image.new("L", (120, 80))
+    pixels.putpixel((60, 40), 20)
+    pixels.save(mask)
+    cases = [{"name": "spot", "region": [f"{mask}:sample:flow"], "style_layers": "relu1_1"}]
+    inputs = {"content": "sample:coffee", "style": "sample:glass"}
+    found = made(tmp_path / "sweep", "stylize", inputs, cases, size=120)
+    assert found["spot"].style == {}
+    assert found["spot"].content

@@ -22,7 +22,10 @@ def test_the_table_has_a_row_for_each_cell(sweep: Path) -> None:
         "seconds": "9.0",
         "steps": "3",
         "peak_mb": "100.0",
-        "loss": "1.1",
+        "network": "lite",
+        "shared": "",
+        "loss": "1.05",
+        "last_loss": "1.1",
         "term:style": "0.1",
         "term:content": "1.2",
         "style": "0.2",
@@ -36,5 +39,5 @@ def test_the_table_has_a_row_for_each_cell(sweep: Path) -> None:
 
 def test_a_sweep_without_results_has_a_header(tmp_path: Path) -> None:
     write_plan(tmp_path, Plan("t"))
-    header = "status,picture,seconds,steps,peak_mb,loss,style,content,error\n"
+    header = "status,picture,seconds,steps,peak_mb,network,shared,loss,last_loss,style,content,error\n"
     assert write_table(tmp_path).read_text() == header

@@ -6,28 +6,38 @@ import resource
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from impasto.errors import UsageError
 from impasto.image import fit, load, resize, write
 from impasto.jobs.results import FAILED, Record
 from impasto.jobs.spec import Cell
 from impasto.synthesis import Step
 from impasto.tasks.common import load_encoder
-from impasto.tasks.compare import content_distance, style_distance
-from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.compare import canvas_distance, content_distance
+from impasto.tasks.options import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.tasks.recipe import TASKS, recipe, steps_of
+from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region
+from impasto.tasks.scaling import area_at
+
+THUMBNAIL = 256
+"""Longer side of the paintings beside a sweep, in pixels."""
 
 
 def run(cell: Cell, folder: Path, threads: int) -> Record:
     """Make the picture of `cell` in `folder`/cells, with what there is to know about it."""
     torch.set_num_threads(threads)
     settings: SynthesisSettings = TASKS[cell.task].settings.from_mapping(cell.settings)
-    began, losses, step = time.perf_counter(), [], None
+    began, losses, scales, step = time.perf_counter(), list[tuple[int, float]](), list[int](), None
     for step in steps_of(cell.task)(*cell.inputs.values(), settings):
+        if step.scale > 1 + len(scales) and losses and step.index > losses[-1][0]:
+            scales.append(step.index)
         losses.append((step.index, step.loss))
     if step is None:
         raise RuntimeError("the run made no step")
@@ -36,17 +46,21 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
     name = f"cells/{cell.key}.png"
     write(folder / name, picture, metadata=recipe(cell.task, cell.inputs, settings))
     style, content = _measured(cell.inputs, settings, picture)
+    loss, terms = _of_picture(step)
     return _record(
         cell,
         picture=name,
         original=_original(cell, folder, step),
+        paintings=_paintings(cell.inputs, settings, folder),
         width=step.size[1],
         height=step.size[0],
         steps=step.index,
         seconds=round(seconds, 3),
         peak_mb=round(_peak(), 1),
         losses=losses,
-        terms=dict(step.terms),
+        scales=scales,
+        loss=loss,
+        terms=terms,
         style=style,
         content=content,
     )
@@ -59,25 +73,66 @@ def failed(cell: Cell, error: str) -> Record:
 
 def _record(cell: Cell, **found: Any) -> Record:
     place, inputs, settings = dict(cell.place), dict(cell.inputs), dict(cell.settings)
-    return Record(cell.key, cell.index, place, cell.task, inputs, settings, **found)
+    network = TASKS[cell.task].settings.from_mapping(settings).network
+    return Record(cell.key, cell.index, place, cell.task, inputs, settings, network=network, **found)
+
+
+def _of_picture(step: Step) -> tuple[float | None, dict[str, float]]:
+    """The loss and the terms of the picture that a run ends with, which need not be those of its last step.
+
+    None for a picture that was only resized: its loss at that size is not known.
+    """
+    state = step.state()
+    if state.scale != step.scale:
+        return None, {}
+    best = state.descent["best"]
+    return float(best["loss"]), dict(best["terms"])
 
 
 Distances = dict[str, float]
 
 
 def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: Tensor) -> tuple[Distances, Distances]:
-    """Distances to painting and photo by layer, as the cell's own network sees them at its default layers."""
+    """Distances to paintings and photo by layer, as the cell's own network sees them at its default layers."""
     encoder, size = load_encoder(settings).cpu(), (picture.shape[-2], picture.shape[-1])
     style, content = Distances(), Distances()
     if min(size) < encoder.smallest((*encoder.default_style, *encoder.default_content)):
         return style, content
-    if "style" in inputs:
-        painting = fit(load(inputs["style"]).pixels, max(size)).clamp(0, 1)
-        style = style_distance(encoder, picture, painting, encoder.default_style)
+    if isinstance(settings, PaintingSettings):
+        with suppress(UsageError):  # an area may be smaller than what these layers see, if not those of the run
+            style = canvas_distance(encoder, picture, _areas(inputs, settings, size), encoder.default_style)
     if "content" in inputs:
         photo = resize(load(inputs["content"]).pixels, size).clamp(0, 1)
         content = content_distance(encoder, picture, photo, encoder.default_content)
     return style, content
+
+
+def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) -> list[Area]:
+    """What is painted after which paintings; these as large as the picture and upright, in every cell alike."""
+    if isinstance(settings, StylizeSettings):
+        found = canvas_of(inputs["style"], settings, (), load(inputs["content"]).size)
+    else:
+        found = [Area("picture", manners(mixture(inputs["style"], settings.mix)))]
+    alike = replace(settings, style_scale=1.0, rotations=None)
+    return [area_at(area, size, alike, torch.device("cpu")) for area in found]
+
+
+def _paintings(inputs: Mapping[str, str], settings: SynthesisSettings, folder: Path) -> dict[str, str]:
+    """All paintings of the cell by what they were called, those of mixtures and regions too: each written once."""
+    if not isinstance(settings, PaintingSettings):
+        return {}
+    sources = [source for source, _ in mixture(inputs["style"], settings.mix)]
+    if isinstance(settings, StylizeSettings):
+        sources += [parse_region(text).style for text in settings.region]
+    return {str(source): _small(str(source), folder) for source in sources}
+
+
+def _small(source: str, folder: Path) -> str:
+    name = f"cells/painting-{Cell(0, {}, '', {'of': source}, {'side': THUMBNAIL}).work}.png"
+    if not (folder / name).exists():
+        pixels = load(source).pixels
+        write(folder / name, fit(pixels, min(THUMBNAIL, max(pixels.shape[-2:]))).clamp(0, 1))
+    return name
 
 
 def _original(cell: Cell, folder: Path, step: Step) -> str:

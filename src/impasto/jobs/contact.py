@@ -11,6 +11,7 @@ from typing import Any
 from impasto.errors import ImpastoError
 from impasto.image.atomic import replace_file
 from impasto.jobs.grid import Grid, Group, arrange, caption
+from impasto.jobs.labels import tidy, wrapped
 from impasto.jobs.previews import Pixels, load_small
 from impasto.jobs.results import Record, read_plan, read_results
 
@@ -23,8 +24,14 @@ CELL = 2.4
 LARGEST = 120.0
 """and about the longest side of the sheet: with more cells than fit, they are smaller."""
 
-GAP, EDGE, LINE, TITLE = 0.08, 0.25, 0.22, 0.45
-"""Between cells, around the sheet, for a line of text, and for the title, in inches."""
+GAP, EDGE, LINE = 0.08, 0.25, 0.22
+"""Between cells, around the sheet, and for a line of text, in inches."""
+
+LABEL, HEADING, TITLE = 9, 11, 14
+"""Sizes of text, in points."""
+
+WIDTH, HEIGHT = 0.0092, 0.0185
+"""What a character takes for each point of its size: its width at most, on average, and that of a line, in inches."""
 
 INK, MUTED, WRONG = "#22201c", "#6d675d", "#a32020"
 
@@ -37,8 +44,8 @@ def write_sheet(folder: Path) -> Path:
     the extra `sweep`.
     """
     figure_of = _figure()
-    plan = read_plan(folder)
-    grid = arrange(plan, read_results(folder))
+    plan, records = tidy(read_plan(folder), read_results(folder))
+    grid = arrange(plan, records)
     width = min(CELL, LARGEST / (len(grid.groups) * len(grid.rows.labels)), LARGEST / len(grid.columns.labels))
     names = {record.picture: None for record in grid.records if record.picture}
     pictures = load_small(folder, names, round(2 * width * DPI))
@@ -56,6 +63,9 @@ class _Room:
 
     left: float
     cell: tuple[float, float]
+    title: list[str]
+    columns: list[list[str]]
+    headings: list[list[str]]
     whole: tuple[float, float]
 
     @property
@@ -68,29 +78,30 @@ class _Sheet:
 
     def __init__(self, figure_of: Any, grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> None:
         self.grid, self.pictures = grid, pictures
-        self.room = _room(grid, pictures, width)
+        self.room = _room(grid, pictures, width, title)
         self.figure = figure_of(figsize=self.room.whole, dpi=DPI, facecolor="white")
         self.y = EDGE  # how far down the sheet is used
-        self._text(EDGE, self.y, _short(title, 0.6 * (self.room.whole[0] - 2 * EDGE)), size=14, va="top")
-        self.y += TITLE
+        self._text(EDGE, self.y, self.room.title, size=TITLE, va="top")
+        self.y += _tall(self.room.title, TITLE) + LINE
 
     def draw(self, group: Group) -> None:
         """Add a group: its heading, the labels of its columns, its lines."""
         left, (step_x, step_y), (width, height) = self.room.left, self.room.step, self.room.cell
         if group.place:
-            self._text(EDGE, self.y, caption(group.place), size=11, va="top")
-            self.y += 1.5 * LINE
+            heading = self.room.headings[self.grid.groups.index(group)]
+            self._text(EDGE, self.y, heading, size=HEADING, va="top")
+            self.y += _tall(heading, HEADING) + GAP
         if self.grid.columns.name:
-            base, text = self.y + 0.7 * LINE, _short(f"{self.grid.columns.name} →", left - EDGE)
-            self._text(EDGE, base, text, color=MUTED, size=8)
-            for k, label in enumerate(self.grid.columns.labels):
-                self._text(left + k * step_x + width / 2, base, _short(label, width), ha="center")
-            self.y += LINE
+            self.y += max(_tall(label, LABEL) for label in self.room.columns)
+            self._text(EDGE, self.y, [f"{self.grid.columns.name} →"], color=MUTED, size=8, va="bottom")
+            for k, lines in enumerate(self.room.columns):
+                self._text(left + k * step_x + width / 2, self.y, lines, ha="center", va="bottom")
+            self.y += GAP / 2
         if self.grid.rows.name:
-            self._text(EDGE, self.y, _short(f"{self.grid.rows.name} ↓", left - EDGE), color=MUTED, size=8, va="top")
+            self._text(EDGE, self.y, [f"{self.grid.rows.name} ↓"], color=MUTED, size=8, va="top")
         for label, line in zip(self.grid.rows.labels, group.lines, strict=True):
-            text = _short(label, left - EDGE - GAP)
-            self._text(left - GAP, self.y + height / 2, text, ha="right", va="center")
+            text = _lines(label, left - EDGE - GAP, LABEL)
+            self._text(left - GAP, self.y + height / 2, text, ha="right", va="center", multialignment="right")
             for k, record in enumerate(line):
                 self._cell(left + k * step_x, record)
             self.y += step_y
@@ -117,29 +128,39 @@ class _Sheet:
             wrong = {"color": WRONG, "size": 7, "ha": "center", "va": "center", "parse_math": False}
             axes.text(0.5, 0.5, error, transform=axes.transAxes, clip_on=True, **wrong)
 
-    def _text(self, x: float, y: float, text: str, *, size: float = 9, color: str = INK, **options: Any) -> None:
+    def _text(
+        self, x: float, y: float, lines: list[str], *, size: float = LABEL, color: str = INK, **more: Any
+    ) -> None:
         across, down = self.room.whole
         # A label is what it says: without `parse_math` a dollar begins a formula.
-        self.figure.text(x / across, 1 - y / down, text, size=size, color=color, parse_math=False, **options)
+        look = {"size": size, "color": color, "parse_math": False, "linespacing": 1.1, **more}
+        self.figure.text(x / across, 1 - y / down, "\n".join(lines), **look)
 
 
-def _room(grid: Grid, pictures: dict[str, Pixels], width: float) -> _Room:
+def _room(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> _Room:
     shapes = [pixels.shape for pixels in pictures.values()] or [(1, 1)]
     # the proportions of the tallest picture, so that none is cut
     height = width * min(2.5, max(shape[0] / shape[1] for shape in shapes))
     labels = [*grid.rows.labels, f"{grid.rows.name} ↓", f"{grid.columns.name} →" if grid.columns.name else ""]
     left = EDGE + (min(2.0, 0.09 * max(map(len, labels)) + GAP) if grid.rows.name or grid.columns.name else 0)
-    columns, rows = len(grid.columns.labels), len(grid.rows.labels)
-    heading = 1.5 * LINE * bool(grid.groups[0].place) + LINE * bool(grid.columns.name)
-    across = max(4.0, left + columns * (width + GAP) + EDGE)
-    down = 2 * EDGE + TITLE + len(grid.groups) * (heading + rows * (height + GAP) + 2 * GAP)
-    return _Room(left, (width, height), (across, down))
+    across = max(4.0, left + len(grid.columns.labels) * (width + GAP) + EDGE)
+    titles = _lines(title, across - 2 * EDGE, TITLE)
+    columns = [_lines(label, width, LABEL) for label in grid.columns.labels]
+    headings = [_lines(caption(group.place), across - 2 * EDGE, HEADING) for group in grid.groups]
+    named = max(_tall(label, LABEL) for label in columns) + GAP / 2 if grid.columns.name else 0.0
+    above = sum(_tall(heading, HEADING) + GAP for heading in headings) if grid.groups[0].place else 0.0
+    lines = len(grid.groups) * (named + len(grid.rows.labels) * (height + GAP) + 2 * GAP)
+    down = 2 * EDGE + _tall(titles, TITLE) + LINE + above + lines
+    return _Room(left, (width, height), titles, columns, headings, (across, down))
 
 
-def _short(text: str, inches: float) -> str:
-    """`text`, cut to what about fits."""
-    most = max(3, int(inches / 0.085))
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _lines(text: str, inches: float, size: float) -> list[str]:
+    """`text` in lines that fit."""
+    return wrapped(text, int(inches / (WIDTH * size)))
+
+
+def _tall(lines: list[str], size: float) -> float:
+    return len(lines) * HEIGHT * size
 
 
 def _figure() -> Any:

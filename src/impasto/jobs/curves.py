@@ -16,6 +16,9 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 20, 14, 30
 POINTS = 240
 """At most so many points a line: two or three pixels each."""
 
+FEW = 10
+"""So many curves can be told apart by their hues."""
+
 Point = tuple[float, float]
 
 
@@ -29,21 +32,23 @@ class Tick:
 
 @dataclass(frozen=True)
 class Line:
-    """The curve of one cell: `points` as SVG has them, and a hue in degrees."""
+    """The curve of one cell: `points` as SVG has them, a hue in degrees, and how much lighter it is, in per cent."""
 
     key: str
     label: str
     points: str
     hue: int
+    lighter: int = 0
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines and ticks in the coordinates of a rectangle of `WIDTH` by `HEIGHT`."""
+    """Lines and ticks in the coordinates of a rectangle of `WIDTH` by `HEIGHT`; larger sizes begin at `scales`."""
 
     lines: tuple[Line, ...]
     steps: tuple[Tick, ...]
     losses: tuple[Tick, ...]
+    scales: tuple[float, ...] = ()
 
 
 def chart(records: Sequence[Record]) -> Chart | None:
@@ -66,13 +71,14 @@ def chart(records: Sequence[Record]) -> Chart | None:
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (math.log(high) - math.log(loss)) / math.log(high / low), 1)
 
     lines = (
-        Line(record.key, caption(record.place), " ".join(f"{x(s)},{y(loss)}" for s, loss in points), hue)
-        for (record, points), hue in zip(curves, _hues(len(curves)), strict=True)
+        Line(record.key, caption(record.place), " ".join(f"{x(s)},{y(loss)}" for s, loss in points), *color)
+        for (record, points), color in zip(curves, _colors(len(curves)), strict=True)
     )
     return Chart(
         tuple(lines),
         tuple(Tick(x(step), f"{step:g}") for step in _even(last)),
         tuple(Tick(y(loss), f"{loss:g}") for loss in _decades(low, high)),
+        tuple(x(first - 0.5) for first in sorted({first for record, _ in curves for first in record.scales})),
     )
 
 
@@ -84,9 +90,13 @@ def _points(record: Record) -> Iterator[Point]:
         yield usable[-1]
 
 
-def _hues(count: int) -> list[int]:
-    """From red to violet, in the order of the cells."""
-    return [round(300 * index / max(1, count - 1)) for index in range(count)]
+def _colors(count: int) -> list[tuple[int, int]]:
+    """Hues and lightness in the order of the cells: a few from red to violet, more from a dark violet to a light amber,
+    as one of many is found by its neighbours."""
+    shares = [index / max(1, count - 1) for index in range(count)]
+    if count <= FEW:
+        return [(round(300 * share), 0) for share in shares]
+    return [(round(260 + 140 * share) % 360, round(-14 + 24 * share)) for share in shares]
 
 
 def _even(last: float) -> list[float]:

@@ -11,16 +11,28 @@ from typing import Any
 
 from impasto.errors import ImpastoError
 from impasto.image.atomic import replace_file
-from impasto.jobs import curves
+from impasto.jobs import curves, deepest
 from impasto.jobs.grid import Grid, Pair, arrange, caption, pairs
+from impasto.jobs.labels import name_of, pieces, tidy
 from impasto.jobs.previews import Pixels, Preview, difference, embed, load_small
-from impasto.jobs.results import FAILED, ORIGINAL, Record, read_plan, read_results
+from impasto.jobs.results import FAILED, ORIGINAL, Axis, Plan, Record, read_plan, read_results
 
 FILE = "index.html"
 TEMPLATE = "page.html.j2"
 
 MISSING = "no result yet"
 UNREADABLE = "its picture cannot be read"
+
+COLUMNS = (
+    ("seconds", "seconds"),
+    ("steps taken", "steps"),
+    ("peak MB", "peak_mb"),
+    ("loss", "loss"),
+    ("last loss", "last_loss"),
+    ("style distance", "style_distance"),
+    ("content distance", "content_distance"),
+)
+"""Figures of a record and what the page calls them; those that no record has are left out."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +47,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture beside the grid, with its caption; `name` is what cells refer to it by."""
+    """A picture beside the grid, with its caption; `name` is what cells refer to it by, `title` the whole label."""
 
     label: str
     picture: Preview
     name: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,16 +78,20 @@ def page(folder: Path, *, max_side: int = 512) -> str:
     `previews`). Raises UsageError for a folder that is not of a sweep, ImpastoError without the extra `sweep`.
     """
     template = _template()
-    plan = read_plan(folder)
-    grid = arrange(plan, read_results(folder))
+    plan, found = tidy(read_plan(folder), read_results(folder))
+    grid = arrange(plan, found)
     asked = list(pairs(plan, grid))
     previews = _previews(folder, grid, asked, max_side)
     text: str = template.render(
         plan=plan,
         grid=grid,
         records=grid.records,
+        notices=[*plan.notices, *deepest.notices(grid.records)],
+        axes=_axes(plan, grid),
+        columns=[(name, of) for name, of in COLUMNS if any(getattr(record, of) is not None for record in grid.records)],
         failures=sum(record.status == FAILED for record in grid.records),
         originals=_originals(grid, previews),
+        paintings=_paintings(grid, previews),
         shape=next((f"{picture.width} / {picture.height}" for picture in previews.values()), "3 / 2"),
         parts=_parts(grid, {record.key: previews.get(record.picture or "") for record in grid.records}),
         from_originals=_from_originals(grid, dict(asked), previews),
@@ -89,7 +106,8 @@ def _previews(
     folder: Path, grid: Grid, asked: list[tuple[str, list[Pair]]], max_side: int
 ) -> dict[str | Pair, Preview]:
     """Everything to be shown, by its path or as a pair of paths."""
-    paths = [path for record in grid.records for path in (record.picture, record.original) if path]
+    of_each = ((record.picture, record.original, *record.paintings.values()) for record in grid.records)
+    paths = [path for paths in of_each for path in paths if path]
     small = load_small(folder, dict.fromkeys(paths), max_side)
     shown: dict[str | Pair, Pixels] = dict(small.items())
     for _, found in asked:
@@ -124,14 +142,42 @@ def _named(place: Mapping[str, str]) -> dict[str, str]:
     return {name: label for name, label in place.items() if name}
 
 
+def _axes(plan: Plan, grid: Grid) -> list[Axis]:
+    """The axes in the order of the grid: those of its groups, rows, columns."""
+    free = [axis for axis in plan.axes if axis.name not in (grid.rows.name, grid.columns.name)]
+    return [*free, *(axis for axis in (grid.rows, grid.columns) if axis.name)]
+
+
 def _originals(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
-    """What the cells were made from, each once, by the name of its first input."""
-    found: dict[str, Figure] = {}
+    """What the cells were made from, each once, by the name of its first input; with its size if it has several."""
+    found: dict[str, tuple[str, Record]] = {}
     for record in grid.records:
-        name = record.original
-        if name and name in previews and name not in found:
-            found[name] = Figure(str(next(iter(record.inputs.values()), name)), previews[name], name)
-    return list(found.values())
+        if record.original and record.original in previews:
+            found.setdefault(record.original, (_first(record), record))
+    sources = [source for source, _ in found.values()]
+    return [
+        Figure(name_of(source) + (_size(record) if sources.count(source) > 1 else ""), previews[path], path, source)
+        for path, (source, record) in found.items()
+    ]
+
+
+def _paintings(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
+    """The paintings that the cells were made after, each once, without those that are originals."""
+    shown = {_first(record) for record in grid.records if record.original in previews}
+    found = {source: path for record in grid.records for source, path in record.paintings.items()}
+    return [
+        Figure(name_of(source), previews[path], title=source)
+        for source, path in found.items()
+        if path in previews and source not in shown
+    ]
+
+
+def _first(record: Record) -> str:
+    return str(next(iter(record.inputs.values()), record.original))
+
+
+def _size(record: Record) -> str:
+    return f", {record.width} × {record.height}" if record.width and record.height else ""
 
 
 def _from_originals(grid: Grid, asked: Mapping[str, list[Pair]], previews: Mapping[Any, Preview]) -> list[Part]:
@@ -151,8 +197,20 @@ def _template() -> Any:
     except ImportError:
         raise ImpastoError('the page of a sweep needs the extra "sweep": pip install "impasto[sweep]"') from None
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": _number, "order": _order, "caption": caption}
+    environment.filters |= {"number": _number, "order": _order, "caption": caption, "plain": _plain, "breaks": _breaks}
     return environment.from_string((files("impasto.jobs") / TEMPLATE).read_text(encoding="utf-8"))
+
+
+def _plain(text: str) -> str:
+    """In one paragraph: a spec breaks its lines where its file does."""
+    return " ".join(text.split())
+
+
+def _breaks(text: str) -> Any:
+    """Markup that lets a line end behind the pieces of a label."""
+    from markupsafe import Markup  # noqa: PLC0415 (jinja's own)
+
+    return Markup("<wbr>").join(pieces(text))
 
 
 def _number(value: float | None, digits: int = 4) -> str:

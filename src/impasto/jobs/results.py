@@ -56,8 +56,12 @@ class Record:
     """What became of one cell.
 
     `place` is the label on each axis; `status` is "done" or "failed", then with an `error` of one line. `picture` and
-    `original` are paths within the folder. `losses` are pairs of step and total, `terms` the last value of each term.
-    `style` and `content` are normalised distances to the paintings and to the photo, by layer.
+    `original` are paths within the folder, `paintings` those of the paintings, by what they were called. `network` is
+    the one that looked; `instead_of` the one that was asked for, where that is another; `shared` the key of the cell
+    that was computed, where it was not this one. `losses` are pairs of step and total, `scales` the steps with which
+    larger sizes began. `loss` and `terms` are those of the picture: the least loss at its size or, where losses draw at
+    random, the loss by the last draw. `style` and `content` are normalised distances to the paintings and to the photo,
+    by layer.
     """
 
     key: str
@@ -70,18 +74,24 @@ class Record:
     error: str | None = None
     picture: str | None = None
     original: str | None = None
+    paintings: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
+    instead_of: str = ""
+    shared: str | None = None
     width: int | None = None
     height: int | None = None
     steps: int | None = None
     seconds: float | None = None
     peak_mb: float | None = None
     losses: Sequence[tuple[int, float]] = ()
+    scales: Sequence[int] = ()
+    loss: float | None = None
     terms: Mapping[str, float] = field(default_factory=dict)
     style: Mapping[str, float] = field(default_factory=dict)
     content: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def loss(self) -> float | None:
+    def last_loss(self) -> float | None:
         """The total loss of the last step."""
         return self.losses[-1][1] if self.losses else None
 
@@ -175,7 +185,8 @@ def read_results(folder: Path) -> dict[str, Record]:
 def _record(content: dict[str, Any]) -> Record:
     given = _known(Record, content)
     given["losses"] = tuple((int(step), _number(loss)) for step, loss in given.get("losses") or ())
-    for name in ("place", "inputs", "settings"):
+    given["scales"] = tuple(int(step) for step in given.get("scales") or ())
+    for name in ("place", "inputs", "settings", "paintings"):
         given[name] = dict(given.get(name) or {})
     for name in ("terms", "style", "content"):
         given[name] = {key: _number(value) for key, value in (given.get(name) or {}).items()}

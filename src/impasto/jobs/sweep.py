@@ -43,7 +43,9 @@ def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -
     """Make all cells of `sweep` in `folder`, in so many processes (by default as many as cores and memory allow)."""
     folder = Path(folder)
     (folder / "cells").mkdir(parents=True, exist_ok=True)
-    cells, notices = stand_in(expand(sweep))
+    asked = expand(sweep)
+    cells, notices = stand_in(asked)
+    absent = {cell.key: was.settings["network"] for was, cell in zip(asked, cells, strict=True) if was is not cell}
     write_plan(folder, plan(sweep, notices))
     there = {key: record for key, record in read_results(folder).items() if record.status == "done"}
     known = [there[cell.key] for cell in cells if cell.key in there]
@@ -53,6 +55,7 @@ def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -
     done = len(known)
     for record in _distinct(missing, folder, workers or fitting(missing)):
         done += 1
+        record = replace(record, instead_of=absent.get(record.key, ""))  # noqa: PLW2901 (the same, and whose place it has)
         append_result(folder, record)
         yield Progress(record, done, len(cells))
 
@@ -115,7 +118,8 @@ def _distinct(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Rec
     first = [same[0] for same in alike.values()]
     for cell, record in _parallel(first, folder, workers):
         for other in alike[cell.work]:
-            yield replace(record, key=other.key, index=other.index, place=dict(other.place))
+            shared = None if other is cell else cell.key
+            yield replace(record, key=other.key, index=other.index, place=dict(other.place), shared=shared)
 
 
 def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tuple[Cell, Record]]:

@@ -15,7 +15,7 @@ from impasto.jobs.results import Plan, Record, read_plan, read_results
 
 FILE = "results.csv"
 
-MEASURED = ("status", "picture", "seconds", "steps", "peak_mb", "loss")
+MEASURED = ("status", "picture", "seconds", "steps", "peak_mb", "network", "shared", "loss", "last_loss")
 LAST = ("style", "content", "error")
 
 
@@ -23,8 +23,9 @@ def write_table(folder: Path) -> Path:
     """Write `results.csv` into the folder of a sweep: a row for each cell, in the order of the grid; returns its path.
 
     Columns: `axis:NAME` and `input:NAME`, the place and the inputs of the cell; status, picture, seconds, steps,
-    peak_mb; loss, the last total, and `term:NAME`, the last value of each term; style and content, the distances as
-    means over layers; error. Where a cell lacks a number its column is empty. Raises UsageError for a folder that is
+    peak_mb; network, the one that looked, and shared, the key of the cell that was computed where it was not this one;
+    loss and `term:NAME`, those of the picture, and last_loss, that of the last step; style and content, the distances
+    as means over layers; error. Where a cell lacks a number its column is empty. Raises UsageError for a folder that is
     not of a sweep, ImpastoError where the disk refuses.
     """
     plan = read_plan(folder)
