@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 weights = typer.Typer(help="List, fetch and check the weights of the networks that are not in the package.")
 app.add_typer(weights, name="weights")
+plan = typer.Typer(help="Tell the memory and the time that a run would take, size by size.")
+app.add_typer(plan, name="plan")
 
 ARGUMENTS = {"content": "photo", "style": "painting"}
 """The words of the command line for what the papers call content and style."""
@@ -97,8 +99,25 @@ def _add_task(name: str) -> None:
     app.command(name)(flags.command(name, HELP[name], parameters, call))
 
 
+def _add_plan(name: str) -> None:
+    """A command of `impasto plan` whose flags are the fields of the task's settings."""
+    task = TASKS[name]
+    words = [ARGUMENTS[given] for given in task.inputs]
+
+    def call(**values: Any) -> None:
+        settings = task.settings.from_mapping(flags.given(task.settings, values))
+        from impasto.cli.plan import show  # noqa: PLC0415
+
+        show(name, [values[ARGUMENTS[given]] for given in task.inputs], settings)
+
+    parameters = [flags.positional(word, "a picture: a file, or sample:chelsea") for word in words]
+    parameters += flags.parameters(task.settings, lambda _: "Settings")
+    plan.command(name)(flags.command(name, f"What `impasto {name}` would take.", parameters, call))
+
+
 for _name in TASKS:
     _add_task(_name)
+    _add_plan(_name)
 
 
 def _add_blend() -> None:

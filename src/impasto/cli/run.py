@@ -14,15 +14,17 @@ from impasto.cli.files import Output, check, refuse_input
 from impasto.cli.interrupts import none_at_all
 from impasto.cli.keeper import Keeper, fingerprint, keeper, named_files
 from impasto.cli.options import RunOptions, default_output
+from impasto.cli.plan import summary
 from impasto.cli.timelapse import Timelapse
 from impasto.cli.watch import Watcher, clock
 from impasto.encoders.weights import PUBLISHED, fetch, where
 from impasto.errors import ImpastoError
 from impasto.image import Picture, check_writable, load
 from impasto.synthesis import Step
-from impasto.tasks.common import full_size, schedule
+from impasto.tasks.common import full_size
+from impasto.tasks.job import Job
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import steps_of
+from impasto.tasks.recipe import job_of
 
 
 def run(
@@ -46,8 +48,11 @@ def run(
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(watcher, asked=options.checkpoint is not None)
     fetch_weights(settings.network, settings.weights, watcher)
-    watcher.plan(schedule(settings, size))
-    last = _work(steps_of(task)(*pictures, settings, resume=state), output, film, watcher, keeping)
+    job: Job = job_of(task)(*pictures, settings)
+    watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
+    if not options.quiet and not state:
+        watcher.expects(**summary(job))
+    last = _work(job.steps(state), output, film, watcher, keeping)
     with none_at_all():
         for notice in output.save(last):
             watcher.notice(notice)

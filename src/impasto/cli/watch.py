@@ -36,6 +36,9 @@ class Watcher:
     def plan(self, plan: Plan) -> None:
         """What the run is going to do."""
 
+    def expects(self, peak_mb: float, seconds: float) -> None:
+        """What the run is going to take."""
+
     def step(self, step: Step) -> None:
         """One step was made."""
 
@@ -54,6 +57,10 @@ class Watcher:
 
 class Machine(Watcher):
     """One JSON object a line on standard output, each with its "event"."""
+
+    def expects(self, peak_mb: float, seconds: float) -> None:
+        """Both numbers."""
+        self._write("plan", peak_mb=peak_mb, seconds=seconds)
 
     def step(self, step: Step) -> None:
         """The whole record."""
@@ -87,6 +94,10 @@ class Log(Watcher):
     def plan(self, plan: Plan) -> None:
         """Keep it, to tell the time left."""
         self.work = Work(plan)
+
+    def expects(self, peak_mb: float, seconds: float) -> None:
+        """The first line."""
+        self.console.print(f"takes about {clock(seconds)} and {peak_mb / 1000:.1f} GB")
 
     def step(self, step: Step) -> None:
         """A line when another tenth of the work is done."""

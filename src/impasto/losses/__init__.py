@@ -1,6 +1,6 @@
 """Features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
 
-from impasto.losses.additive import Additive, Part
+from impasto.losses.additive import Additive, Part, in_strips
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.gathering import Sample, sample
@@ -40,6 +40,7 @@ __all__ = [
     "energy",
     "from_function",
     "gram",
+    "in_strips",
     "laplacian",
     "laplacian_of",
     "normalised_gradient",

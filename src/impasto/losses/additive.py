@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -57,3 +58,19 @@ class Additive:
     def value(self, total: Tensor) -> Tensor:
         """The loss that a sum over all parts comes to."""
         return self.finish(total) if self.finish else total
+
+
+STRIP = 1 << 21
+"""Pixels of a strip, or one row."""
+
+
+@torch.no_grad()
+def in_strips(loss: Additive, image: Tensor) -> Tensor:
+    """The loss of a picture `(1, C, H, W)`, strip by strip, so that what it makes on the way takes little memory."""
+    height, width = image.shape[-2:]
+    rows, total = max(1, STRIP // width), torch.zeros((), dtype=image.dtype, device=image.device)
+    for top in range(0, height, rows):
+        count = min(rows, height - top)
+        part = Part(top, 0, count, width, (height, width))
+        total = total + loss.add(image[..., top : top + count + loss.margin, :], part)
+    return loss.value(total)

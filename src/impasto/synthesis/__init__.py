@@ -10,7 +10,7 @@ from impasto.synthesis.descent import Descent, Evaluate, Evaluation
 from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
 from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
-from impasto.synthesis.parametrisation import CANVASES, Canvas
+from impasto.synthesis.parametrisation import CANVASES, Canvas, Pixels
 from impasto.synthesis.point import Measure, Point
 from impasto.synthesis.rmsprop import RMSprop
 from impasto.synthesis.tiles import Tile, tiles
@@ -26,6 +26,7 @@ __all__ = [
     "Evaluation",
     "Measure",
     "Optimizer",
+    "Pixels",
     "Point",
     "RMSprop",
     "Scale",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -50,7 +51,8 @@ class Evaluation:
 
     def length(self, move: Tensor) -> float:
         """Root mean square of the change of the picture; canvases are linear."""
-        return float(self.canvas.decode(move).square().mean().sqrt())
+        picture = self.canvas.decode(move)
+        return float(torch.linalg.vector_norm(picture)) / math.sqrt(picture.numel())
 
 
 class Descent:

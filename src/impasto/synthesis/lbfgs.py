@@ -60,7 +60,7 @@ class LBFGS:
         self._begun = True
         if self.line_search:
             return self._search(point, direction.view_as(point.gradient), rate, measure)
-        move = direction * rate
+        move = direction.mul_(rate)
         length = measure.length(move.view_as(point.gradient))
         if length > self.reach:
             move *= self.reach / length

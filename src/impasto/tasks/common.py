@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -11,19 +10,13 @@ from torch import Tensor
 from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.errors import ImpastoError, UsageError, nearest
-from impasto.image import fitted_size, load, resize, resize_wrapped
+from impasto.image import fitted_size, load
 from impasto.losses import Dice
 from impasto.synthesis import (
-    CANVASES,
-    OPTIMIZERS,
-    Evaluate,
-    Scale,
-    State,
     Step,
     generator,
     noise,
     pink_noise,
-    synthesise,
 )
 from impasto.tasks.options import QUALITIES, SynthesisSettings, TextureSettings
 from impasto.tasks.room import Room, limits
@@ -78,13 +71,14 @@ def full_size(settings: SynthesisSettings, own: Size) -> Size:
     return height, width
 
 
-def _tileable(settings: SynthesisSettings) -> bool:
+def endless(settings: SynthesisSettings) -> bool:
+    """Whether the result is to repeat without a seam."""
     return isinstance(settings, TextureSettings) and settings.tileable
 
 
 def _whole(settings: SynthesisSettings, size: Size) -> Size:
     """The size; of a tileable texture in whole steps of the coarsest layers, without which its edges would not meet."""
-    if not _tileable(settings):
+    if not endless(settings):
         return size
     height, width = (max(1, round(side / TILE)) * TILE for side in size)
     return height, width
@@ -128,7 +122,7 @@ def room_of(
     settings: SynthesisSettings, encoder: Encoder, layers: Iterable[str], kept: Iterable[str], stochastic: bool
 ) -> Room:
     """The memory of a run that looks at `layers`, and keeps the features of `kept`."""
-    tile = 0 if _tileable(settings) else settings.tile  # its network sees an endless picture, of which there is no part
+    tile = 0 if endless(settings) else settings.tile  # its network sees an endless picture, of which there is no part
     total, base = limits(settings, device_of(settings))
     name = optimizer_of(settings, stochastic)
     return Room(total, base, encoder, frozenset(layers), frozenset(kept), name, tile)
@@ -148,35 +142,3 @@ def last(steps: Iterable[Step]) -> Tensor:
     if step is None:
         raise ImpastoError("the run made no step")
     return step.image()
-
-
-def run(
-    settings: SynthesisSettings,
-    start: Tensor,
-    full: Size,
-    prepare: Callable[[Size], Evaluate],
-    *,
-    room: Room,
-    stochastic: bool = False,
-    resume: State | None = None,
-) -> Iterator[Step]:
-    """Optimise `start` over the schedule of the settings; `prepare` makes the objective of one size.
-
-    `room`: the memory there is. `stochastic`: the objective draws from dice, so that where the draws are fresh its
-    values cannot be compared between steps.
-    """
-    name = optimizer_of(settings, stochastic)
-    make = OPTIMIZERS[name] if settings.rate is None else partial(OPTIMIZERS[name], rate=settings.rate)
-    noisy = stochastic and dice_of(settings, stochastic).fresh
-
-    def scale(size: Size, steps: int) -> Scale:
-        arranged, optimizer = room.at(size), make
-        if arranged.half:
-            optimizer = partial(make, memory=arranged.pairs, precision="half")
-        return Scale(size, steps, lambda: prepare(size), optimizer, stochastic=noisy)
-
-    scales = [scale(size, steps) for size, steps in schedule(settings, full)]
-    resample = resize_wrapped if _tileable(settings) else resize
-    yield from synthesise(
-        start.to(device_of(settings)), scales, resample, canvas=CANVASES[settings.canvas], resume=resume
-    )

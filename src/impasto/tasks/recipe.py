@@ -50,6 +50,12 @@ def steps_of(task: str) -> Callable[..., Iterator[Any]]:
     return steps
 
 
+def job_of(task: str) -> Callable[..., Any]:
+    """The function of a task that makes a `Job`: `stylize_job` for "stylize"."""
+    job: Callable[..., Any] = getattr(import_module(f"impasto.tasks.{task}"), f"{task}_job")
+    return job
+
+
 def recipe(
     task: str,
     inputs: Mapping[str, str],

@@ -18,11 +18,12 @@ from impasto.losses import Term
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, full_size, last, load_encoder
 from impasto.tasks.context import Context
+from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import content_losses, layers_of
 from impasto.tasks.options import ReconstructSettings
 from impasto.tasks.regions import at
-from impasto.tasks.single import single_steps
+from impasto.tasks.single import single_job
 from impasto.tasks.terms import content_terms
 
 
@@ -36,10 +37,8 @@ def parse_patch(text: str | None) -> tuple[int, int] | None:
     return int(match[2]), int(match[1])
 
 
-def reconstruct_steps(
-    content: Source, settings: ReconstructSettings | None = None, *, resume: State | None = None
-) -> Iterator[Step]:
-    """The run behind `reconstruct`, step by step; `step.image()` is the best picture so far."""
+def reconstruct_job(content: Source, settings: ReconstructSettings | None = None) -> Job:
+    """The run behind `reconstruct`, ready to begin."""
     settings = settings or ReconstructSettings()
     photo, encoder = load(content), load_encoder(settings)
     window, losses = parse_patch(settings.patch), content_losses(settings.content_loss)
@@ -49,7 +48,7 @@ def reconstruct_steps(
         target = at(photo.pixels, size).to(device)
         return content_terms(context, target, layers, 1.0, losses, window), [target]
 
-    yield from single_steps(
+    return single_job(
         settings,
         encoder,
         layers_of(encoder, losses, layers),
@@ -57,8 +56,14 @@ def reconstruct_steps(
         model,
         {"photo": lambda: photo.pixels},
         stochastic=settings.content_loss != "features",
-        resume=resume,
     )
+
+
+def reconstruct_steps(
+    content: Source, settings: ReconstructSettings | None = None, *, resume: State | None = None
+) -> Iterator[Step]:
+    """The run behind `reconstruct`, step by step; `step.image()` is the best picture so far."""
+    yield from reconstruct_job(content, settings).steps(resume)
 
 
 def reconstruct(content: Source, settings: ReconstructSettings | None = None) -> Tensor:

@@ -96,6 +96,7 @@ class Arrangement:
     pairs: int
     half: bool
     peak: float
+    whole: bool
 
 
 def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
@@ -130,7 +131,7 @@ class Room:
         if self.optimizer in REMEMBERED:
             remembered = REMEMBERED[self.optimizer]
         if self.tile in (None, 0) and fixed + remembered * picture + whole <= self.total:
-            return Arrangement(Cut(float("inf"), self.tile), PAIRS, False, fixed + remembered * picture + whole)
+            return Arrangement(Cut(float("inf"), self.tile), PAIRS, False, fixed + remembered * picture + whole, True)
         spare = self.total - needs - TILE
         pairs, half = PAIRS, False
         if self.optimizer not in REMEMBERED and remembered * picture > spare / 2:
@@ -146,7 +147,7 @@ class Room:
             )
         room = min(spare - remembered * picture + TILE, whole)
         cut = Cut(room if self.tile != 0 else float("inf"), self.tile)
-        return Arrangement(cut, pairs, half, needs + remembered * picture + room)
+        return Arrangement(cut, pairs, half, needs + remembered * picture + room, room >= whole)
 
     def _features(self, layers: Iterable[str], size: Size) -> float:
         """Bytes of the features at these layers."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.losses import Term
-from impasto.synthesis import Evaluate, State, Step
-from impasto.tasks.common import Size, check_room, device_of, dice_of, room_of, run, starting_point
+from impasto.synthesis import Evaluate
+from impasto.tasks.common import Size, check_room, device_of, dice_of, room_of, starting_point
 from impasto.tasks.context import Context
+from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers
 from impasto.tasks.options import ReconstructSettings, TextureSettings
 from impasto.tasks.terms import evaluation, prior_terms
@@ -20,7 +21,7 @@ Model = Callable[[Context, Size, Layers, torch.device], tuple[list[Term], list[T
 """Terms of one size, and the pictures whose variation counts as natural."""
 
 
-def single_steps(  # noqa: PLR0917 (what a task is made of)
+def single_job(  # noqa: PLR0917 (what a task is made of)
     settings: ReconstructSettings | TextureSettings,
     encoder: Encoder,
     layers: Layers,
@@ -29,9 +30,8 @@ def single_steps(  # noqa: PLR0917 (what a task is made of)
     starts: Mapping[str, Callable[[], Tensor]],
     *,
     stochastic: bool,
-    resume: State | None,
-) -> Iterator[Step]:
-    """Optimise a picture of size `full` against the terms of the `model`, at `layers`."""
+) -> Job:
+    """A picture of size `full`, optimised against the terms of the `model`, at `layers`."""
     device = device_of(settings)
     check_room(encoder, layers, full, "result")
 
@@ -43,5 +43,7 @@ def single_steps(  # noqa: PLR0917 (what a task is made of)
         terms, models = model(context, size, layers, device)
         return evaluation(context, terms + prior_terms(settings, models))
 
-    start = starting_point(settings.init, starts, full, settings.seed)
-    yield from run(settings, start, full, prepare, room=room, stochastic=stochastic, resume=resume)
+    def start() -> Tensor:
+        return starting_point(settings.init, starts, full, settings.seed)
+
+    return Job(settings, full, start, prepare, room, stochastic)

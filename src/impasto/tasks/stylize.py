@@ -21,10 +21,10 @@ from impasto.tasks.common import (
     last,
     load_encoder,
     room_of,
-    run,
     starting_point,
 )
 from impasto.tasks.context import Context
+from impasto.tasks.job import Job
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.mixture import content_losses, layers_of, style_losses
 from impasto.tasks.options import StylizeSettings
@@ -36,19 +36,13 @@ from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prio
 from impasto.tasks.weighting import WEIGHTINGS
 
 
-def stylize_steps(
-    content: Source,
-    style: Style,
-    settings: StylizeSettings | None = None,
-    *,
-    regions: Sequence[Region] = (),
-    resume: State | None = None,
-) -> Iterator[Step]:
-    """The run behind `stylize`, step by step; `step.image()` is the best picture so far.
+def stylize_job(
+    content: Source, style: Style, settings: StylizeSettings | None = None, *, regions: Sequence[Region] = ()
+) -> Job:
+    """The run behind `stylize`, ready to begin.
 
     `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images; `style` may
-    be several of them with their shares. `regions` are added to those of the settings. `resume` is the `state()` of a
-    step of the same run, to go on from there.
+    be several of them with their shares. `regions` are added to those of the settings.
     """
     settings = settings or StylizeSettings()
     photo = load(content)
@@ -85,9 +79,29 @@ def stylize_steps(
         return coloring.recolored(painted, photo.pixels, share)
 
     starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: canvas[-1].manners[0].pixels}
-    start = coloring.grey(starting_point(settings.init, starts, full, settings.seed), settings)
-    for step in run(settings, start, full, prepare, room=room, stochastic=stochastic, resume=resume):
-        yield replace(step, image=_finished(step, photo.pixels, canvas, settings))
+
+    def start() -> Tensor:
+        return coloring.grey(starting_point(settings.init, starts, full, settings.seed), settings)
+
+    def finish(step: Step) -> Step:
+        return replace(step, image=_finished(step, photo.pixels, canvas, settings))
+
+    return Job(settings, full, start, prepare, room, stochastic, finish)
+
+
+def stylize_steps(
+    content: Source,
+    style: Style,
+    settings: StylizeSettings | None = None,
+    *,
+    regions: Sequence[Region] = (),
+    resume: State | None = None,
+) -> Iterator[Step]:
+    """The run behind `stylize`, step by step; `step.image()` is the best picture so far.
+
+    Inputs as for `stylize_job`. `resume` is the `state()` of a step of the same run, to go on from there.
+    """
+    yield from stylize_job(content, style, settings, regions=regions).steps(resume)
 
 
 def _context(encoder: Encoder, settings: StylizeSettings, stochastic: bool) -> Context:

@@ -16,6 +16,7 @@ from impasto.losses import (
     Term,
     alpha_norm,
     energy,
+    in_strips,
     laplacian,
     laplacian_of,
     opponent,
@@ -110,13 +111,18 @@ def prior_terms(
     beta = settings.tv_beta
     circular = bool(getattr(settings, "tileable", False))
     for part, weight in enumerate((settings.tv_weight, settings.tv_chroma_weight)):
-        own = max([float(total_variation(opponent(p)[part], beta)) for p in pictures] + [ONE_LEVEL ** (beta / 2)])
+
+        def of(image: Tensor, where: Part, part: int = part) -> Tensor:
+            return part_of_variation(opponent(image)[part], where, beta)
+
+        variations = [float(in_strips(Additive(of, margin=1), picture)) for picture in pictures]
+        own = max([*variations, ONE_LEVEL ** (beta / 2)])
 
         def whole(image: Tensor, part: int = part, own: float = own) -> Tensor:
             return total_variation(opponent(image)[part], beta, circular=True) / own
 
-        def add(image: Tensor, where: Part, part: int = part, own: float = own) -> Tensor:
-            return part_of_variation(opponent(image)[part], where, beta) / own
+        def add(image: Tensor, where: Part, of: Callable[..., Tensor] = of, own: float = own) -> Tensor:
+            return of(image, where) / own
 
         loss: Loss = whole if circular else Additive(add, margin=1)
         terms.append(Term("tv", IMAGE, weight * share, loss))

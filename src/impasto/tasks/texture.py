@@ -12,12 +12,13 @@ from impasto.losses import Term
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, check_room, full_size, last, load_encoder
 from impasto.tasks.context import Context
+from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import layers_of, style_losses
 from impasto.tasks.options import TextureSettings
 from impasto.tasks.regions import Area, Manner, Style, manners, mixture
 from impasto.tasks.scaling import area_at, painting_size
-from impasto.tasks.single import single_steps
+from impasto.tasks.single import single_job
 from impasto.tasks.style import style_terms
 
 
@@ -30,10 +31,8 @@ def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:
     return min(own, settings.size or own)
 
 
-def texture_steps(
-    style: Style, settings: TextureSettings | None = None, *, resume: State | None = None
-) -> Iterator[Step]:
-    """The run behind `texture`, step by step; `step.image()` is the best picture so far.
+def texture_job(style: Style, settings: TextureSettings | None = None) -> Job:
+    """The run behind `texture`, ready to begin.
 
     `style` may be several paintings with their shares, `[(painting, share), ...]`.
     """
@@ -57,7 +56,7 @@ def texture_steps(
         seen = replace(context, encoder=encoder)
         return style_terms(seen, [here], chosen, 1.0, losses), [manner.pixels for manner in here.manners]
 
-    yield from single_steps(
+    return single_job(
         settings,
         looking,
         layers,
@@ -65,8 +64,14 @@ def texture_steps(
         model,
         {"painting": lambda: examples[0].pixels},
         stochastic=any(part.loss.stochastic for part in losses),
-        resume=resume,
     )
+
+
+def texture_steps(
+    style: Style, settings: TextureSettings | None = None, *, resume: State | None = None
+) -> Iterator[Step]:
+    """The run behind `texture`, step by step; `step.image()` is the best picture so far."""
+    yield from texture_job(style, settings).steps(resume)
 
 
 def texture(style: Style, settings: TextureSettings | None = None) -> Tensor:

@@ -1,0 +1,71 @@
+"""What a run will take, told before it begins: `impasto plan`, and the first line of every run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import torch
+
+from impasto.cli.table import show_rows
+from impasto.cli.watch import clock
+from impasto.encoders.weights import home
+from impasto.errors import ImpastoError
+from impasto.image import Source
+from impasto.image.atomic import replace_file
+from impasto.tasks import pace
+from impasto.tasks.job import Job, Planned
+from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.recipe import job_of
+from impasto.version import __version__
+
+FILE = "pace.json"
+"""Where the pace of this machine is kept, beside the weights."""
+
+START = 1.0
+"""Seconds to read, to get ready and to write."""
+
+
+def seconds(job: Job) -> float:
+    """How long a job will take, by the pace of this machine: measured once for each network and number of threads."""
+    return START + job.seconds(_pace(job))
+
+
+def show(task: str, inputs: Sequence[Source], settings: SynthesisSettings) -> None:
+    """Print what a run would take, size by size. Raises UsageError where it cannot fit."""
+    job: Job = job_of(task)(*inputs, settings)
+    found = job.plan()
+    rows = [("size", "steps", "tiles", "pairs", "memory")]
+    rows += [_row(planned, job) for planned in found]
+    show_rows(rows)
+    show_rows([("memory", f"{job.peak / 1e9:.2f} GB"), ("time", f"about {clock(seconds(job))}")])
+
+
+def summary(job: Job) -> Mapping[str, float]:
+    """The peak in MB and the seconds, for whoever watches a run."""
+    return {"peak_mb": round(job.peak / 1e6, 1), "seconds": round(seconds(job), 1)}
+
+
+def _row(planned: Planned, job: Job) -> tuple[str, str, str, str, str]:
+    arranged, (height, width) = planned.arrangement, planned.size
+    sides = arranged.cut(job.room.encoder, job.room.layers, planned.size)
+    tiles = f"{sides[0]} px" if sides[0] else "inside" if any(sides) else "none"
+    pairs = f"{arranged.pairs}, half precision" if arranged.half else str(arranged.pairs)
+    return f"{width}x{height}", str(planned.steps), tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
+
+
+def _pace(job: Job) -> float:
+    encoder, device = job.room.encoder, next(job.room.encoder.parameters()).device
+    layers = sorted(job.room.layers)
+    key = f"impasto {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}: "
+    key += f"{encoder.name} {','.join(layers)}"
+    known: dict[str, float] = {}
+    with suppress(OSError, ValueError):
+        known = dict(json.loads((home() / FILE).read_text(encoding="utf-8")))
+    if not isinstance(known.get(key), float):
+        known[key] = pace.measure(encoder, layers, device)
+        with suppress(OSError, ImpastoError):  # a folder that cannot be written costs a measurement each time
+            home().mkdir(parents=True, exist_ok=True)
+            replace_file(home() / FILE, json.dumps(known, indent=1).encode())
+    return known[key]

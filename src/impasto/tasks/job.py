@@ -1,0 +1,84 @@
+"""A run that is ready to begin: what it will do, what it will take, and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from impasto.image import resize, resize_wrapped
+from impasto.synthesis import CANVASES, OPTIMIZERS, Evaluate, Optimizer, Scale, State, Step, synthesise
+from impasto.tasks.common import device_of, dice_of, endless, optimizer_of, schedule
+from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.room import Arrangement, Room
+
+Size = tuple[int, int]
+
+
+TILED = 1.3
+"""How much longer a pixel takes in tiles: part of the network is seen twice, and borders more than once."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One size of a run: its (height, width), its steps, and how they are computed."""
+
+    size: Size
+    steps: int
+    arrangement: Arrangement
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is ready to begin, over the schedule of its settings up to `full` size.
+
+    `start` makes the first picture `(1, C, H, W)`, `prepare` the objective of one size; `room` is the memory there is.
+    `stochastic`: the objective draws from dice, so that where the draws are fresh its values cannot be compared between
+    steps. `finish` is what becomes of a step before it is handed out.
+    """
+
+    settings: SynthesisSettings
+    full: Size
+    start: Callable[[], Tensor]
+    prepare: Callable[[Size], Evaluate]
+    room: Room
+    stochastic: bool = False
+    finish: Callable[[Step], Step] = lambda step: step
+
+    def plan(self) -> list[Planned]:
+        """The sizes, coarse to fine. Raises UsageError where one does not fit into memory."""
+        return [Planned(size, steps, self.room.at(size)) for size, steps in schedule(self.settings, self.full)]
+
+    @property
+    def peak(self) -> float:
+        """Bytes that the process will have at most."""
+        return max(planned.arrangement.peak for planned in self.plan())
+
+    def seconds(self, pace: float) -> float:
+        """How long the steps will take, at a `pace` in seconds for a pixel and an evaluation: see `pace.measure`."""
+        factors = {planned.size: 1.0 if planned.arrangement.whole else TILED for planned in self.plan()}
+        return pace * sum(p.steps * p.size[0] * p.size[1] * factors[p.size] for p in self.plan())
+
+    def steps(self, resume: State | None = None) -> Iterator[Step]:
+        """Optimise; `resume`, the state of a step of the same job, goes on from there."""
+        settings = self.settings
+        noisy = self.stochastic and dice_of(settings, self.stochastic).fresh
+        scales = [
+            Scale(planned.size, planned.steps, partial(self.prepare, planned.size), self._optimizer(planned), noisy)
+            for planned in self.plan()
+        ]
+        resample = resize_wrapped if endless(settings) else resize
+        start, canvas = self.start().to(device_of(settings)), CANVASES[settings.canvas]
+        for step in synthesise(start, scales, resample, canvas=canvas, resume=resume):
+            yield self.finish(step)
+
+    def _optimizer(self, planned: Planned) -> Callable[[], Optimizer]:
+        name = optimizer_of(self.settings, self.stochastic)
+        make = OPTIMIZERS[name]
+        if self.settings.rate is not None:
+            make = partial(make, rate=self.settings.rate)
+        if planned.arrangement.half:
+            make = partial(make, memory=planned.arrangement.pairs, precision="half")
+        return make
