@@ -94,17 +94,21 @@ def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -
         )
 
 
-def starting_point(init: str, starts: Mapping[str, Callable[[], Tensor]], full: Size, seed: int) -> Tensor:
-    """The first picture `(1, 3, H, W)` of a run: one of the named `starts`, `noise` at the `full` size, or a file."""
+def starting_point(
+    init: str, starts: Mapping[str, Callable[[], Tensor]], full: Size, seed: int
+) -> Callable[[], Tensor]:
+    """What makes the first picture `(1, 3, H, W)` of a run: one of the named `starts`, `noise` at the `full` size, or a
+    file, which is read at once."""
     if init in starts:
-        return starts[init]()
+        return starts[init]
     if init in NOISES:
-        return NOISES[init](full, generator(seed))
+        return lambda: NOISES[init](full, generator(seed))
     try:
-        return load(init).pixels
+        pixels = load(init).pixels
     except UsageError as error:
         names = [*starts, *NOISES]
         raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
+    return lambda: pixels
 
 
 def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:

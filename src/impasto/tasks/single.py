@@ -43,7 +43,5 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
         terms, models = model(context, size, layers, device)
         return evaluation(context, terms + prior_terms(settings, models))
 
-    def start() -> Tensor:
-        return starting_point(settings.init, starts, full, settings.seed)
-
+    start = starting_point(settings.init, starts, full, settings.seed)
     return Job(settings, full, start, prepare, room, stochastic)

@@ -80,13 +80,12 @@ def stylize_job(
 
     starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: canvas[-1].manners[0].pixels}
 
-    def start() -> Tensor:
-        return coloring.grey(starting_point(settings.init, starts, full, settings.seed), settings)
+    start = starting_point(settings.init, starts, full, settings.seed)
 
     def finish(step: Step) -> Step:
         return replace(step, image=_finished(step, photo.pixels, canvas, settings))
 
-    return Job(settings, full, start, prepare, room, stochastic, finish)
+    return Job(settings, full, lambda: coloring.grey(start(), settings), prepare, room, stochastic, finish)
 
 
 def stylize_steps(
