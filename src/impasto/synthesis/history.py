@@ -19,8 +19,8 @@ from impasto.synthesis.point import Memory
 Allocate = Callable[[tuple[int, ...], torch.dtype, torch.device], Tensor]
 """Makes a tensor of a shape, a type of number and a device; what it holds does not matter."""
 
-CHUNK = 1 << 20
-"""Numbers converted at a time. Fewer cost more calls than they save; this many are 4 MB."""
+CHUNK = 1 << 19
+"""Numbers converted at a time: 2 MB. Of fewer the calls cost more than the cache saves; more are slower again."""
 
 HALF = torch.float16
 """11 bits of mantissa; bfloat16 has 8."""
@@ -123,22 +123,26 @@ class Rows:
         """See `History`."""
         own = [self._rows[index] for index in indices]
         kind = torch.float32 if self.half else own[0].dtype
-        sums = self._sums(len(own[0]), lambda part: [row[part].to(kind) for row in own])
+        readers = [_reader(row, kind) for row in own]
+        sums = self._sums(
+            len(own[0]), kind, lambda part: [read(row[part]) for read, row in zip(readers, own, strict=True)]
+        )
         return sums * torch.tensor([self._scales[index] for index in indices], dtype=torch.float64)
 
     def along(self, vector: Tensor) -> Tensor:
         """See `History`."""
-        return self._sums(len(vector), lambda part: [vector[part]])[:, 0]
+        return self._sums(len(vector), vector.dtype, lambda part: [vector[part]])[:, 0]
 
     def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
         total = vector * gain
         factors = {index: float(coefficients[index]) * self._scales[index] for index in sorted(self._rows)}
+        read = _reader(vector, vector.dtype)
         for part in _parts(len(total)):
             piece = total[part]
             for index, factor in factors.items():  # in one order, whichever way the rows came: sums are rounded
                 if factor:
-                    piece.add_(self._rows[index][part].to(total.dtype), alpha=factor)
+                    piece.add_(read(self._rows[index][part]), alpha=factor)
         return total
 
     def state(self, indices: Sequence[int]) -> Memory:
@@ -158,21 +162,20 @@ class Rows:
             self._rows[index] = self.allocate((like.numel(),), kind, like.device)
         return self._rows[index]
 
-    def _sums(self, length: int, vectors: Callable[[slice], list[Tensor]]) -> Tensor:
-        """Inner products of the rows with vectors that are told piece by piece, `(count, len(vectors))`."""
-        sums: Tensor | None = None
+    def _sums(self, length: int, kind: torch.dtype, pieces: Callable[[slice], list[Tensor]]) -> Tensor:
+        """Inner products `(count, others)` of the rows with others of type `kind`, of which `pieces` tells a part."""
+        rows = list(self._rows.values())
+        read, total = _reader(rows[0], kind), torch.zeros(len(rows), 1, dtype=torch.float64, device=rows[0].device)
         for part in _parts(length):
-            pieces = vectors(part)
+            others = pieces(part)
             found = []
-            for row in self._rows.values():
-                piece = row[part].to(pieces[0].dtype)
-                found.append(torch.stack([torch.dot(piece, other) for other in pieces]))
-            fresh = torch.stack(found).double()
-            sums = fresh if sums is None else sums + fresh
-        assert sums is not None
-        whole = torch.zeros(self.count, sums.shape[1], dtype=torch.float64)
+            for row in rows:
+                piece = read(row[part])
+                found.append(torch.stack([torch.dot(piece, other) for other in others]))
+            total = total + torch.stack(found).double()
+        whole = torch.zeros(self.count, total.shape[1], dtype=torch.float64)
         scales = torch.tensor([self._scales[index] for index in self._rows], dtype=torch.float64)
-        whole[list(self._rows)] = sums.cpu() * scales[:, None]
+        whole[list(self._rows)] = total.cpu() * scales[:, None]
         return whole
 
 
@@ -198,6 +201,12 @@ def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -
 def _parts(length: int) -> Iterator[slice]:
     for start in range(0, length, CHUNK):
         yield slice(start, min(start + CHUNK, length))
+
+
+def _reader(like: Tensor, kind: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """Converts pieces to `kind`, each in the memory of the one before: fresh memory can cost four times the work."""
+    buffer = torch.empty(min(CHUNK, len(like)), dtype=kind, device=like.device)
+    return lambda piece: piece if piece.dtype == kind else buffer[: len(piece)].copy_(piece)
 
 
 def _scale(vector: Tensor) -> float:
