@@ -69,6 +69,7 @@ def test_names_have_no_folders(source: str, name: str) -> None:
 
 def test_lines_end_behind_pieces_and_hold_all() -> None:
     assert pieces("a b_c,d=1") == ["a ", "b_", "c,", "d=", "1"]
+    assert pieces("histogram(layers=relu1_1+relu4_1)") == ["histogram(layers=", "relu1_1+", "relu4_1)"]
     assert wrapped("mosaic_ducks", 9) == ["mosaic_", "ducks"]
     assert wrapped("relu1_1 … relu5_1 (5)", 12) == ["relu1_1 …", "relu5_1 (5)"]
     assert wrapped("abcdefgh ij", 3) == ["abc", "def", "gh", "ij"]

@@ -59,13 +59,12 @@ def write_sheet(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Room:
-    """Where things are, in inches."""
+    """Where things are, in inches, and the title and the names of columns, cut into lines that fit."""
 
     left: float
     cell: tuple[float, float]
     title: list[str]
     columns: list[list[str]]
-    headings: list[list[str]]
     whole: tuple[float, float]
 
     @property
@@ -88,20 +87,22 @@ class _Sheet:
         """Add a group: its heading, the labels of its columns, its lines."""
         left, (step_x, step_y), (width, height) = self.room.left, self.room.step, self.room.cell
         if group.place:
-            heading = self.room.headings[self.grid.groups.index(group)]
+            heading = _lines(caption(group.place), self.room.whole[0] - 2 * EDGE, HEADING)
             self._text(EDGE, self.y, heading, size=HEADING, va="top")
             self.y += _tall(heading, HEADING) + GAP
         if self.grid.columns.name:
             self.y += max(_tall(label, LABEL) for label in self.room.columns)
-            self._text(EDGE, self.y, [f"{self.grid.columns.name} →"], color=MUTED, size=8, va="bottom")
+            self._text(EDGE, self.y, [f"{self.grid.columns.name} →"], color=MUTED, size=8)
             for k, lines in enumerate(self.room.columns):
-                self._text(left + k * step_x + width / 2, self.y, lines, ha="center", va="bottom")
-            self.y += GAP / 2
+                for above, text in enumerate(reversed(lines)):  # one by one, so that all stand on common lines
+                    base = self.y - above * _tall([text], LABEL)
+                    self._text(left + k * step_x + width / 2, base, [text], ha="center")
+            self.y += GAP
         if self.grid.rows.name:
             self._text(EDGE, self.y, [f"{self.grid.rows.name} ↓"], color=MUTED, size=8, va="top")
         for label, line in zip(self.grid.rows.labels, group.lines, strict=True):
-            text = _lines(label, left - EDGE - GAP, LABEL)
-            self._text(left - GAP, self.y + height / 2, text, ha="right", va="center", multialignment="right")
+            name = _lines(label, left - EDGE - GAP, LABEL)
+            self._text(left - GAP, self.y + height / 2, name, ha="right", va="center", multialignment="right")
             for k, record in enumerate(line):
                 self._cell(left + k * step_x, record)
             self.y += step_y
@@ -147,11 +148,11 @@ def _room(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> 
     titles = _lines(title, across - 2 * EDGE, TITLE)
     columns = [_lines(label, width, LABEL) for label in grid.columns.labels]
     headings = [_lines(caption(group.place), across - 2 * EDGE, HEADING) for group in grid.groups]
-    named = max(_tall(label, LABEL) for label in columns) + GAP / 2 if grid.columns.name else 0.0
+    named = max(_tall(label, LABEL) for label in columns) + GAP if grid.columns.name else 0.0
     above = sum(_tall(heading, HEADING) + GAP for heading in headings) if grid.groups[0].place else 0.0
     lines = len(grid.groups) * (named + len(grid.rows.labels) * (height + GAP) + 2 * GAP)
     down = 2 * EDGE + _tall(titles, TITLE) + LINE + above + lines
-    return _Room(left, (width, height), titles, columns, headings, (across, down))
+    return _Room(left, (width, height), titles, columns, (across, down))
 
 
 def _lines(text: str, inches: float, size: float) -> list[str]:

@@ -21,7 +21,7 @@ PLAIN = 7
 SCHEMES = ("sample:", "blend:", "generator:")
 LAYERS = re.compile(r"(?:conv|relu)\w+(?:,(?:conv|relu)\w+){2,}")
 FOLDERS = re.compile(r"(?:\b[A-Za-z]:(?=[/\\]))?[^\s,:=?&]*[/\\]")
-PIECES = re.compile(r"[^\s,_=]*[\s,_=]?")
+ENDS = re.compile(r"(?<=[\s,=+])|(?<=_)(?=[^\W\d_])")
 
 
 def tidy(plan: Plan, records: Mapping[str, Record]) -> tuple[Plan, dict[str, Record]]:
@@ -48,8 +48,8 @@ def name_of(source: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """The text cut where a line may end: behind spaces, commas, underscores and equals signs."""
-    return [piece for piece in PIECES.findall(text) if piece]
+    """The text cut where a line may end: behind spaces, commas, `=`, `+`, and underscores between words."""
+    return [piece for piece in ENDS.split(text) if piece]
 
 
 def wrapped(text: str, width: int) -> list[str]:
