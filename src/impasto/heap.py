@@ -12,8 +12,11 @@ import ctypes
 import os
 import platform
 
-TRIM_THRESHOLD, MMAP_MAX = -1, -4
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """glibc's numbers of the two settings (malloc.h)."""
+
+LARGE = 1 << 29
+"""Blocks of so many bytes are given back all the same: a few large pictures, that would lie about in pieces."""
 
 
 def keep_freed_memory() -> bool:
@@ -25,4 +28,4 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return all([mallopt(MMAP_MAX, 0), mallopt(TRIM_THRESHOLD, -1)])
+    return all([mallopt(MMAP_THRESHOLD, LARGE), mallopt(TRIM_THRESHOLD, -1)])

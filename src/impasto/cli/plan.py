@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import inf
 
 import torch
 
@@ -18,6 +19,7 @@ from impasto.tasks import pace
 from impasto.tasks.job import Job, Planned
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.recipe import job_of
+from impasto.tasks.room import REMEMBERED
 from impasto.version import __version__
 
 FILE = "pace.json"
@@ -52,20 +54,29 @@ def _row(planned: Planned, job: Job) -> tuple[str, str, str, str, str]:
     sides = arranged.cut(job.room.encoder, job.room.layers, planned.size)
     tiles = f"{sides[0]} px" if sides[0] else "inside" if any(sides) else "none"
     pairs = f"{arranged.pairs}, half precision" if arranged.half else str(arranged.pairs)
+    if job.room.optimizer in REMEMBERED:
+        pairs = "none"
     return f"{width}x{height}", str(planned.steps), tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
 
 
 def _pace(job: Job) -> float:
     encoder, device = job.room.encoder, next(job.room.encoder.parameters()).device
-    layers = sorted(job.room.layers)
+    layers, weights = sorted(job.room.layers), sum(parameter.numel() for parameter in encoder.parameters())
     key = f"impasto {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}: "
-    key += f"{encoder.name} {','.join(layers)}"
-    known: dict[str, float] = {}
-    with suppress(OSError, ValueError):
-        known = dict(json.loads((home() / FILE).read_text(encoding="utf-8")))
-    if not isinstance(known.get(key), float):
+    key += f"{encoder.name} of {weights}, {','.join(layers)}"  # weights of a file may be fewer under the same name
+    known = _known()
+    if key not in known:
         known[key] = pace.measure(encoder, layers, device)
         with suppress(OSError, ImpastoError):  # a folder that cannot be written costs a measurement each time
             home().mkdir(parents=True, exist_ok=True)
             replace_file(home() / FILE, json.dumps(known, indent=1).encode())
     return known[key]
+
+
+def _known() -> dict[str, float]:
+    """Paces that were measured before; of a damaged file what still makes sense."""
+    with suppress(OSError, ValueError):
+        found = json.loads((home() / FILE).read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return {key: value for key, value in found.items() if isinstance(value, float) and 0 < value < inf}
+    return {}

@@ -7,12 +7,14 @@ from impasto.synthesis.checkpoint import discard as discard_state
 from impasto.synthesis.checkpoint import load as load_state
 from impasto.synthesis.checkpoint import save as save_state
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
+from impasto.synthesis.history import Allocate, in_memory
 from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
 from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
 from impasto.synthesis.parametrisation import CANVASES, Canvas, Pixels
 from impasto.synthesis.point import Measure, Point
 from impasto.synthesis.rmsprop import RMSprop
+from impasto.synthesis.store import mapped
 from impasto.synthesis.tiles import Tile, tiles
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "LBFGS",
     "OPTIMIZERS",
     "Adam",
+    "Allocate",
     "Canvas",
     "Descent",
     "Evaluate",
@@ -35,7 +38,9 @@ __all__ = [
     "Tile",
     "discard_state",
     "generator",
+    "in_memory",
     "load_state",
+    "mapped",
     "noise",
     "pink_noise",
     "save_state",

@@ -56,7 +56,8 @@ class LBFGS:
         gradient = point.gradient.flatten()
         direction = self._direction(gradient)
         # Of the first step only the direction is known; a unit l1 norm is short enough for anything.
-        rate = self.rate if self._begun else self.rate * min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
+        size = 1.0 if self._begun else max(float(torch.linalg.vector_norm(gradient, 1)), 1.0)
+        rate = self.rate / size
         self._begun = True
         if self.line_search:
             return self._search(point, direction.view_as(point.gradient), rate, measure)
@@ -64,8 +65,8 @@ class LBFGS:
         length = measure.length(move.view_as(point.gradient))
         if length > self.reach:
             move *= self.reach / length
-        arrived = measure(point.parameters + move.view_as(point.gradient))
-        self._remember(move, arrived.gradient.flatten() - gradient)
+        arrived = measure(torch.add(point.parameters, move.view_as(point.gradient), out=self._new(point.parameters)))
+        self._remember(move, torch.sub(arrived.gradient.flatten(), gradient, out=self._new(gradient)))
         return arrived
 
     def average(self) -> Tensor | None:
@@ -99,6 +100,10 @@ class LBFGS:
         self._products = torch.zeros(2 * self.memory, 2 * self.memory, dtype=torch.float64)  # of the rows
         self._order.clear()
         self._begun = False
+
+    def _new(self, like: Tensor) -> Tensor:
+        """Memory for another tensor of this kind."""
+        return (self.allocate or in_memory)(tuple(like.shape), like.dtype, like.device)
 
     def _empty(self) -> History:
         if self.precision == "full" and self.allocate is None:

@@ -129,7 +129,7 @@ def room_of(
     tile = 0 if endless(settings) else settings.tile  # its network sees an endless picture, of which there is no part
     total, base = limits(settings, device_of(settings))
     name = optimizer_of(settings, stochastic)
-    return Room(total, base, encoder, frozenset(layers), frozenset(kept), name, tile)
+    return Room(total, base, encoder, frozenset(layers), frozenset(kept), name, tile, settings.scratch)
 
 
 def dice_of(settings: SynthesisSettings, stochastic: bool) -> Dice:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.losses import Dice, Part
-from impasto.tasks.stages import Size, Stage, show, stages
+from impasto.synthesis import Allocate, in_memory
+from impasto.tasks.stages import Size, Stage, empty_like, show, stages
 from impasto.tasks.weighting import Weighting
 
 Cut = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]
@@ -27,7 +27,7 @@ class Context:
     """What the terms of one evaluation share: the network, the random draws, the scale of weights.
 
     `normalize`: each term's gradient is divided by its own size (see `Term`). `propagation`: which neurons belong to a
-    region. `cut`: the tiles of large pictures.
+    region. `cut`: the tiles of large pictures. `allocate` makes the memory of what is as large as the picture.
     """
 
     encoder: Encoder
@@ -36,6 +36,7 @@ class Context:
     normalize: bool = False
     propagation: str = "all"
     cut: Cut = whole
+    allocate: Allocate = in_memory
 
     def stages(self, layers: Iterable[str], size: Size) -> list[Stage]:
         """The stages in which a picture of `size` is seen at these canonical layers."""
@@ -50,7 +51,7 @@ class Context:
             for layer, features in self.encoder(picture, layers).items():
                 visit(layer, features, Part.whole(features))
         else:
-            show(found, picture, visit)
+            show(found, picture, visit, self.allocate)
 
     def features(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """The features of `picture` at these canonical layers, put together from their parts."""
@@ -61,8 +62,7 @@ class Context:
                 found[layer] = features
                 return
             if layer not in found:
-                shape = (1, features.shape[1], *part.grid)
-                found[layer] = features.new_empty(shape).contiguous(memory_format=torch.channels_last)
+                found[layer] = empty_like(features, features.shape[1], part.grid, self.allocate)
             part.of(found[layer]).copy_(features)
 
         self.show(picture, layers, visit)

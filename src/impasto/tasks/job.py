@@ -80,5 +80,6 @@ class Job:
         if self.settings.rate is not None:
             make = partial(make, rate=self.settings.rate)
         if planned.arrangement.half:
-            make = partial(make, memory=planned.arrangement.pairs, precision="half")
+            allocate = self.room.allocate(planned.size)
+            make = partial(make, memory=planned.arrangement.pairs, precision="half", allocate=allocate)
         return make

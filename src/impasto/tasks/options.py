@@ -59,6 +59,7 @@ class SynthesisSettings(Settings):
     normalize_gradients: bool = option(False, "give each layer's term a gradient of the same size (suits adam)")
     device: str = option("auto", "where to compute", choices=DEVICES)
     memory: str | None = option(None, "what the run may take, such as 4GB, instead of most of what is free")
+    scratch: str | None = option(None, "folder for what does not fit into memory, instead of the system's")
     tile: int | None = option(
         None, "side of the tiles in which the picture is seen; 0 for none, instead of what fits", minimum=0
     )

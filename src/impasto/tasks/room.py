@@ -10,11 +10,12 @@ P pixels and a picture of 12 P bytes:
   features at their ends with their gradients.
 
 What is whole and in full precision where there is room for it is cut, and kept in half precision and for fewer steps,
-where there is not.
+where there is not. What still does not fit is kept in memory-mapped files, but for what one evaluation works on.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ import torch
 
 from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
+from impasto.synthesis import Allocate, in_memory, mapped
 from impasto.tasks.memory import activations, free_memory, parse_memory, resident
 from impasto.tasks.options import SynthesisSettings
 
@@ -41,8 +43,11 @@ TILE = 128e6
 LEAST = 64
 """No tile is shorter, in pixels: its borders would outweigh it."""
 
-PAIRS, FEWEST = 20, 2
-"""Pairs that L-BFGS remembers where there is room, and at least."""
+WORKING = 2
+"""Of them those that an evaluation works on: the picture and its gradient."""
+
+PAIRS, FEWEST, MAPPED = 20, 2, 8
+"""Pairs that L-BFGS remembers where there is room, at least, and in files."""
 
 SURE = 4000.0
 """No network here has more activations than so many bytes for a pixel."""
@@ -89,14 +94,15 @@ class Cut:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How one size is computed: the cut, the pairs that L-BFGS remembers, whether in half precision, and the bytes that
-    the process then has at most."""
+    """How one size is computed: the cut, the pairs that L-BFGS remembers, whether in half precision, the bytes that the
+    process then has at most, whether the network sees it `whole`, and whether pictures are in `mapped` files."""
 
     cut: Cut
     pairs: int
     half: bool
     peak: float
     whole: bool
+    mapped: bool = False
 
 
 def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
@@ -110,7 +116,7 @@ class Room:
     """What a run may take: `total` bytes, `base` of which the process has already.
 
     `layers` are all that its network looks at, `kept` those whose features are kept for comparison; `tile` is the side
-    of tiles that a person asked for (0: none).
+    of tiles that a person asked for (0: none), `scratch` the folder of memory-mapped files.
     """
 
     total: float
@@ -120,6 +126,7 @@ class Room:
     kept: frozenset[str]
     optimizer: str = "lbfgs"
     tile: int | None = None
+    scratch: str | None = None
 
     def at(self, size: Size) -> Arrangement:
         """How a picture of `size` is computed. Raises UsageError where it cannot fit."""
@@ -140,14 +147,23 @@ class Room:
                 pairs = min(FEWEST, int(spare / picture))
             remembered = pairs
         if spare < remembered * picture or pairs < 1:
-            least = needs + TILE + (FEWEST if self.optimizer not in REMEMBERED else remembered) * picture
-            raise UsageError(
-                f"a result of {size[1]}x{size[0]} needs about {least / 1e9:.1f} GB of memory, "
-                f"and {self.total / 1e9:.1f} GB may be taken; take a smaller --size, or allow more by --memory"
-            )
+            return self._mapped(size, needs - (PICTURES - WORKING) * picture + TILE)
         room = min(spare - remembered * picture + TILE, whole)
         cut = Cut(room if self.tile != 0 else float("inf"), self.tile)
         return Arrangement(cut, pairs, half, needs + remembered * picture + room, room >= whole)
+
+    def allocate(self, size: Size) -> Allocate:
+        """What makes the memory of pictures at this size."""
+        return mapped(self.scratch or tempfile.gettempdir()) if self.at(size).mapped else in_memory
+
+    def _mapped(self, size: Size, needs: float) -> Arrangement:
+        """All but what an evaluation works on in memory-mapped files."""
+        if needs > self.total or self.optimizer in REMEMBERED or self.tile == 0:
+            raise UsageError(
+                f"a result of {size[1]}x{size[0]} needs about {needs / 1e9:.1f} GB of memory, "
+                f"and {self.total / 1e9:.1f} GB may be taken; take a smaller --size, or allow more by --memory"
+            )
+        return Arrangement(Cut(TILE, self.tile), MAPPED, True, needs, whole=False, mapped=True)
 
     def _features(self, layers: Iterable[str], size: Size) -> float:
         """Bytes of the features at these layers."""

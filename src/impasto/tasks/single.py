@@ -38,8 +38,9 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
     room = room_of(settings, encoder, layers, () if isinstance(settings, TextureSettings) else layers, stochastic)
 
     def prepare(size: Size) -> Evaluate:
-        dice, cut = dice_of(settings, stochastic), room.at(size).cut
-        context = Context(encoder, dice, normalize=settings.normalize_gradients, cut=cut)
+        dice, normalize = dice_of(settings, stochastic), settings.normalize_gradients
+        cut, allocate = room.at(size).cut, room.allocate(size)
+        context = Context(encoder, dice, normalize=normalize, cut=cut, allocate=allocate)
         terms, models = model(context, size, layers, device)
         return evaluation(context, terms + prior_terms(settings, models))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Part
-from impasto.synthesis import Tile, tiles
+from impasto.synthesis import Allocate, Tile, in_memory, tiles
 
 Size = tuple[int, int]
 
@@ -52,10 +52,13 @@ class Stage:
         top, left = part.top - tile.rows.first // ratio, part.left - tile.columns.first // ratio
         return features[..., top : top + part.height + margin, left : left + part.width + margin], part
 
-    def forward(self, x: Tensor, visit: Callable[[Tile, Mapping[str, Tensor]], None]) -> Tensor | None:
+    def forward(
+        self, x: Tensor, visit: Callable[[Tile, Mapping[str, Tensor]], None], allocate: Allocate = in_memory
+    ) -> Tensor | None:
         """Show the features of every tile to `visit`, without gradient; the segment's end, for the next stage."""
-        end = self.segment.end
-        kept = _empty(x, self.encoder.layers[end].channels, self.encoder.grid(end, self.size)) if end else None
+        end, kept = self.segment.end, None
+        if end:
+            kept = empty_like(x, self.encoder.layers[end].channels, self.encoder.grid(end, self.size), allocate)
         for tile in self.tiles():
             with torch.no_grad():
                 found = self.see(tile.window(x))
@@ -88,7 +91,12 @@ def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size,
     return found
 
 
-def show(stages: Sequence[Stage], picture: Tensor, visit: Callable[[str, Tensor, Part], None]) -> None:
+def show(
+    stages: Sequence[Stage],
+    picture: Tensor,
+    visit: Callable[[str, Tensor, Part], None],
+    allocate: Allocate = in_memory,
+) -> None:
     """Show all layers of a picture `(1, 3, H, W)` to `visit`, part by part, without gradient."""
     x: Tensor | None = picture
     for stage in stages:
@@ -98,8 +106,9 @@ def show(stages: Sequence[Stage], picture: Tensor, visit: Callable[[str, Tensor,
                 visit(layer, *stage.own(tile, layer, found[layer]))
 
         assert x is not None
-        x = stage.forward(x, parts)
+        x = stage.forward(x, parts, allocate)
 
 
-def _empty(like: Tensor, channels: int, grid: Size) -> Tensor:
-    return torch.empty((1, channels, *grid), dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+def empty_like(like: Tensor, channels: int, grid: Size, allocate: Allocate) -> Tensor:
+    """Room for features `(1, channels, *grid)` of the type and on the device of others, in the channels-last layout."""
+    return allocate((1, *grid, channels), like.dtype, like.device).permute(0, 3, 1, 2)

@@ -65,7 +65,7 @@ def stylize_job(
     def prepare(size: Size) -> Evaluate:
         model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(device)
         here = [area_at(area, size, settings, device) for area in painted]
-        context = replace(_context(encoder, settings, stochastic), cut=room.at(size).cut)
+        context = replace(_context(encoder, settings, stochastic), cut=room.at(size).cut, allocate=room.allocate(size))
         style_part = style_terms(context, here, style_layers, style_weight, styles)
         content_part = content_terms(context, model, content_layers, content_weight, contents)
         share, unit = _scale(settings, style_weight, style_part, content_part)

@@ -147,7 +147,7 @@ def evaluation(context: Context, terms: Sequence[Term]) -> Evaluate:
 
     def in_tiles(picture: Tensor) -> TiledObjective | None:
         stages = context.stages(objective.layers, (picture.shape[-2], picture.shape[-1])) if objective.layers else []
-        return None if all(stage.whole for stage in stages) else TiledObjective(objective, stages)
+        return None if all(stage.whole for stage in stages) else TiledObjective(objective, stages, context.allocate)
 
     def evaluate(picture: Tensor, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         context.dice.roll(step)

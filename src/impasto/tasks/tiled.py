@@ -18,18 +18,19 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Objective
-from impasto.synthesis import Tile
-from impasto.tasks.stages import Stage
+from impasto.synthesis import Allocate, Tile, in_memory
+from impasto.tasks.stages import Stage, empty_like
 
 
 class TiledObjective:
     """An objective of pictures `(1, C, H, W)`, C 1 or 3, of one size: `(total, parts)`, as `Objective` has them.
 
-    Gradients flow to the picture only, and only once. Raises UsageError for terms that do not add up.
+    Gradients flow to the picture only, and only once. `allocate` makes the memory of what is as large. Raises
+    UsageError for terms that do not add up.
     """
 
-    def __init__(self, objective: Objective, stages: Sequence[Stage]) -> None:
-        self.objective, self.stages = objective, tuple(stages)
+    def __init__(self, objective: Objective, stages: Sequence[Stage], allocate: Allocate = in_memory) -> None:
+        self.objective, self.stages, self.allocate = objective, tuple(stages), allocate
         if not self.stages:
             raise UsageError("without any layer of a network there is nothing to see in tiles")
         self.terms: list[list[int]] = [[] for _ in self.stages]
@@ -97,7 +98,7 @@ class _Evaluation:
                 added = self._added(stage, tile, number, found)
                 self.sums[number] = self.sums[number] + added if number in self.sums else added
 
-        end = stage.forward(x, visit)
+        end = stage.forward(x, visit, self.plan.allocate)
         if end is not None:
             self.inputs.append(end)
 
@@ -131,7 +132,7 @@ class _Evaluation:
             leaf, found = self.graphs.pop(k)
             sums = {number: self.sums.pop(number) for number in self.plan.terms[k]}
             return self._slope(stage, next(stage.tiles()), leaf, found, sums, gradient)
-        result = torch.zeros_like(x)
+        result = self._zeros(x, last=k == 0)
         for tile in stage.tiles():
             with torch.enable_grad():
                 leaf = tile.window(x).detach().requires_grad_()
@@ -142,6 +143,12 @@ class _Evaluation:
                 self.values[number] = self.values.get(number, 0) + value
             tile.window(result).add_(self._slope(stage, tile, leaf, found, sums, gradient))
         return result
+
+    def _zeros(self, x: Tensor, *, last: bool) -> Tensor:
+        """Room for a gradient, in the layout of what it is the gradient of."""
+        if last:
+            return self.plan.allocate(tuple(x.shape), x.dtype, x.device).zero_()
+        return empty_like(x, x.shape[1], (x.shape[-2], x.shape[-1]), self.plan.allocate).zero_()
 
     def _slope(  # noqa: PLR0917 (all that a tile's gradient is made of)
         self,
