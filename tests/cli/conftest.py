@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,12 @@ import torch
 from safetensors.torch import save_file
 
 from impasto.cli import main
+from impasto.encoders import Encoder
 from impasto.image import write
+from impasto.tasks import pace
+
+PACE = 1e-6
+"""Seconds for a pixel and a step, on the machine of these tests."""
 
 WIDTHS = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
 
@@ -24,6 +29,26 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What Impasto keeps for a user is kept here, also by processes that a test starts."""
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The networks whose pace was asked for in this process: it is known, and takes no time to measure."""
+    seen: list[str] = []
+
+    def measure(encoder: Encoder, layers: Sequence[str], device: torch.device) -> float:
+        seen.append(f"{encoder.name} {' '.join(layers)} {device}")
+        return PACE
+
+    monkeypatch.setattr(pace, "measure", measure)
+    return seen
 
 
 @dataclass
@@ -66,7 +91,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
     generator = torch.Generator().manual_seed(1)
     write("photo.png", torch.rand(1, 3, 72, 96, generator=generator))
     write("painting.png", torch.rand(1, 3, 80, 80, generator=generator))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from impasto.cli import main
 from impasto.cli.failures import explain
 from impasto.errors import ImpastoError
 from impasto.image import load, read_metadata
+from impasto.tasks.job import Job
 
 Cli = Callable[..., Any]
 
@@ -132,15 +134,14 @@ def test_the_traceback_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch) ->
 def test_ctrl_c_before_the_first_step_says_that_nothing_was_written(
     stylize: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.tasks import stylize as task  # noqa: PLC0415 (its name is taken)
-
     def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(task, "stylize_steps", interrupted)
+    monkeypatch.setattr(Job, "steps", interrupted)
     told = stylize("-o", "out.png")
-    assert (told.code, told.err) == (130, "impasto: stopped before the first step; nothing was written\n")
+    assert told.code == 130
+    assert told.lines[1:] == ["impasto: stopped before the first step; nothing was written"]
     assert not (folder / "out.png").exists()
 
 
@@ -158,7 +159,7 @@ def test_ctrl_c_saves_the_best_picture(folder: Path, tiny_lite: Path, presses: i
     )
     assert run.stdout is not None
     try:
-        run.stdout.readline()  # a step was made
+        assert [json.loads(run.stdout.readline())["event"] for _ in range(2)] == ["plan", "step"]
         for _ in range(presses):
             run.send_signal(signal.SIGINT)
             time.sleep(0.002)

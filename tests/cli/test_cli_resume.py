@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 from conftest import Cli
 from impasto.cli.keeper import named_files
-from impasto.tasks import stylize as task
+from impasto.synthesis import State, Step
+from impasto.tasks.job import Job
 from impasto.tasks.options import StylizeSettings
 
 WORDS = ("--steps", 6, "--optimizer", "lbfgs", "--checkpoint-every", 0)
@@ -22,17 +24,17 @@ WORDS = ("--steps", 6, "--optimizer", "lbfgs", "--checkpoint-every", 0)
 @pytest.fixture
 def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the next run end as by Ctrl-C, or by a failure, after so many steps."""
-    whole = task.stylize_steps
+    whole = Job.steps
 
     def arrange(after: int, error: BaseException) -> None:
-        def steps(*args: Any, **more: Any) -> Any:
-            monkeypatch.setattr(task, "stylize_steps", whole)
-            for step in whole(*args, **more):
+        def steps(job: Job, resume: State | None = None) -> Iterator[Step]:
+            monkeypatch.setattr(Job, "steps", whole)
+            for step in whole(job, resume):
                 yield step
                 if step.index == after:
                     raise error
 
-        monkeypatch.setattr(task, "stylize_steps", steps)
+        monkeypatch.setattr(Job, "steps", steps)
 
     return arrange
 
@@ -101,7 +103,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(folder: Path, tiny_lite: Path) -
     quiet = {"env": os.environ | {"OMP_NUM_THREADS": "1"}, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     subprocess.run([*command, "-o", "whole.png"], check=True, **quiet)  # type: ignore[call-overload]
     run = subprocess.Popen([*command, "-o", "out.png"], **quiet)  # type: ignore[call-overload]
-    for _ in range(20):
+    for _ in range(21):  # the plan, and 20 steps
         run.stdout.readline()
     run.send_signal(signal.SIGKILL)
     run.communicate()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from PIL import Image
 from impasto.cli.options import default_output
 from impasto.image import load, read_metadata, write
 from impasto.image.picture import Picture
-from impasto.synthesis import Step
+from impasto.synthesis import State, Step
+from impasto.tasks.job import Job
 
 Cli = Callable[..., Any]
 
@@ -98,9 +99,10 @@ def test_save_every_writes_snapshots(stylize: Cli, folder: Path) -> None:
 def test_json_is_all_there_is_on_standard_output(stylize: Cli) -> None:
     told = stylize("-o", "out.png", "--json", "--save-every", "2", "--timelapse", "film.gif")
     events: list[dict[str, Any]] = [json.loads(line) for line in told.out.splitlines()]
-    assert [event["event"] for event in events] == ["step", "step", "snapshot", "result", "timelapse"]
+    assert [event["event"] for event in events] == ["plan", "step", "step", "snapshot", "result", "timelapse"]
     assert told.err == ""
-    first, result = events[0], events[3]
+    plan, first, result = events[0], events[1], events[4]
+    assert plan.keys() == {"event", "peak_mb", "seconds"}
     assert {"step": 1, "total": 2, "scale": 1, "scales": 1, "width": 64, "height": 48}.items() <= first.items()
     assert first["loss"] == pytest.approx(sum(first["terms"].values()), rel=1e-4)
     assert result["file"] == "out.png"
@@ -137,16 +139,13 @@ def test_settings_of_a_file_stand_where_no_flag_does(stylize: Cli, folder: Path,
 def test_a_run_that_breaks_keeps_its_best_picture(
     stylize: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    from impasto.tasks import stylize as task  # noqa: PLC0415 (its name is taken)
+    whole = Job.steps
 
-    whole = task.stylize_steps
-
-    def broken(*args: Any, **more: Any) -> Any:
-        steps = whole(*args, **more)
-        yield next(steps)
+    def broken(job: Job, resume: State | None = None) -> Iterator[Step]:
+        yield next(whole(job, resume))
         raise error
 
-    monkeypatch.setattr(task, "stylize_steps", broken)
+    monkeypatch.setattr(Job, "steps", broken)
     told = stylize("-o", "out.png")
     assert told.code == 1
     assert told.lines[-1].endswith("the best picture so far, 64x48 after step 1 of 2, is in out.png")
@@ -155,12 +154,10 @@ def test_a_run_that_breaks_keeps_its_best_picture(
 
 
 def test_a_notice_of_a_step_is_shown(stylize: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto.tasks import stylize as task  # noqa: PLC0415 (its name is taken)
-
-    def steps(*_: Any, **__: Any) -> Any:
+    def steps(*_: Any) -> Any:
         yield Step(1, 1, 1, 1, (8, 8), 0.5, {}, 0.1, "going on with Adam", lambda: torch.zeros(1, 3, 8, 8))
 
-    monkeypatch.setattr(task, "stylize_steps", steps)
+    monkeypatch.setattr(Job, "steps", steps)
     assert "impasto: going on with Adam" in stylize("-o", "out.png").lines
 
 

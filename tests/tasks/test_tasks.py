@@ -3,6 +3,7 @@ import torch
 
 from impasto import encoders
 from impasto.errors import ImpastoError, UsageError
+from impasto.image import load, resize
 from impasto.losses import gram, relative
 from impasto.tasks import common
 from impasto.tasks.common import schedule
@@ -28,7 +29,7 @@ def style_distance(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def test_a_photo_moves_toward_the_painting_and_keeps_its_shape():
     result = stylize(PHOTO, PAINTING, small(steps=25))
-    photo, painting = (common.resize(common.load(name).pixels, result.shape[-2:]) for name in (PHOTO, PAINTING))
+    photo, painting = (resize(load(name).pixels, result.shape[-2:]) for name in (PHOTO, PAINTING))
     assert max(result.shape) == 64
     assert 0 <= result.min() <= result.max() <= 1
     assert style_distance(result, painting) < 0.35 * style_distance(photo, painting)
@@ -50,9 +51,9 @@ def test_seeds_differ_only_where_something_is_random():
 
 
 def test_strength_runs_from_the_photo_to_the_texture():
-    photo = common.load(PHOTO).pixels
+    photo = load(PHOTO).pixels
     none = stylize(PHOTO, PAINTING, small(strength=0.0))
-    expected = common.resize(photo, none.shape[-2:]).clamp(0, 1)
+    expected = resize(photo, none.shape[-2:]).clamp(0, 1)
     torch.testing.assert_close(none, expected)
     away = [(stylize(PHOTO, PAINTING, small(strength=s, steps=15)) - expected).abs().mean() for s in (0.2, 0.5, 0.9)]
     assert 0 < away[0] < away[1] < away[2]
@@ -94,9 +95,9 @@ def test_the_schedule_ends_at_the_full_size_and_leaves_out_what_is_too_small():
 
 def test_no_steps_give_the_start():
     settings = small(steps=0, init="photo")
-    photo = common.load(PHOTO).pixels
+    photo = load(PHOTO).pixels
     result = stylize(PHOTO, PAINTING, settings)
-    torch.testing.assert_close(result, common.resize(photo, result.shape[-2:]).clamp(0, 1))
+    torch.testing.assert_close(result, resize(photo, result.shape[-2:]).clamp(0, 1))
 
 
 def test_size_zero_keeps_the_pictures_own():
@@ -105,11 +106,11 @@ def test_size_zero_keeps_the_pictures_own():
 
 
 def test_reconstruction_comes_closer_from_shallow_layers_than_from_deep_ones():
-    photo = common.load(PHOTO).pixels
+    photo = load(PHOTO).pixels
 
     def error(layers):
         result = reconstruct(PHOTO, ReconstructSettings(size=64, scales=1, steps=40, layers=layers))
-        return float((result - common.resize(photo, result.shape[-2:])).square().mean())
+        return float((result - resize(photo, result.shape[-2:])).square().mean())
 
     shallow, deep = error("relu1_1"), error("relu4_2")
     assert shallow < 0.003
@@ -119,7 +120,7 @@ def test_reconstruction_comes_closer_from_shallow_layers_than_from_deep_ones():
 def test_reconstruction_from_the_photo_itself_stays_there():
     settings = ReconstructSettings(size=64, scales=1, steps=5, init="photo")
     result = reconstruct(PHOTO, settings)
-    expected = common.resize(common.load(PHOTO).pixels, result.shape[-2:]).clamp(0, 1)
+    expected = resize(load(PHOTO).pixels, result.shape[-2:]).clamp(0, 1)
     assert (result - expected).abs().max() < 1e-3
 
 
@@ -128,7 +129,7 @@ def test_textures_from_two_seeds_are_different_pictures_with_much_the_same_stati
         return texture("sample:brick", TextureSettings(size=96, scales=1, steps=60, seed=seed))
 
     a, b = of(1), of(2)
-    painting = common.resize(common.load("sample:brick").pixels, (96, 96))
+    painting = resize(load("sample:brick").pixels, (96, 96))
     assert (a - b).abs().mean() > 0.05
     start = style_distance(torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0)), painting)
     assert style_distance(a, painting) < 0.1 * start

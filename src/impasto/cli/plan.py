@@ -53,7 +53,7 @@ def _row(planned: Planned, job: Job) -> tuple[str, str, str, str, str]:
     arranged, (height, width) = planned.arrangement, planned.size
     sides = arranged.cut(job.room.encoder, job.room.layers, planned.size)
     tiles = f"{sides[0]} px" if sides[0] else "inside" if any(sides) else "none"
-    pairs = f"{arranged.pairs}, half precision" if arranged.half else str(arranged.pairs)
+    pairs = str(arranged.pairs) + ", half precision" * arranged.half + ", in files" * arranged.mapped
     if job.room.optimizer in REMEMBERED:
         pairs = "none"
     return f"{width}x{height}", str(planned.steps), tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
@@ -75,7 +75,7 @@ def _pace(job: Job) -> float:
 
 def _known() -> dict[str, float]:
     """Paces that were measured before; of a damaged file what still makes sense."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         found = json.loads((home() / FILE).read_text(encoding="utf-8"))
         if isinstance(found, dict):
             return {key: value for key, value in found.items() if isinstance(value, float) and 0 < value < inf}

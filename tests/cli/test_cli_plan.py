@@ -1,0 +1,270 @@
+"""What a run will take, told before it: `impasto plan`, and the first line of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from conftest import PACE, Cli
+from impasto.cli.plan import FILE, START
+from impasto.cli.watch import Bar, Log, Machine
+from impasto.synthesis import Step
+from impasto.tasks.job import TILED, Job
+from impasto.tasks.pace import SIDE
+
+SAMPLES = ("sample:chelsea", "sample:flow")
+
+
+def table(out: str) -> list[list[str]]:
+    """Rows of cells; two spaces at least stand between columns."""
+    return [re.split(r" {2,}", line) for line in out.splitlines()]
+
+
+def minutes(text: str) -> float:
+    """Seconds from `about 8.3 s` or `about 2:05`."""
+    value = text.removeprefix("about ").removesuffix(" s")
+    return sum(float(part) * 60**k for k, part in enumerate(reversed(value.split(":"))))
+
+
+def test_a_row_for_each_size_and_the_totals(cli: Cli, folder: Path) -> None:
+    told = cli("plan", "stylize", *SAMPLES)
+    assert (told.code, told.err) == (0, "")
+    rows = table(told.out)
+    assert rows[0] == ["size", "steps", "tiles", "pairs", "memory"]
+    assert [row[:4] for row in rows[1:3]] == [["256x171", "70", "none", "20"], ["512x341", "50", "none", "20"]]
+    coarse, full = (float(row[4].removesuffix(" GB")) for row in rows[1:3])
+    assert 0 < coarse < full
+    assert rows[3] == ["memory", f"{full:.2f} GB"]
+    assert rows[4][0] == "time"
+    work = 70 * 256 * 171 + 50 * 512 * 341
+    assert minutes(rows[4][1]) == pytest.approx(START + PACE * work, abs=0.5)
+    assert len(rows) == 5
+    assert {path.name for path in folder.iterdir()} == {"photo.png", "painting.png"}
+
+
+@pytest.mark.parametrize(
+    ("task", "inputs"), [("stylize", SAMPLES), ("reconstruct", SAMPLES[:1]), ("texture", SAMPLES[1:])]
+)
+def test_a_plan_is_that_of_the_run(cli: Cli, quick: Cli, task: str, inputs: tuple[str, ...]) -> None:
+    told = quick(task, *inputs, "-o", "out.png", "--json")
+    plan, step = (json.loads(line) for line in told.out.splitlines()[:2])
+    rows = table(cli("plan", task, *inputs, "--steps", 2, "--scales", 1, "--size", 64).out)
+    assert rows[1][:2] == [f"{step['width']}x{step['height']}", str(step["total"])]
+    assert plan["seconds"] == pytest.approx(START + PACE * 2 * step["width"] * step["height"], abs=0.06)
+
+
+def test_large_pictures_come_in_tiles_and_half_precision_where_memory_is_little(cli: Cli) -> None:
+    large = ("plan", "stylize", *SAMPLES, "--size", 4096)
+    roomy, tight = (table(cli(*large, "--memory", memory).out) for memory in ("400GB", "4GB"))
+    assert [row[:4] for row in roomy[1:3]] == [["2048x1363", "70", "none", "20"], ["4096x2725", "50", "none", "20"]]
+    size, steps, tiles, pairs, memory = tight[2]
+    assert (size, steps) == ("4096x2725", "50")
+    assert re.fullmatch(r"\d+ px|inside", tiles)
+    assert re.fullmatch(r"\d+, half precision", pairs)
+    assert int(pairs.split(",")[0]) < 20
+    assert float(memory.removesuffix(" GB")) <= 4.0
+    assert tight[3] == ["memory", memory]
+    longer = PACE * 50 * 4096 * 2725 * (TILED - 1)
+    assert minutes(tight[4][1]) - minutes(roomy[4][1]) == pytest.approx(longer, abs=2)
+
+
+def test_tiles_of_a_side_that_was_asked_for(cli: Cli) -> None:
+    rows = table(cli("plan", "stylize", *SAMPLES, "--tile", 128, "--scales", 1).out)
+    assert rows[1][2] == "128 px"
+    assert table(cli("plan", "stylize", *SAMPLES, "--tile", 0, "--scales", 1).out)[1][2] == "none"
+
+
+def test_only_methods_that_remember_pairs_have_any(cli: Cli) -> None:
+    for optimizer, pairs in [("lbfgs", "20"), ("lbfgs-wolfe", "20"), ("adam", "none"), ("rmsprop", "none")]:
+        assert table(cli("plan", "texture", SAMPLES[1], "--optimizer", optimizer).out)[1][3] == pairs
+
+
+@pytest.mark.parametrize(
+    "words", [["plan", "stylize"], ["stylize", "-o", "out.png"], ["stylize", "-q", "-o", "out.png"]]
+)
+def test_too_little_memory_is_one_line_and_2(cli: Cli, folder: Path, words: list[str]) -> None:
+    told = cli(*words, *SAMPLES, "--memory", "100MB")
+    assert (told.code, told.out) == (2, "")
+    assert len(told.lines) == 1
+    assert re.fullmatch(
+        r"impasto: a result of 256x171 needs about \d+\.\d GB of memory, and 0\.1 GB may be taken; "
+        r"take a smaller --size, or allow more by --memory",
+        told.err.rstrip(),
+    )
+    assert not (folder / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--memory", "much"], "memory is an amount such as 4GB or 1500MB, not 'much'"),
+        (["--tile", "-1"], "tile must be at least 0, not -1"),
+        (["--size", "16"], "need at least 32 px a side"),
+        (["--init", "nois"], "did you mean 'noise'?"),
+        (["--strenght", "1"], "--strength"),
+    ],
+)
+def test_a_plan_refuses_what_a_run_would_refuse(cli: Cli, words: list[str], expected: str) -> None:
+    told = cli("plan", "stylize", *SAMPLES, *words)
+    assert (told.code, told.out) == (2, "")
+    assert len(told.lines) == 1
+    assert expected in told.err
+
+
+def test_nothing_is_run_for_a_plan(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(*_: Any) -> Any:
+        raise AssertionError("a plan makes no steps")
+
+    monkeypatch.setattr(Job, "steps", steps)
+    assert cli("plan", "stylize", *SAMPLES, "--size", 8192, "--memory", "64GB").code == 0
+
+
+def test_a_run_begins_with_a_line_that_tells_its_time_and_memory(stylize: Cli) -> None:
+    told = stylize("-o", "out.png", "--steps", "100")
+    seconds = START + PACE * 100 * 64 * 48
+    assert re.fullmatch(rf"takes about {seconds:.1f} s and \d+\.\d GB", told.lines[0])
+    assert sum("takes about" in line for line in told.lines) == 1
+
+
+def test_quiet_runs_say_nothing_and_measure_nothing(stylize: Cli, home: Path, measured: list[str]) -> None:
+    assert stylize("-o", "out.png", "-q").err == ""
+    assert measured == []
+    assert not (home / FILE).exists()
+
+
+def test_a_run_that_goes_on_does_not_tell_what_the_whole_would_take(
+    stylize: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Job.steps
+
+    def cut(job: Job, *resume: Any) -> Any:
+        yield next(whole(job, *resume))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "steps", cut)
+        assert stylize("-o", "out.png", "--steps", 4).code == 130
+    told = stylize("-o", "out.png", "--steps", 4)
+    assert told.code == 0
+    assert told.lines[0].startswith("impasto: going on after step 1")
+    assert "takes about" not in told.err
+
+
+def test_each_watcher_tells_it_in_its_way(capsys: pytest.CaptureFixture[str]) -> None:
+    Machine().expects(peak_mb=712.5, seconds=8.26)
+    Log(Console(stderr=True)).expects(peak_mb=712.5, seconds=8.26)
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"event": "plan", "peak_mb": 712.5, "seconds": 8.26}
+    assert told.err == "takes about 8.3 s and 0.7 GB\n"
+
+
+def test_the_line_stays_above_the_bar() -> None:
+    screen = io.StringIO()
+    bar = Bar(Console(file=screen, force_terminal=True, width=80, height=10, highlight=False))
+    with bar:
+        bar.expects(peak_mb=712.5, seconds=125)
+        bar.plan([((32, 64), 10)])
+        bar.step(Step(5, 10, 1, 1, (32, 64), 0.5, {}, 1.0, "", lambda: torch.zeros(1)))
+        bar.live.refresh()
+    shown = screen.getvalue()
+    assert "takes about 2:05 and 0.7 GB\n" in shown
+    assert shown.index("takes about") < shown.index("5/10")
+
+
+def test_a_pace_is_measured_once_and_kept(stylize: Cli, home: Path, measured: list[str]) -> None:
+    first = stylize("-o", "out.png").lines[0]
+    assert len(measured) == 1
+    kept = json.loads((home / FILE).read_text())
+    assert list(kept.values()) == [PACE]
+    assert stylize("-o", "other.png", "--strength", 0.3, "--size", 64).lines[0] == first
+    assert len(measured) == 1
+    (home / FILE).write_text(json.dumps(dict.fromkeys(kept, 1.0)))
+    assert stylize("-o", "out.png").lines[0].startswith("takes about 1:42:25")  # 1 s a pixel: 2 x 64 x 48 and a second
+    assert len(measured) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--style-layers", "relu1_1"], ["--pooling", "average"], ["--threads", "2"]],
+    ids=["layers", "pooling", "threads"],
+)
+def test_a_pace_belongs_to_layers_and_threads(stylize: Cli, measured: list[str], words: list[str]) -> None:
+    stylize("-o", "out.png")
+    stylize("-o", "out.png", *words)
+    assert len(measured) == (1 if "--pooling" in words else 2)  # whose cost is the same
+
+
+def test_other_weights_under_the_same_name_have_a_pace_of_their_own(
+    stylize: Cli, cli: Cli, home: Path, measured: list[str]
+) -> None:
+    stylize("-o", "out.png")
+    cli("plan", "stylize", *SAMPLES)
+    assert len(measured) == 2
+    assert len(json.loads((home / FILE).read_text())) == 2
+
+
+DAMAGED = ["", "{", "[1, 2]", "null", "3", '"text"', "\x00\xff", "[" * 10**5]
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_file_of_paces_is_measured_anew(stylize: Cli, home: Path, measured: list[str], text: str) -> None:
+    home.mkdir()
+    (home / FILE).write_bytes(text.encode("latin-1"))
+    told = stylize("-o", "out.png")
+    assert told.code == 0
+    assert told.lines[0].startswith("takes about 1.0 s")
+    assert len(measured) == 1
+    assert list(json.loads((home / FILE).read_text()).values()) == [PACE]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1.0", "0.0", "true", "null", '"fast"', "[]"])
+def test_a_pace_that_cannot_be_is_measured_anew(stylize: Cli, home: Path, measured: list[str], value: str) -> None:
+    stylize("-o", "out.png")
+    key, other = next(iter(json.loads((home / FILE).read_text()))), "impasto 0.0.1, somewhere"
+    (home / FILE).write_text(f'{{"{key}": {value}, "{other}": 2e-6}}')
+    assert stylize("-o", "out.png").lines[0].startswith("takes about 1.0 s")
+    assert len(measured) == 2
+    assert json.loads((home / FILE).read_text()) == {other: 2e-6, key: PACE}
+
+
+def test_a_home_that_cannot_be_written_costs_a_measurement_each_time(
+    stylize: Cli, home: Path, measured: list[str]
+) -> None:
+    home.write_text("a file where the folder should be")
+    for count in (1, 2):
+        told = stylize("-o", "out.png")
+        assert told.code == 0
+        assert told.lines[0].startswith("takes about")
+        assert len(measured) == count
+    assert home.read_text() == "a file where the folder should be"
+
+
+def test_a_file_of_paces_that_is_a_folder_is_no_error(cli: Cli, home: Path, measured: list[str]) -> None:
+    (home / FILE).mkdir(parents=True)
+    assert cli("plan", "stylize", *SAMPLES).code == 0
+    assert len(measured) == 1
+
+
+def test_the_measurement_itself_by_a_process_that_a_person_starts(cli: Cli, home: Path, measured: list[str]) -> None:
+    """With the network of the package, and nothing patched; the next one with as many threads takes it from there."""
+    words = ["plan", "stylize", *SAMPLES, "--size", "64", "--scales", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "impasto", *words]
+    first = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    kept = json.loads((home / FILE).read_text())
+    ((key, pace),) = kept.items()
+    assert "1 threads, cpu: lite" in key
+    assert 1e-4 < pace * SIDE**2 < 60
+    assert cli(*words).out.splitlines()[-1] == first.splitlines()[-1]
+    assert json.loads((home / FILE).read_text()) == kept
+    assert measured == []

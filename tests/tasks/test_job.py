@@ -1,0 +1,228 @@
+"""A run that is ready to begin: its plan, what it will take, and steps that keep to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from impasto import encoders
+from impasto.encoders.vgg import VGG
+from impasto.errors import UsageError
+from impasto.synthesis import OPTIMIZERS, Scale, Step
+from impasto.tasks import job as module
+from impasto.tasks.common import schedule, starting_point
+from impasto.tasks.job import TILED, Job
+from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
+from impasto.tasks.reconstruct import reconstruct_job
+from impasto.tasks.room import Room
+from impasto.tasks.stylize import stylize_job, stylize_steps
+from impasto.tasks.texture import texture_job
+
+PHOTO, PAINTING = "sample:chelsea", "sample:flow"
+
+FULL = (192, 256)
+
+LAYERS = frozenset(["relu1_1", "relu3_1"])
+
+
+class Nearby:
+    """A job with the simplest objective, the distance to grey, that writes down what is asked of it."""
+
+    def __init__(self, tiny: VGG, total: float = 1e12, **settings: Any) -> None:
+        self.seen: list[Any] = []
+        chosen = SynthesisSettings(**({"steps": 3, "scales": 2, "quality": "draft", "optimizer": "lbfgs"} | settings))
+        self.job = Job(chosen, FULL, self._start, self._prepare, Room(total, 0.0, tiny, LAYERS, LAYERS))
+
+    def _start(self) -> Tensor:
+        self.seen.append("start")
+        return torch.rand(1, 3, *FULL, generator=torch.Generator().manual_seed(0))
+
+    def _prepare(self, size: tuple[int, int]) -> Callable[[Tensor, int], tuple[Tensor, dict[str, Tensor]]]:
+        self.seen.append(size)
+
+        def evaluate(x: Tensor, _: int) -> tuple[Tensor, dict[str, Tensor]]:
+            loss = ((x - 0.5) ** 2).mean() + ((x - 0.3) ** 4).mean()
+            return loss, {"grey": loss}
+
+        return evaluate
+
+
+def of(job: Job) -> list[tuple[tuple[int, int], int]]:
+    return [(planned.size, planned.steps) for planned in job.plan()]
+
+
+def test_the_plan_is_the_schedule() -> None:
+    photo = torch.rand(3, 384, 512, generator=torch.Generator().manual_seed(0))
+    settings = StylizeSettings(size=512, scales=3, steps=7, quality="draft")
+    assert of(stylize_job(photo, PAINTING, settings)) == [((96, 128), 40), ((192, 256), 40), ((384, 512), 7)]
+    for size, quality in [(0, "standard"), (300, "fine"), (96, "draft")]:
+        settings = StylizeSettings(size=size, quality=quality)
+        full = (round(384 * (size or 512) / 512), size or 512)
+        assert of(stylize_job(photo, PAINTING, settings)) == schedule(settings, full)
+
+
+def test_every_task_has_a_plan() -> None:
+    assert of(reconstruct_job(PHOTO, ReconstructSettings(size=64, steps=5))) == [((43, 64), 5)]
+    settings = TextureSettings(width=200, height=100, steps=5, quality="draft")
+    assert of(texture_job(PAINTING, settings)) == [((50, 100), 40), ((100, 200), 5)]
+
+
+def test_seconds_are_pixels_times_steps_times_the_pace(tiny: VGG) -> None:
+    def seconds(pace: float = 1e-6, **settings: Any) -> float:
+        return Nearby(tiny, **settings).job.seconds(pace)
+
+    assert seconds() == pytest.approx(1e-6 * (40 * 96 * 128 + 3 * 192 * 256))
+    assert seconds(3e-6) == pytest.approx(3 * seconds())
+    whole = seconds(scales=1, steps=10)
+    assert seconds(scales=1, steps=30) == pytest.approx(3 * whole)
+    assert seconds(scales=1, steps=0) == 0
+    assert seconds(steps=30) - seconds(steps=20) == pytest.approx(whole)
+
+
+def test_sizes_in_tiles_take_longer(tiny: VGG) -> None:
+    """Room for the coarse size as a whole, and for the full one in tiles."""
+    lite = encoders.load("lite")
+    room = Room(4e9, 0.0, lite, frozenset(lite.default_style), frozenset())
+    job = replace(Nearby(tiny).job, full=(3000, 4000), room=room)
+    assert [planned.arrangement.whole for planned in job.plan()] == [True, False]
+    assert job.seconds(1.0) == pytest.approx(40 * 1500 * 2000 + TILED * 3 * 3000 * 4000)
+
+
+def test_the_peak_is_that_of_the_largest_size(tiny: VGG) -> None:
+    job = Nearby(tiny).job
+    assert job.peak == job.plan()[-1].arrangement.peak > job.plan()[0].arrangement.peak > 0
+
+
+def test_what_does_not_fit_is_said_by_the_plan_and_before_the_first_step(tiny: VGG) -> None:
+    nearby = Nearby(tiny, total=1000.0)
+    for ask in (nearby.job.plan, lambda: nearby.job.peak, lambda: nearby.job.seconds(1.0)):
+        with pytest.raises(UsageError, match=r"needs about .* GB of memory"):
+            ask()
+    with pytest.raises(UsageError, match=r"needs about .* GB of memory"):
+        next(nearby.job.steps())
+    assert nearby.seen == []
+
+
+def test_asking_computes_nothing_and_steps_prepare_each_size_as_it_comes(tiny: VGG) -> None:
+    nearby = Nearby(tiny)
+    assert nearby.job.plan()
+    assert nearby.job.seconds(1.0) > 0
+    assert nearby.job.peak > 0
+    assert nearby.seen == []
+    steps = nearby.job.steps()
+    next(steps)
+    assert nearby.seen == ["start", (96, 128)]
+    assert [step.index for step in steps] == list(range(2, 44))
+    assert nearby.seen == ["start", (96, 128), FULL]
+
+
+def test_steps_keep_to_the_plan_and_every_one_is_finished(tiny: VGG) -> None:
+    finished: list[int] = []
+
+    def finish(step: Step) -> Step:
+        finished.append(step.index)
+        return replace(step, notice="seen")
+
+    job = replace(Nearby(tiny).job, finish=finish)
+    steps = list(job.steps())
+    assert [step.size for step in steps] == [size for size, count in of(job) for _ in range(count)]
+    assert {step.total for step in steps} == {43}
+    assert finished == list(range(1, 44))
+    assert {step.notice for step in steps} == {"seen"}
+
+
+@pytest.mark.parametrize("after", [5, 40, 41])
+def test_a_job_goes_on_from_a_state_to_the_same_bits(tiny: VGG, after: int) -> None:
+    whole, state = None, None
+    for step in Nearby(tiny).job.steps():
+        whole = step.image()
+        if step.index == after:
+            state = step.state()
+    again = Nearby(tiny)
+    steps = list(again.job.steps(state))
+    assert steps[0].index == after + 1
+    assert torch.equal(steps[-1].image(), whole)
+
+
+def scales_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> list[Scale]:
+    """What a job hands to the synthesis."""
+    seen: list[Scale] = []
+
+    def synthesise(_: Tensor, scales: list[Scale], *__: Any, **___: Any) -> Iterator[Step]:
+        seen.extend(scales)
+        return iter(())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "synthesise", synthesise)
+        assert list(job.steps()) == []
+    return seen
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_values_of_a_stochastic_objective_compare_only_where_its_draws_stay(
+    tiny: VGG, monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
+    for stochastic in (False, True):
+        job = replace(Nearby(tiny, optimizer=optimizer).job, stochastic=stochastic)
+        found = {scale.stochastic for scale in scales_of(job, monkeypatch)}
+        assert found == {stochastic and optimizer == "adam"}
+
+
+def test_the_optimizer_is_made_as_the_settings_and_the_arrangement_say(
+    tiny: VGG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setitem(OPTIMIZERS, "lbfgs", lambda **given: made.append(given))
+    job = Nearby(tiny).job
+    for scale in scales_of(job, monkeypatch):
+        scale.optimizer()
+    assert made == [{}, {}]
+
+    made.clear()
+    room, plain = job.room, Room.at
+
+    def halved(self: Room, size: tuple[int, int]) -> Any:
+        arranged = plain(self, size)
+        return replace(arranged, pairs=7, half=True) if size == FULL else arranged
+
+    monkeypatch.setattr(Room, "at", halved)
+    job = replace(job, room=room, settings=replace(job.settings, rate=0.5))
+    for scale in scales_of(job, monkeypatch):
+        scale.optimizer()
+    assert made[0] == {"rate": 0.5}
+    assert {"rate": 0.5, "memory": 7, "precision": "half"}.items() <= made[1].items()
+
+
+def test_a_start_is_looked_up_at_once_and_made_when_it_is_needed() -> None:
+    made: list[str] = []
+    starts = {"photo": lambda: made.append("photo") or torch.zeros(1)}
+    start = starting_point("photo", starts, (4, 5), 0)
+    assert made == []
+    start()
+    assert made == ["photo"]
+    noise = starting_point("noise", starts, (4, 5), 3)
+    assert noise().shape == (1, 3, 4, 5)
+    assert torch.equal(noise(), noise())
+    assert not torch.equal(noise(), starting_point("noise", starts, (4, 5), 4)())
+    with pytest.raises(UsageError, match=r"init must be photo, noise, pink or a picture.*did you mean 'photo'"):
+        starting_point("phot", starts, (4, 5), 0)
+
+
+def test_a_job_with_a_start_that_does_not_exist_is_none() -> None:
+    with pytest.raises(UsageError, match="init must be"):
+        stylize_job(PHOTO, PAINTING, StylizeSettings(size=64, init="nothing.png"))
+
+
+def test_the_steps_of_a_task_are_those_of_its_job() -> None:
+    settings = StylizeSettings(size=64, steps=2, scales=1)
+    one, other = (
+        list(steps)
+        for steps in (stylize_job(PHOTO, PAINTING, settings).steps(), stylize_steps(PHOTO, PAINTING, settings))
+    )
+    assert [step.loss for step in one] == [step.loss for step in other]
+    assert torch.equal(one[-1].image(), other[-1].image())
