@@ -28,7 +28,7 @@ def test_a_pace_is_time_for_a_pixel_and_leaves_the_dice_of_others_alone(tiny: VG
 def test_a_network_with_more_work_is_slower(tiny: VGG) -> None:
     wide = VGG("wide", ((32, 32), (48, 48), (64,) * 4, (64,) * 4, (64,)))
     slow, fast = (min(pace.measure(network, LAYERS, CPU, steps=2) for _ in range(2)) for network in (wide, tiny))
-    assert slow > 2 * fast
+    assert slow > 1.5 * fast
 
 
 def test_it_is_the_median_and_the_first_step_does_not_count(tiny: VGG, monkeypatch: pytest.MonkeyPatch) -> None:
