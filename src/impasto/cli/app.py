@@ -12,7 +12,7 @@ from impasto.cli import flags
 from impasto.cli.failures import INTERRUPTED, explain
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions
-from impasto.heap import keep_freed_memory
+from impasto.process import prepare_process
 from impasto.tasks.editing import BlendSettings, CompareSettings
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.presets import preset
@@ -42,7 +42,7 @@ HELP = {
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line (by default the one of this process); returns the exit code."""
     if args is None:
-        keep_freed_memory()  # the process is ours
+        prepare_process()  # it is ours
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
     with only_the_first():
         try:

@@ -59,18 +59,36 @@ def _row(planned: Planned, job: Job) -> tuple[str, str, str, str, str]:
     return f"{width}x{height}", str(planned.steps), tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
 
 
+def remember(job: Job, seconds: float) -> None:
+    """Learn from a run that took so long: half of what is known from now on is what it showed."""
+    shown = seconds / max(job.seconds(1.0), 1.0)
+    known = _known()
+    key = _key(job)
+    _keep(known | {key: (known.get(key, shown) + shown) / 2})
+
+
 def _pace(job: Job) -> float:
+    known = _known()
+    key = _key(job)
+    if key not in known:
+        encoder = job.room.encoder
+        known[key] = pace.measure(encoder, sorted(job.room.layers), next(encoder.parameters()).device)
+        _keep(known)
+    return known[key]
+
+
+def _key(job: Job) -> str:
     encoder, device = job.room.encoder, next(job.room.encoder.parameters()).device
     layers, weights = sorted(job.room.layers), sum(parameter.numel() for parameter in encoder.parameters())
     key = f"impasto {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}: "
     key += f"{encoder.name} of {weights}, {','.join(layers)}"  # weights of a file may be fewer under the same name
-    known = _known()
-    if key not in known:
-        known[key] = pace.measure(encoder, layers, device)
-        with suppress(OSError, ImpastoError):  # a folder that cannot be written costs a measurement each time
-            home().mkdir(parents=True, exist_ok=True)
-            replace_file(home() / FILE, json.dumps(known, indent=1).encode())
-    return known[key]
+    return key
+
+
+def _keep(known: Mapping[str, float]) -> None:
+    with suppress(OSError, ImpastoError):  # a folder that cannot be written costs a measurement each time
+        home().mkdir(parents=True, exist_ok=True)
+        replace_file(home() / FILE, json.dumps(known, indent=1).encode())
 
 
 def _known() -> dict[str, float]:

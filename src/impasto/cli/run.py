@@ -14,7 +14,7 @@ from impasto.cli.files import Output, check, refuse_input
 from impasto.cli.interrupts import none_at_all
 from impasto.cli.keeper import Keeper, fingerprint, keeper, named_files
 from impasto.cli.options import RunOptions, default_output
-from impasto.cli.plan import summary
+from impasto.cli.plan import remember, summary
 from impasto.cli.timelapse import Timelapse
 from impasto.cli.watch import Watcher, clock
 from impasto.encoders.weights import PUBLISHED, fetch, where
@@ -53,6 +53,8 @@ def run(
     if not options.quiet and not state:
         watcher.expects(**summary(job))
     last = _work(job.steps(state), output, film, watcher, keeping)
+    if not options.quiet and not state:
+        remember(job, last.seconds)
     with none_at_all():
         for notice in output.save(last):
             watcher.notice(notice)

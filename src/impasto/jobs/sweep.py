@@ -17,9 +17,9 @@ from typing import Any
 
 from impasto.encoders.weights import PUBLISHED, where
 from impasto.errors import ImpastoError
-from impasto.heap import keep_freed_memory
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
 from impasto.jobs.spec import Cell, Sweep, axes, expand
+from impasto.process import keep_freed_memory
 from impasto.version import __version__
 
 STAND_IN = "lite"

@@ -26,8 +26,9 @@ class LBFGS:
     up. It compares losses, and so needs an objective that is the same function at every step.
 
     `precision`: "full" keeps the pairs in the parameters' type; "half" in float16 with a scale each, half the memory
-    of float32. `allocate` makes the memory of a row when it is first needed, a memory-mapped file for instance; a full
-    history without it is one matrix, faster than rows and other than them in rounding only.
+    of float32. `allocate` makes the memory of rows, when they are first needed, and of what else is as long as they
+    are: memory-mapped files, for instance. A full history without it is one matrix, faster than rows and other than
+    them in rounding only.
     """
 
     clamps = False
@@ -56,8 +57,7 @@ class LBFGS:
         gradient = point.gradient.flatten()
         direction = self._direction(gradient)
         # Of the first step only the direction is known; a unit l1 norm is short enough for anything.
-        size = 1.0 if self._begun else max(float(torch.linalg.vector_norm(gradient, 1)), 1.0)
-        rate = self.rate / size
+        rate = self.rate if self._begun else self.rate * min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
         self._begun = True
         if self.line_search:
             return self._search(point, direction.view_as(point.gradient), rate, measure)

@@ -123,13 +123,31 @@ def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
 
 
 def room_of(
-    settings: SynthesisSettings, encoder: Encoder, layers: Iterable[str], kept: Iterable[str], stochastic: bool
+    settings: SynthesisSettings,
+    encoder: Encoder,
+    layers: Iterable[str],
+    kept: Iterable[str],
+    *,
+    full: Size,
+    draws: bool,
 ) -> Room:
-    """The memory of a run that looks at `layers`, and keeps the features of `kept`."""
-    tile = 0 if endless(settings) else settings.tile  # its network sees an endless picture, of which there is no part
+    """The memory of a run up to `full` size that looks at `layers`, and keeps the features of `kept`.
+
+    `draws`: it is stochastic.
+    """
     total, base = limits(settings, device_of(settings))
-    name = optimizer_of(settings, stochastic)
-    return Room(total, base, encoder, frozenset(layers), frozenset(kept), name, tile, settings.scratch)
+    return Room(
+        total,
+        base,
+        encoder,
+        frozenset(layers),
+        frozenset(kept),
+        optimizer_of(settings, draws),
+        # The network of a picture without end sees no parts of it.
+        0 if endless(settings) else settings.tile,
+        settings.scratch,
+        tuple(schedule(settings, full)),
+    )
 
 
 def dice_of(settings: SynthesisSettings, stochastic: bool) -> Dice:

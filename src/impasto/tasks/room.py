@@ -34,8 +34,11 @@ FLOAT = 4
 PICTURES = 9
 """Pictures that a step of L-BFGS holds besides its history, at most."""
 
-SLACK = 1.25
-"""What freed blocks that do not fit cost, and the gradients on the way back through one layer."""
+SLACK = 1.85
+"""What the gradients on the way back take beside the activations, and freed blocks that nothing fits into; measured."""
+
+THREADS = 40e6
+"""What the workers of a first step keep for themselves; measured."""
 
 TILE = 128e6
 """Activations of a tile, in bytes: large enough that borders cost little, small enough for the caches to help."""
@@ -46,7 +49,7 @@ LEAST = 64
 WORKING = 2
 """Of them those that an evaluation works on: the picture and its gradient."""
 
-PAIRS, FEWEST, MAPPED = 20, 2, 8
+PAIRS, FEWEST, MAPPED = 20, 5, 8
 """Pairs that L-BFGS remembers where there is room, at least, and in files."""
 
 SURE = 4000.0
@@ -116,7 +119,8 @@ class Room:
     """What a run may take: `total` bytes, `base` of which the process has already.
 
     `layers` are all that its network looks at, `kept` those whose features are kept for comparison; `tile` is the side
-    of tiles that a person asked for (0: none), `scratch` the folder of memory-mapped files.
+    of tiles that a person asked for (0: none), `scratch` the folder of memory-mapped files;
+    `schedule` tells the steps at each size.
     """
 
     total: float
@@ -127,14 +131,16 @@ class Room:
     optimizer: str = "lbfgs"
     tile: int | None = None
     scratch: str | None = None
+    schedule: tuple[tuple[Size, int], ...] = ()
 
     def at(self, size: Size) -> Arrangement:
         """How a picture of `size` is computed. Raises UsageError where it cannot fit."""
         picture = 3.0 * FLOAT * size[0] * size[1]
         stages = segments(self.encoder, self.layers)
-        fixed = self.base + PICTURES * picture + self._features(self.kept, size)
+        fixed = self.base + THREADS + PICTURES * picture + self._features(self.kept, size)
         needs = fixed + 2 * self._features((s.end for s in stages if s.end), size)
-        whole, remembered = self._activations(stages, size), 2.0 * PAIRS
+        most = min(PAIRS, dict(self.schedule).get(size, PAIRS))  # no more pairs than steps
+        whole, remembered = self._activations(stages, size), 2.0 * most
         if self.optimizer in REMEMBERED:
             remembered = REMEMBERED[self.optimizer]
         if self.tile in (None, 0) and fixed + remembered * picture + whole <= self.total:
@@ -142,13 +148,15 @@ class Room:
         spare = self.total - needs - TILE
         pairs, half = PAIRS, False
         if self.optimizer not in REMEMBERED and remembered * picture > spare / 2:
-            pairs, half = min(PAIRS, int(spare / (2 * picture))), True
-            if pairs < FEWEST:
-                pairs = min(FEWEST, int(spare / picture))
+            pairs, half = min(most, int(spare / (2 * picture))), True
+            if pairs < min(FEWEST, most):
+                pairs = min(FEWEST, most, int(spare / picture))
             remembered = pairs
         if spare < remembered * picture or pairs < 1:
             return self._mapped(size, needs - (PICTURES - WORKING) * picture + TILE)
         room = min(spare - remembered * picture + TILE, whole)
+        if self.tile:
+            room = min(room, self._activations(stages, (self.tile + 2 * LEAST, self.tile + 2 * LEAST)))
         cut = Cut(room if self.tile != 0 else float("inf"), self.tile)
         return Arrangement(cut, pairs, half, needs + remembered * picture + room, room >= whole)
 

@@ -35,7 +35,8 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
     device = device_of(settings)
     check_room(encoder, layers, full, "result")
 
-    room = room_of(settings, encoder, layers, () if isinstance(settings, TextureSettings) else layers, stochastic)
+    kept = () if isinstance(settings, TextureSettings) else layers
+    room = room_of(settings, encoder, layers, kept, full=full, draws=stochastic)
 
     def prepare(size: Size) -> Evaluate:
         dice, normalize = dice_of(settings, stochastic), settings.normalize_gradients

@@ -60,7 +60,7 @@ def stylize_job(
         check_room(encoder, seen, painting_size(manner, full, settings.style_scale), "painting")
     painted = coloring.prepared(canvas, photo.pixels, settings)
     kept = layers_of(encoder, contents, content_layers)
-    room = room_of(settings, encoder, [*kept, *seen], kept, stochastic)
+    room = room_of(settings, encoder, [*kept, *seen], kept, full=full, draws=stochastic)
 
     def prepare(size: Size) -> Evaluate:
         model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(device)

@@ -9,7 +9,7 @@ import pytest
 
 CODE = """
 import resource, sys
-from impasto.heap import keep_freed_memory
+from impasto.process import keep_freed_memory
 done = keep_freed_memory() if sys.argv[1] == "keep" else False
 import torch
 from impasto import encoders

@@ -1,0 +1,131 @@
+"""Large pictures: memory against the plan, and time against pixels: `python -m benchmarks.large memory|scaling`.
+
+Each run is a process of its own, `impasto ... --json`: the plan is its first line, the peak is what the system counted
+(resident memory, memory-mapped files included). VGG-19 has random weights here, which change neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+from impasto.encoders.vgg import VGG, VGG19
+
+PAIR = ("sample:astronaut", "sample:flow")
+
+MEMORY = {
+    "256 px": ("stylize", *PAIR, "--size", "256"),
+    "512 px": ("stylize", *PAIR, "--size", "512"),
+    "512 px, fine": ("stylize", *PAIR, "--size", "512", "--quality", "fine", "--steps", "30"),
+    "1024 px": ("stylize", *PAIR, "--size", "1024", "--steps", "24"),
+    "1024 px within 700 MB": ("stylize", *PAIR, "--size", "1024", "--steps", "24", "--memory", "700MB"),
+    "1024 px, adam": ("stylize", *PAIR, "--size", "1024", "--steps", "12", "--optimizer", "adam"),
+    "1024 px, tiles of 256": ("stylize", *PAIR, "--size", "1024", "--steps", "24", "--tile", "256"),
+    "texture of 1024 px": ("texture", "sample:flow", "--size", "1024", "--steps", "24", "--scales", "2"),
+    "reconstruction of 512 px": ("reconstruct", "sample:astronaut", "--size", "512", "--steps", "60"),
+    "2048 px within 2 GB": ("stylize", *PAIR, "--size", "2048", "--steps", "12", "--scales", "1", "--memory", "2GB"),
+    "VGG-19, 512 px": ("stylize", *PAIR, "--size", "512", "--steps", "22", "--scales", "1", "--network", "vgg19"),
+    "VGG-19, 1024 px within 3 GB": (
+        *("stylize", *PAIR, "--size", "1024", "--steps", "6", "--scales", "1", "--network", "vgg19"),
+        *("--memory", "3GB"),
+    ),
+}
+
+SIDES = (320, 512, 1024, 2048, 4096, 8192)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command took: MB and seconds as planned, and as they were; the seconds of its full-size steps."""
+
+    planned_mb: float
+    planned_seconds: float
+    peak_mb: float
+    seconds: float
+    steps: list[float]
+
+
+def run(words: tuple[str, ...], folder: Path) -> Run:
+    """One `impasto` command."""
+    weights = ("--weights", str(random_weights(folder))) if "vgg19" in words else ()
+    command = [sys.executable, "-m", "impasto", *words, *weights, "--json", "--checkpoint", "no"]
+    with (folder / "told").open("w+") as told:
+        process = subprocess.Popen([*command, "-o", str(folder / "result.png")], stdout=told)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise RuntimeError(f"{' '.join(words)} ended with {os.waitstatus_to_exitcode(status)}")
+        told.seek(0)
+        events = [json.loads(line) for line in told]
+    plan = next(event for event in events if event["event"] == "plan")
+    ends = [event for event in events if event["event"] == "step"]
+    full = [b["seconds"] - a["seconds"] for a, b in pairwise(ends) if a["scale"] == b["scale"] == b["scales"]]
+    return Run(plan["peak_mb"], plan["seconds"], usage.ru_maxrss / 1024, events[-1]["seconds"], full)
+
+
+def random_weights(folder: Path) -> Path:
+    """A VGG-19 in torchvision's format, as it is before training."""
+    path = folder / "vgg19.pth"
+    if not path.exists():
+        torch.manual_seed(0)
+        network = VGG("vgg19", VGG19)
+        names = {i: name for i, name in enumerate(network.layers) if name in network.convs}
+        state = {
+            f"features.{i}.{part}": network.get_parameter(f"convs.{name}.{part}").detach()
+            for i, name in names.items()
+            for part in ("weight", "bias")
+        }
+        torch.save(state, path)
+    return path
+
+
+def memory(folder: Path) -> None:
+    """The plan against the measured peak over twelve settings."""
+    print("| settings | planned, MB | measured, MB | off by | planned, s | measured, s |\n|---|---|---|---|---|---|")
+    for name, words in MEMORY.items():
+        found = run(words, folder)
+        off = found.planned_mb / found.peak_mb - 1
+        times = f"{found.planned_seconds:.0f} | {found.seconds:.0f}"
+        print(f"| {name} | {found.planned_mb:.0f} | {found.peak_mb:.0f} | {off:+.0%} | {times} |", flush=True)
+
+
+def scaling(folder: Path, limit: str, longest: int) -> None:
+    """Seconds a step and memory against pixels."""
+    print("| pixels | seconds a step | microseconds a pixel | peak, MB | planned, MB |\n|---|---|---|---|---|")
+    for side in (side for side in SIDES if side <= longest):
+        steps = 12 if side < 2048 else 4
+        words = ("stylize", *PAIR, "--size", str(side), "--scales", "1", "--steps", str(steps), "--memory", limit)
+        found = run(words, folder)
+        step = statistics.median(found.steps)
+        row = (f"{side * side / 1e6:.1f} MP", f"{step:.2f}", f"{step / side**2 * 1e6:.2f}")
+        print(f"| {' | '.join(row)} | {found.peak_mb:.0f} | {found.planned_mb:.0f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["memory", "scaling", "one"])
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="of an impasto command, for `one`")
+    parser.add_argument("--limit", default="8GB", help="--memory of the runs of `scaling`")
+    parser.add_argument("--longest", type=int, default=4096)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if args.what == "memory":
+            memory(folder)
+        elif args.what == "scaling":
+            scaling(folder, args.limit, args.longest)
+        else:
+            print(run(tuple(args.words), folder))
+
+
+if __name__ == "__main__":
+    main()

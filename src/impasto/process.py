@@ -1,0 +1,44 @@
+"""Settings of the whole process: for whoever owns it, the command line and the workers of a sweep, not the library."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+"""glibc's numbers of two settings (malloc.h)."""
+
+LARGE = 1 << 29
+"""Blocks of so many bytes are given back all the same: a few large pictures, that would lie about in pieces."""
+
+
+def prepare_process() -> None:
+    """Both of the below; before torch is imported."""
+    keep_freed_memory()
+    wait_asleep()
+
+
+def keep_freed_memory() -> bool:
+    """Tell the C library to reuse freed memory instead of giving it back; whether that was done.
+
+    glibc hands large blocks back to the system as soon as they are freed, and takes fresh ones for the next tensors,
+    whose every page the system has to clear and map first. A step of an optimisation frees and takes a network's
+    activations, hundreds of megabytes: with `lite` that costs a fifth of a run and more. Only glibc is known to need
+    this and to offer it; settings of the environment (`MALLOC_TRIM_THRESHOLD_` and so on) take precedence.
+    """
+    if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all([mallopt(MMAP_THRESHOLD, LARGE), mallopt(TRIM_THRESHOLD, -1)])
+
+
+def wait_asleep() -> None:
+    """Threads that wait for others sleep, instead of asking again and again.
+
+    OpenMP's usual way is the latter, which is no slower on an idle machine. On one that has other work, a thread then
+    waits for one that the system does not run, and keeps that from being run: a run of 5 s took 155 s. OpenMP reads the
+    environment when torch is imported; what is set there already takes precedence.
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
