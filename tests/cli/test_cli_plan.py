@@ -278,3 +278,12 @@ def test_the_measurement_itself_by_a_process_that_a_person_starts(cli: Cli, home
     assert cli(*words).out.splitlines()[-1] == first.splitlines()[-1]
     assert json.loads((home / FILE).read_text()) == kept
     assert measured == []
+
+
+def test_where_memory_is_short_no_checkpoint_is_kept_unless_asked_for(cli: Cli, tmp_path: Path) -> None:
+    words = ("stylize", "sample:astronaut", "sample:flow", "--size", 512, "--scales", 1, "--steps", 2)
+    words = (*words, "--checkpoint-every", 0, "--memory", "515MB")  # all but the least that it could be
+    told = cli(*words, "-o", tmp_path / "a.png")
+    assert any("memory is short, so no checkpoint is kept" in line for line in told.lines)
+    asked = cli(*words, "-o", tmp_path / "b.png", "--checkpoint", tmp_path / "b.checkpoint")
+    assert not any("memory is short" in line for line in asked.lines)

@@ -49,7 +49,13 @@ class Keeper:
 
     def __init__(self, path: Path | None, seconds: float, fingerprint: str) -> None:
         self.path, self.seconds, self.fingerprint = path, seconds, fingerprint
-        self._last = time.monotonic()
+        self._last, self._rests = time.monotonic(), False
+
+    def rest(self, watcher: Watcher) -> None:
+        """Keep nothing from now on: a copy of the state would not fit into memory."""
+        self._rests = self.path is not None
+        if self._rests:
+            watcher.notice("memory is short, so no checkpoint is kept; --checkpoint FILE keeps one all the same")
 
     def resume(self, watcher: Watcher, *, asked: bool) -> State | None:
         """The state to go on from. A file of another run is an error where it was `asked` for, else told and left
@@ -73,7 +79,7 @@ class Keeper:
 
     def keep(self, step: Step) -> bool:
         """Keep the state of `step` now; whether there is a file for it."""
-        if self.path is None:
+        if self.path is None or self._rests:
             return False
         save_state(self.path, step.state(), self.fingerprint)
         self._last = time.monotonic()

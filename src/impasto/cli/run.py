@@ -50,6 +50,8 @@ def run(
     fetch_weights(settings.network, settings.weights, watcher)
     job: Job = job_of(task)(*pictures, settings)
     watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
+    if options.checkpoint is None and any(planned.arrangement.half for planned in job.plan()):
+        keeping.rest(watcher)
     if not options.quiet and not state:
         watcher.expects(**summary(job))
     last = _work(job.steps(state), output, film, watcher, keeping)

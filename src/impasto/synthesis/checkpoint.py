@@ -40,9 +40,8 @@ def save(path: str | Path, state: State, fingerprint: str) -> None:
     """Write `state` to `path`, whole or not at all, together with the `fingerprint` of what it belongs to.
 
     The file is safetensors: the tensors, and the rest as JSON in its metadata (whose floats are exact, since they are
-    written as `repr` does). With L-BFGS it holds `2 * memory + 3` pictures of parameters, in half
-    precision `memory + 3`. Raises ImpastoError where
-    the file cannot be written.
+    written as `repr` does). With L-BFGS it holds `2 * memory + 3` pictures of parameters, in half precision
+    `memory + 3`. Raises ImpastoError where the file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
 
