@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 
 from conftest import PACE, Cli
+from impasto.cli import plan
 from impasto.cli.plan import FILE, START
 from impasto.cli.watch import Bar, Log, Machine
 from impasto.synthesis import Step
@@ -287,3 +288,14 @@ def test_where_memory_is_short_no_checkpoint_is_kept_unless_asked_for(cli: Cli, 
     assert any("memory is short, so no checkpoint is kept" in line for line in told.lines)
     asked = cli(*words, "-o", tmp_path / "b.png", "--checkpoint", tmp_path / "b.checkpoint")
     assert not any("memory is short" in line for line in asked.lines)
+
+
+def test_a_run_that_took_its_time_teaches(stylize: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "LEARNED", 0.0)
+    stylize("-o", "out.png")
+    (found,) = json.loads((home / FILE).read_text()).values()
+    assert found > 0
+    assert found != PACE, "half of it is what the run showed"
+    monkeypatch.setattr(plan, "LEARNED", 1e9)
+    stylize("-o", "again.png")
+    assert list(json.loads((home / FILE).read_text()).values()) == [found]

@@ -28,6 +28,9 @@ FILE = "pace.json"
 START = 1.0
 """Seconds to read, to get ready and to write."""
 
+LEARNED = 3.0
+"""Shorter runs, in seconds, teach nothing."""
+
 
 def seconds(job: Job) -> float:
     """How long a job will take, by the pace of this machine: measured once for each network and number of threads."""
@@ -60,7 +63,12 @@ def _row(planned: Planned, job: Job) -> tuple[str, str, str, str, str]:
 
 
 def remember(job: Job, seconds: float) -> None:
-    """Learn from a run that took so long: half of what is known from now on is what it showed."""
+    """Learn from a run that took so long: half of what is known from now on is what it showed.
+
+    A short one shows mostly what a step costs whatever its size.
+    """
+    if seconds < LEARNED:
+        return
     shown = seconds / max(job.seconds(1.0), 1.0)
     known = _known()
     key = _key(job)
