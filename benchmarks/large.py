@@ -98,10 +98,10 @@ def memory(folder: Path) -> None:
         print(f"| {name} | {found.planned_mb:.0f} | {found.peak_mb:.0f} | {off:+.0%} | {times} |", flush=True)
 
 
-def scaling(folder: Path, limit: str, longest: int) -> None:
+def scaling(folder: Path, limit: str, shortest: int, longest: int) -> None:
     """Seconds a step and memory against pixels."""
     print("| pixels | seconds a step | microseconds a pixel | peak, MB | planned, MB |\n|---|---|---|---|---|")
-    for side in (side for side in SIDES if side <= longest):
+    for side in (side for side in SIDES if shortest <= side <= longest):
         steps = 12 if side < 2048 else 4
         words = ("stylize", *PAIR, "--size", str(side), "--scales", "1", "--steps", str(steps), "--memory", limit)
         found = run(words, folder)
@@ -112,8 +112,8 @@ def scaling(folder: Path, limit: str, longest: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["memory", "scaling", "one"])
-    parser.add_argument("words", nargs=argparse.REMAINDER, help="of an impasto command, for `one`")
+    parser.add_argument("what", choices=["memory", "scaling"])
+    parser.add_argument("--shortest", type=int, default=320)
     parser.add_argument("--limit", default="8GB", help="--memory of the runs of `scaling`")
     parser.add_argument("--longest", type=int, default=4096)
     args = parser.parse_args()
@@ -121,10 +121,8 @@ def main() -> None:
         folder = Path(name)
         if args.what == "memory":
             memory(folder)
-        elif args.what == "scaling":
-            scaling(folder, args.limit, args.longest)
         else:
-            print(run(tuple(args.words), folder))
+            scaling(folder, args.limit, args.shortest, args.longest)
 
 
 if __name__ == "__main__":

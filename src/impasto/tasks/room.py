@@ -40,7 +40,7 @@ SLACK = 1.85
 THREADS = 40e6
 """What the workers of a first step keep for themselves; measured."""
 
-TILE = 128e6
+TILE = 256e6
 """Activations of a tile, in bytes: large enough that borders cost little, small enough for the caches to help."""
 
 LEAST = 64
@@ -87,7 +87,7 @@ class Cut:
         room, sides = self.room - TILE, [0] * len(found)
         for k in reversed(range(len(found))):
             whole = costs[k] * areas[k]
-            if k and whole <= room / 2:
+            if k and whole <= room:
                 room -= whole
             else:
                 side = (min(TILE, max(self.room / 2, 1)) / costs[k]) ** 0.5 - 2 * found[k].halo
