@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from impasto.errors import UsageError
 from impasto.losses.additive import Part
 from impasto.losses.sampling import Dice
 from impasto.losses.style import Features, positions
@@ -52,6 +53,8 @@ def sample(grid: tuple[int, int], dice: Dice, side: int = 1, mask: Tensor | None
     height, width = grid
     if height * width <= SIDE * SIDE:
         return Layout(torch.arange(height * width).view(height, width), 1, whole=True)
+    if side > min(grid):
+        raise UsageError(f"squares of {side}x{side} positions do not fit a layer of {width}x{height}")
     block = 1 if side == 1 else min(max(BLOCK, 2 * side), height, width)
     count = max(1, SIDE // block)
     shares = None if mask is None else mask.flatten() if side == 1 else (mask.flatten() > 0).to(mask.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError
 from impasto.synthesis.history import Allocate
+
+
+def _reserve(file: int, size: int) -> None:
+    """Make the file so long, and its blocks its own: where the disk is full, to write into a hole of it kills the
+    process."""
+    if hasattr(os, "posix_fallocate") and size:
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
 
 
 def mapped(folder: str | Path) -> Allocate:
@@ -26,7 +36,7 @@ def mapped(folder: str | Path) -> Allocate:
         count = math.prod(shape)
         try:
             with tempfile.NamedTemporaryFile(dir=folder, prefix=".impasto-", suffix=".map") as file:
-                file.truncate(count * kind.itemsize)
+                _reserve(file.fileno(), count * kind.itemsize)
                 return torch.from_file(file.name, shared=True, size=count, dtype=kind).view(shape)
         except (OSError, RuntimeError) as error:
             raise ImpastoError(f"no room for {count * kind.itemsize / 1e9:.1f} GB in '{folder}': {error}") from error

@@ -46,6 +46,7 @@ class Context:
     def show(self, picture: Tensor, layers: Iterable[str], visit: Callable[[str, Tensor, Part], None]) -> None:
         """Show the features of `picture` `(1, 3, H, W)` at these canonical layers to `visit`, all at once or in
         parts."""
+        layers = list(layers)
         found = self.stages(layers, _size(picture))
         if all(stage.whole for stage in found):
             for layer, features in self.encoder(picture, layers).items():

@@ -52,7 +52,7 @@ WORKING = 2
 PAIRS, FEWEST, MAPPED = 20, 5, 8
 """Pairs that L-BFGS remembers where there is room, at least, and in files."""
 
-SURE = 4000.0
+SURE = 8000.0
 """No network here has more activations than so many bytes for a pixel."""
 
 REMEMBERED = {"adam": 3, "adam-carried": 3, "rmsprop": 2}
@@ -111,7 +111,7 @@ class Arrangement:
 def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
     """Bytes that a run may take: what its settings allow, or most of what is free; and those that it has already."""
     base = resident() if device.type == "cpu" else 0.0
-    return parse_memory(settings.memory) if settings.memory else base + SPARE * free_memory(device), base
+    return parse_memory(settings.memory) if settings.memory is not None else base + SPARE * free_memory(device), base
 
 
 @dataclass(frozen=True)
@@ -135,43 +135,48 @@ class Room:
 
     def at(self, size: Size) -> Arrangement:
         """How a picture of `size` is computed. Raises UsageError where it cannot fit."""
-        picture = 3.0 * FLOAT * size[0] * size[1]
-        stages = segments(self.encoder, self.layers)
+        picture, stages = 3.0 * FLOAT * size[0] * size[1], segments(self.encoder, self.layers)
         fixed = self.base + THREADS + PICTURES * picture + self._features(self.kept, size)
-        needs = fixed + 2 * self._features((s.end for s in stages if s.end), size)
         most = min(PAIRS, dict(self.schedule).get(size, PAIRS))  # no more pairs than steps
-        whole, remembered = self._activations(stages, size), 2.0 * most
-        if self.optimizer in REMEMBERED:
-            remembered = REMEMBERED[self.optimizer]
-        if self.tile in (None, 0) and fixed + remembered * picture + whole <= self.total:
-            return Arrangement(Cut(float("inf"), self.tile), PAIRS, False, fixed + remembered * picture + whole, True)
-        spare = self.total - needs - TILE
-        pairs, half = PAIRS, False
-        if self.optimizer not in REMEMBERED and remembered * picture > spare / 2:
-            pairs, half = min(most, int(spare / (2 * picture))), True
-            if pairs < min(FEWEST, most):
-                pairs = min(FEWEST, most, int(spare / picture))
-            remembered = pairs
-        if spare < remembered * picture or pairs < 1:
-            return self._mapped(size, needs - (PICTURES - WORKING) * picture + TILE)
-        room = min(spare - remembered * picture + TILE, whole)
+        others = REMEMBERED.get(self.optimizer)
+        whole, remembered = self._activations(stages, size), picture * (2 * most if others is None else others)
+        uncut = self.tile is not None and (self.tile == 0 or self.tile >= max(size))
+        if uncut or (self.tile is None and fixed + remembered + whole <= self.total):
+            peak = self._fitting(size, fixed + remembered + whole)
+            return Arrangement(Cut(self.total - peak + whole, self.tile), most, False, peak, whole=True)
+        needs = fixed + 2 * self._features((s.end for s in stages if s.end), size)
+        tile, pairs, half = min(TILE, whole), most, False
+        spare = self.total - needs - tile
+        if others is None and remembered > spare / 2:
+            half, pairs = True, self._pairs(spare / picture, most)
+            if not pairs:
+                peak = self._fitting(size, needs + tile - (PICTURES - WORKING) * picture)
+                return Arrangement(Cut(tile, self.tile), MAPPED, True, peak, whole=False, mapped=True)
+            remembered = pairs * picture
+        room = min(self.total - needs - remembered, whole)
         if self.tile:
             room = min(room, self._activations(stages, (self.tile + 2 * LEAST, self.tile + 2 * LEAST)))
-        cut = Cut(room if self.tile != 0 else float("inf"), self.tile)
-        return Arrangement(cut, pairs, half, needs + remembered * picture + room, room >= whole)
+        peak = self._fitting(size, needs + remembered + max(room, tile if not self.tile else 0.0))
+        return Arrangement(Cut(room, self.tile), pairs, half, peak, room >= whole)
+
+    def _pairs(self, pictures: float, most: int) -> int:
+        """How many pairs in half precision to remember where there is room for so many pictures: half of it, or all of
+        it for the fewest that serve; or none."""
+        pairs, fewest = min(most, int(pictures / 2)), min(FEWEST, most)
+        return pairs if pairs >= fewest else fewest if pictures >= fewest else 0
+
+    def _fitting(self, size: Size, needs: float) -> float:
+        """What is needed, if it may be taken."""
+        if needs > self.total:
+            raise UsageError(
+                f"a result of {size[1]}x{size[0]} needs about {_amount(needs)} of memory, "
+                f"and {_amount(self.total)} may be taken; take a smaller --size, or allow more by --memory"
+            )
+        return needs
 
     def allocate(self, size: Size) -> Allocate:
         """What makes the memory of pictures at this size."""
         return mapped(self.scratch or tempfile.gettempdir()) if self.at(size).mapped else in_memory
-
-    def _mapped(self, size: Size, needs: float) -> Arrangement:
-        """All but what an evaluation works on in memory-mapped files."""
-        if needs > self.total or self.optimizer in REMEMBERED or self.tile == 0:
-            raise UsageError(
-                f"a result of {size[1]}x{size[0]} needs about {needs / 1e9:.1f} GB of memory, "
-                f"and {self.total / 1e9:.1f} GB may be taken; take a smaller --size, or allow more by --memory"
-            )
-        return Arrangement(Cut(TILE, self.tile), MAPPED, True, needs, whole=False, mapped=True)
 
     def _features(self, layers: Iterable[str], size: Size) -> float:
         """Bytes of the features at these layers."""
@@ -188,3 +193,7 @@ class Room:
 
 def _whole_steps(side: float, segment: Segment) -> int:
     return max(1, int(side) // segment.step) * segment.step
+
+
+def _amount(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
