@@ -31,39 +31,44 @@ RIDGE = 1e-4
 class _Moment(torch.autograd.Function):
     """The mean of `f f^T` over points `(B, N, C)`, each with its share; with `means` that of `[f; 1] [f; 1]^T`.
 
-    The gradient by the points is one product, `X (W + W^T)` and the gradient of the means, where autograd takes two.
+    One for each of the B, or `together` one for all, with `shares` `(B N,)`. The gradient by the points is one product,
+    `X (W + W^T)` and the gradient of the means, where autograd takes two.
     """
 
     @staticmethod
-    def forward(ctx: Any, points: Tensor, shares: Tensor | None, means: bool) -> Tensor:
+    def forward(ctx: Any, points: Tensor, shares: Tensor | None, means: bool, together: bool) -> Tensor:
+        shares = None if shares is None else shares.view(-1, points.shape[1] if together else len(shares), 1)
         ctx.save_for_backward(points, shares)
-        ctx.means = means
-        weighted = points if shares is None else points * shares[:, None]
-        second = weighted.mT @ points
+        ctx.means, ctx.count = means, points.shape[1] * (len(points) if together else 1)
+        weighted = points if shares is None else points * shares
+        second, mean = weighted.mT @ points, weighted.sum(1, keepdim=True) if means else None
+        if together and len(points) > 1:
+            second, mean = second.sum(0, keepdim=True), None if mean is None else mean.sum(0, keepdim=True)
         if shares is None:
-            second /= points.shape[1]
-        if not means:
+            second /= ctx.count
+        if mean is None:
             return second
-        mean = _mean(points, shares)[:, None]
+        mean = mean if shares is not None else mean / ctx.count
         above = torch.cat([second, mean], dim=1)
         return torch.cat([above, torch.cat([mean.mT, torch.ones_like(mean[..., :1])], dim=1)], dim=2)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         points, shares = ctx.saved_tensors
         both = gradient + gradient.mT
         if shares is None:
-            both = both / points.shape[1]
+            both = both / ctx.count
+        both = both.expand(len(points), -1, -1)
         slope = torch.baddbmm(both[:, -1:, :-1], points, both[:, :-1, :-1]) if ctx.means else points @ both
-        return slope if shares is None else slope.mul_(shares[:, None]), None, None
+        return slope if shares is None else slope.mul_(shares), None, None, None
 
 
 def _mean(points: Tensor, shares: Tensor | None) -> Tensor:
     return points.mean(-2) if shares is None else shares @ points
 
 
-def _gram(points: Tensor, shares: Tensor | None, space: Tensor | None) -> Tensor:
-    narrow: Tensor = _Moment.apply(points, shares, space is not None)  # type: ignore[no-untyped-call]
+def _gram(points: Tensor, shares: Tensor | None, space: Tensor | None, together: bool = False) -> Tensor:
+    narrow: Tensor = _Moment.apply(points, shares, space is not None, together)  # type: ignore[no-untyped-call]
     return narrow if space is None else space @ narrow @ space.T
 
 
@@ -75,7 +80,7 @@ def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
 
 def moment(features: Features) -> Tensor:
     """The mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1 in the corner."""
-    narrow: Tensor = _Moment.apply(features.points[None], features.shares, True)[0]  # type: ignore[no-untyped-call]
+    narrow: Tensor = _Moment.apply(features.rows, features.shares, True, True)[0]  # type: ignore[no-untyped-call]
     if features.space is None:
         return narrow
     space = torch.cat([features.space, torch.zeros_like(features.space[:1])])
@@ -107,7 +112,7 @@ def _additive(
 
 def gram_loss() -> StyleLoss:
     """Gram matrices: `|G - G*|^2 / |G*|^2` (Gatys et al. 2015, eq. 4, but normalised)."""
-    return _additive("gram", lambda f: _gram(f.points[None], f.shares, f.space)[0], relative)
+    return _additive("gram", lambda f: _gram(f.rows, f.shares, f.space, together=True)[0], relative)
 
 
 def mean() -> StyleLoss:

@@ -42,6 +42,14 @@ class Features:
         return positions(self.values).squeeze(0)  # an index would copy them all on the way back
 
     @property
+    def rows(self) -> Tensor:
+        """The same vectors in one row, `(1, N, C)`, or, of a part of a larger picture, in the picture's rows `(H, W,
+        C)`: no copy of such a part either, which costs four times what is done with it."""
+        found = self.values.permute(0, 2, 3, 1)
+        apart = found.shape[0] == 1 and not found.is_contiguous() and found.stride()[2:] == (found.shape[3], 1)
+        return found[0] if apart else found.flatten(1, 2)
+
+    @property
     def shares(self) -> Tensor | None:
         """How much each of the points counts, `(N,)` with a sum of 1; or None."""
         if self.weights is None:
