@@ -1,0 +1,122 @@
+"""The commands whose flags are derived from the settings of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from impasto.cli import flags
+from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions
+from impasto.tasks.editing import BlendSettings, CompareSettings
+from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.presets import preset
+from impasto.tasks.recipe import EDITS, TASKS
+from impasto.tasks.tables import read_table
+
+ARGUMENTS = {"content": "photo", "style": "painting"}
+"""The words of the command line for what the papers call content and style."""
+
+HELP = {
+    "stylize": "Paint PHOTO the way of PAINTING.",
+    "reconstruct": "Make PHOTO again from nothing but its features.",
+    "texture": "Make a new picture with the texture of PAINTING.",
+}
+
+
+def add_commands(app: typer.Typer, plan: typer.Typer) -> None:
+    """Add a command for each task to `app`, and for those with steps one to `plan`."""
+    for name in TASKS:
+        _task(app, name)
+        _plan(plan, name)
+    _blend(app)
+    _compare(app)
+
+
+def _task(app: typer.Typer, name: str) -> None:
+    """A command whose flags are the fields of the task's settings, then those of RunOptions."""
+    task = TASKS[name]
+    shared = {*SynthesisSettings.__dataclass_fields__}
+    words = [ARGUMENTS[given] for given in task.inputs]
+
+    def call(**values: Any) -> None:
+        options = RunOptions(**flags.given(RunOptions, values))
+        file = read_table(options.settings) if options.settings else {}
+        beneath = preset(options.preset, name) if options.preset else {}
+        settings = task.settings.from_mapping(beneath | file | flags.given(task.settings, values))
+        inputs = {given: values[ARGUMENTS[given]] for given in task.inputs}
+        from impasto.cli.watch import watcher  # noqa: PLC0415
+
+        with watcher(options) as watching:  # first, so that a person sees something while torch is being imported
+            from impasto.cli.run import run  # noqa: PLC0415
+
+            run(name, inputs, settings, options, watching)
+
+    parameters = [
+        flags.positional(word, "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7")
+        for word in words
+    ]
+    parameters += flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    settings = flags.parameters(task.settings, lambda field: "Computing" if field in shared else "Painting")
+    parameters += sorted(settings, key=lambda parameter: parameter.name in shared)  # the task's own first
+    app.command(name)(flags.command(name, HELP[name], parameters, call))
+
+
+def _plan(plan: typer.Typer, name: str) -> None:
+    """A command of `impasto plan` whose flags are the fields of the task's settings."""
+    task = TASKS[name]
+    words = [ARGUMENTS[given] for given in task.inputs]
+
+    def call(**values: Any) -> None:
+        settings = task.settings.from_mapping(flags.given(task.settings, values))
+        from impasto.cli.plan import show  # noqa: PLC0415
+
+        show(name, [values[ARGUMENTS[given]] for given in task.inputs], settings)
+
+    parameters = [flags.positional(word, "a picture: a file, or sample:chelsea") for word in words]
+    parameters += flags.parameters(task.settings, lambda _: "Settings")
+    plan.command(name)(flags.command(name, f"What `impasto {name}` would take.", parameters, call))
+
+
+def _blend(app: typer.Typer) -> None:
+    """A command whose flags are the fields of BlendSettings, then those that say where to write."""
+
+    def call(**values: Any) -> None:
+        options = RunOptions(**flags.given(RunOptions, values))
+        settings = BlendSettings.from_mapping(flags.given(BlendSettings, values))
+        from impasto.cli.watch import watcher  # noqa: PLC0415
+
+        with watcher(options) as watching:
+            from impasto.cli.blend import run  # noqa: PLC0415
+
+            run({given: values[given] for given in EDITS["blend"].inputs}, settings, options, watching)
+
+    about = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
+    parameters = [flags.positional(given, about) for given in EDITS["blend"].inputs]
+    parameters += flags.parameters(BlendSettings, lambda _: "Blending")
+    files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS]
+    app.command("blend")(flags.command("blend", "Set SOURCE into TARGET without a seam.", parameters, call))
+
+
+def _compare(app: typer.Typer) -> None:
+    """A command whose flags are the fields of CompareSettings, then those that say where to write."""
+
+    def call(**values: Any) -> None:
+        options = RunOptions(**flags.given(RunOptions, values))
+        settings = CompareSettings.from_mapping(flags.given(CompareSettings, values))
+        from impasto.cli.watch import watcher  # noqa: PLC0415
+
+        with watcher(options) as watching:
+            from impasto.cli.compare import run, show  # noqa: PLC0415
+
+            found = run({given: values[given] for given in EDITS["compare"].inputs}, settings, options, watching)
+        show(found, options)  # after the bar, which has standard output to itself
+
+    about = {"a": "a picture, most often a result", "b": "the picture to compare it with: its photo, its painting"}
+    parameters = [flags.positional(given, about[given]) for given in EDITS["compare"].inputs]
+    parameters += flags.parameters(CompareSettings, lambda _: "Comparing")
+    files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS]
+    words = "Tell how alike A and B are: PSNR, SSIM, and the distances of style and content by layer."
+    app.command("compare")(flags.command("compare", words, parameters, call))
