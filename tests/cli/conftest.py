@@ -16,9 +16,6 @@ from impasto.encoders import Encoder
 from impasto.image import write
 from impasto.tasks import pace
 
-PACE = 1e-6
-"""Seconds for a pixel and a step, on the machine of these tests."""
-
 WIDTHS = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
 
 
@@ -38,14 +35,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture
+def known_pace() -> float:
+    """Seconds for a pixel and a step, on the machine of these tests."""
+    return 1e-6
+
+
 @pytest.fixture(autouse=True)
-def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def measured(known_pace: float, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The networks whose pace was asked for in this process: it is known, and takes no time to measure."""
     seen: list[str] = []
 
     def measure(encoder: Encoder, layers: Sequence[str], device: torch.device) -> float:
         seen.append(f"{encoder.name} {' '.join(layers)} {device}")
-        return PACE
+        return known_pace
 
     monkeypatch.setattr(pace, "measure", measure)
     return seen

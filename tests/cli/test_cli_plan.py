@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,28 @@ import pytest
 import torch
 from rich.console import Console
 
-from conftest import PACE, Cli
 from impasto.cli import plan
 from impasto.cli.plan import FILE, START
 from impasto.cli.watch import Bar, Log, Machine
 from impasto.synthesis import Step
 from impasto.tasks import room
 from impasto.tasks.job import TILED, Job
+from impasto.tasks.options import StylizeSettings
 from impasto.tasks.pace import SIDE
+from impasto.tasks.recipe import job_of
+
+Cli = Callable[..., Any]
+
+PACE = 1e-6
+"""Seconds for a pixel and a step, on the machine of these tests."""
 
 SAMPLES = ("sample:chelsea", "sample:flow")
+
+
+@pytest.fixture
+def known_pace() -> float:
+    """What all tests here count with."""
+    return PACE
 
 
 @pytest.fixture(autouse=True)
@@ -107,11 +120,15 @@ def test_too_little_memory_is_one_line_and_2(cli: Cli, folder: Path, words: list
     told = cli(*words, *SAMPLES, "--memory", "100MB")
     assert (told.code, told.out) == (2, "")
     assert len(told.lines) == 1
-    assert re.fullmatch(
-        r"impasto: a result of 256x171 needs about \d+\.\d GB of memory, and 0\.1 GB may be taken; "
+    refused = re.fullmatch(
+        r"impasto: a result of 256x171 needs about (\d+) MB of memory, and 100 MB may be taken; "
         r"take a smaller --size, or allow more by --memory",
         told.err.rstrip(),
     )
+    assert refused is not None
+    least = int(refused[1])  # what was named is enough for this size, and less is not
+    for more, size in ((1, "512x341"), (-1, "256x171")):
+        assert f"a result of {size} needs" in cli(*words, *SAMPLES, "--memory", f"{least + more}MB").err
     assert not (folder / "out.png").exists()
 
 
@@ -119,6 +136,7 @@ def test_too_little_memory_is_one_line_and_2(cli: Cli, folder: Path, words: list
     ("words", "expected"),
     [
         (["--memory", "much"], "memory is an amount such as 4GB or 1500MB, not 'much'"),
+        (["--memory", ""], "memory is an amount such as 4GB or 1500MB, not ''"),
         (["--tile", "-1"], "tile must be at least 0, not -1"),
         (["--size", "16"], "need at least 32 px a side"),
         (["--init", "nois"], "did you mean 'noise'?"),
@@ -282,12 +300,17 @@ def test_the_measurement_itself_by_a_process_that_a_person_starts(cli: Cli, home
 
 
 def test_where_memory_is_short_no_checkpoint_is_kept_unless_asked_for(cli: Cli, tmp_path: Path) -> None:
-    words = ("stylize", "sample:astronaut", "sample:flow", "--size", 512, "--scales", 1, "--steps", 2)
-    words = (*words, "--checkpoint-every", 0, "--memory", "515MB")  # all but the least that it could be
-    told = cli(*words, "-o", tmp_path / "a.png")
+    inputs = ("sample:astronaut", "sample:flow")
+    full = job_of("stylize")(*inputs, StylizeSettings(size=512, scales=1, steps=2)).peak
+    words = ("stylize", *inputs, "--size", 512, "--scales", 1, "--steps", 2, "--checkpoint-every", 0)
+    short, enough = (("--memory", f"{share * full:.0f}B") for share in (0.999, 1.001))
+    told = cli(*words, *short, "-o", tmp_path / "a.png")
     assert any("memory is short, so no checkpoint is kept" in line for line in told.lines)
-    asked = cli(*words, "-o", tmp_path / "b.png", "--checkpoint", tmp_path / "b.checkpoint")
-    assert not any("memory is short" in line for line in asked.lines)
+    asked = cli(*words, *short, "-o", tmp_path / "b.png", "--checkpoint", tmp_path / "b.checkpoint")
+    roomy = cli(*words, *enough, "-o", tmp_path / "c.png")
+    for other in (asked, roomy):
+        assert other.code == 0
+        assert not any("memory is short" in line for line in other.lines)
 
 
 def test_a_run_that_took_its_time_teaches(stylize: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

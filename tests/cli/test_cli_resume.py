@@ -6,17 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import Cli
 from impasto.cli.keeper import named_files
 from impasto.synthesis import State, Step
 from impasto.tasks.job import Job
 from impasto.tasks.options import StylizeSettings
+
+Cli = Callable[..., Any]
 
 WORDS = ("--steps", 6, "--optimizer", "lbfgs", "--checkpoint-every", 0)
 

@@ -72,13 +72,24 @@ def everything(encoder: Encoder, size: Size, layers: Iterable[str] = ()) -> floa
 def most(found: list[Stage]) -> float:
     """What stages take at any time: those that are whole all together, and of the others the largest window."""
     whole = sum(bytes_of(stage, *stage.grid) for stage in found if stage.whole)
-    windows = [
+    return whole + max((window(stage) for stage in found if not stage.whole), default=0.0)
+
+
+def window(stage: Stage) -> float:
+    """The largest window of a stage in tiles."""
+    return max(
         bytes_of(stage, tile.rows.last - tile.rows.first, tile.columns.last - tile.columns.first)
-        for stage in found
-        if not stage.whole
         for tile in stage.tiles()
-    ]
-    return whole + max(windows, default=0.0)
+    )
+
+
+def kept(found: list[Stage]) -> float:
+    """Of that what autograd keeps: a window only on the way back, when the whole stages behind it have gone."""
+    whole, largest = 0.0, 0.0
+    for stage in found:
+        whole += bytes_of(stage, *stage.grid) if stage.whole else 0.0
+        largest = max(largest, whole if stage.whole else whole + window(stage))
+    return largest
 
 
 # The cut
@@ -114,10 +125,10 @@ def test_everything_is_whole_where_there_is_room_and_not_with_less(name, size):
 def test_no_network_has_more_activations_than_is_sure():
     """At all layers at once, in float32. Networks of an eighth of the width have an eighth, or more: the picture."""
     vgg19 = VGG("vgg19", ((8, 8), (16, 16), (32,) * 4, (64,) * 4, (64,) * 4))
-    for encoder in (vgg19, ResNet("resnet50", width=8)):
-        assert 0.2 * SURE < 8 * everything(encoder, (1, 1), encoder.layers) / module.SLACK < SURE
-    lite = network("lite")
-    assert everything(lite, (1, 1), lite.layers) / module.SLACK < SURE
+    resnet50, lite = ResNet("resnet50", width=8), network("lite")
+    needs = [8 * everything(encoder, (1, 1), encoder.layers) for encoder in (vgg19, resnet50)]
+    needs.append(everything(lite, (1, 1), lite.layers))
+    assert 0.5 * SURE < max(needs) < SURE
 
 
 def rooms(encoder: Encoder, size: Size) -> Iterator[float]:
@@ -201,8 +212,8 @@ class Saved:
 
 @every
 def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
-    """What autograd keeps at a time is all of the segments that are whole and the largest window of the others, and
-    little more: of a tile's own positions the losses keep a copy."""
+    """What autograd keeps at a time is all of the segments that are whole, or the largest window of the others and
+    what is whole before it, and little more: of a tile's own positions the losses keep a copy."""
     monkeypatch.setattr(module, "TILE", 2e6)
     monkeypatch.setattr(module, "SLACK", 1.25)
     encoder, size = network(name), (330, 270)
@@ -219,8 +230,8 @@ def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
         with torch.autograd.graph.saved_tensors_hooks(meter.save, lambda saved: saved.tensor):
             value, _ = evaluate(leaf, 0)
             torch.autograd.grad(value, leaf)
-        expected = most(found) / module.SLACK
-        assert 0.75 * expected < meter.peak < 1.35 * expected
+        expected = kept(found) / module.SLACK
+        assert 0.95 * expected < meter.peak < 1.2 * expected
         assert meter.now == 0
         assert meter.peak < min(room, enough)
         assert any(not stage.whole for stage in found) == (room < enough)
@@ -284,7 +295,11 @@ def test_the_peak_of_a_run_that_fits_is_the_sum_of_its_parts():
     full = settled(1e11).at(BIG)
     assert settled(1e11, base=5e8).at(BIG).peak == pytest.approx(full.peak + 5e8, rel=1e-9)
     assert (full.pairs, full.half, list(full.cut(encoder, layers_of(encoder), BIG))) == (20, False, [0])
-    assert settled(full.peak).at(BIG) == full
+    barely = settled(full.peak).at(BIG)
+    assert barely == replace(full, cut=barely.cut)
+    assert list(barely.cut(encoder, layers_of(encoder), BIG)) == [0]
+    assert barely.cut.room == pytest.approx(everything(encoder, BIG), rel=1e-9)
+    assert full.cut.room == pytest.approx(1e11 - full.peak + everything(encoder, BIG), rel=1e-9)  # all that is left
     less = settled(full.peak * 0.999).at(BIG)
     assert less.half or not less.whole
 
@@ -301,7 +316,7 @@ def test_what_is_remembered_is_what_the_optimisers_have():
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
-@pytest.mark.parametrize("tile", [None, 0, 200])
+@pytest.mark.parametrize("tile", [None, 0, 200, 2000])
 def test_less_memory_never_takes_more(optimizer, tile):
     draw = random.Random(0)
     for _ in range(40):
@@ -363,7 +378,6 @@ def test_pictures_are_in_files_where_they_have_to_be(tmp_path):
         settled(little, scratch=str(tmp_path / "no such folder")).allocate(BIG)((2, 3), torch.float32, cpu)
 
 
-@pytest.mark.xfail(reason="of two pairs' memory one is missing, and one pair is taken for enough")
 def test_no_run_remembers_fewer_pairs_than_the_fewest():
     total = least(fits_without_files, BIG)
     found = [settled(total * 1.001**k).at(BIG) for k in range(1, 500)]
@@ -382,28 +396,37 @@ def test_other_optimisers_have_no_pairs_to_give_up(optimizer):
     assert least > (PICTURES + REMEMBERED[optimizer]) * picture + module.TILE
 
 
-wrong = pytest.mark.xfail(reason="the amount is that of a run in files, which these have not")
+def amount(text: str) -> tuple[float, float]:
+    """Bytes of `3.2 GB` or `870 MB`, and half of the last digit."""
+    number, unit = text.split()
+    return float(number) * {"GB": 1e9, "MB": 1e6}[unit], {"GB": 0.51e8, "MB": 0.51e6}[unit]
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{}, {"tile": 200}, pytest.param({"optimizer": "adam"}, marks=wrong), pytest.param({"tile": 0}, marks=wrong)],
-    ids=str,
+    "changes", [{}, {"tile": 200}, {"tile": 2000}, {"optimizer": "adam"}, {"optimizer": "adam", "tile": 0}], ids=str
 )
 @pytest.mark.parametrize("base", [0.0, 6e8])
-def test_a_refusal_says_the_size_both_amounts_and_what_to_do(changes, base):
-    size = (5000, 4000)
+@pytest.mark.parametrize("size", [(5000, 4000), (700, 500), (200, 180)], ids=str)
+def test_a_refusal_says_the_size_both_amounts_and_what_to_do(changes, base, size):
     enough = least(fits, size, base=base, **changes)
-    total = base + 0.7 * (enough - base)
-    with pytest.raises(UsageError) as caught:
-        settled(total, base=base, **changes).at(size)
-    line = str(caught.value)
-    match = re.fullmatch(r"a result of (\d+)x(\d+) needs about ([\d.]+) GB of memory, and ([\d.]+) GB may.*", line)
-    assert (int(match[1]), int(match[2])) == (4000, 5000)  # width first, as people say it
-    assert float(match[4]) == pytest.approx(total / 1e9, abs=0.051)
-    assert "--size" in line
-    assert "--memory" in line
-    assert float(match[3]) == pytest.approx(enough / 1e9, abs=0.051)
+    for share in (0.2, 0.7, 0.99):
+        total = base + share * (enough - base)
+        with pytest.raises(UsageError) as caught:
+            settled(total, base=base, **changes).at(size)
+        line = str(caught.value)
+        match = re.fullmatch(
+            r"a result of (\d+)x(\d+) needs about (\d+\.\d GB|\d+ MB) of memory, "
+            r"and (\d+\.\d GB|\d+ MB) may be taken; .*",
+            line,
+        )
+        assert match is not None, line
+        assert (int(match[1]), int(match[2])) == size[::-1]  # width first, as people say it
+        for text, expected in ((match[3], enough), (match[4], total)):
+            said, half = amount(text)
+            assert said == pytest.approx(expected, abs=half)
+            assert text.endswith("GB") == (expected >= 1e9)  # small amounts in a unit that shows them
+        assert "--size" in line
+        assert "--memory" in line
 
 
 def test_a_tile_that_was_asked_for_is_taken_whatever_there_is():
@@ -415,27 +438,62 @@ def test_a_tile_that_was_asked_for_is_taken_whatever_there_is():
     assert not settled(1e11, tile=200).at(BIG).half
 
 
-@pytest.mark.parametrize("tile", [0, 5000])
-@pytest.mark.xfail(reason="the peak is that of tiles which are not made")
+@pytest.mark.parametrize("tile", [0, max(BIG), 5000])
 def test_the_peak_of_what_is_whole_at_a_persons_wish_counts_all_of_it(tile):
     picture = 12 * BIG[0] * BIG[1]
     arranged = settled(1.01 * least(fits, BIG, tile=tile), tile=tile).at(BIG)
     assert arranged.peak > PICTURES * picture + everything(network("lite"), BIG)
+    assert arranged.whole
+    encoder = network("lite")
+    seen = stages(encoder, layers_of(encoder), BIG, arranged.cut(encoder, layers_of(encoder), BIG))
+    assert all(stage.whole for stage in seen)
 
 
-def test_a_run_in_tiles_that_were_asked_for_is_not_called_whole():
-    assert not settled(1e11, tile=200).at(BIG).whole
+@pytest.mark.parametrize("size", [BIG, (205, 210)])
+def test_a_run_in_tiles_that_were_asked_for_is_not_called_whole(size):
+    assert not settled(1e11, tile=200).at(size).whole
+    assert settled(1e11, tile=210).at((205, 210)).whole
 
 
-@pytest.mark.xfail(reason="room for a tile is asked for even where the whole picture takes less")
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("tile", [None, 0, 130, 200, 1000, 2000])
+def test_what_is_arranged_is_what_is_cut_and_counted(tile, optimizer):
+    """To the last digit: what just fits as a whole is not cut. The peak has room for the pictures, for what is
+    remembered, and for all that the cut leaves of the network at any time."""
+    encoder, draw, kinds = network("lite"), random.Random(2), set()
+    for _ in range(60):
+        size = draw.randint(64, 2600), draw.randint(64, 2600)
+        picture, full = 12 * size[0] * size[1], settled(1e12, tile=0, optimizer=optimizer).at(size).peak
+        for share in (1, 0.9, 0.8, 0.7, 0.5, 0.3, 0.2, 0.1):
+            arranged = outcome(share * full, size, tile=tile, optimizer=optimizer)
+            if not fits(arranged):
+                continue
+            seen = stages(encoder, layers_of(encoder), size, arranged.cut(encoder, layers_of(encoder), size))
+            whole = all(stage.whole for stage in seen)
+            assert whole or not arranged.whole, size
+            assert arranged.whole == whole or tile, size  # a tile may happen to hold each grid but the picture's
+            remembered = REMEMBERED.get(optimizer, arranged.pairs * (1 if arranged.half else 2))
+            pictures = 2 if arranged.mapped else PICTURES + remembered
+            assert arranged.peak >= pictures * picture + most(seen) / 1.02, (size, share)
+            kinds.add((arranged.whole, arranged.mapped))
+    assert (True, False) in kinds or tile in {130, 200}
+    assert (False, False) in kinds or tile == 0
+
+
 def test_a_small_picture_needs_no_more_room_in_tiles_than_as_a_whole():
-    """All of it, in half precision, would fit."""
+    """All of it, in half precision, would fit; and without pairs the whole is the least there is."""
     size = (200, 200)
-    full = settled(1e11).at(size).peak
-    assert settled(0.9 * full).at(size).half
+    picture, full = 12 * size[0] * size[1], settled(1e11).at(size).peak
+    arranged = settled(0.9 * full).at(size)
+    assert arranged.half
+    assert arranged.whole
+    for pairs in (PAIRS // 2, FEWEST):
+        fewer = settled(full - (2 * PAIRS - 2 * pairs - 0.01) * picture).at(size)
+        assert (fewer.pairs, fewer.half, fewer.mapped) == (pairs, True, False)
+        assert fewer.peak == pytest.approx(full - (2 * PAIRS - pairs) * picture, rel=1e-9)
+    assert least(fits, size, optimizer="adam") == pytest.approx(full - (2 * PAIRS - 3) * picture, rel=1e-2)
 
 
-@pytest.mark.xfail(reason="where the result is whole, paintings are, however large")
 def test_paintings_larger_than_the_result_fit_as_well():
     """Strokes may be up to eight times as large (`style_scale`), and paintings are cut as the result is."""
     encoder, size, painting = network("lite"), (512, 384), (4096, 3072)
@@ -488,7 +546,7 @@ class Watch:
 
 @pytest.mark.parametrize(("optimizer", "apart"), [("lbfgs", 0.005), ("lbfgs-wolfe", 0.15), ("adam", 1e-4)])
 def test_a_run_with_little_memory_makes_nearly_the_same_picture(optimizer, apart, monkeypatch):
-    """Tiles and half precision; tiles of 1 MB instead of 128, so that so small a picture has some. A line search may
+    """Tiles and half precision; tiles of 1 MB instead of 256, so that so small a picture has some. A line search may
     try other steps for the least of differences."""
     settings = small(optimizer=optimizer, steps=6)
     expected = impasto.stylize(PHOTO, PAINTING, settings)
@@ -546,7 +604,7 @@ def test_too_little_memory_is_told_before_any_step(changes, monkeypatch):
     assert evaluated == []
 
 
-@pytest.mark.parametrize("text", ["much", "4XB"])
+@pytest.mark.parametrize("text", ["much", "4XB", ""])
 def test_memory_that_is_no_amount_is_refused(text):
     with pytest.raises(UsageError, match="memory is an amount such as 4GB"):
         next(impasto.stylize_steps(PHOTO, PAINTING, small(memory=text)))

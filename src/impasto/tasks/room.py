@@ -74,21 +74,21 @@ class Cut:
 
         The deepest segments are kept whole first: they have the most arithmetic for each byte.
         """
+        if self.tile is not None and self.tile >= max(size):
+            return (0,)
         if self.tile is None and size[0] * size[1] * SURE <= self.room:
             return (0,)
         found = segments(encoder, layers)
         strides = [encoder.layers[segment.after].stride if segment.after else 1 for segment in found]
         if self.tile is not None:
             return [self.tile and _whole_steps(self.tile / stride, s) for s, stride in zip(found, strides, strict=True)]
-        costs = [SLACK * activations(encoder, segment) for segment in found]
-        areas = [size[0] * size[1] / stride**2 for stride in strides]
-        if sum(cost * area for cost, area in zip(costs, areas, strict=True)) <= self.room:
+        costs, whole = [SLACK * activations(encoder, segment) for segment in found], _needs(encoder, found, size)
+        if sum(whole) <= self.room:
             return (0,)
         room, sides = self.room - TILE, [0] * len(found)
         for k in reversed(range(len(found))):
-            whole = costs[k] * areas[k]
-            if k and whole <= room:
-                room -= whole
+            if k and whole[k] <= room:
+                room -= whole[k]
             else:
                 side = (min(TILE, max(self.room / 2, 1)) / costs[k]) ** 0.5 - 2 * found[k].halo
                 sides[k] = _whole_steps(max(side, LEAST / strides[k]), found[k])
@@ -144,20 +144,28 @@ class Room:
         if uncut or (self.tile is None and fixed + remembered + whole <= self.total):
             peak = self._fitting(size, fixed + remembered + whole)
             return Arrangement(Cut(self.total - peak + whole, self.tile), most, False, peak, whole=True)
-        needs = fixed + 2 * self._features((s.end for s in stages if s.end), size)
-        tile, pairs, half = min(TILE, whole), most, False
+        ends, tile = self._in_tiles(stages, size, whole)
+        needs, pairs, half = fixed + ends, most, False
         spare = self.total - needs - tile
         if others is None and remembered > spare / 2:
             half, pairs = True, self._pairs(spare / picture, most)
             if not pairs:
                 peak = self._fitting(size, needs + tile - (PICTURES - WORKING) * picture)
-                return Arrangement(Cut(tile, self.tile), MAPPED, True, peak, whole=False, mapped=True)
+                at_once = not self.tile and tile >= whole
+                return Arrangement(Cut(tile, self.tile), MAPPED, True, peak, at_once, mapped=True)
             remembered = pairs * picture
-        room = min(self.total - needs - remembered, whole)
+        room = tile if self.tile else min(self.total - needs - remembered, whole)
+        peak = self._fitting(size, needs + remembered + max(room, tile))
+        return Arrangement(Cut(room, self.tile), pairs, half, peak, not self.tile and room >= whole)
+
+    def _in_tiles(self, stages: Sequence[Segment], size: Size, whole: float) -> tuple[float, float]:
+        """Bytes of the ends of segments with their gradients, and of the activations of a tile; where all of the
+        network takes no more than both: nothing, and all of it."""
+        ends = 2 * self._features((s.end for s in stages if s.end), size)
         if self.tile:
-            room = min(room, self._activations(stages, (self.tile + 2 * LEAST, self.tile + 2 * LEAST)))
-        peak = self._fitting(size, needs + remembered + max(room, tile if not self.tile else 0.0))
-        return Arrangement(Cut(room, self.tile), pairs, half, peak, room >= whole)
+            window = self.tile + 2 * LEAST
+            return ends, min(self._activations(stages, (window, window)), whole)
+        return (ends, TILE) if whole > ends + TILE else (0.0, whole)
 
     def _pairs(self, pictures: float, most: int) -> int:
         """How many pairs in half precision to remember where there is room for so many pictures: half of it, or all of
@@ -184,11 +192,14 @@ class Room:
         return sum(FLOAT * channels * grid[0] * grid[1] for channels, grid in found)
 
     def _activations(self, stages: Sequence[Segment], size: Size) -> float:
-        total = 0.0
-        for segment in stages:
-            stride = self.encoder.layers[segment.after].stride if segment.after else 1
-            total += SLACK * activations(self.encoder, segment) * size[0] * size[1] / stride**2
-        return total
+        return sum(_needs(self.encoder, stages, size))
+
+
+def _needs(encoder: Encoder, found: Sequence[Segment], size: Size) -> list[float]:
+    """Bytes of all activations of each segment: the same digits for the arrangement as for the cut."""
+    strides = [encoder.layers[segment.after].stride if segment.after else 1 for segment in found]
+    areas = [size[0] * size[1] / stride**2 for stride in strides]
+    return [SLACK * activations(encoder, segment) * area for segment, area in zip(found, areas, strict=True)]
 
 
 def _whole_steps(side: float, segment: Segment) -> int:
