@@ -162,7 +162,7 @@ def test_a_notice_of_a_step_is_shown(stylize: Cli, monkeypatch: pytest.MonkeyPat
 
 
 def test_missing_weights_are_fetched_before_the_run(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto.cli import run as module  # noqa: PLC0415
+    from impasto.cli import weights as module  # noqa: PLC0415
     from impasto.errors import ImpastoError  # noqa: PLC0415
 
     def fetch(name: str, *, on_progress: Any) -> None:

@@ -12,9 +12,9 @@ import torch
 
 from impasto.cli.files import changed, check
 from impasto.cli.options import RunOptions
-from impasto.cli.run import fetch_weights
 from impasto.cli.table import show_rows
 from impasto.cli.watch import Watcher
+from impasto.cli.weights import fetch_weights
 from impasto.image import check_writable, load, write
 from impasto.tasks.compare import Comparison, compare
 from impasto.tasks.editing import CompareSettings

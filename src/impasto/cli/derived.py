@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -24,6 +25,12 @@ HELP = {
 }
 
 
+ABOUT = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
+
+PLANNED = ("settings", "preset", "threads", "json")
+"""The flags of RunOptions that `impasto plan` has."""
+
+
 def add_commands(app: typer.Typer, plan: typer.Typer) -> None:
     """Add a command for each task to `app`, and for those with steps one to `plan`."""
     for name in TASKS:
@@ -33,18 +40,30 @@ def add_commands(app: typer.Typer, plan: typer.Typer) -> None:
     _compare(app)
 
 
+def _asked(name: str, values: dict[str, Any]) -> tuple[RunOptions, SynthesisSettings]:
+    """The options and the settings of a command line: flags over a file's settings over a preset's."""
+    task, options = TASKS[name], RunOptions(**flags.given(RunOptions, values))
+    file = read_table(options.settings) if options.settings else {}
+    beneath = preset(options.preset, name) if options.preset else {}
+    return options, task.settings.from_mapping(beneath | file | flags.given(task.settings, values))
+
+
+def _parameters(name: str, options: Sequence[str] | None = None) -> list[Any]:
+    """The inputs of a task, `options` (by default all of RunOptions), and its settings, its own first."""
+    task, shared = TASKS[name], {*SynthesisSettings.__dataclass_fields__}
+    found = [flags.positional(ARGUMENTS[given], ABOUT) for given in task.inputs]
+    files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    found += [parameter for parameter in files if options is None or parameter.name in options]
+    settings = flags.parameters(task.settings, lambda field: "Computing" if field in shared else "Painting")
+    return found + sorted(settings, key=lambda parameter: parameter.name in shared)
+
+
 def _task(app: typer.Typer, name: str) -> None:
-    """A command whose flags are the fields of the task's settings, then those of RunOptions."""
-    task = TASKS[name]
-    shared = {*SynthesisSettings.__dataclass_fields__}
-    words = [ARGUMENTS[given] for given in task.inputs]
+    """A command whose flags are the fields of the task's settings, and those of RunOptions."""
 
     def call(**values: Any) -> None:
-        options = RunOptions(**flags.given(RunOptions, values))
-        file = read_table(options.settings) if options.settings else {}
-        beneath = preset(options.preset, name) if options.preset else {}
-        settings = task.settings.from_mapping(beneath | file | flags.given(task.settings, values))
-        inputs = {given: values[ARGUMENTS[given]] for given in task.inputs}
+        options, settings = _asked(name, values)
+        inputs = {given: values[ARGUMENTS[given]] for given in TASKS[name].inputs}
         from impasto.cli.watch import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:  # first, so that a person sees something while torch is being imported
@@ -52,30 +71,22 @@ def _task(app: typer.Typer, name: str) -> None:
 
             run(name, inputs, settings, options, watching)
 
-    parameters = [
-        flags.positional(word, "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7")
-        for word in words
-    ]
-    parameters += flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
-    settings = flags.parameters(task.settings, lambda field: "Computing" if field in shared else "Painting")
-    parameters += sorted(settings, key=lambda parameter: parameter.name in shared)  # the task's own first
-    app.command(name)(flags.command(name, HELP[name], parameters, call))
+    app.command(name)(flags.command(name, HELP[name], _parameters(name), call))
 
 
 def _plan(plan: typer.Typer, name: str) -> None:
-    """A command of `impasto plan` whose flags are the fields of the task's settings."""
-    task = TASKS[name]
-    words = [ARGUMENTS[given] for given in task.inputs]
+    """A command of `impasto plan` with the flags of the task that change what it takes."""
 
     def call(**values: Any) -> None:
-        settings = task.settings.from_mapping(flags.given(task.settings, values))
+        options, settings = _asked(name, values)
         from impasto.cli.plan import show  # noqa: PLC0415
+        from impasto.cli.watch import watcher  # noqa: PLC0415
 
-        show(name, [values[ARGUMENTS[given]] for given in task.inputs], settings)
+        with watcher(options) as watching:
+            show(name, [values[ARGUMENTS[given]] for given in TASKS[name].inputs], settings, options, watching)
 
-    parameters = [flags.positional(word, "a picture: a file, or sample:chelsea") for word in words]
-    parameters += flags.parameters(task.settings, lambda _: "Settings")
-    plan.command(name)(flags.command(name, f"What `impasto {name}` would take.", parameters, call))
+    about = f"What `impasto {name}` would take."
+    plan.command(name)(flags.command(name, about, _parameters(name, PLANNED), call))
 
 
 def _blend(app: typer.Typer) -> None:
@@ -91,8 +102,7 @@ def _blend(app: typer.Typer) -> None:
 
             run({given: values[given] for given in EDITS["blend"].inputs}, settings, options, watching)
 
-    about = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
-    parameters = [flags.positional(given, about) for given in EDITS["blend"].inputs]
+    parameters = [flags.positional(given, ABOUT) for given in EDITS["blend"].inputs]
     parameters += flags.parameters(BlendSettings, lambda _: "Blending")
     files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
     parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS]

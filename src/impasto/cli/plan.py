@@ -9,11 +9,12 @@ from math import inf
 
 import torch
 
+from impasto.cli.options import RunOptions
 from impasto.cli.table import show_rows
-from impasto.cli.watch import clock
+from impasto.cli.watch import Watcher, clock
+from impasto.cli.weights import fetch_weights
 from impasto.encoders.weights import home
 from impasto.errors import ImpastoError
-from impasto.image import Source
 from impasto.image.atomic import replace_file
 from impasto.tasks import pace
 from impasto.tasks.job import Job, Planned
@@ -37,12 +38,17 @@ def seconds(job: Job) -> float:
     return START + job.seconds(_pace(job))
 
 
-def show(task: str, inputs: Sequence[Source], settings: SynthesisSettings) -> None:
+def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher) -> None:
     """Print what a run would take, size by size. Raises UsageError where it cannot fit."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    fetch_weights(settings.network, settings.weights, watcher)
     job: Job = job_of(task)(*inputs, settings)
     found = job.plan()
-    rows = [("size", "steps", "tiles", "pairs", "memory")]
-    rows += [_row(planned, job) for planned in found]
+    if options.json:
+        watcher.expects(**summary(job))
+        return
+    rows = [("size", "steps", "tiles", "pairs", "memory"), *(_row(planned, job) for planned in found)]
     show_rows(rows)
     show_rows([("memory", f"{job.peak / 1e9:.2f} GB"), ("time", f"about {clock(seconds(job))}")])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +16,7 @@ from impasto.cli.options import RunOptions, default_output
 from impasto.cli.plan import remember, summary
 from impasto.cli.timelapse import Timelapse
 from impasto.cli.watch import Watcher, clock
-from impasto.encoders.weights import PUBLISHED, fetch, where
+from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
 from impasto.image import Picture, check_writable, load
 from impasto.synthesis import Step
@@ -119,10 +118,3 @@ def _film(options: RunOptions, read: list[str], size: tuple[int, int]) -> Timela
     for name in read:
         refuse_input(film.path, name)
     return film
-
-
-def fetch_weights(name: str, weights: str | None, watcher: Watcher) -> None:
-    """Before the run and not inside it, where a download would show no progress."""
-    if weights is None and name in PUBLISHED and not where(name).is_file():
-        watcher.notice(f"fetching the weights of {name}, {PUBLISHED[name].megabytes} MB, once")
-        fetch(name, on_progress=partial(watcher.fetching, name))

@@ -9,10 +9,10 @@ import typer
 
 from impasto.cli.table import show_rows
 from impasto.cli.watch import Watcher
-from impasto.encoders.weights import fetch, status, where
+from impasto.encoders.weights import PUBLISHED, fetch, status, where
 from impasto.encoders.weights import verify as check
 
-__all__ = ["get", "show", "verify", "where"]
+__all__ = ["fetch_weights", "get", "show", "verify", "where"]
 
 
 def show() -> None:
@@ -37,3 +37,10 @@ def verify(networks: Sequence[str]) -> None:
         typer.echo("no weights are here but those inside the package")
     for name in names:
         typer.echo(f"{name}: {check(name)} is sound")
+
+
+def fetch_weights(name: str, weights: str | None, watcher: Watcher) -> None:
+    """Before the run and not inside it, where a download would show no progress."""
+    if weights is None and name in PUBLISHED and not where(name).is_file():
+        watcher.notice(f"fetching the weights of {name}, {PUBLISHED[name].megabytes} MB, once")
+        fetch(name, on_progress=partial(watcher.fetching, name))
