@@ -150,13 +150,30 @@ class Room:
         if others is None and remembered > spare / 2:
             half, pairs = True, self._pairs(spare / picture, most)
             if not pairs:
-                peak = self._fitting(size, needs + tile - (PICTURES - WORKING) * picture)
-                at_once = not self.tile and tile >= whole
-                return Arrangement(Cut(tile, self.tile), MAPPED, True, peak, at_once, mapped=True)
+                working, cut = needs - (PICTURES - WORKING) * picture, Cut(tile, self.tile)
+                self._fitting(size, working + tile)
+                peak, at_once = working + self._taken(cut, stages, size), not self.tile and tile >= whole
+                return Arrangement(cut, MAPPED, True, peak, at_once, mapped=True)
             remembered = pairs * picture
         room = tile if self.tile else min(self.total - needs - remembered, whole)
-        peak = self._fitting(size, needs + remembered + max(room, tile))
-        return Arrangement(Cut(room, self.tile), pairs, half, peak, not self.tile and room >= whole)
+        cut = Cut(room, self.tile)
+        self._fitting(size, needs + remembered + tile)
+        peak = needs + remembered + self._taken(cut, stages, size)
+        return Arrangement(cut, pairs, half, peak, not self.tile and room >= whole)
+
+    def _taken(self, cut: Cut, stages: Sequence[Segment], size: Size) -> float:
+        """Bytes of the activations of an evaluation: of all segments that are one tile, and of the largest tile."""
+        sides, needs = cut(self.encoder, self.layers, size), _needs(self.encoder, stages, size)
+        whole, largest = 0.0, 0.0
+        for k, (stage, need) in enumerate(zip(stages, needs, strict=True)):
+            side = sides[min(k, len(sides) - 1)]
+            grid = self.encoder.grid(stage.after, size) if stage.after else size
+            tile = SLACK * activations(self.encoder, stage) * (side + 2 * stage.halo) ** 2
+            if 0 < side < max(grid):
+                largest = max(largest, min(tile, need))
+            else:
+                whole += need
+        return whole + largest
 
     def _in_tiles(self, stages: Sequence[Segment], size: Size, whole: float) -> tuple[float, float]:
         """Bytes of the ends of segments with their gradients, and of the activations of a tile; where all of the
