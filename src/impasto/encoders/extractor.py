@@ -81,6 +81,10 @@ class Encoder(nn.Module, ABC):
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "circular"
 
+    def prepared(self) -> int:
+        """Bytes that the network makes of its weights when it is first used, besides these."""
+        return 0
+
     def beyond(self, after: str | None) -> tuple[str, ...]:
         """The layers behind the layer `after`, from shallow to deep; without it all."""
         names = tuple(self.layers)

@@ -21,6 +21,9 @@ VGG19 = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
+WIDE = 128
+"""Convolutions with so many channels on both sides are computed by minimal filtering, whatever the picture's size."""
+
 POOLING: dict[str, Callable[[Tensor, int], Tensor]] = {"max": F.max_pool2d, "average": F.avg_pool2d}
 
 
@@ -87,6 +90,11 @@ class VGG(Encoder):
                 field, stride = field + stride, stride * 2
                 table[f"pool{stage}"] = Layer(stride, widths[-1], field, count)
         return table
+
+    def prepared(self) -> int:
+        """The transformed filters of wide convolutions, four times their weights; see `encoders/winograd.py`."""
+        wide = [c.weight for c in self.convs.values() if isinstance(c, Conv3x3) and min(c.weight.shape[:2]) >= WIDE]
+        return sum(4 * w.nbytes for w in wide if self.winograd and w.device.type == "cpu" and w.dtype == torch.float32)
 
     def aliases(self) -> Mapping[str, str]:
         """`conv_1`, `conv_2`, ... as `conv1_1`, `conv1_2`, ...; `relu_k` likewise."""

@@ -136,7 +136,7 @@ class Room:
     def at(self, size: Size) -> Arrangement:
         """How a picture of `size` is computed. Raises UsageError where it cannot fit."""
         picture, stages = 3.0 * FLOAT * size[0] * size[1], segments(self.encoder, self.layers)
-        fixed = self.base + THREADS + PICTURES * picture + self._features(self.kept, size)
+        fixed = self.base + THREADS + self.encoder.prepared() + PICTURES * picture + self._features(self.kept, size)
         most = min(PAIRS, dict(self.schedule).get(size, PAIRS))  # no more pairs than steps
         others = REMEMBERED.get(self.optimizer)
         whole, remembered = self._activations(stages, size), picture * (2 * most if others is None else others)
