@@ -6,12 +6,13 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from pathlib import Path
+from math import isfinite
 
 import torch
 
 from impasto.cli.table import show_rows
 from impasto.encoders.weights import home, status
+from impasto.tasks.memory import free_memory
 from impasto.version import __version__
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
@@ -48,17 +49,8 @@ def _memory() -> str:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # not on Windows
         return "unknown"
-    free = _available()
-    return f"{total / 1e9:.1f} GB" + (f", {free / 1e9:.1f} GB of it free" if free is not None else "")
-
-
-def _available() -> int | None:
-    """Bytes that a program could still have, where the system says so (Linux)."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return None
+    free = free_memory(torch.device("cpu"))
+    return f"{total / 1e9:.1f} GB" + (f", {free / 1e9:.1f} GB of it free" if isfinite(free) else "")
 
 
 def _embedded() -> str:
