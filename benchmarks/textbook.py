@@ -9,6 +9,7 @@ the published algorithm (Gatys et al. 2016) and the seeds' settings.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -46,9 +47,10 @@ class ContentLoss(nn.Module):
 class StyleLoss(nn.Module):
     loss: Tensor
 
-    def __init__(self, target: Tensor) -> None:
+    def __init__(self, target: Tensor, head: nn.Module | None = None) -> None:
         super().__init__()
-        self.target = self.gram(target).detach()
+        self.head = head or nn.Identity()
+        self.target = self.gram(self.head(target)).detach()
 
     @staticmethod
     def gram(x: Tensor) -> Tensor:
@@ -57,7 +59,7 @@ class StyleLoss(nn.Module):
         return torch.mm(flat, flat.t()) / (batch * channels * height * width)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.loss = F.mse_loss(self.gram(x), self.target)
+        self.loss = F.mse_loss(self.gram(self.head(x)), self.target)
         return x
 
 
@@ -86,25 +88,43 @@ def state(seed: int = 0) -> dict[str, Tensor]:
     }
 
 
-def build(content: Tensor, style: Tensor) -> tuple[nn.Sequential, list[ContentLoss], list[StyleLoss]]:
-    """The network with its losses in line, and the losses."""
-    model, contents, styles = nn.Sequential(Normalise()), [], []
-    for name, layer in network():
+Layers = Sequence[tuple[str, nn.Module]]
+Heads = Mapping[str, nn.Module]
+
+
+def build(
+    content: Tensor, style: Tensor, layers: Layers, heads: Heads
+) -> tuple[nn.Sequential, list[ContentLoss], list[StyleLoss]]:
+    """A network with its losses in line, and the losses. `heads`: what is put before a Gram matrix ("1_1", ...)."""
+    model, contents, styles = nn.Sequential(), [], []
+    for name, layer in layers:
         model.append(layer)
         kind, place = name[:4], name[4:]
         with torch.no_grad():
+            content, style = layer(content), layer(style)
             if kind == "relu" and place == CONTENT:
-                contents.append(ContentLoss(model(content)))
+                contents.append(ContentLoss(content))
                 model.append(contents[-1])
             if kind == "relu" and place in STYLE:
-                styles.append(StyleLoss(model(style)))
+                styles.append(StyleLoss(style, heads.get(place)))
                 model.append(styles[-1])
     return model.eval().requires_grad_(False), contents, styles
 
 
-def run(content: Tensor, style: Tensor, iterations: int, style_weight: float = 1e6) -> tuple[Tensor, list[float]]:
-    """Style transfer from the photo; returns the picture and the seconds of each evaluation."""
-    model, contents, styles = build(content, style)
+def run(  # noqa: PLR0917 (the textbook's own order)
+    content: Tensor,
+    style: Tensor,
+    iterations: int,
+    style_weight: float = 1e6,
+    layers: Layers | None = None,
+    heads: Heads | None = None,
+) -> tuple[Tensor, list[float]]:
+    """Style transfer from the photo; returns the picture and the seconds of each evaluation.
+
+    `layers`: another network than the random one, with the names of VGG-19's layers.
+    """
+    layers = [("normalise", Normalise()), *network()] if layers is None else layers
+    model, contents, styles = build(content, style, layers, heads or {})
     image = content.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([image])
     ends = [time.perf_counter()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from mmap import mmap
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
 from impasto.tasks import memory
-from impasto.tasks.memory import activations, free_memory, parse_memory, resident
+from impasto.tasks.memory import activations, free_memory, give_back, parse_memory, resident
 
 WIDTHS = ((4, 5), (6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16,))
 
@@ -101,6 +103,30 @@ def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (5, 10))
     assert free_memory(torch.device("cuda", 1)) == 5
     assert asked == [torch.device("cuda", 1)]
+
+
+KEPT = """
+import platform
+import numpy
+from impasto.process import keep_freed_memory
+from impasto.tasks.memory import give_back, resident
+keep_freed_memory()
+low = numpy.ones(50_000_000, numpy.uint8)
+top = numpy.ones(1000, numpy.uint8)  # what is above it, the heap cannot shrink by itself
+before = resident()
+del low
+kept = resident()
+done = give_back()
+print(platform.libc_ver()[0] == "glibc", done, before - kept, before - resident())
+"""
+
+
+def test_freed_memory_that_is_kept_can_be_given_back():
+    """In a process of its own: the settings are the process's."""
+    told = subprocess.run([sys.executable, "-c", KEPT], check=True, capture_output=True, text=True).stdout.split()
+    glibc, done, at_first, later = told[0] == "True", told[1] == "True", float(told[2]), float(told[3])
+    assert done == glibc
+    assert not glibc or at_first < 1e6 < 45e6 < later
 
 
 @linux

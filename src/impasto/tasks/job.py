@@ -11,6 +11,7 @@ from torch import Tensor
 from impasto.image import resize, resize_wrapped
 from impasto.synthesis import CANVASES, OPTIMIZERS, Evaluate, Optimizer, Scale, State, Step, synthesise
 from impasto.tasks.common import device_of, dice_of, endless, optimizer_of, schedule
+from impasto.tasks.memory import give_back
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.room import Arrangement, Room
 
@@ -66,13 +67,19 @@ class Job:
         settings = self.settings
         noisy = self.stochastic and dice_of(settings, self.stochastic).fresh
         scales = [
-            Scale(planned.size, planned.steps, partial(self.prepare, planned.size), self._optimizer(planned), noisy)
+            Scale(planned.size, planned.steps, partial(self._prepared, planned), self._optimizer(planned), noisy)
             for planned in self.plan()
         ]
         resample = resize_wrapped if endless(settings) else resize
         start, canvas = self.start().to(device_of(settings)), CANVASES[settings.canvas]
         for step in synthesise(start, scales, resample, canvas=canvas, resume=resume):
             yield self.finish(step)
+
+    def _prepared(self, planned: Planned) -> Evaluate:
+        """The objective of one size; where memory is short, what the sizes before took goes back to the system."""
+        if not planned.arrangement.whole:
+            give_back()
+        return self.prepare(planned.size)
 
     def _optimizer(self, planned: Planned) -> Callable[[], Optimizer]:
         name = optimizer_of(self.settings, self.stochastic)
