@@ -5,7 +5,7 @@ from scipy.linalg import sqrtm
 from skimage.exposure import match_histograms
 
 from impasto.errors import UsageError
-from impasto.image import MATCHING, load, match_colors
+from impasto.image import MATCHING, color, load, match_colors
 
 
 def colors(image: torch.Tensor) -> np.ndarray:
@@ -119,3 +119,13 @@ def test_masks_that_cannot_be():
         match_colors(a, a, reference_weights=torch.zeros(1, 1, 4, 5))
     with pytest.raises(UsageError, match=r"unknown method of matching colours 'colesky' \(did you mean 'cholesky'"):
         match_colors(a, a, "colesky")
+
+
+@pytest.mark.parametrize("method", MATCHING)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_pieces_make_the_same_as_one(method, weighted, monkeypatch):
+    a, b = load("sample:chelsea").pixels[..., ::6, ::6], load("sample:points").pixels[..., ::5, ::5]
+    weights = torch.rand(1, 1, *a.shape[-2:], generator=torch.Generator().manual_seed(0)) if weighted else None
+    at_once = match_colors(a, b, method, weights)
+    monkeypatch.setattr(color, "PIECE", 97)
+    torch.testing.assert_close(match_colors(a, b, method, weights), at_once, atol=1e-6, rtol=0)

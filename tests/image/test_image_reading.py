@@ -7,7 +7,9 @@ import pytest
 import torch
 from PIL import Image, ImageFile, ImageOps
 
+from impasto.image import picture as picture_module
 from impasto.image import read
+from impasto.image.picture import from_array
 
 RNG = np.random.default_rng(0)
 HEIGHT, WIDTH = 9, 13
@@ -213,3 +215,18 @@ def test_pictures_beyond_pillows_own_limit_are_read_without_a_warning(
     noise("RGB").save(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     assert read(path).size == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_picture_of_many_strips_is_what_the_formula_says(channels, monkeypatch):
+    """Against the array, turned and divided at once."""
+    monkeypatch.setattr(picture_module, "STRIP", 1000)
+    values = np.random.default_rng(channels).integers(0, 65536, (90, 70, channels), dtype=np.uint16)
+    found = from_array(values, "array", orientation=6)
+    whole = np.rot90(values, -1).transpose(2, 0, 1).astype(np.float32) / np.float32(65535)
+    colours = whole[:1].repeat(3, axis=0) if channels < 3 else whole[:3]
+    np.testing.assert_array_equal(found.pixels[0].numpy(), colours)
+    if channels in (2, 4):
+        np.testing.assert_array_equal(found.alpha[0].numpy(), whole[-1:])
+    else:
+        assert found.alpha is None

@@ -16,7 +16,7 @@ from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
 from impasto.tasks import memory
-from impasto.tasks.memory import activations, free_memory, give_back, parse_memory, resident
+from impasto.tasks.memory import activations, free_memory, parse_memory, resident
 
 WIDTHS = ((4, 5), (6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16,))
 
@@ -126,7 +126,9 @@ def test_freed_memory_that_is_kept_can_be_given_back():
     told = subprocess.run([sys.executable, "-c", KEPT], check=True, capture_output=True, text=True).stdout.split()
     glibc, done, at_first, later = told[0] == "True", told[1] == "True", float(told[2]), float(told[3])
     assert done == glibc
-    assert not glibc or at_first < 1e6 < 45e6 < later
+    if glibc:
+        assert at_first < 1e6
+        assert later > 45e6
 
 
 @linux

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from impasto.cli.files import try_folder
 from impasto.cli.options import RunOptions
 from impasto.cli.watch import Watcher
@@ -36,9 +38,9 @@ def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSetti
     found = hashlib.sha256(json.dumps(about).encode())
     for picture in pictures:
         found.update(repr(tuple(picture.pixels.shape)).encode())
-        found.update(picture.pixels.numpy().tobytes())
-        if picture.alpha is not None:
-            found.update(picture.alpha.numpy().tobytes())
+        for values in (picture.pixels, picture.alpha):
+            if values is not None:
+                found.update(np.ascontiguousarray(values.numpy()).data)
     for name in named_files(settings):
         found.update(hashlib.sha256(Path(name).read_bytes()).digest())
     return found.hexdigest()

@@ -8,11 +8,11 @@ from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
-from impasto.image.picture import Picture
+from impasto.image.picture import Allocate, Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
-from impasto.image.resize import fit, fitted_size, resize, resize_wrapped
+from impasto.image.resize import fit, fitted_size, reduced, resize, resize_wrapped
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, mask_source
@@ -26,6 +26,7 @@ __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
     "SPACES",
+    "Allocate",
     "Picture",
     "Sample",
     "Source",
@@ -49,6 +50,7 @@ __all__ = [
     "propagate",
     "read",
     "read_metadata",
+    "reduced",
     "resize",
     "resize_wrapped",
     "rotate",

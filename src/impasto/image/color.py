@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,27 +16,45 @@ FLOOR = 1e-5
 """Added to every variance: a picture of a single colour has none to divide by (1e-5 is half a level out of 255)."""
 
 
+PIECE = 1 << 20
+"""Colours that are converted to float64 at a time."""
+
+
 @dataclass(frozen=True)
 class Colors:
-    """Colours `values` `(3, N)`, float64, and how much each counts, `weights` `(N,)`, which add up to 1."""
+    """Colours `values` `(3, N)`, and how much each counts, `weights` `(N,)`, not all 0; without weights all alike."""
 
     values: Tensor
-    weights: Tensor
+    weights: Tensor | None = None
 
-    @property
-    def mean(self) -> Tensor:
-        """`(3, 1)`."""
-        return (self.values * self.weights).sum(1, keepdim=True)
+    def pieces(self) -> Iterator[slice]:
+        """All of the colours, some at a time."""
+        count = self.values.shape[1]
+        return (slice(start, min(start + PIECE, count)) for start in range(0, count, PIECE))
 
-    @property
-    def covariance(self) -> Tensor:
-        """`(3, 3)`, with the floor on its diagonal."""
-        centred = self.values - self.mean
-        return (centred * self.weights) @ centred.T + FLOOR * torch.eye(3, dtype=centred.dtype)
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """The mean `(3, 1)` and the covariance `(3, 3)` with the floor on its diagonal, float64.
+
+        From sums of products: of values in [0, 1] they lose nothing in float64 that the floor would not hide.
+        """
+        total = torch.zeros(4, 4, dtype=torch.float64)
+        for part in self.pieces():
+            values = self.values[:, part].double()
+            points = torch.cat([values, torch.ones_like(values[:1])])
+            total += (points if self.weights is None else points * self.weights[part].double()) @ points.T
+        total /= total[-1, -1].clone()
+        mean = total[:3, 3:]
+        return mean, total[:3, :3] - mean @ mean.T + FLOOR * torch.eye(3, dtype=total.dtype)
+
+    def shares(self) -> NDArray[np.float64]:
+        """The weights, adding up to 1, float64."""
+        weights = torch.ones_like(self.values[0]) if self.weights is None else self.weights
+        shares: NDArray[np.float64] = (weights.double() / weights.double().sum()).numpy()
+        return shares
 
 
 Method = Callable[[Colors, Colors], Tensor]
-"""From colours and those to be matched to the new colours, `(3, N)`."""
+"""From colours and those to be matched to the new colours, `(3, N)`, of the first ones' type."""
 
 
 def match_colors(
@@ -56,29 +74,32 @@ def match_colors(
     matched = choose(MATCHING, method, "method of matching colours")(
         _colors(image, weights, "weights"), _colors(reference, reference_weights, "reference_weights")
     )
-    result = matched.view_as(image).to(image.dtype).clamp(0, 1)
+    result = matched.view_as(image).clamp_(0, 1)
     return result if weights is None else torch.lerp(image, result, weights.to(image))
 
 
 def _colors(image: Tensor, weights: Tensor | None, name: str) -> Colors:
-    values = image[0].flatten(1).double()
+    values = image[0].flatten(1)
     if weights is None:
-        return Colors(values, torch.full_like(values[0], 1 / values.shape[1]))
+        return Colors(values)
     if weights.shape != (1, 1, *image.shape[-2:]):
         raise UsageError(
             f"{name} has shape {tuple(weights.shape)}; expected (1, 1, {image.shape[2]}, {image.shape[3]})"
         )
-    total = weights.double().sum()
-    if not total > 0:
+    if not weights.max() > 0:
         raise UsageError(f"{name} is zero everywhere: there are no colours to match")
-    return Colors(values, weights.double().flatten() / total)
+    return Colors(values, weights.flatten())
 
 
 def _linear(matrix: Callable[[Tensor, Tensor], Tensor]) -> Method:
     """The affine map from mean to mean whose `matrix` is made of the two covariances."""
 
     def method(colors: Colors, goal: Colors) -> Tensor:
-        return matrix(colors.covariance, goal.covariance) @ (colors.values - colors.mean) + goal.mean
+        (mean, covariance), (aim, wanted) = colors.moments(), goal.moments()
+        change, result = matrix(covariance, wanted), torch.empty_like(colors.values)
+        for part in colors.pieces():
+            result[:, part] = change @ (colors.values[:, part].double() - mean) + aim
+        return result
 
     return method
 
@@ -112,9 +133,11 @@ def _cholesky(source: Tensor, target: Tensor) -> Tensor:
 
 def _histogram(colors: Colors, goal: Colors) -> Tensor:
     """Each channel's histogram made the other's: equal ranks, equal values."""
-    channels = zip(colors.values.numpy(), goal.values.numpy(), strict=True)
-    shares = colors.weights.numpy(), goal.weights.numpy()
-    return torch.from_numpy(np.stack([_ranked(a, shares[0], b, shares[1]) for a, b in channels]))
+    ours, theirs, result = colors.shares(), goal.shares(), torch.empty_like(colors.values)
+    for channel, (values, aims) in enumerate(zip(colors.values, goal.values, strict=True)):
+        ranked = _ranked(values.double().numpy(), ours, aims.double().numpy(), theirs)
+        result[channel] = torch.from_numpy(ranked)
+    return result
 
 
 def _ranked(

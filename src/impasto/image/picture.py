@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,19 @@ from numpy.typing import NDArray
 
 from impasto.errors import UsageError
 from impasto.image.profile import ProfileError, correct
+
+Allocate = Callable[[tuple[int, ...], torch.dtype, torch.device], torch.Tensor]
+"""Makes a tensor of a shape, a type of number and a device; what it holds does not matter."""
+
+CPU = torch.device("cpu")
+
+STRIP = 1 << 20
+"""Pixels that are converted at a time, or one row."""
+
+
+def ordinary(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Ordinary memory of the device: the plainest `Allocate`."""
+    return torch.empty(shape, dtype=kind, device=device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,31 +57,48 @@ def from_array(
     profile: bytes | None = None,
     orientation: int = 1,
     notices: tuple[str, ...] = (),
+    allocate: Allocate = ordinary,
 ) -> Picture:
     """A picture from `(H, W)` or `(H, W, C)`: grey, grey + alpha, RGB or RGBA for C of 1 to 4.
 
     Integers of 8 and 16 bits span their whole range; floats are in [0, 1], and clipped to it with a notice. `profile`
-    is the ICC profile of the colours, `orientation` the EXIF number 1 to 8 of the way the camera was held. Raises
-    UsageError for other shapes and types, for NaN and for infinities.
+    is the ICC profile of the colours, `orientation` the EXIF number 1 to 8 of the way the camera was held. `allocate`
+    makes the memory of the pixels, which are converted strip by strip. Raises UsageError for other shapes and types,
+    for NaN and for infinities.
     """
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or not array.size:
         raise UsageError(f"{source} has shape {array.shape}; expected (H, W) or (H, W, C) with 1 to 4 channels")
-    bits = 8 if array.dtype == np.uint8 else 16
-    unit, clipped = _unit(array, source)
+    _check(array, source)
+    array = _UPRIGHT.get(orientation, _as_it_is)(array)
+    height, width, channels = array.shape
+    colours, see_through = (1, channels == 2) if channels < 3 else (3, channels == 4)
+    pixels = allocate((1, 3, height, width), torch.float32, CPU)
+    alpha = allocate((1, 1, height, width), torch.float32, CPU) if see_through else None
+    clipped, usable = False, True
+    for rows in strips(height, width):
+        unit, beyond = _unit(array[rows])
+        clipped, colour = clipped or beyond, unit[..., :colours]
+        if profile and usable:
+            try:
+                colour = correct(colour, profile)
+            except ProfileError:  # at the first strip or at none
+                usable = False
+        pixels[0, :, rows] = torch.from_numpy(colour.transpose(2, 0, 1))
+        if alpha is not None:
+            alpha[0, :, rows] = torch.from_numpy(unit[..., colours:].transpose(2, 0, 1))
     if clipped:
         notices += (f"{source} has values outside [0, 1]; they are clipped",)
-    unit = _UPRIGHT.get(orientation, _as_it_is)(unit)
-    colours = 1 if unit.shape[2] < 3 else 3
-    colour, alpha = unit[..., :colours], unit[..., colours:]
-    if profile:
-        try:
-            colour = correct(colour, profile)
-        except ProfileError:
-            notices += (unusable(source),)
-    pixels = np.broadcast_to(colour, (*colour.shape[:2], 3))
-    opaque = not alpha.size or bool(alpha.min() >= 1)
-    return Picture(_tensor(pixels), None if opaque else _tensor(alpha), bits, notices, source)
+    if not usable:
+        notices += (unusable(source),)
+    opaque = alpha is None or bool(alpha.min() >= 1)
+    return Picture(pixels, None if opaque else alpha, 8 if array.dtype == np.uint8 else 16, notices, source)
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """All rows, some at a time."""
+    count = max(1, STRIP // width)
+    return (slice(top, min(top + count, height)) for top in range(0, height, count))
 
 
 def unusable(source: str) -> str:
@@ -76,28 +106,27 @@ def unusable(source: str) -> str:
     return f"{source} has a colour profile that is damaged or of another kind; it is ignored"
 
 
-def _unit(array: NDArray[Any], source: str) -> tuple[NDArray[np.float32], bool]:
-    """`array` as float32 in [0, 1], and whether values had to be clipped."""
+def _check(array: NDArray[Any], source: str) -> None:
     if array.dtype.kind == "u" and array.dtype.itemsize in (1, 2):
-        return array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max), False
+        return
     if array.dtype.kind != "f":
         raise UsageError(f"{source} holds {array.dtype}; allowed: uint8, uint16, floats in [0, 1]")
-    if not np.isfinite(array).all():
+    if not all(np.isfinite(array[rows]).all() for rows in strips(*array.shape[:2])):
         raise UsageError(f"{source} holds NaN or infinite values")
-    clipped = array.clip(0, 1).astype(np.float32)
-    return clipped, bool((array < 0).any() or (array > 1).any())
 
 
-def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
-    """`(H, W, C)` as a `(1, C, H, W)` tensor with memory of its own."""
-    return torch.from_numpy(array.transpose(2, 0, 1)[None].copy())
+def _unit(array: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
+    """`array` as float32 in [0, 1], and whether values had to be clipped."""
+    if array.dtype.kind == "u":
+        return array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max), False
+    return array.clip(0, 1).astype(np.float32), bool((array < 0).any() or (array > 1).any())
 
 
-def _as_it_is(array: NDArray[np.float32]) -> NDArray[np.float32]:
+def _as_it_is(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-_UPRIGHT: dict[int, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,55 +11,61 @@ from PIL import Image
 
 from impasto.image.deep import png_pixels, tiff_pixels
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS, PNG, TIFF, Format, check_pixels, opened
-from impasto.image.picture import Picture, from_array, unusable
+from impasto.image.picture import Allocate, Picture, from_array, ordinary, unusable
 from impasto.image.profile import ProfileError, lab_to_srgb, to_srgb
 
 ORIENTATION = 0x0112
 
 
-def read(path: str | Path, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> Picture:
+def read(
+    path: str | Path, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = ordinary
+) -> Picture:
     """The picture in a JPEG, PNG, WebP, TIFF, BMP or GIF file, told by its content, not by its suffix.
 
     EXIF orientation is applied, colour profiles are converted to sRGB, 16 bits a channel and floats in [0, 1] keep
-    their precision, and of several frames the first is taken. What a person should know is in `notices`. Raises
+    their precision, and of several frames the first is taken. What a person should know is in `notices`. `allocate`
+    makes the memory of the pixels, 12 bytes each, besides what the decoder takes, usually 4 to 7. Raises
     UsageError, in one line, for a file that is missing, unreadable, damaged, no picture, longer than `max_bytes`, or
     (by its header, before any decoding) of more than `max_pixels` pixels.
     """
     path = Path(path)
     with opened(path, max_bytes) as (file, form):
-        return _decoded(file, form, path, max_pixels)
+        return _decoded(file, form, path, max_pixels, allocate)
 
 
-def from_pillow(image: Image.Image, source: str, notices: tuple[str, ...] = ()) -> Picture:
+def from_pillow(
+    image: Image.Image, source: str, notices: tuple[str, ...] = (), allocate: Allocate = ordinary
+) -> Picture:
     """The picture in a Pillow image, its own EXIF orientation and ICC profile applied."""
-    profile: bytes | None = image.info.get("icc_profile")
+    make, profile = partial(from_array, allocate=allocate), image.info.get("icc_profile")
     image.load()
     orientation = _orientation(image)
     if image.mode.startswith("I"):  # 16 bits, in some versions of Pillow within 32
         array = np.asarray(image).clip(0, 65535).astype(np.uint16)
-        return from_array(array, source, profile=profile, orientation=orientation, notices=notices)
+        return make(array, source, profile=profile, orientation=orientation, notices=notices)
     if image.mode in ("CMYK", "LAB"):  # these leave their own colours here, so the profile has done its work
         image, notices = _from_print(image, profile, source, notices)
         profile = None
     elif image.mode != "F":
-        image = image.convert(_plain_mode(image))
-    return from_array(np.asarray(image), source, profile=profile, orientation=orientation, notices=notices)
+        plain = _plain_mode(image)
+        image = image if image.mode == plain else image.convert(plain)  # to convert is to copy
+    return make(np.asarray(image), source, profile=profile, orientation=orientation, notices=notices)
 
 
-def _decoded(file: BinaryIO, form: Format, path: Path, max_pixels: int) -> Picture:
-    source = str(path)
+def _decoded(file: BinaryIO, form: Format, path: Path, max_pixels: int, allocate: Allocate) -> Picture:
+    source, make = str(path), partial(from_array, allocate=allocate)
     if form is TIFF and (tiff := tiff_pixels(file, path, max_pixels)):
         notices = _frames(source, tiff.pages)
-        return from_array(tiff.pixels, source, profile=tiff.profile, orientation=tiff.orientation, notices=notices)
+        return make(tiff.pixels, source, profile=tiff.profile, orientation=tiff.orientation, notices=notices)
     file.seek(0)
     image = form.open(file)
     check_pixels(path, *image.size, max_pixels)
     notices = _frames(source, getattr(image, "n_frames", 1))
     if form is PNG and (array := png_pixels(file)) is not None:
         profile = image.info.get("icc_profile")
-        return from_array(array, source, profile=profile, orientation=_orientation(image), notices=notices)
+        return make(array, source, profile=profile, orientation=_orientation(image), notices=notices)
     file.seek(0)
-    return from_pillow(form.open(file), source, notices)
+    return from_pillow(form.open(file), source, notices, allocate)
 
 
 def _frames(source: str, count: int) -> tuple[str, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 
 from impasto.errors import UsageError
+from impasto.image.picture import Picture
 
 
 def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -34,6 +37,15 @@ def resize_wrapped(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 def fit(image: torch.Tensor, longer_side: int) -> torch.Tensor:
     """`image` `(B, C, H, W)` in its own proportions, its longer side `longer_side` pixels; see `resize`."""
     return resize(image, fitted_size((image.shape[-2], image.shape[-1]), longer_side))
+
+
+def reduced(picture: Picture, longer_side: int | None) -> Picture:
+    """`picture` with no more than `longer_side` pixels at its longer side (None: any number), in [0, 1]."""
+    if longer_side is None or max(picture.size) <= longer_side:
+        return picture
+    size = fitted_size(picture.size, longer_side)
+    alpha = None if picture.alpha is None else resize(picture.alpha, size).clamp_(0, 1)
+    return replace(picture, pixels=resize(picture.pixels, size).clamp_(0, 1), alpha=alpha)
 
 
 def fitted_size(size: tuple[int, int], longer_side: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
-from impasto.image.picture import Picture, from_array
+from impasto.image.picture import Allocate, Picture, from_array, ordinary
 from impasto.image.poisson import blend
 from impasto.image.reading import from_pillow, read
 from impasto.image.samples import load_sample
@@ -21,12 +21,15 @@ from impasto.image.schemes import Composed, parse
 Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
 
 
-def load(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> Picture:
+def load(
+    source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = ordinary
+) -> Picture:
     """The picture that `source` stands for.
 
     A path (see `read`, whose limits these are), one of the schemes below, a float tensor `(3, H, W)` or `(1, 3, H, W)`
     in [0, 1], a numpy array `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow image, or a Picture,
-    which is returned as it is. Raises UsageError, in one line, for anything else.
+    which is returned as it is. `allocate` makes the memory of a file's pixels. Raises UsageError, in one line, for
+    anything else.
 
     "sample:NAME": see `sample_names`. "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed": one source set into
     another, see `blend`; the mask, see `load_mask`, is brought to SOURCE's size, and SOURCE's name has no comma.
@@ -37,7 +40,7 @@ def load(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_B
     if isinstance(source, str | Path):
         composed = parse(str(source))
         if composed is None:
-            return read(source, max_pixels=max_pixels, max_bytes=max_bytes)
+            return read(source, max_pixels=max_pixels, max_bytes=max_bytes, allocate=allocate)
         return _composed(composed, max_pixels, max_bytes)
     if isinstance(source, torch.Tensor):
         return _from_tensor(source)

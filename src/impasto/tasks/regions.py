@@ -16,6 +16,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import Source, colors_of, load, load_mask, resize, rotate
+from impasto.tasks.inputs import Opener
 from impasto.tasks.layers import parse_weight
 
 if TYPE_CHECKING:
@@ -116,19 +117,21 @@ def mixture(style: Style, mix: Sequence[str]) -> list[tuple[Source, float]]:
     return [(source, share) for source, share in [(style, rest), *others] if share > 1e-9]
 
 
-def manners(paintings: Sequence[tuple[Source, float]], mask: Tensor | None = None) -> tuple[Manner, ...]:
+def manners(
+    paintings: Sequence[tuple[Source, float]], mask: Tensor | None = None, read: Opener = load
+) -> tuple[Manner, ...]:
     """The manners of a mixture; what is transparent of a painting does not count."""
     found = []
     for source, share in paintings:
-        picture = load(source)
+        picture = read(source)
         part = picture.alpha if mask is None else mask
         found.append(Manner(picture.pixels, part, share))
     return tuple(found)
 
 
-def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size) -> list[Area]:
+def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size, read: Opener = load) -> list[Area]:
     """The areas of a photo of size `photo` with these regions; what none of them covers is painted `everywhere`'s
-    way."""
+    way. `read` opens their paintings."""
     if not regions:
         return [Area("picture", everywhere)]
     found: list[Area] = []
@@ -139,7 +142,7 @@ def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size
             raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere")
         _check_shape(mask, photo, f"the mask '{name}'", "photo")
         part = None if region.style_mask is None else load_mask(region.style_mask)
-        painted = manners([(region.style, 1.0)], part)
+        painted = manners([(region.style, 1.0)], part, read)
         if part is not None:
             own = (painted[0].pixels.shape[-2], painted[0].pixels.shape[-1])
             _check_shape(part, own, f"the mask of the painting in '{name}'", "painting")
@@ -153,14 +156,16 @@ def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size
     return found
 
 
-def canvas_of(style: Style, settings: StylizeSettings, regions: Sequence[Region], photo: Size) -> list[Area]:
+def canvas_of(
+    style: Style, settings: StylizeSettings, regions: Sequence[Region], photo: Size, read: Opener = load
+) -> list[Area]:
     """The areas of a photo of size `photo` by these settings, with `regions` besides theirs; the last one is painted
-    after `style`, unless regions cover everything."""
+    after `style`, unless regions cover everything. `read` opens paintings."""
     paintings = mixture(style, settings.mix)
     wanted = [*regions, *(parse_region(text) for text in settings.region)]
     if settings.segmentation:
         wanted += segments(settings.segmentation, paintings[0][0])
-    return areas(manners(paintings), wanted, photo)
+    return areas(manners(paintings, read=read), wanted, photo, read)
 
 
 def _check_shape(mask: Tensor, size: Size, name: str, what: str) -> None:

@@ -1,0 +1,63 @@
+"""The pictures that a run is made of, as they are read: no larger than it looks at them, and never all of memory."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+
+import torch
+
+from impasto.image import Allocate, Picture, Source, load, reduced
+from impasto.synthesis import in_memory, mapped
+from impasto.tasks.memory import free_memory, parse_memory
+from impasto.tasks.options import SynthesisSettings
+
+SHARE = 1 / 8
+"""A picture that takes more than this share of the memory is read into a file."""
+
+Opener = Callable[[Source], Picture]
+"""Reads a picture."""
+
+
+def opener(settings: SynthesisSettings, longest: int | None = None) -> Opener:
+    """What reads the pictures of a run, with no more than `longest` pixels at their longer side (None: any number).
+
+    Where a picture as it is in its file takes a good part of the memory that the run may take, it is read into a
+    memory-mapped file in the scratch folder, strip by strip, and only what is left of it is kept.
+    """
+    allowed = free_memory(torch.device("cpu")) if settings.memory is None else parse_memory(settings.memory)
+    allocate = spilling(SHARE * allowed, settings.scratch or tempfile.gettempdir())
+    return lambda source: reduced(load(source, allocate=allocate), longest)
+
+
+def spilling(most: float, folder: str) -> Allocate:
+    """Makes ordinary memory for what takes up to `most` bytes, and memory-mapped files in `folder` for the rest."""
+    in_files = mapped(folder)
+
+    def allocate(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
+        make = in_memory if math.prod(shape) * kind.itemsize <= most else in_files
+        return make(shape, kind, device)
+
+    return allocate
+
+
+def photo_opener(settings: SynthesisSettings) -> Opener:
+    """What reads the photo, whose shape the result has."""
+    return opener(settings, settings.size or None)
+
+
+def painting_opener(settings: SynthesisSettings, longer_side: int | None) -> Opener:
+    """What reads the paintings of a result with this longer side (None: any), which may also start from one."""
+    scale = max(1.0, getattr(settings, "style_scale", 1.0))
+    return opener(settings, None if longer_side is None else math.ceil(scale * longer_side))
+
+
+def read_inputs(inputs: Mapping[str, Source], settings: SynthesisSettings) -> list[Picture]:
+    """The pictures of a task by the names of its inputs, "content" and "style", in their order."""
+    pictures: list[Picture] = []
+    for name, source in inputs.items():
+        longer_side = settings.size or (max(pictures[0].size) if pictures else None)
+        read = photo_opener(settings) if name == "content" else painting_opener(settings, longer_side)
+        pictures.append(read(source))
+    return pictures
