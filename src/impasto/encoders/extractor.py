@@ -31,8 +31,9 @@ class Encoder(nn.Module, ABC):
     """A frozen network: `encoder(image, layers) -> {layer: features}`.
 
     Images are float `(B, 3, H, W)`, sRGB in [0, 1]; the network's own normalisation happens inside. Features are
-    `(B, C, H / stride, W / stride)`, rounded as the network rounds (VGG down, ResNet up). The pass stops at the deepest
-    layer asked for. Names are canonical (`relu4_2`); `resolve` also understands the aliases people type (`conv_9`).
+    `(B, C, H / stride, W / stride)`, rounded as the network rounds (VGG down, ResNet up), in the type of its weights.
+    The pass stops at the deepest layer asked for. Names are canonical (`relu4_2`); `resolve` also understands the
+    aliases people type (`conv_9`).
     """
 
     name: str
@@ -40,6 +41,8 @@ class Encoder(nn.Module, ABC):
     default_style: tuple[str, ...]
     endless = False
     """Whether pictures are seen as repeating without end: see `tile`."""
+    half_type: torch.dtype | None = None
+    """The type of number of the weights and activations where they are in half precision: see `load`."""
 
     @property
     @abstractmethod
@@ -80,6 +83,10 @@ class Encoder(nn.Module, ABC):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "circular"
+
+    def entering(self, x: Tensor) -> Tensor:
+        """A normalised picture, or features, in the layout and the type in which the network computes."""
+        return channels_last(x if self.half_type is None else x.to(self.half_type))
 
     def prepared(self) -> int:
         """Bytes that the network makes of its weights when it is first used, besides these."""

@@ -10,6 +10,7 @@ import torch
 
 from impasto.encoders.download import Progress
 from impasto.encoders.extractor import Encoder
+from impasto.encoders.precision import HALVES, convert
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.state import read_state
 from impasto.encoders.vgg import VGG, VGG16, VGG19
@@ -32,13 +33,16 @@ def load(
     """The encoder `name`, frozen: `lite` (in the package), `vgg16`, `vgg19` or `resnet50` (downloaded on first use).
 
     `weights`: a file to use instead, `.safetensors` or `.pth`, with torchvision's keys (for `lite`, its own).
-    `pooling`: "max" as trained, or "average" (Gatys et al. 2016). `on_progress(done, total)` hears of a download's
-    bytes. Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError for a
-    download that fails.
+    `pooling`: "max" as trained, or "average" (Gatys et al. 2016). `dtype`: of the weights and activations; pictures in
+    float32 go into a network in bfloat16, too (see `encoders/precision.py`). `on_progress(done, total)` hears of a
+    download's bytes. Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError
+    for a download that fails.
     """
     build = choose(BUILDERS, name, "network")
     encoder = build(Path(weights) if weights is not None else None, pooling, on_progress)
-    encoder.requires_grad_(False).eval().to(device=device, dtype=dtype)
+    encoder.requires_grad_(False).eval().to(device=device)
+    convert(encoder, dtype)
+    encoder.half_type = dtype if dtype in HALVES else None
     for parameter in encoder.parameters():
         if parameter.ndim == 4:  # as the images are laid out, see `channels_last`
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

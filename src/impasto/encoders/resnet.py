@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.encoders.extractor import Encoder, Layer, channels_last
+from impasto.encoders.extractor import Encoder, Layer
 from impasto.encoders.state import take
 from impasto.encoders.vgg import MEAN, STD
 from impasto.errors import UsageError, choose
@@ -131,7 +131,7 @@ class ResNet(Encoder):
     def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
         """One pass, no further than the deepest of `layers`. Every layer's name is its module's path."""
         found: dict[str, Tensor] = {}
-        x = channels_last(x if after else (x - self.mean) / self.std)
+        x = self.entering(x if after else (x - self.mean) / self.std)
         for name in self.beyond(after):
             if len(found) == len(layers):
                 break

@@ -94,7 +94,8 @@ Distances = dict[str, float]
 
 def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: Tensor) -> tuple[Distances, Distances]:
     """Distances to paintings and photo by layer, as the cell's own network sees them at its default layers."""
-    encoder, size = load_encoder(settings).cpu(), (picture.shape[-2], picture.shape[-1])
+    judging = replace(settings, device="cpu", precision="float32", compile=False)
+    encoder, size = load_encoder(judging), (picture.shape[-2], picture.shape[-1])
     style, content = Distances(), Distances()
     if min(size) < encoder.smallest((*encoder.default_style, *encoder.default_content)):
         return style, content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from impasto.losses.precision import widened
 from impasto.losses.style import into_space, positions
 
 
@@ -34,7 +35,7 @@ def energy(features: Tensor, space: Tensor | None = None) -> Tensor:
 def distance(features: Tensor, target: Tensor, space: Tensor | None = None) -> Tensor:
     """Mean squared distance between the feature vectors of two `(B, C, H, W)` at the same positions, in `space`; a
     scalar."""
-    points = positions(features - target)
+    points = positions(widened(features) - target)
     if space is not None:
         points = points @ space[:, :-1].T
     return points.square().sum(2).mean()

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from impasto.losses.feature import difference, over, relative
+from impasto.losses.precision import sums
 from impasto.losses.style import Features, StyleLoss, into_space, positions, weighted_mean
 
 FLOOR = 1e-2
@@ -32,7 +33,8 @@ class _Moment(torch.autograd.Function):
     """The mean of `f f^T` over points `(B, N, C)`, each with its share; with `means` that of `[f; 1] [f; 1]^T`.
 
     One for each of the B, or `together` one for all, with `shares` `(B N,)`. The gradient by the points is one product,
-    `X (W + W^T)` and the gradient of the means, where autograd takes two.
+    `X (W + W^T)` and the gradient of the means, where autograd takes two; for points in half precision, whose moments
+    are in float32, it is a product in theirs.
     """
 
     @staticmethod
@@ -40,8 +42,7 @@ class _Moment(torch.autograd.Function):
         shares = None if shares is None else shares.view(-1, points.shape[1] if together else len(shares), 1)
         ctx.save_for_backward(points, shares)
         ctx.means, ctx.count = means, points.shape[1] * (len(points) if together else 1)
-        weighted = points if shares is None else points * shares
-        second, mean = weighted.mT @ points, weighted.sum(1, keepdim=True) if means else None
+        second, mean = sums(points, shares, means)
         if together and len(points) > 1:
             second, mean = second.sum(0, keepdim=True), None if mean is None else mean.sum(0, keepdim=True)
         if shares is None:
@@ -58,7 +59,7 @@ class _Moment(torch.autograd.Function):
         both = gradient + gradient.mT
         if shares is None:
             both = both / ctx.count
-        both = both.expand(len(points), -1, -1)
+        both = both.to(points.dtype).expand(len(points), -1, -1)
         slope = torch.baddbmm(both[:, -1:, :-1], points, both[:, :-1, :-1]) if ctx.means else points @ both
         return slope if shares is None else slope.mul_(shares), None, None, None
 

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from impasto.losses.precision import widened
+
 
 class _NormalisedGradient(torch.autograd.Function):
     @staticmethod
@@ -18,8 +20,9 @@ class _NormalisedGradient(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         # The largest first: squares of gradients below 1e-19 are 0 in float32.
         least = torch.finfo(gradient.dtype).tiny
-        scaled = gradient / gradient.abs().amax().clamp(min=least)
-        return ctx.weight * scaled / scaled.square().mean().sqrt().clamp(min=least), None
+        scaled = widened(gradient / gradient.abs().amax().clamp(min=least))
+        level = ctx.weight * scaled / scaled.square().mean().sqrt().clamp(min=least)
+        return level.to(gradient.dtype), None
 
 
 def normalised_gradient(x: Tensor, weight: float = 1.0) -> Tensor:

@@ -14,6 +14,7 @@ from impasto.losses.cloud import Cloud, cloud, mix_clouds
 from impasto.losses.feature import over
 from impasto.losses.neighbours import check_count, check_equal, cosine_distance, search, unit
 from impasto.losses.neighbours import nearest as nearest_of
+from impasto.losses.precision import widened
 from impasto.losses.sampling import Dice
 from impasto.losses.style import Features, StyleLoss, into_space
 
@@ -111,7 +112,7 @@ def _cut(features: Features, size: int) -> Patches:
     shares = None
     if features.weights is not None:
         middle = size // 2
-        shares = features.weights[0, 0, middle : middle + down, middle : middle + right].flatten()
+        shares = widened(features.weights[0, 0, middle : middle + down, middle : middle + right].flatten())
         corners, shares = corners[shares > 0], shares[shares > 0]
         if not len(corners):
             raise UsageError(f"the mask holds no centre of a {size}x{size} patch in a layer of {width}x{height}")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
+from impasto.losses.precision import widened
 from impasto.losses.sampling import Dice
 
 
@@ -38,13 +39,14 @@ class Features:
 
     @property
     def points(self) -> Tensor:
-        """The feature vectors, `(N, C)`: no copy in the channels-last layout."""
-        return positions(self.values).squeeze(0)  # an index would copy them all on the way back
+        """The feature vectors, `(N, C)`: no copy in the channels-last layout, unless they are in half precision."""
+        return widened(positions(self.values).squeeze(0))  # an index would copy them all on the way back
 
     @property
     def rows(self) -> Tensor:
         """The same vectors in one row, `(1, N, C)`, or, of a part of a larger picture, in the picture's rows `(H, W,
-        C)`: no copy of such a part either, which costs four times what is done with it."""
+        C)`: no copy of such a part either, which costs four times what is done with it. In half precision where the
+        network computes in it."""
         found = self.values.permute(0, 2, 3, 1)
         apart = found.shape[0] == 1 and not found.is_contiguous() and found.stride()[2:] == (found.shape[3], 1)
         return found[0] if apart else found.flatten(1, 2)
@@ -54,7 +56,7 @@ class Features:
         """How much each of the points counts, `(N,)` with a sum of 1; or None."""
         if self.weights is None:
             return None
-        flat = self.weights.flatten()
+        flat = widened(self.weights.flatten())
         return flat / flat.sum()
 
 
@@ -93,7 +95,8 @@ def positions(features: Tensor) -> Tensor:
 
 
 def into_space(points: Tensor, space: Tensor | None) -> Tensor:
-    """Points `(..., N, C)` as the `(..., N, K)` they stand for."""
+    """Points `(..., N, C)` as the `(..., N, K)` they stand for; in float32 where they are in half precision."""
+    points = widened(points)
     if space is None:
         return points
     return points @ space[:, :-1].T + space[:, -1]

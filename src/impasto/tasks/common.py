@@ -9,6 +9,8 @@ from torch import Tensor
 
 from impasto import encoders
 from impasto.encoders import Encoder
+from impasto.encoders.compiled import compile_network
+from impasto.encoders.precision import has_bfloat16
 from impasto.errors import ImpastoError, UsageError, nearest
 from impasto.image import fitted_size, load
 from impasto.losses import Dice
@@ -46,9 +48,22 @@ def device_of(settings: SynthesisSettings) -> torch.device:
 
 def load_encoder(settings: SynthesisSettings) -> Encoder:
     """The network of the settings, on their device."""
-    return encoders.load(
-        settings.network, weights=settings.weights, pooling=settings.pooling, device=device_of(settings)
+    device = device_of(settings)
+    dtype = precision_of(settings, device)
+    encoder = encoders.load(
+        settings.network, weights=settings.weights, pooling=settings.pooling, device=device, dtype=dtype
     )
+    return compile_network(encoder) if settings.compile else encoder
+
+
+def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dtype:
+    """The type of the network's numbers: `auto` takes bfloat16 on GPUs that have it, where pictures come out as good
+    (docs/precision.md) and sooner."""
+    name = settings.precision
+    if name == "auto":
+        name = "bfloat16" if has_bfloat16(device) else "float32"
+    found: torch.dtype = getattr(torch, name)
+    return found
 
 
 def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:

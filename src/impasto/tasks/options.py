@@ -17,6 +17,7 @@ MATCHING = ("transport", "mean", "pca", "cholesky", "histogram")
 WEIGHTINGS = ("normalized", "gatys", "mean", "tutorial", "tutorial-mean")
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class SynthesisSettings(Settings):
     range_weight: float = option(10.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     normalize_gradients: bool = option(False, "give each layer's term a gradient of the same size (suits adam)")
     device: str = option("auto", "where to compute", choices=DEVICES)
+    precision: str = option(
+        "auto",
+        "numbers in which the network computes; auto is float32, or bfloat16 on GPUs that have it",
+        choices=PRECISIONS,
+    )
+    compile: bool = option(False, "compile the network: pays on GPUs, for many steps")
     memory: str | None = option(None, "what the run may take, such as 4GB, instead of most of what is free")
     scratch: str | None = option(None, "folder for what does not fit into memory, instead of the system's")
     tile: int | None = option(
