@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from impasto import ReconstructSettings, StylizeSettings, TextureSettings
+from impasto.errors import UsageError
 from impasto.image import load, resize
+from impasto.tasks import inputs
 from impasto.tasks.inputs import opener, painting_opener, photo_opener, read_inputs
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="told by /proc")
@@ -76,6 +78,14 @@ def test_where_memory_is_short_a_picture_is_read_into_a_file(tmp_path):
     kept = opener(StylizeSettings(memory="20MB", scratch=str(tmp_path)))(file)
     assert kept.size == (400, 500)
     assert in_files() == before
+
+
+def test_as_many_pixels_are_read_as_there_is_memory_to_decode(tmp_path, monkeypatch):
+    file = drawn(tmp_path / "a.png", 400, 500)
+    monkeypatch.setattr(inputs, "MAX_PIXELS", 1000)
+    assert opener(StylizeSettings(memory="1600kB", size=64), 64)(file).size == (51, 64)
+    with pytest.raises(UsageError, match=r"0\.2 megapixels; at most 0\.1999"):
+        opener(StylizeSettings(memory="1599kB", size=64), 64)(file)
 
 
 PEAK = """

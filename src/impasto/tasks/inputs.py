@@ -8,13 +8,19 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from impasto.image import Allocate, Picture, Source, load, reduced
+from impasto.image import MAX_PIXELS, Allocate, Picture, Source, load, reduced
 from impasto.synthesis import in_memory, mapped
 from impasto.tasks.memory import free_memory, parse_memory
 from impasto.tasks.options import SynthesisSettings
 
 SHARE = 1 / 8
 """A picture that takes more than this share of the memory is read into a file."""
+
+DECODED = 8
+"""Bytes that decoders take for a pixel, at most of the usual pictures."""
+
+MOST = 1_000_000_000
+"""No picture of more pixels is read, whatever the memory."""
 
 Opener = Callable[[Source], Picture]
 """Reads a picture."""
@@ -24,11 +30,13 @@ def opener(settings: SynthesisSettings, longest: int | None = None) -> Opener:
     """What reads the pictures of a run, with no more than `longest` pixels at their longer side (None: any number).
 
     Where a picture as it is in its file takes a good part of the memory that the run may take, it is read into a
-    memory-mapped file in the scratch folder, strip by strip, and only what is left of it is kept.
+    memory-mapped file in the scratch folder, strip by strip, and only what is left of it is kept. So pictures may have
+    more pixels than `load` reads by itself, as many as there is memory to decode.
     """
     allowed = free_memory(torch.device("cpu")) if settings.memory is None else parse_memory(settings.memory)
     allocate = spilling(SHARE * allowed, settings.scratch or tempfile.gettempdir())
-    return lambda source: reduced(load(source, allocate=allocate), longest)
+    most = max(MAX_PIXELS, min(MOST, int(allowed / DECODED))) if allowed < math.inf else MAX_PIXELS
+    return lambda source: reduced(load(source, allocate=allocate, max_pixels=most), longest)
 
 
 def spilling(most: float, folder: str) -> Allocate:
