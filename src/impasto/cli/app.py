@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli import derived
+from impasto.cli import crew, derived
 from impasto.cli.failures import INTERRUPTED, explain
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import RunOptions
@@ -32,12 +32,16 @@ def main(args: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
     with only_the_first():
         try:
+            if not crew.takes_part(words):
+                return 0
             code = typer.main.get_command(app).main(words, prog_name="impasto", standalone_mode=False)
             if code == INTERRUPTED:  # what typer, or in older versions Abort, makes of a KeyboardInterrupt
                 raise KeyboardInterrupt
+            crew.leave()
         except (Exception, KeyboardInterrupt) as error:
             line, code = explain(error)
-            sys.stderr.write(f"impasto: {line}\n")
+            if crew.tells(error):
+                sys.stderr.write(f"impasto: {line}\n")
     return code if isinstance(code, int) else 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
+from impasto.cli.crew import join, prepares
 from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import Output, check, refuse_input
 from impasto.cli.interrupts import none_at_all
@@ -19,11 +20,12 @@ from impasto.cli.watch import Watcher, clock
 from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
 from impasto.image import Picture, check_writable, load
-from impasto.synthesis import Step
+from impasto.synthesis import State, Step
 from impasto.tasks.common import full_size
 from impasto.tasks.job import Job
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.recipe import job_of
+from impasto.tasks.team import Team
 
 
 def run(
@@ -33,7 +35,11 @@ def run(
     began = time.perf_counter()
     if options.threads:
         torch.set_num_threads(options.threads)
+    team = join(settings.device)
     path = Path(options.output or default_output(task, list(inputs.values())))
+    if team.rank:
+        _assist(task, inputs, settings, options, path, team)
+        return
     read = [*inputs.values(), *named_files(settings), *([options.settings] if options.settings else [])]
     check(path, options, read)
     pictures = [load(name) for name in inputs.values()]
@@ -46,15 +52,14 @@ def run(
     film = _film(options, read, size)
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(watcher, asked=options.checkpoint is not None)
-    fetch_weights(settings.network, settings.weights, watcher)
-    job: Job = job_of(task)(*pictures, settings)
+    job = _job(task, pictures, settings, keeping, state, team, watcher)
     watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
     if options.checkpoint is None and any(planned.arrangement.half for planned in job.plan()):
         keeping.rest(watcher)
     if not options.quiet and not state:
         watcher.expects(**summary(job))
     last = _work(job.steps(state), output, film, watcher, keeping)
-    if not options.quiet and not state:
+    if not options.quiet and not state and team.alone:
         remember(job, last.seconds)
     with none_at_all():
         for notice in output.save(last):
@@ -63,6 +68,39 @@ def run(
         if film:
             watcher.saved("timelapse", str(film.path), last, frames=film.save(last))
         keeping.done()
+
+
+def _job(  # noqa: PLR0917 (what makes a run the same for all)
+    task: str,
+    pictures: Sequence[Picture],
+    settings: SynthesisSettings,
+    keeping: Keeper,
+    state: State | None,
+    team: Team,
+    watcher: Watcher,
+) -> Job:
+    """The run, once the weights are here, and all processes have come so far and are about to do the same."""
+    if prepares():
+        fetch_weights(settings.network, settings.weights, watcher)
+    team.check_same(f"{keeping.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
+    job: Job = job_of(task)(*pictures, settings, team=team)
+    return job
+
+
+def _assist(  # noqa: PLR0917 (what a run is made of)
+    task: str,
+    inputs: Mapping[str, str],
+    settings: SynthesisSettings,
+    options: RunOptions,
+    path: Path,
+    team: Team,
+) -> None:
+    """The part of all processes but the first: the same steps; nothing is shown or written."""
+    silent, pictures = Watcher(), [load(name) for name in inputs.values()]
+    keeping = keeper(path, options, fingerprint(task, pictures, settings))
+    state = keeping.resume(silent, asked=options.checkpoint is not None)
+    for _ in _job(task, pictures, settings, keeping, state, team, silent).steps(state):
+        pass
 
 
 def _work(steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher, keeping: Keeper) -> Step:

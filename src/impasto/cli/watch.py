@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
+from impasto.cli.crew import rank
 from impasto.cli.options import RunOptions
 
 if TYPE_CHECKING:
@@ -186,10 +187,10 @@ class Work:
 
 def watcher(options: RunOptions) -> Watcher:
     """The one that these flags and this terminal ask for."""
+    if (options.quiet and not options.json) or rank():
+        return Watcher()
     if options.json:
         return Machine()
-    if options.quiet:
-        return Watcher()
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
     return Bar(console) if console.is_terminal else Log(console)
 

@@ -11,6 +11,7 @@ from impasto.encoders import Encoder
 from impasto.losses import Dice, Part
 from impasto.synthesis import Allocate, in_memory
 from impasto.tasks.stages import Size, Stage, empty_like, show, stages
+from impasto.tasks.team import Team
 from impasto.tasks.weighting import Weighting
 
 Cut = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]
@@ -27,7 +28,8 @@ class Context:
     """What the terms of one evaluation share: the network, the random draws, the scale of weights.
 
     `normalize`: each term's gradient is divided by its own size (see `Term`). `propagation`: which neurons belong to a
-    region. `cut`: the tiles of large pictures. `allocate` makes the memory of what is as large as the picture.
+    region. `cut`: the tiles of large pictures. `allocate` makes the memory of what is as large as the picture. `team`:
+    the processes that evaluate together, and `shares`: whether they cut what would be whole, so that each has a part.
     """
 
     encoder: Encoder
@@ -37,6 +39,8 @@ class Context:
     propagation: str = "all"
     cut: Cut = whole
     allocate: Allocate = in_memory
+    team: Team = field(default_factory=Team)
+    shares: bool = True
 
     def stages(self, layers: Iterable[str], size: Size) -> list[Stage]:
         """The stages in which a picture of `size` is seen at these canonical layers."""

@@ -72,6 +72,8 @@ class Job:
         ]
         resample = resize_wrapped if endless(settings) else resize
         start, canvas = self.start().to(device_of(settings)), CANVASES[settings.canvas]
+        if not self.room.team.alone:
+            start = self.room.team.agree_(start.clone())
         for step in synthesise(start, scales, resample, canvas=canvas, resume=resume):
             yield self.finish(step)
 

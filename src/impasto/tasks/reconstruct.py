@@ -24,6 +24,7 @@ from impasto.tasks.mixture import content_losses, layers_of
 from impasto.tasks.options import ReconstructSettings
 from impasto.tasks.regions import at
 from impasto.tasks.single import single_job
+from impasto.tasks.team import Team
 from impasto.tasks.terms import content_terms
 
 
@@ -37,7 +38,7 @@ def parse_patch(text: str | None) -> tuple[int, int] | None:
     return int(match[2]), int(match[1])
 
 
-def reconstruct_job(content: Source, settings: ReconstructSettings | None = None) -> Job:
+def reconstruct_job(content: Source, settings: ReconstructSettings | None = None, *, team: Team | None = None) -> Job:
     """The run behind `reconstruct`, ready to begin."""
     settings = settings or ReconstructSettings()
     photo, encoder = load(content), load_encoder(settings)
@@ -56,14 +57,19 @@ def reconstruct_job(content: Source, settings: ReconstructSettings | None = None
         model,
         {"photo": lambda: photo.pixels},
         stochastic=settings.content_loss != "features",
+        team=team,
     )
 
 
 def reconstruct_steps(
-    content: Source, settings: ReconstructSettings | None = None, *, resume: State | None = None
+    content: Source,
+    settings: ReconstructSettings | None = None,
+    *,
+    resume: State | None = None,
+    team: Team | None = None,
 ) -> Iterator[Step]:
     """The run behind `reconstruct`, step by step; `step.image()` is the best picture so far."""
-    yield from reconstruct_job(content, settings).steps(resume)
+    yield from reconstruct_job(content, settings, team=team).steps(resume)
 
 
 def reconstruct(content: Source, settings: ReconstructSettings | None = None) -> Tensor:

@@ -17,15 +17,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
 from impasto.synthesis import Allocate, in_memory, mapped
-from impasto.tasks.memory import activations, free_memory, parse_memory, resident
+from impasto.tasks.context import Context
+from impasto.tasks.memory import activations, free_memory, give_back, parse_memory, resident
 from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.stages import LEAST
+from impasto.tasks.team import Team
 
 Size = tuple[int, int]
 
@@ -42,9 +45,6 @@ THREADS = 40e6
 
 TILE = 256e6
 """Activations of a tile, in bytes: large enough that borders cost little, small enough for the caches to help."""
-
-LEAST = 64
-"""No tile is shorter, in pixels: its borders would outweigh it."""
 
 WORKING = 2
 """Of them those that an evaluation works on: the picture and its gradient."""
@@ -109,7 +109,9 @@ class Arrangement:
 
 
 def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
-    """Bytes that a run may take: what its settings allow, or most of what is free; and those that it has already."""
+    """Bytes that a run may take: what its settings allow, or most of what is free; and those that it has already, but
+    for what the reading of its pictures took and freed again."""
+    give_back()
     base = resident() if device.type == "cpu" else 0.0
     return parse_memory(settings.memory) if settings.memory is not None else base + SPARE * free_memory(device), base
 
@@ -132,6 +134,21 @@ class Room:
     tile: int | None = None
     scratch: str | None = None
     schedule: tuple[tuple[Size, int], ...] = ()
+    team: Team = field(default_factory=Team)
+
+    def of(self, team: Team, *, asked: bool) -> Room:
+        """The room of each process of a team, the same for all, so that all make the same plan.
+
+        What was not `asked` for but found free on a machine is divided among them, as if all were on the same one. Each
+        GPU is taken by one process alone.
+        """
+        if team.alone:
+            return self
+        device = next(self.encoder.parameters()).device
+        spare = (self.total - self.base) / (team.size if device.type == "cpu" and not asked else 1)
+        base = -team.least(-self.base, device)
+        total = team.least(self.total if asked else self.base + spare, device)
+        return replace(self, total=total, base=base, team=team)
 
     def at(self, size: Size) -> Arrangement:
         """How a picture of `size` is computed. Raises UsageError where it cannot fit."""
@@ -198,6 +215,12 @@ class Room:
                 f"and {_amount(self.total)} may be taken; take a smaller --size, or allow more by --memory"
             )
         return needs
+
+    def context(self, context: Context, size: Size) -> Context:
+        """The context for pictures of `size`: as they are arranged, and shared with the team but where a person wants
+        no tiles."""
+        cut, allocate = self.at(size).cut, self.allocate(size)
+        return replace(context, cut=cut, allocate=allocate, team=self.team, shares=self.tile != 0)
 
     def allocate(self, size: Size) -> Allocate:
         """What makes the memory of pictures at this size."""

@@ -15,6 +15,7 @@ from impasto.tasks.context import Context
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers
 from impasto.tasks.options import ReconstructSettings, TextureSettings
+from impasto.tasks.team import Team
 from impasto.tasks.terms import evaluation, prior_terms
 
 Model = Callable[[Context, Size, Layers, torch.device], tuple[list[Term], list[Tensor]]]
@@ -30,6 +31,7 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
     starts: Mapping[str, Callable[[], Tensor]],
     *,
     stochastic: bool,
+    team: Team | None = None,
 ) -> Job:
     """A picture of size `full`, optimised against the terms of the `model`, at `layers`."""
     device = device_of(settings)
@@ -37,11 +39,11 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
 
     kept = () if isinstance(settings, TextureSettings) else layers
     room = room_of(settings, encoder, layers, kept, full=full, draws=stochastic)
+    room = room.of(team or Team(), asked=settings.memory is not None)
 
     def prepare(size: Size) -> Evaluate:
         dice, normalize = dice_of(settings, stochastic), settings.normalize_gradients
-        cut, allocate = room.at(size).cut, room.allocate(size)
-        context = Context(encoder, dice, normalize=normalize, cut=cut, allocate=allocate)
+        context = room.context(Context(encoder, dice, normalize=normalize), size)
         terms, models = model(context, size, layers, device)
         return evaluation(context, terms + prior_terms(settings, models))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,13 +19,17 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Stage:
-    """A segment at one size of picture: the grid that it starts from, and the side of its tiles there (0: one tile)."""
+    """A segment at one size of picture: the grid that it starts from, and the side of its tiles there (0: one tile).
+
+    `kept`: there is room for the graphs of all its tiles, so that each is seen once, and not again for the way back.
+    """
 
     segment: Segment
     size: Size
     grid: Size
     side: int
     encoder: Encoder
+    kept: bool = False
 
     @property
     def whole(self) -> bool:
@@ -61,17 +65,26 @@ class Stage:
         self, x: Tensor, visit: Callable[[Tile, Mapping[str, Tensor]], None], allocate: Allocate = in_memory
     ) -> Tensor | None:
         """Show the features of every tile to `visit`, without gradient; the segment's end, for the next stage."""
-        end, kept = self.segment.end, None
-        if end:
-            kept = empty_like(x, self.encoder.layers[end].channels, self.encoder.grid(end, self.size), allocate)
+        end = self.room(x, allocate)
         for tile in self.tiles():
             with torch.no_grad():
                 found = self.see(tile.window(x))
                 visit(tile, found)
-                if kept is not None and end:
-                    own, part = self.own(tile, end, found[end])
-                    part.of(kept).copy_(own)
-        return kept
+                self.keep(tile, found, end)
+        return end
+
+    def room(self, x: Tensor, allocate: Allocate = in_memory) -> Tensor | None:
+        """Room for the segment's end, where it has one, for it starts from `x`."""
+        if self.segment.end is None:
+            return None
+        channels, grid = self.encoder.layers[self.segment.end].channels, self.encoder.grid(self.segment.end, self.size)
+        return empty_like(x, channels, grid, allocate)
+
+    def keep(self, tile: Tile, found: Mapping[str, Tensor], end: Tensor | None) -> None:
+        """Copy the tile's own part of the segment's end to where it belongs."""
+        if end is not None and self.segment.end:
+            own, part = self.own(tile, self.segment.end, found[self.segment.end])
+            part.of(end).copy_(own)
 
     def see(self, window: Tensor) -> dict[str, Tensor]:
         """All features of the segment, of a window on what it starts from; the picture itself is one of them."""
@@ -110,6 +123,35 @@ def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size,
         if segment.end:
             grid = encoder.grid(segment.end, size)
     return found
+
+
+LEAST = 64
+"""No tile is shorter, in pixels: its borders would outweigh it."""
+
+WORTH = 0.9
+"""Tiles are shared where the busiest process then has no more than this share of the work."""
+
+
+def shared(stage: Stage, members: int) -> Stage:
+    """The stage in tiles that so many processes share, tile k being that of process k modulo `members`: no larger ones
+    than it has, of the side that leaves the busiest of them the least to see. Where that saves next to nothing, as for
+    small pictures and the deepest stages, the stage stays what it is."""
+
+    def busiest(side: int) -> int:
+        loads = [0] * members
+        for k, tile in enumerate(replace(stage, side=side).tiles()):
+            loads[k % members] += (tile.rows.last - tile.rows.first) * (tile.columns.last - tile.columns.first)
+        return max(loads)
+
+    longer, step, after = max(stage.grid), stage.segment.step, stage.segment.after
+    least = LEAST / (stage.encoder.layers[after].stride if after else 1)
+    most = longer if stage.whole else stage.side
+    sides = {-(-longer // (count * step)) * step for count in range(2, 2 * members + 1)}
+    loads = {side: busiest(side) for side in sorted(sides, reverse=True) if least <= side < most}
+    best = min(loads, key=lambda side: loads[side], default=most)
+    if best == most or loads[best] > WORTH * busiest(stage.side):
+        return stage
+    return replace(stage, side=best, kept=stage.whole)
 
 
 def show(

@@ -32,17 +32,24 @@ from impasto.tasks.regions import Area, Region, Style, at, canvas_of
 from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import style_terms
+from impasto.tasks.team import Team
 from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prior_terms
 from impasto.tasks.weighting import WEIGHTINGS
 
 
 def stylize_job(
-    content: Source, style: Style, settings: StylizeSettings | None = None, *, regions: Sequence[Region] = ()
+    content: Source,
+    style: Style,
+    settings: StylizeSettings | None = None,
+    *,
+    regions: Sequence[Region] = (),
+    team: Team | None = None,
 ) -> Job:
     """The run behind `stylize`, ready to begin.
 
     `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images; `style` may
-    be several of them with their shares. `regions` are added to those of the settings.
+    be several of them with their shares. `regions` are added to those of the settings. `team`: the processes that do
+    the same, and share the work (see `tasks/team.py`).
     """
     settings = settings or StylizeSettings()
     photo = load(content)
@@ -61,11 +68,12 @@ def stylize_job(
     painted = coloring.prepared(canvas, photo.pixels, settings)
     kept = layers_of(encoder, contents, content_layers)
     room = room_of(settings, encoder, [*kept, *seen], kept, full=full, draws=stochastic)
+    room = room.of(team or Team(), asked=settings.memory is not None)
 
     def prepare(size: Size) -> Evaluate:
         model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(device)
         here = [area_at(area, size, settings, device) for area in painted]
-        context = replace(_context(encoder, settings, stochastic), cut=room.at(size).cut, allocate=room.allocate(size))
+        context = room.context(_context(encoder, settings, stochastic), size)
         style_part = style_terms(context, here, style_layers, style_weight, styles)
         content_part = content_terms(context, model, content_layers, content_weight, contents)
         share, unit = _scale(settings, style_weight, style_part, content_part)
@@ -95,12 +103,13 @@ def stylize_steps(
     *,
     regions: Sequence[Region] = (),
     resume: State | None = None,
+    team: Team | None = None,
 ) -> Iterator[Step]:
     """The run behind `stylize`, step by step; `step.image()` is the best picture so far.
 
     Inputs as for `stylize_job`. `resume` is the `state()` of a step of the same run, to go on from there.
     """
-    yield from stylize_job(content, style, settings, regions=regions).steps(resume)
+    yield from stylize_job(content, style, settings, regions=regions, team=team).steps(resume)
 
 
 def _context(encoder: Encoder, settings: StylizeSettings, stochastic: bool) -> Context:

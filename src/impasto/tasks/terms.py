@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -26,10 +26,10 @@ from impasto.losses import (
 )
 from impasto.synthesis import Evaluate
 from impasto.tasks.context import Context
+from impasto.tasks.evaluator import Evaluator
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import Ingredient, content_losses, layers_of
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.tiled import TiledObjective
 
 ONE_LEVEL = (1 / 255) ** 2
 """The variation of a picture whose neighbours differ by one level: the least that a flat one is taken to have."""
@@ -142,20 +142,4 @@ def laplacian_terms(photo: Tensor, weight: float) -> list[Term]:
 
 def evaluation(context: Context, terms: Sequence[Term]) -> Evaluate:
     """The objective of these terms as a function of the picture, of one or three channels, and the step."""
-    objective = Objective(terms)
-    tiled: dict[tuple[int, ...], TiledObjective | None] = {}
-
-    def in_tiles(picture: Tensor) -> TiledObjective | None:
-        stages = context.stages(objective.layers, (picture.shape[-2], picture.shape[-1])) if objective.layers else []
-        return None if all(stage.whole for stage in stages) else TiledObjective(objective, stages, context.allocate)
-
-    def evaluate(picture: Tensor, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        context.dice.roll(step)
-        if picture.shape not in tiled:
-            tiled[picture.shape] = in_tiles(picture)
-        if found := tiled[picture.shape]:
-            return found(picture)
-        picture = picture.expand(-1, 3, -1, -1)
-        return objective(picture, context.encoder(picture, objective.layers))
-
-    return evaluate
+    return Evaluator(context, Objective(terms))

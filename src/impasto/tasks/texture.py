@@ -20,6 +20,7 @@ from impasto.tasks.regions import Area, Manner, Style, manners, mixture
 from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.single import single_job
 from impasto.tasks.style import style_terms
+from impasto.tasks.team import Team
 
 
 def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:
@@ -31,7 +32,7 @@ def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:
     return min(own, settings.size or own)
 
 
-def texture_job(style: Style, settings: TextureSettings | None = None) -> Job:
+def texture_job(style: Style, settings: TextureSettings | None = None, *, team: Team | None = None) -> Job:
     """The run behind `texture`, ready to begin.
 
     `style` may be several paintings with their shares, `[(painting, share), ...]`.
@@ -64,14 +65,15 @@ def texture_job(style: Style, settings: TextureSettings | None = None) -> Job:
         model,
         {"painting": lambda: examples[0].pixels},
         stochastic=any(part.loss.stochastic for part in losses),
+        team=team,
     )
 
 
 def texture_steps(
-    style: Style, settings: TextureSettings | None = None, *, resume: State | None = None
+    style: Style, settings: TextureSettings | None = None, *, resume: State | None = None, team: Team | None = None
 ) -> Iterator[Step]:
     """The run behind `texture`, step by step; `step.image()` is the best picture so far."""
-    yield from texture_job(style, settings).steps(resume)
+    yield from texture_job(style, settings, team=team).steps(resume)
 
 
 def texture(style: Style, settings: TextureSettings | None = None) -> Tensor:

@@ -10,36 +10,49 @@ nothing in them is computed twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.losses import IMAGE, Additive, Objective
+from impasto.losses import IMAGE, Additive, Objective, Term
 from impasto.synthesis import Allocate, Tile, in_memory
+from impasto.tasks.known import known
 from impasto.tasks.stages import Stage, empty_like
+from impasto.tasks.team import Team
+
+
+def adds_up(term: Term) -> bool:
+    """Whether a term can be had in tiles: those of the picture itself always can, if not part by part."""
+    return term.layer == IMAGE or _in_parts(term)
+
+
+def _in_parts(term: Term) -> bool:
+    return isinstance(term.loss, Additive) and not term.normalize
 
 
 class TiledObjective:
     """An objective of pictures `(1, C, H, W)`, C 1 or 3, of one size: `(total, parts)`, as `Objective` has them.
 
-    Gradients flow to the picture only, and only once. `allocate` makes the memory of what is as large. Raises
-    UsageError for terms that do not add up.
+    Gradients flow to the picture only, and only once. `allocate` makes the memory of what is as large. Of a `team` each
+    member sees its share of the tiles; a stage of one tile is seen by all. Raises UsageError for terms that do not add
+    up.
     """
 
-    def __init__(self, objective: Objective, stages: Sequence[Stage], allocate: Allocate = in_memory) -> None:
-        self.objective, self.stages, self.allocate = objective, tuple(stages), allocate
+    def __init__(
+        self, objective: Objective, stages: Sequence[Stage], allocate: Allocate = in_memory, team: Team | None = None
+    ) -> None:
+        self.objective, self.stages, self.allocate, self.team = objective, tuple(stages), allocate, team or Team()
         if not self.stages:
             raise UsageError("without any layer of a network there is nothing to see in tiles")
         self.terms: list[list[int]] = [[] for _ in self.stages]
         self.others: list[int] = []
         for number, term in enumerate(objective.terms):
-            adds = isinstance(term.loss, Additive) and not term.normalize
-            if term.layer != IMAGE and not adds:
+            if not adds_up(term):
                 raise UsageError(f"the term {term} looks at the whole picture at once, which takes --tile 0")
-            if not adds:
+            if not _in_parts(term):
                 self.others.append(number)
                 continue
             where = (k for k, stage in enumerate(self.stages) if term.layer in stage.segment.layers)
@@ -51,9 +64,17 @@ class TiledObjective:
         parts: dict[str, Tensor] = {}
         for number, term in enumerate(self.objective.terms):
             parts[term.name] = parts.get(term.name, 0) + run.values[number]
-        total = torch.stack(list(run.values.values())).sum()
-        loss: Tensor = _Known.apply(picture, total, run.gradient)  # type: ignore[no-untyped-call]
-        return loss, parts
+        total = torch.stack([run.values[number] for number in sorted(run.values)]).sum()
+        return known(picture, total, run.gradient), parts
+
+
+class _Seen(NamedTuple):
+    """A tile as it was seen, with the graph: what it shows, its features, and what it adds to the sum of each term."""
+
+    tile: Tile
+    leaf: Tensor
+    found: Mapping[str, Tensor]
+    sums: Mapping[int, Tensor]
 
 
 class _Evaluation:
@@ -64,9 +85,11 @@ class _Evaluation:
         self.sums: dict[int, Tensor] = {}
         self.slopes: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
-        self.graphs: dict[int, tuple[Tensor, dict[str, Tensor]]] = {}
-        for k in range(len(plan.stages)):
-            self._forward(k)
+        self.graphs: dict[int, list[_Seen]] = {}
+        for k, stage in enumerate(plan.stages):
+            end = self._kept(k) if stage.whole or stage.kept else self._forward(k)
+            if end is not None:
+                self.inputs.append(end)
         self._finish()
         gradient: Tensor | None = None
         for k in reversed(range(len(plan.stages))):
@@ -76,31 +99,67 @@ class _Evaluation:
         for number in plan.others:
             self._whole(number, picture)
 
-    def _forward(self, k: int) -> None:
-        """What the stage adds to the sums, and its end, for the next one to begin from."""
+    def _kept(self, k: int) -> Tensor | None:
+        """What the stage adds to the sums, its graphs left for the way back; its end, for the next one to begin
+        from."""
         stage, numbers, x = self.plan.stages[k], self.plan.terms[k], self.inputs[k]
+        self.graphs[k] = []
+        end = None if stage.whole else self._room(stage, x)
+        for tile in self._own(stage):
+            seen = self._see(stage, tile, x, numbers)
+            self.graphs[k].append(seen)
+            for number, added in seen.sums.items():
+                self._add(number, added.detach())
+            with torch.no_grad():
+                stage.keep(tile, seen.found, end)
         if stage.whole:
-            with torch.enable_grad():
-                leaf = x.detach().requires_grad_()
-                found = stage.see(leaf)
-                self.graphs[k] = leaf, found
+            return seen.found[stage.segment.end].detach() if stage.segment.end else None
+        return self._together(k, numbers, end)
+
+    def _forward(self, k: int) -> Tensor | None:
+        """The same, of tiles that are seen again on the way back; losses that are sums have time until then."""
+        stage, x = self.plan.stages[k], self.inputs[k]
+        numbers = [number for number in self.plan.terms[k] if self._loss(number).finish]
+        if not numbers and stage.segment.end is None:
+            return None
+        end = self._room(stage, x)
+        for tile in self._own(stage):
+            with torch.no_grad():
+                found = stage.see(tile.window(x))
                 for number in numbers:
-                    self.sums[number] = self._added(stage, next(stage.tiles()), number, found)
-            if stage.segment.end:
-                self.inputs.append(found[stage.segment.end].detach())
-            return
-        summed = [number for number in numbers if self._loss(number).finish]
-        if not summed and stage.segment.end is None:
-            return
+                    self._add(number, self._added(stage, tile, number, found))
+                stage.keep(tile, found, end)
+        return self._together(k, numbers, end)
 
-        def visit(tile: Tile, found: Mapping[str, Tensor]) -> None:
-            for number in summed:
-                added = self._added(stage, tile, number, found)
-                self.sums[number] = self.sums[number] + added if number in self.sums else added
+    def _own(self, stage: Stage) -> Iterator[Tile]:
+        """The tiles that are ours to see."""
+        return stage.tiles() if stage.whole else self.plan.team.share(stage.tiles())
 
-        end = stage.forward(x, visit, self.plan.allocate)
-        if end is not None:
-            self.inputs.append(end)
+    def _room(self, stage: Stage, x: Tensor) -> Tensor | None:
+        """Room for the stage's end; where others fill in parts of it, these are zero here."""
+        end = stage.room(x, self.plan.allocate)
+        return end if end is None or self.plan.team.alone else end.zero_()
+
+    def _together(self, k: int, numbers: Sequence[int], end: Tensor | None) -> Tensor | None:
+        """Sums and end over all members of the team."""
+        stage, team = self.plan.stages[k], self.plan.team
+        if team.alone:
+            return end
+        if not self.sums.keys() >= set(numbers):  # no tile is ours: the first one tells of what shape sums are
+            tile = next(stage.tiles())
+            with torch.no_grad():
+                found = stage.see(tile.window(self.inputs[k]))
+                for number in numbers:
+                    self._add(number, torch.zeros_like(self._added(stage, tile, number, found)))
+        for number in numbers:
+            self.sums[number] = team.sum_(self.sums[number].clone())  # it may belong to a graph that is kept
+        return None if end is None else team.sum_(end)
+
+    def _see(self, stage: Stage, tile: Tile, x: Tensor, numbers: Sequence[int]) -> _Seen:
+        with torch.enable_grad():
+            leaf = tile.window(x).detach().requires_grad_()
+            found = stage.see(leaf)
+            return _Seen(tile, leaf, found, {n: self._added(stage, tile, n, found) for n in numbers})
 
     def _loss(self, number: int) -> Additive:
         loss = self.plan.objective.terms[number].loss
@@ -112,37 +171,50 @@ class _Evaluation:
         term, loss = self.plan.objective.terms[number], self._loss(number)
         return loss.add(*stage.own(tile, term.layer, found[term.layer], loss.margin))
 
+    def _add(self, number: int, added: Tensor) -> None:
+        self.sums[number] = self.sums[number] + added if number in self.sums else added
+
     def _finish(self) -> None:
         """The losses that the sums come to, and their slopes."""
         for number, found in sorted(self.sums.items()):
             weight, loss = self.plan.objective.terms[number].weight, self._loss(number)
             if not loss.finish:
-                self.values[number] = weight * found.detach()
+                self.values[number] = weight * found
                 continue
             with torch.enable_grad():
-                total = found.detach().requires_grad_()
+                total = found.requires_grad_()
                 value = weight * loss.finish(total)
                 (self.slopes[number],) = torch.autograd.grad(value, total)
             self.values[number] = value.detach()
+        self.sums.clear()
 
     def _backward(self, k: int, gradient: Tensor | None) -> Tensor:
         """The gradient by what the stage begins from, given that by its end."""
         stage, x = self.plan.stages[k], self.inputs.pop() if k else self.inputs[0]
         if stage.whole:
-            leaf, found = self.graphs.pop(k)
-            sums = {number: self.sums.pop(number) for number in self.plan.terms[k]}
-            return self._slope(stage, next(stage.tiles()), leaf, found, sums, gradient)
+            (seen,) = self.graphs.pop(k)
+            return self._slope(stage, seen, gradient)
         result = self._zeros(x, last=k == 0)
-        for tile in stage.tiles():
-            with torch.enable_grad():
-                leaf = tile.window(x).detach().requires_grad_()
-                found = stage.see(leaf)
-                sums = {number: self._added(stage, tile, number, found) for number in self.plan.terms[k]}
-            for number in (number for number in sums if not self._loss(number).finish):
-                value = self.plan.objective.terms[number].weight * sums[number].detach()
-                self.values[number] = self.values.get(number, 0) + value
-            tile.window(result).add_(self._slope(stage, tile, leaf, found, sums, gradient))
-        return result
+        for seen in self._again(k, x):
+            seen.tile.window(result).add_(self._slope(stage, seen, gradient))
+        return self.plan.team.sum_(result)
+
+    def _again(self, k: int, x: Tensor) -> Iterator[_Seen]:
+        """Our tiles of a stage with their graphs: those that were kept, or new ones, which find the losses that are
+        sums."""
+        if k in self.graphs:
+            kept = self.graphs.pop(k)
+            while kept:
+                yield kept.pop()
+            return
+        stage, numbers = self.plan.stages[k], self.plan.terms[k]
+        sums = {n: x.new_zeros(()) for n in numbers if not self._loss(n).finish}
+        for tile in self._own(stage):
+            seen = self._see(stage, tile, x, numbers)
+            sums = {number: before + seen.sums[number].detach() for number, before in sums.items()}
+            yield seen
+        for number, found in sums.items():
+            self.values[number] = self.plan.objective.terms[number].weight * self.plan.team.sum_(found)
 
     def _zeros(self, x: Tensor, *, last: bool) -> Tensor:
         """Room for a gradient, in the layout of what it is the gradient of."""
@@ -150,26 +222,18 @@ class _Evaluation:
             return self.plan.allocate(tuple(x.shape), x.dtype, x.device).zero_()
         return empty_like(x, x.shape[1], (x.shape[-2], x.shape[-1]), self.plan.allocate).zero_()
 
-    def _slope(  # noqa: PLR0917 (all that a tile's gradient is made of)
-        self,
-        stage: Stage,
-        tile: Tile,
-        leaf: Tensor,
-        found: Mapping[str, Tensor],
-        sums: Mapping[int, Tensor],
-        gradient: Tensor | None,
-    ) -> Tensor:
+    def _slope(self, stage: Stage, seen: _Seen, gradient: Tensor | None) -> Tensor:
         """The gradient by the leaf of one tile."""
         outputs, slopes = [], []
-        for number, total in sums.items():
+        for number, total in seen.sums.items():
             outputs.append(total)
             weight = self.plan.objective.terms[number].weight
             slopes.append(self.slopes[number] if number in self.slopes else torch.full_like(total, weight))
         if gradient is not None and stage.segment.end:
-            own, part = stage.own(tile, stage.segment.end, found[stage.segment.end])
+            own, part = stage.own(seen.tile, stage.segment.end, seen.found[stage.segment.end])
             outputs.append(own)
             slopes.append(part.of(gradient))
-        return torch.autograd.grad(outputs, leaf, slopes)[0]
+        return torch.autograd.grad(outputs, seen.leaf, slopes)[0]
 
     def _whole(self, number: int, picture: Tensor) -> None:
         """A term of the picture itself that does not add up."""
@@ -178,17 +242,3 @@ class _Evaluation:
             value = self.plan.objective.terms[number](leaf.expand(-1, 3, -1, -1))
             self.gradient += torch.autograd.grad(value, leaf)[0]
         self.values[number] = value.detach()
-
-
-class _Known(torch.autograd.Function):
-    """A value whose gradient is known already."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
-        ctx.gradient = gradient
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
-        gradient, ctx.gradient = ctx.gradient, None
-        return gradient.mul_(slope), None, None

@@ -1,0 +1,174 @@
+"""Several processes of one command, as torchrun starts them: one picture, one voice, and no one left waiting."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto.cli import crew, main
+
+RUN = ["--size", "160", "--steps", "6", "--scales", "1", "--checkpoint-every", "0", "--tv-weight", "0.3"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+Told = tuple[int, str, str]
+"""An exit code, standard output, standard error."""
+
+
+def together(commands: list[list[str]]) -> list[Told]:
+    """What each of several processes says, that know of each other."""
+    around = os.environ | {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    around |= {"MASTER_PORT": str(free_port())}
+    pipe = subprocess.PIPE
+    running = [
+        subprocess.Popen(command, env=around | {"RANK": str(k)}, stdout=pipe, stderr=pipe, text=True)
+        for k, command in enumerate(commands)
+    ]
+    try:
+        told = [process.communicate(timeout=90) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    return [(process.returncode, *said) for process, said in zip(running, told, strict=True)]
+
+
+def impasto(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "impasto", *map(str, words)]
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path)).astype(int)
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    """The left half of the photo."""
+    white = np.zeros((300, 451), np.uint8)
+    white[:, :225] = 255
+    Image.fromarray(white).save(tmp_path / "mask.png")
+    return tmp_path / "mask.png"
+
+
+def test_torchrun_makes_the_picture_of_one_process(tmp_path, mask):
+    """Style in two regions, content, variation."""
+    words = ["stylize", "sample:chelsea", "sample:flow", *RUN, "--region", f"{mask}:sample:ink"]
+    assert main([*words, "-o", str(tmp_path / "one.png"), "--quiet"]) == 0
+    launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
+    launched += [str(free_port()), "-m", "impasto", *words, "-o", str(tmp_path / "two.png")]
+    done = subprocess.run(launched, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    one, two = pixels(tmp_path / "one.png"), pixels(tmp_path / "two.png")
+    assert np.abs(one - two).max() <= 1
+    assert done.stdout == ""
+    for line in ("takes about", "step 6/6", "wrote"):
+        assert done.stderr.count(line) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "mask.png", "one.png", "two.png"}
+
+
+def test_all_but_the_first_are_silent_and_write_nothing(tmp_path):
+    """Both in folders of their own: what one writes shows."""
+    commands = []
+    for k in range(2):
+        (tmp_path / str(k)).mkdir()
+        output = ["-o", tmp_path / str(k) / "out.png", "--save-every", "2", "--timelapse", tmp_path / str(k) / "a.gif"]
+        commands.append(impasto("stylize", "sample:chelsea", "sample:flow", *RUN, *output, "--json"))
+    first, second = together(commands)
+    assert (first[0], second) == (0, (0, "", ""))
+    steps = [line for line in first[1].splitlines() if '"event": "step"' in line]
+    assert len(steps) == 6
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == [
+        *("a.gif", "out-0002.png", "out-0004.png", "out-0006.png", "out.png"),
+    ]
+    assert list((tmp_path / "1").iterdir()) == []
+
+
+FAILS = """
+import sys
+from impasto.cli import main
+from impasto.errors import ImpastoError
+from impasto.tasks import evaluator
+
+plain, calls = evaluator.Evaluator.__call__, []
+
+def fails(self, picture, step):
+    calls.append(step)
+    if len(calls) == 4:
+        raise ImpastoError("a tile fell off the wall")
+    return plain(self, picture, step)
+
+evaluator.Evaluator.__call__ = fails
+sys.exit(main())
+"""
+
+
+def lines(told: list[Told]) -> list[str]:
+    """All that was said, but for the course of the run."""
+    said = [line for _, out, error in told for line in (out + error).splitlines()]
+    return [line for line in said if not re.match(r"takes about|step \d", line)]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_in_one_ends_all_with_one_line(tmp_path, failing):
+    words = ["stylize", "sample:chelsea", "sample:flow", *RUN, "-o", str(tmp_path / "out.png")]
+    commands = [impasto(*words), impasto(*words)]
+    commands[failing] = [sys.executable, "-c", FAILS, *words]
+    told = together(commands)
+    assert [code for code, _, _ in told] == [1, 1]
+    (line,) = lines(told)
+    assert line.startswith("impasto: a tile fell off the wall")
+
+
+def test_processes_that_see_other_files_are_refused(tmp_path):
+    output = ["-o", str(tmp_path / "out.png")]
+    commands = [
+        impasto("stylize", photo, "sample:flow", *RUN, *output) for photo in ("sample:chelsea", "sample:coffee")
+    ]
+    told = together(commands)
+    assert {code for code, _, _ in told} <= {1, 2}
+    (line,) = lines(told)
+    assert line == "impasto: the processes of this run do not see the same files and settings"
+
+
+def test_a_mistake_on_the_command_line_is_told_once(tmp_path):
+    told = together([impasto("stylize", "sample:chelsea", "sample:flow", "--stepz", "3")] * 2)
+    assert [code for code, _, _ in told] == [2, 2]
+    (line,) = lines(told)
+    assert "--stepz" in line
+
+
+def test_what_is_no_run_is_left_to_the_first(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, said in ((0, True), (1, False)):
+        monkeypatch.setenv("RANK", str(rank))
+        for words in (["presets"], ["stylize", "--help"]):
+            assert main(words) == 0
+            assert bool(capsys.readouterr().out) == said
+
+
+def test_an_environment_that_makes_no_sense_is_told_in_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    assert main(["presets"]) == 2
+    assert capsys.readouterr().err == "impasto: WORLD_SIZE='two' in the environment is no number; torchrun sets it\n"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    assert main(["stylize", "sample:chelsea", "sample:flow"]) == 2
+    assert "RANK is not set; start several processes by torchrun" in capsys.readouterr().err
+
+
+def test_one_process_meets_nobody(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert crew.join("cpu").alone
+    assert crew.rank() == 0

@@ -1,0 +1,142 @@
+"""Processes that share the tiles of a picture come to what one comes to, all of them to the same bits."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from member import FEW, cases, found
+from test_tiled import SIZE, network
+from torch import Tensor
+
+from impasto.errors import ImpastoError
+from impasto.tasks.stages import shared, stages
+from impasto.tasks.team import Team
+
+MEMBER = Path(__file__).with_name("member.py")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def together(folder: Path, size: int) -> list[dict[str, Tensor]]:
+    """What each of so many processes finds."""
+    around = os.environ | {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    around |= {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, MEMBER, folder]
+    running = [subprocess.Popen(command, env=around | {"RANK": str(k)}, stderr=subprocess.PIPE) for k in range(size)]
+    try:
+        told = [process.communicate(timeout=120)[1] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert [process.returncode for process in running] == [0] * size, told
+    return [torch.load(folder / f"{k}.pt") for k in range(size)]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
+    return together(tmp_path_factory.mktemp("two"), 2)
+
+
+def check_equal(ours: Tensor, right: Tensor) -> None:
+    """Value and parts, and then the gradient, each to rounding in its own size."""
+    assert ours.shape == right.shape
+    for own, other in ((ours[:10], right[:10]), (ours[10:], right[10:])):
+        assert other.abs().max() > 0
+        assert float((own - other).abs().max()) <= 1e-12 * float(other.abs().max())
+
+
+def test_two_processes_find_what_one_finds(two):
+    """Regions and mixtures of paintings, content, variation and the photo's Laplacian, whole and in tiles."""
+    for name, right in cases(Team()).items():
+        for ours in two:
+            check_equal(ours[name], right)
+
+
+def test_both_find_the_same_bits(two):
+    first, second = two
+    assert first.keys() == second.keys()
+    for name in first:
+        if name != "share":
+            assert torch.equal(first[name], second[name]), name
+
+
+def test_a_process_without_a_tile_adds_nothing(tmp_path):
+    """Two tiles, three processes."""
+    cut = stages(network("lite"), network("lite").default_style, SIZE, FEW)
+    assert [len(list(stage.tiles())) for stage in cut] == [2, 2, 1, 1]
+    right = found(Team(), "lite", FEW)
+    for ours in together(tmp_path, 3):
+        check_equal(ours["lite"], right)
+
+
+def test_sums_and_agreements_keep_the_layout(two):
+    for ours in two:
+        assert torch.equal(ours["sum"], torch.ones(1, 3, 3, 5))
+        assert torch.equal(ours["agreed"], torch.full((1, 3, 4, 5), 7.0))
+
+
+def test_each_has_its_share(two):
+    assert [ours["share"].tolist() for ours in two] == [[0, 2, 4, 6], [1, 3, 5]]
+
+
+def test_all_plan_with_the_least_room_of_any(two):
+    """Of what is free on a machine each takes half; what was asked for is each one's own."""
+    for ours in two:
+        assert ours["room False"].tolist() == pytest.approx([5e8, 1e8])
+        assert ours["room True"].tolist() == pytest.approx([1e9, 1e8])
+
+
+def test_one_process_alone_sends_nothing():
+    team, numbers = Team(), torch.arange(3.0)
+    assert team.alone
+    assert not torch.distributed.is_initialized()
+    assert team.sum_(numbers) is team.agree_(numbers) is numbers
+    assert team.least(4.0, torch.device("cpu")) == 4.0
+    assert list(team.share(range(3))) == [0, 1, 2]
+    team.check_same("anything", torch.device("cpu"))
+
+
+def test_a_team_that_is_not_there_is_told_in_one_line(monkeypatch):
+    def gone(tensor: Tensor) -> None:
+        raise RuntimeError("[pair.cc:534] Connection closed by peer")
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", gone)
+    with pytest.raises(ImpastoError, match="another process of this run has ended"):
+        Team(0, 2).sum_(torch.zeros(1))
+
+
+@pytest.mark.parametrize("members", [2, 3, 4, 8])
+def test_shared_stages_leave_no_process_much_more_than_its_part(members):
+    """Of the segment with the most to see; one that is small is not worth its borders."""
+    encoder = network("lite")
+    for size in ((1000, 1500), (700, 700), (512, 340)):
+        found = stages(encoder, encoder.default_style, size, (0,))
+        cut = [shared(stage, members) for stage in found]
+        first = cut[0]
+        assert first.kept
+        assert len(list(first.tiles())) >= members
+        loads = [0] * members
+        for k, tile in enumerate(first.tiles()):
+            loads[k % members] += (tile.rows.last - tile.rows.first) * (tile.columns.last - tile.columns.first)
+        assert max(loads) < 1.7 * size[0] * size[1] / members
+    for stage in stages(encoder, encoder.default_style, (64, 64), (0,))[1:]:
+        assert shared(stage, members) is stage
+
+
+def test_stages_in_tiles_that_are_enough_stay_as_they_are_and_few_are_cut_again():
+    encoder = network("lite")
+    (many, *_), (few, *_) = (stages(encoder, encoder.default_style, (512, 512), (side,)) for side in (64, 256))
+    assert shared(many, 2) is many
+    again = shared(few, 16)
+    assert again.side < 256
+    assert not again.kept
