@@ -16,7 +16,7 @@ from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
 from impasto.tasks import memory
-from impasto.tasks.memory import activations, free_memory, parse_memory, resident
+from impasto.tasks.memory import activations, free_memory, parse_memory, reached, resident
 
 WIDTHS = ((4, 5), (6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16,))
 
@@ -264,3 +264,22 @@ def test_measuring_leaves_no_trace():
     assert torch.equal(torch.rand(3), expected)
     assert off == activations(other, segment)
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in encoder.parameters())
+
+
+HAD = """
+import numpy
+from impasto.tasks.memory import reached, resident
+before = resident()
+taken = numpy.ones(100_000_000, numpy.uint8)
+del taken
+print(reached() - before, resident() - before)
+"""
+
+
+@linux
+def test_the_most_that_was_had_stays_when_it_is_freed():
+    """In a process of its own, which has not had more before."""
+    told = subprocess.run([sys.executable, "-c", HAD], check=True, capture_output=True, text=True).stdout.split()
+    most, left = map(float, told)
+    assert most > 95e6
+    assert left < 10e6

@@ -47,6 +47,14 @@ def resident() -> float:
     return 0.0
 
 
+def reached() -> float:
+    """The most bytes that this process has had at once so far; 0 where the system does not say."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    return 0.0
+
+
 def give_back() -> bool:
     """Hand freed memory that the C library keeps back to the system, where it can be asked to; whether it was.
 
