@@ -16,7 +16,7 @@ from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
 from impasto.tasks import memory
-from impasto.tasks.memory import activations, free_memory, parse_memory, reached, resident
+from impasto.tasks.memory import activations, free_memory, parse_memory, resident
 
 WIDTHS = ((4, 5), (6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16,))
 
