@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -121,28 +121,38 @@ def random_weights(folder: Path) -> Path:
     return path
 
 
-def memory(folder: Path) -> None:
-    """The plan against the measured peak over twelve settings."""
-    print("| settings | planned, MB | measured, MB | off by | mapped, MB | planned, s | measured, s |")
-    print("|---|---|---|---|---|---|---|")
-    for name, words in MEMORY.items():
-        found = run(words, folder)
-        off = found.planned_mb / found.peak_mb - 1
-        times = f"{found.planned_seconds:.0f} | {found.seconds:.0f}"
-        amounts = f"{found.planned_mb:.0f} | {found.peak_mb:.0f} | {off:+.0%} | {found.mapped_mb:.0f}"
-        print(f"| {name} | {amounts} | {times} |", flush=True)
+def memory(folder: Path, names: Iterable[str] = MEMORY) -> Iterator[tuple[str, Run]]:
+    """The plan and the measured peak of the settings, as they come."""
+    return ((name, run(MEMORY[name], folder)) for name in names)
 
 
-def scaling(folder: Path, limit: str, shortest: int, longest: int) -> None:
-    """Seconds a step and memory against pixels."""
-    print("| pixels | seconds a step | microseconds a pixel | peak, MB | planned, MB |\n|---|---|---|---|---|")
-    for side in (side for side in SIDES if shortest <= side <= longest):
+def scaling(folder: Path, limit: str, sides: Iterable[int]) -> Iterator[tuple[int, Run]]:
+    """A few steps at one size each."""
+    for side in sides:
         steps = 12 if side < 2048 else 4
         words = ("stylize", *PAIR, "--size", str(side), "--scales", "1", "--steps", str(steps), "--memory", limit)
-        found = run(words, folder)
-        step = statistics.median(found.steps)
+        yield side, run(words, folder)
+
+
+def show_memory(found: Iterable[tuple[str, Run]]) -> Iterator[str]:
+    """The plan against the measured peak."""
+    yield "| settings | planned, MB | measured, MB | off by | mapped, MB | planned, s | measured, s |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, made in found:
+        off = made.planned_mb / made.peak_mb - 1
+        times = f"{made.planned_seconds:.0f} | {made.seconds:.0f}"
+        amounts = f"{made.planned_mb:.0f} | {made.peak_mb:.0f} | {off:+.0%} | {made.mapped_mb:.0f}"
+        yield f"| {name} | {amounts} | {times} |"
+
+
+def show_scaling(found: Iterable[tuple[int, Run]]) -> Iterator[str]:
+    """Seconds a step and memory against pixels."""
+    yield "| pixels | seconds a step | microseconds a pixel | peak, MB | planned, MB |"
+    yield "|---|---|---|---|---|"
+    for side, made in found:
+        step = statistics.median(made.steps)
         row = (f"{side * side / 1e6:.1f} MP", f"{step:.2f}", f"{step / side**2 * 1e6:.2f}")
-        print(f"| {' | '.join(row)} | {found.peak_mb:.0f} | {found.planned_mb:.0f} |", flush=True)
+        yield f"| {' | '.join(row)} | {made.peak_mb:.0f} | {made.planned_mb:.0f} |"
 
 
 def main() -> None:
@@ -154,10 +164,11 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if args.what == "memory":
-            memory(folder)
-        else:
-            scaling(folder, args.limit, args.shortest, args.longest)
+        sides = (side for side in SIDES if args.shortest <= side <= args.longest)
+        memories = args.what == "memory"
+        lines = show_memory(memory(folder)) if memories else show_scaling(scaling(folder, args.limit, sides))
+        for line in lines:
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
