@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from impasto import process
+
 CODE = """
 import resource, sys
 from impasto.process import keep_freed_memory
@@ -45,3 +47,17 @@ def test_freed_memory_is_used_again_without_page_faults():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
 def test_the_environment_takes_precedence():
     assert faults("keep", MALLOC_TRIM_THRESHOLD_="131072")[0] == "False"
+
+
+@pytest.mark.parametrize(
+    ("system", "there", "found"), [("darwin", None, "1"), ("darwin", "0", "0"), ("linux", None, None)]
+)
+def test_the_processor_helps_apples_gpus_out(system, there, found, monkeypatch):
+    name = "PYTORCH_ENABLE_MPS_FALLBACK"
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setenv(name, there) if there else monkeypatch.delenv(name, raising=False)
+    process.help_out()
+    try:
+        assert os.environ.get(name) == found
+    finally:
+        os.environ.pop(name, None)

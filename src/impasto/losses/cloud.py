@@ -50,7 +50,7 @@ class Cloud:
     def spread(self) -> float:
         """The median squared distance between two points; the mean where most are equal, and where all are, their mean
         squared length, or 1."""
-        between = torch.pdist(self.reference).square()
+        between = torch.pdist(self.reference.cpu()).square()  # not every device has it
         for guess in (between.median(), between.mean(), self.reference.square().sum(1).mean()):
             if guess > 0:
                 return float(guess)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -92,8 +93,15 @@ def opponent(image: Tensor) -> tuple[Tensor, Tensor]:
 
     The eye sees fine detail in light; what an optimiser puts there in colour is speckle.
     """
-    parts = torch.einsum("kc,bchw->bkhw", image.new_tensor(BT601), image)
+    parts = torch.einsum("kc,bchw->bkhw", _bt601(image.dtype, image.device), image)
     return parts[:, :1], parts[:, 1:]
+
+
+@cache
+def _bt601(kind: torch.dtype, device: torch.device) -> Tensor:
+    """Kept, since a GPU that is sent something has to have finished all else first."""
+    with torch.inference_mode(False):
+        return torch.tensor(BT601, dtype=kind, device=device)
 
 
 def out_of_range(image: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class Dice:
         """
         if shares is not None:
             # torch.multinomial refuses more than 2^24 categories; the inverse of the cumulative sum does not.
-            ends = shares.detach().double().cpu().cumsum(0)
+            ends = shares.detach().cpu().double().cumsum(0)
             where = torch.rand(count, generator=self._generator, dtype=torch.float64) * ends[-1]
             found: Tensor = torch.searchsorted(ends, where, right=True).clamp(max=total - 1)
             return found.to(shares.device)

@@ -37,7 +37,7 @@ def sliced(samples: int = 4096, directions: int = 64) -> StyleLoss:
 
     def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
         channels = a.points.shape[1] if a.space is None else len(a.space)
-        along = dice.directions(channels, min(directions, 4 * channels)).to(a.points)
+        along = dice.directions(channels, min(directions, 4 * channels)).to(a.points.dtype).to(a.points.device)
         here, there = a.draw(dice, samples), b.draw(dice, samples)
         return _in_order(here @ along, there @ along)
 

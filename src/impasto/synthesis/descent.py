@@ -13,7 +13,7 @@ from impasto.errors import ImpastoError
 from impasto.synthesis.adam import Adam
 from impasto.synthesis.optimizer import Optimizer
 from impasto.synthesis.parametrisation import Canvas
-from impasto.synthesis.point import Point
+from impasto.synthesis.point import Point, numbers
 
 Evaluate = Callable[[Tensor, int], tuple[Tensor, Mapping[str, Tensor]]]
 """A picture `(1, C, H, W)` and the number of the step to the picture's loss (a scalar that gradients flow from) and the
@@ -46,8 +46,10 @@ class Evaluation:
         with torch.enable_grad():
             loss, terms = self.evaluate(self.canvas.decode(leaf), self.step)
             gradient = torch.autograd.grad(loss, leaf)[0] if loss.requires_grad else torch.zeros_like(leaf)
-        parts = {name: float(value.detach()) for name, value in terms.items()}
-        return Point(leaf.detach(), float(loss.detach()), parts, gradient)
+        # One NaN or infinity anywhere makes the sum of the gradient not finite.
+        value, slopes, *parts = numbers([loss, gradient.sum(), *terms.values()])
+        value = value if math.isfinite(slopes) else math.nan
+        return Point(leaf.detach(), value, dict(zip(terms, parts, strict=True)), gradient)
 
     def length(self, move: Tensor) -> float:
         """Root mean square of the change of the picture; canvases are linear."""

@@ -44,6 +44,10 @@ class History(Protocol):
         """Inner products of all rows with `vector`."""
         ...
 
+    def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Both of these, without a `vector` the former."""
+        ...
+
     def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """`gain` times `vector` plus the sum of all rows times their coefficients."""
         ...
@@ -75,15 +79,26 @@ class Matrix:
 
     def among(self, indices: Sequence[int]) -> Tensor:
         """See `History`."""
-        return (self._rows @ self._rows[list(indices)].T).double().cpu()
+        return self._among(indices).cpu().double()  # in this order: not every device has float64
+
+    def _among(self, indices: Sequence[int]) -> Tensor:
+        return self._rows @ self._rows[list(indices)].T
 
     def along(self, vector: Tensor) -> Tensor:
         """See `History`."""
-        return (self._rows @ vector).double().cpu()
+        return (self._rows @ vector).cpu().double()
+
+    def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """See `History`; in one transfer."""
+        if vector is None:
+            return self.among(indices), None
+        found = torch.cat([self._among(indices), (self._rows @ vector)[:, None]], 1).cpu().double()
+        return found[:, :-1], found[:, -1]
 
     def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
-        return torch.addmv(vector * gain, self._rows.T, coefficients.to(self._rows))
+        here = coefficients.to(self._rows.dtype).to(self._rows.device, non_blocking=self._rows.is_cuda)
+        return torch.addmv(vector * gain, self._rows.T, here)
 
     def state(self, indices: Sequence[int]) -> Memory:
         """See `History`."""
@@ -133,6 +148,10 @@ class Rows:
         """See `History`."""
         return self._sums(len(vector), vector.dtype, lambda part: [vector[part]])[:, 0]
 
+    def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """See `History`."""
+        return self.among(indices), None if vector is None else self.along(vector)
+
     def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
         total = vector * gain
@@ -165,18 +184,24 @@ class Rows:
     def _sums(self, length: int, kind: torch.dtype, pieces: Callable[[slice], list[Tensor]]) -> Tensor:
         """Inner products `(count, others)` of the rows with others of type `kind`, of which `pieces` tells a part."""
         rows = list(self._rows.values())
-        read, total = _reader(rows[0], kind), torch.zeros(len(rows), 1, dtype=torch.float64, device=rows[0].device)
+        device = rows[0].device
+        read, total = _reader(rows[0], kind), torch.zeros(len(rows), 1, dtype=widest(device), device=device)
         for part in _parts(length):
             others = pieces(part)
             found = []
             for row in rows:
                 piece = read(row[part])
                 found.append(torch.stack([torch.dot(piece, other) for other in others]))
-            total = total + torch.stack(found).double()
+            total = total + torch.stack(found).to(total.dtype)
         whole = torch.zeros(self.count, total.shape[1], dtype=torch.float64)
         scales = torch.tensor([self._scales[index] for index in self._rows], dtype=torch.float64)
-        whole[list(self._rows)] = total.cpu() * scales[:, None]
+        whole[list(self._rows)] = total.cpu().double() * scales[:, None]
         return whole
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """The widest numbers that a device can sum up in: Apple's GPUs have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def zeros(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Tensor:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from impasto.errors import choose
-from impasto.synthesis.history import Allocate, History, Matrix, Rows, in_memory
+from impasto.synthesis.history import Allocate, History, Matrix, Rows, in_memory, widest
 from impasto.synthesis.linesearch import StrongWolfe, Trial
-from impasto.synthesis.point import Measure, Memory, Point
+from impasto.synthesis.point import Measure, Memory, Point, numbers
 
 
 class LBFGS:
@@ -83,6 +83,7 @@ class LBFGS:
 
     def state(self) -> Memory:
         """The rate, the pairs, and their order in the ring."""
+        self._settle()
         order, products = list(self._order), self._products.clone()
         state = {"rate": self.rate, "begun": self._begun, "order": order, "products": products}
         return {**state, **self._history.state(self._used())}
@@ -99,6 +100,7 @@ class LBFGS:
         self._history = self._empty()  # rows: s_0 .. s_m-1, y_0 .. y_m-1, in a ring
         self._products = torch.zeros(2 * self.memory, 2 * self.memory, dtype=torch.float64)  # of the rows
         self._order.clear()
+        self._fresh: int | None = None  # a slot whose products are not known yet
         self._begun = False
 
     def _new(self, like: Tensor) -> Tensor:
@@ -116,7 +118,7 @@ class LBFGS:
 
     def _search(self, point: Point, direction: Tensor, rate: float, measure: Measure) -> Point:
         def trial(at: float, found: Point) -> Trial:
-            return Trial(at, found, float((found.gradient * direction).sum(dtype=torch.float64)))
+            return Trial(at, found, float((found.gradient * direction).sum(dtype=widest(direction.device))))
 
         start, length = trial(0.0, point), measure.length(direction)
         if not start.slope < 0:  # nothing to gain: a gradient of zero, or rounding
@@ -133,28 +135,40 @@ class LBFGS:
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
         """Keep a pair if its curvature is positive, in place of the oldest when the ring is full."""
-        if not float(s @ y) > 1e-10 * float(y @ y):
+        self._settle()
+        curvature, square = numbers([s @ y, y @ y])
+        if not curvature > 1e-10 * square:
             return
         if len(self._order) == self.memory:
             slot = self._order.pop(0)
         else:
             slot = next(slot for slot in range(self.memory) if slot not in self._order)
-        rows = (slot, self.memory + slot)
-        for row, vector in zip(rows, (s, y), strict=True):
+        for row, vector in zip((slot, self.memory + slot), (s, y), strict=True):
             self._history.put(row, vector)
-        fresh = self._history.among(rows)
+        self._fresh = slot
+
+    def _settle(self, gradient: Tensor | None = None) -> Tensor | None:
+        """Take note of the products of the pair that came last; returns those of all rows with a gradient, which a GPU
+        can tell together with them."""
+        if self._fresh is None:
+            return None if gradient is None or not self._order else self._history.along(gradient)
+        slot, self._fresh = self._fresh, None
+        rows = (slot, self.memory + slot)
+        fresh, along = self._history.products(rows, gradient)
         for column, row in enumerate(rows):
             self._products[row] = self._products[:, row] = fresh[:, column]
         if self._products[slot, self.memory + slot] > 0:  # what was kept may be rounded
             self._order.append(slot)
+        return along
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """The two loops on coefficients: `-(H g)` as a combination of the history's rows and the gradient."""
-        if not self._order:
+        along = self._settle(gradient)
+        if along is None or not self._order:
             return -gradient
         m, products = self.memory, self._products.unbind()
         curvatures: list[float] = self._products.diagonal(m).tolist()  # s_i y_i
-        with_gradient: list[float] = self._history.along(gradient).tolist()
+        with_gradient: list[float] = along.tolist()
         rows = torch.zeros(2 * m, dtype=torch.float64)
         weights = rows.numpy()  # the same memory: a number is read and written there ten times as fast
         gain = -1.0  # coefficient of the gradient itself

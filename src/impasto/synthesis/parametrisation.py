@@ -110,17 +110,23 @@ class Fourier:
 
     def __init__(self, size: tuple[int, int]) -> None:
         expected = 1 / frequencies(size)
-        self._expected = expected / expected.square().mean().sqrt()
+        self._expected = self._there = expected / expected.square().mean().sqrt()
         variances, axes = torch.linalg.eigh(torch.tensor(COLORS, dtype=torch.float64))
         self._colors = axes * (variances / variances.mean()).sqrt()
 
     def encode(self, picture: Tensor) -> Tensor:
         """Amplitudes over expected ones, `(1, C, H, W)`."""
-        return _turned(_hartley(picture) / self._expected.to(picture), self._colors.inverse())
+        return _turned(_hartley(picture) / self._like(picture), self._colors.inverse())
 
     def decode(self, parameters: Tensor) -> Tensor:
         """The sum of the waves."""
-        return _hartley(_turned(parameters, self._colors) * self._expected.to(parameters))
+        return _hartley(_turned(parameters, self._colors) * self._like(parameters))
+
+    def _like(self, x: Tensor) -> Tensor:
+        """What is expected, on the device and in the type of `x`: a picture is sent to a device once."""
+        if (self._there.dtype, self._there.device) != (x.dtype, x.device):
+            self._there = self._expected.to(x.dtype).to(x.device)
+        return self._there
 
 
 CANVASES: dict[str, Callable[[tuple[int, int]], Canvas]] = {"pixels": Pixels, "pyramid": Pyramid, "fourier": Fourier}
@@ -145,7 +151,7 @@ def _turned(picture: Tensor, colors: Tensor) -> Tensor:
     """Three channels through the matrix; a single one as it is."""
     if picture.shape[1] != 3:
         return picture
-    return torch.einsum("kc,bchw->bkhw", colors.to(picture), picture)
+    return torch.einsum("kc,bchw->bkhw", colors.to(picture.dtype).to(picture.device), picture)
 
 
 def _half(size: tuple[int, int]) -> tuple[int, int]:

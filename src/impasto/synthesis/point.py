@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +16,10 @@ Memory = dict[str, Any]
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters of a canvas, the loss of their picture, its named parts, and the gradient in the parameters' shape."""
+    """Parameters of a canvas, the loss of their picture, its named parts, and the gradient in the parameters' shape.
+
+    The loss is not a number, either, where the gradient holds one that is not finite.
+    """
 
     parameters: Tensor
     loss: float
@@ -26,8 +29,13 @@ class Point:
     @property
     def finite(self) -> bool:
         """Whether the loss and the whole gradient are numbers."""
-        # One NaN or infinity anywhere makes the sum of the gradient not finite.
-        return math.isfinite(self.loss) and bool(torch.isfinite(self.gradient.sum()))
+        return math.isfinite(self.loss)
+
+
+def numbers(values: Sequence[Tensor]) -> list[float]:
+    """The values of scalars on one device, in one transfer: a GPU has nothing to do while each is asked for."""
+    found: list[float] = torch.stack([value.detach() for value in values]).tolist()
+    return found
 
 
 class Measure(Protocol):
