@@ -32,9 +32,11 @@ def speed(args: argparse.Namespace) -> Iterator[Row]:
         folder = Path(name)
         ways = sides(args, folder)
         if args.sides:
+            if wrong := set(args.sides) - set(ways):
+                raise ValueError(f"no such side: {', '.join(sorted(wrong))}; there are {', '.join(ways)}")
             ways = {side: way for side, way in ways.items() if side in args.sides}
         for side in in_turn(list(ways), args.repeats):
-            yield {"side": side, "size": args.size, "repeat": True, **ways[side]()}
+            yield {"side": side, "size": args.size, **ways[side]()}
         if "textbook" in ways:
             yield {"side": "textbook" + FULL, "size": args.size, **own("textbook", args, args.iterations)}
 

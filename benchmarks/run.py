@@ -38,7 +38,9 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--few", type=int, help="of what is extrapolated (default: 12, or 3)")
     parser.add_argument("--few-each", type=int, help="the same where there are several sizes (default: 5, or 3)")
     parser.add_argument("--repeats", type=int, help="of all sides in turn (default: 3, or 1)")
-    parser.add_argument("--sides", nargs="+", help="only these of the speed part")
+    parser.add_argument(
+        "--sides", nargs="+", metavar="SIDE", help="only these of speed: textbook, 'program pastiche', ..."
+    )
     parser.add_argument("--peer-python", metavar="PATH", help="an interpreter where programs of others are installed")
     parser.add_argument("--longest", type=int, help="the longest side of scaling (default: 8192, or 512)")
     parser.add_argument("--limit", default="8GB", help="--memory of the runs of scaling")

@@ -179,6 +179,12 @@ def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "there are speed, memory, scaling, quality" in capsys.readouterr().err
 
 
+def test_an_unknown_side_is_refused(tmp_path: Path) -> None:
+    assert run.main(["speed", "--short", "--sides", "textbok", "--out", str(tmp_path)]) == 1
+    told = (tmp_path / "benchmarks.md").read_text()
+    assert "no such side: textbok; there are textbook, vgg19, neural-style, crowson, draft, standard" in told
+
+
 def test_large_keeps_its_tables() -> None:
     made = Run(600.0, 5.0, 500.0, 7.0, 6.0, [1.0, 2.0, 6.0])
     assert list(show_memory([("256 px", made)]))[-1] == "| 256 px | 600 | 500 | +20% | 7 | 5 | 6 |"
