@@ -1,10 +1,13 @@
-"""How much sooner Impasto is where 500 textbook iterations come to: `python -m benchmarks.reach --teacher FILE ...`.
+"""How much sooner Impasto is where 500 textbook iterations come to.
 
-Where that is, is judged in VGG-19's space by a distilled VGG-19 with heads into it (Wang et al. 2020, the file that
-`training/README.md` names): the share of the style distance that is gone, and the distance of the content. The textbook
-loop optimises these very distances, on the judge's own network; its time is that of VGG-19 itself, whose weights change
-no time and are random here. Impasto runs with `lite`, whole processes, at some strengths; the fastest run counts that
-is at least as near to the painting and to the photo as the textbook's picture. Both times are of one run.
+    python -m benchmarks.reach --vgg19 FILE --content PHOTO --style PAINTING
+    python -m benchmarks.reach --teacher FILE --content PHOTO --style PAINTING
+
+Where a picture is, the network judges that the textbook loop itself looks through: the share of the photo's style
+distance that is gone, and the distance of the content. That is VGG-19, by a file with torchvision's keys, or a narrow
+one with heads into its space (Wang et al. 2020, the file that `training/README.md` names), in whose stead VGG-19 with
+random weights tells the time. Impasto runs with `lite`, in whole processes, at some strengths; the fastest run counts
+that is at least as near to the painting and to the photo as the textbook's picture. Both times are of one run.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmarks import textbook
+from impasto import encoders
 from impasto.image import fitted_size, load, resize, write
 
 STAGES = (2, 2, 4, 4, 1)
@@ -47,35 +51,22 @@ class Place:
         return f"{100 * (1 - self.style):.1f} % of the style distance gone, content {self.content:.3f}"
 
 
-class Teacher:
-    """The judge, as layers with VGG-19's names, and its heads."""
+class Judge:
+    """A network as layers with VGG-19's names, and what is put before its Gram matrices."""
 
-    def __init__(self, file: Path) -> None:
-        self.weights = load_file(str(file))
-        self.layers: list[tuple[str, nn.Module]] = [("input", self._conv("conv0", 0))]
-        for stage, count in enumerate(STAGES, 1):
-            if stage > 1:
-                self.layers.append((f"pool{stage - 1}", nn.MaxPool2d(2)))
-            for i in range(1, count + 1):
-                self.layers += [(f"conv{stage}_{i}", self._conv(f"conv{stage}{i}", 1)), (f"relu{stage}_{i}", nn.ReLU())]
-        self.heads = {place: self._conv(f"conv{place.replace('_', '')}_aux", 0) for place in textbook.STYLE}
-
-    def _conv(self, name: str, padding: int) -> nn.Conv2d:
-        weight = self.weights[f"{name}.weight"]
-        conv = nn.Conv2d(*weight.shape[1::-1], weight.shape[2], padding=padding, padding_mode="reflect")
-        conv.load_state_dict({"weight": weight, "bias": self.weights[f"{name}.bias"]})
-        return conv.requires_grad_(False)
+    def __init__(self, layers: list[tuple[str, nn.Module]], heads: dict[str, nn.Module]) -> None:
+        self.layers, self.heads = layers, heads
 
     @torch.no_grad()
     def seen(self, x: Tensor) -> dict[str, Tensor]:
-        """Gram matrices in VGG-19's space, and the content's features."""
+        """Gram matrices, and the content's features."""
         found = {}
         for name, layer in self.layers:
             x = layer(x)
             if name == f"relu{textbook.CONTENT}":
-                found["content"] = x
+                found["content"] = x.clone()
             elif name.startswith("relu") and name[4:] in textbook.STYLE:
-                found[name] = textbook.StyleLoss.gram(self.heads[name[4:]](x))
+                found[name] = textbook.StyleLoss.gram(self.heads.get(name[4:], nn.Identity())(x))
         return found
 
     def place(self, photo: Tensor, painting: Tensor, picture: Tensor) -> Place:
@@ -88,6 +79,37 @@ class Teacher:
 
         content = float((x["content"] - p["content"]).square().sum() / p["content"].square().sum())
         return Place(away(x) / away(p), content)
+
+
+def vgg19(file: Path) -> Judge:
+    """VGG-19 as far as the textbook looks."""
+    network = encoders.load("vgg19", weights=file)
+    layers: list[tuple[str, nn.Module]] = [("normalise", textbook.Normalise())]
+    for name, layer in textbook.network():
+        if isinstance(layer, nn.Conv2d):
+            own = {part: network.get_parameter(f"convs.{name}.{part}") for part in ("weight", "bias")}
+            layer.load_state_dict(own)
+        layers.append((name, layer))
+    return Judge(layers, {})
+
+
+def teacher(file: Path) -> Judge:
+    """The narrow network and its heads."""
+    weights = load_file(str(file))
+
+    def conv(name: str, padding: int) -> nn.Conv2d:
+        weight = weights[f"{name}.weight"]
+        made = nn.Conv2d(*weight.shape[1::-1], weight.shape[2], padding=padding, padding_mode="reflect")
+        made.load_state_dict({"weight": weight, "bias": weights[f"{name}.bias"]})
+        return made.requires_grad_(False)
+
+    layers: list[tuple[str, nn.Module]] = [("input", conv("conv0", 0))]
+    for stage, count in enumerate(STAGES, 1):
+        if stage > 1:
+            layers.append((f"pool{stage - 1}", nn.MaxPool2d(2)))
+        for i in range(1, count + 1):
+            layers += [(f"conv{stage}_{i}", conv(f"conv{stage}{i}", 1)), (f"relu{stage}_{i}", nn.ReLU())]
+    return Judge(layers, {place: conv(f"conv{place.replace('_', '')}_aux", 0) for place in textbook.STYLE})
 
 
 def ours(args: argparse.Namespace, quality: str, strength: float, file: Path) -> float:
@@ -117,12 +139,16 @@ def textbook_process(args: argparse.Namespace) -> float:
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--teacher", type=Path, required=True)
+    network = parser.add_mutually_exclusive_group(required=True)
+    network.add_argument("--vgg19", type=Path, metavar="FILE")
+    network.add_argument("--teacher", type=Path, metavar="FILE")
     parser.add_argument("--content", required=True)
     parser.add_argument("--style", required=True)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--iterations", type=int, default=500)
-    parser.add_argument("--style-weight", type=float, nargs="+", default=[1e6], help="of the textbook loop")
+    parser.add_argument(
+        "--style-weight", type=float, nargs="+", default=[20.0], help="of the textbook loop; neural-style has 100 to 5"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-time", action="store_true", help="only tell where both come to")
     parser.add_argument("--keep", type=Path, help="a folder for all pictures")
@@ -135,22 +161,24 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def compare(args: argparse.Namespace, folder: Path) -> None:
     """Print where both come to, and their times."""
-    teacher, photo, painting = Teacher(args.teacher), load(args.content).pixels, load(args.style).pixels
+    judge = vgg19(args.vgg19) if args.vgg19 else teacher(args.teacher)
+    photo, painting = load(args.content).pixels, load(args.style).pixels
     size = fitted_size(photo.shape[-2:], args.size)
     photo = resize(photo, size).clamp(0, 1)
     painting = resize(painting, fitted_size(painting.shape[-2:], args.size)).clamp(0, 1)
-    aims = []
+    aims, slow = [], []
     for weight in args.style_weight:
-        made, _ = textbook.run(photo, painting, args.iterations, weight, teacher.layers, teacher.heads)
+        made, steps = textbook.run(photo, painting, args.iterations, weight, judge.layers, judge.heads)
+        slow.append(sum(steps))
         write(folder / f"textbook-{weight:g}.png", made)
-        aims.append(teacher.place(photo, painting, made))
-        print(f"textbook, {args.iterations} iterations, style weight {weight:g}: {aims[-1]}", flush=True)
+        aims.append(judge.place(photo, painting, made))
+        print(f"textbook, style weight {weight:g}: {len(steps)} iterations, {slow[-1]:.0f} s, {aims[-1]}", flush=True)
     found = {}
     for quality in QUALITIES:
         for strength in STRENGTHS:
             file = folder / f"{quality}-{strength}.png"
             seconds = ours(args, quality, strength, file)
-            found[quality, strength] = teacher.place(photo, painting, load(file).pixels)
+            found[quality, strength] = judge.place(photo, painting, load(file).pixels)
             print(f"{quality}, strength {strength}: {seconds:.1f} s, {found[quality, strength]}", flush=True)
     reached = [next((key for key, place in found.items() if place.reaches(aim)), None) for aim in aims]
     if args.no_time:
@@ -159,17 +187,16 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
         return
     chosen = [key for key in dict.fromkeys(reached) if key]
     times = {key: [ours(args, *key, folder / "again.png") for _ in range(args.repeats)] for key in chosen}
-    slow = textbook_process(args)
+    slow = slow if args.vgg19 else [textbook_process(args)] * len(slow)
     for key in chosen:
         times[key] += [ours(args, *key, folder / "again.png") for _ in range(args.repeats)]
-    for weight, key in zip(args.style_weight, reached, strict=True):
+    for weight, key, long in zip(args.style_weight, reached, slow, strict=True):
         if key is None:
             print(f"style weight {weight:g}: none of these runs is as near to both")
             continue
         median = statistics.median(times[key])
-        print(
-            f"style weight {weight:g}: {key[0]}, strength {key[1]}, {median:.1f} s, {slow / median:.0f} times as fast"
-        )
+        ratio = f"{long / median:.0f} times as fast"
+        print(f"style weight {weight:g}: reached by {key[0]}, strength {key[1]}, in {median:.1f} s, {ratio}")
 
 
 if __name__ == "__main__":
