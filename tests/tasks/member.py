@@ -23,11 +23,11 @@ FEW = (100, 24)
 SIDES = [(0,), (32, 8, 4), (0, 16, 0, 4), (64, 0)]
 
 
-def found(team: Team, kind: str, sides: tuple[int, ...], shares: bool = True, extra: tuple[Term, ...] = ()) -> Tensor:
+def found(team: Team, kind: str, sides: tuple[int, ...], cuts: bool = True, extra: tuple[Term, ...] = ()) -> Tensor:
     """The value, the parts and the gradient, one after the other."""
     encoder = network(kind)
     terms = [*everything(encoder, SIZE), *extra]
-    context = Context(encoder, cut=lambda *_: sides, team=team, shares=shares)
+    context = Context(encoder, cut=lambda *_: sides, team=team, cuts=cuts)
     leaf = picture(5, *SIZE).requires_grad_()
     value, parts = evaluation(context, terms)(leaf, 0)
     (gradient,) = torch.autograd.grad(value, leaf)
@@ -38,7 +38,7 @@ def cases(team: Team) -> dict[str, Tensor]:
     """All that is compared between a team and one process."""
     results = {f"lite {sides}": found(team, "lite", sides) for sides in SIDES}
     results["resnet"] = found(team, "resnet-max", (32, 8, 4))
-    results["whole"] = found(team, "lite", (0,), shares=False)
+    results["whole"] = found(team, "lite", (0,), cuts=False)
     layer = network("lite").default_style[0]
     results["in one piece"] = found(team, "lite", (0,), extra=(Term("edges", layer, 0.1, total_variation),))
     return results
@@ -47,7 +47,7 @@ def cases(team: Team) -> dict[str, Tensor]:
 def main() -> None:
     team = Team(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
     torch.distributed.init_process_group("gloo", rank=team.rank, world_size=team.size)
-    results = cases(team) if team.size == 2 else {"lite": found(team, "lite", FEW, shares=False)}
+    results = cases(team) if team.size == 2 else {"lite": found(team, "lite", FEW, cuts=False)}
     lite = network("lite")
     room = Room(1e9 + 1e6 * team.rank, 1e8 * team.rank, lite, frozenset(lite.default_style), frozenset())
     for asked in (False, True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from impasto.losses.additive import Additive, Part
@@ -26,7 +27,7 @@ def features() -> ContentLoss:
 
     def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
         def add(found: Tensor, part: Part) -> Tensor:
-            return distance(found, part.of(target), space) * (unit * part.share)
+            return distance(found, part.of(target).to(found.device), space) * (unit * part.share)
 
         return Additive(add)
 
@@ -37,17 +38,18 @@ def similarity(samples: int = 1024) -> ContentLoss:
     """Self-similarity (Kolkin et al. 2019, eq. 4) at `samples` positions, on its own natural scale."""
 
     def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
-        def drawn() -> Tensor:
+        def drawn(device: torch.device) -> Tensor:
             count = math.prod(target.shape[-2:])
-            return dice.branch(count).positions(count, samples).to(target.device)
+            return dice.branch(count).positions(count, samples).to(device)
 
         def finish(points: Tensor) -> Tensor:
-            return pattern_distance(points, gather(target, Part.whole(target), drawn()), space)
+            wanted = gather(target, Part.whole(target), drawn(target.device)).to(points.device)
+            return pattern_distance(points, wanted, space)
 
         def whole(found: Tensor) -> Tensor:
             return self_similarity(found, target, space, dice, samples)
 
-        return Additive(lambda found, part: gather(found, part, drawn()), finish, whole=whole)
+        return Additive(lambda found, part: gather(found, part, drawn(found.device)), finish, whole=whole)
 
     return make
 

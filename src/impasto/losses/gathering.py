@@ -76,7 +76,7 @@ def sampled(features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor
     values = features.view(1, height, width, -1).permute(0, 3, 1, 2)
     if not layout.whole and layout.block == 1:
         return Features(values, None, space)
-    weights = None if mask is None else mask.flatten()[layout.positions.to(mask.device)][None, None]
+    weights = None if mask is None else mask.flatten()[layout.positions.to(mask.device)][None, None].to(values.device)
     if not layout.whole:
         inner = torch.arange(layout.block)
         inner = (inner >= side // 2) & (inner < layout.block - (side - 1) // 2)

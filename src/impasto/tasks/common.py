@@ -21,7 +21,7 @@ from impasto.synthesis import (
     pink_noise,
 )
 from impasto.tasks.options import QUALITIES, SynthesisSettings, TextureSettings
-from impasto.tasks.room import Room, limits
+from impasto.tasks.room import Room, limits, outside
 
 Size = tuple[int, int]
 
@@ -162,6 +162,7 @@ def room_of(
         0 if endless(settings) else settings.tile,
         settings.scratch,
         tuple(schedule(settings, full)),
+        outside=outside(device_of(settings)),
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.losses import Dice, Part
 from impasto.synthesis import Allocate, in_memory
-from impasto.tasks.stages import Size, Stage, empty_like, show, stages
+from impasto.tasks.stages import Size, Stage, computing, empty, moved, show, stages
 from impasto.tasks.team import Team
 from impasto.tasks.weighting import Weighting
 
@@ -29,7 +29,8 @@ class Context:
 
     `normalize`: each term's gradient is divided by its own size (see `Term`). `propagation`: which neurons belong to a
     region. `cut`: the tiles of large pictures. `allocate` makes the memory of what is as large as the picture. `team`:
-    the processes that evaluate together, and `shares`: whether they cut what would be whole, so that each has a part.
+    the processes that evaluate together. `cuts`: whether what would be whole may be cut, for each of them to have a
+    part, or where a device has less memory than it seemed.
     """
 
     encoder: Encoder
@@ -40,7 +41,7 @@ class Context:
     cut: Cut = whole
     allocate: Allocate = in_memory
     team: Team = field(default_factory=Team)
-    shares: bool = True
+    cuts: bool = True
 
     def stages(self, layers: Iterable[str], size: Size) -> list[Stage]:
         """The stages in which a picture of `size` is seen at these canonical layers."""
@@ -53,21 +54,22 @@ class Context:
         layers = list(layers)
         found = self.stages(layers, _size(picture))
         if all(stage.whole for stage in found):
-            for layer, features in self.encoder(picture, layers).items():
+            for layer, features in self.encoder(moved(picture, computing(self.encoder)), layers).items():
                 visit(layer, features, Part.whole(features))
         else:
             show(found, picture, visit, self.allocate)
 
     def features(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """The features of `picture` at these canonical layers, put together from their parts."""
+        """The features of `picture` at these canonical layers, put together from their parts where the picture is."""
         found: dict[str, Tensor] = {}
 
         def visit(layer: str, features: Tensor, part: Part) -> None:
             if part.share == 1:
-                found[layer] = features
+                found[layer] = moved(features, picture.device)
                 return
             if layer not in found:
-                found[layer] = empty_like(features, features.shape[1], part.grid, self.allocate)
+                kind, channels = features.dtype, features.shape[1]
+                found[layer] = empty(kind, picture.device, channels, part.grid, self.allocate)
             part.of(found[layer]).copy_(features)
 
         self.show(picture, layers, visit)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
 
 from impasto.image import resize, resize_wrapped
 from impasto.synthesis import CANVASES, OPTIMIZERS, Evaluate, Optimizer, Scale, State, Step, synthesise
-from impasto.tasks.common import device_of, dice_of, endless, optimizer_of, schedule
+from impasto.tasks.common import dice_of, endless, optimizer_of, schedule
+from impasto.tasks.evaluator import Evaluator
 from impasto.tasks.memory import give_back
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.room import Arrangement, Room
@@ -66,25 +67,36 @@ class Job:
         """Optimise; `resume`, the state of a step of the same job, goes on from there."""
         settings = self.settings
         noisy = self.stochastic and dice_of(settings, self.stochastic).fresh
+        prepared: list[Evaluate] = []
         scales = [
-            Scale(planned.size, planned.steps, partial(self._prepared, planned), self._optimizer(planned), noisy)
-            for planned in self.plan()
+            Scale(p.size, p.steps, partial(self._prepared, p, prepared), self._optimizer(p), noisy) for p in self.plan()
         ]
-        resample = resize_wrapped if endless(settings) else resize
-        start, canvas = self.start().to(device_of(settings)), CANVASES[settings.canvas]
+        plain = resize_wrapped if endless(settings) else resize
+        sizes = [scale.size for scale in scales]
+        home = self.room.home(sizes[max(resume.scale - 1, 0)] if resume and resume.scale <= len(sizes) else sizes[0])
+        start, canvas = self.start().to(home), CANVASES[settings.canvas]
         if not self.room.team.alone:
             start = self.room.team.agree_(start.clone())
-        for step in synthesise(start, scales, resample, canvas=canvas, resume=resume):
-            yield self.finish(step)
 
-    def _prepared(self, planned: Planned) -> Evaluate:
-        """The objective of one size; where memory is short, what the sizes before took goes back to the system."""
+        def resample(picture: Tensor, size: Size) -> Tensor:
+            return plain(picture.to(self.room.home(size)), size)
+
+        for step in synthesise(start, scales, resample, canvas=canvas, resume=resume):
+            yield self.finish(_noticed(step, prepared))
+
+    def _prepared(self, planned: Planned, kept: list[Evaluate]) -> Evaluate:
+        """The objective of one size, `kept` in place of another's; where memory is short, what the sizes before took
+        goes back to the system."""
+        kept.clear()
         if not planned.arrangement.whole:
             give_back()
-        return self.prepare(planned.size)
+        kept.append(self.prepare(planned.size))
+        return kept[0]
 
     def _optimizer(self, planned: Planned) -> Callable[[], Optimizer]:
         name = optimizer_of(self.settings, self.stochastic)
+        if planned.arrangement.away and name == "adam-carried":
+            name = "adam"  # its moments are on the device
         make = OPTIMIZERS[name]
         if self.settings.rate is not None:
             make = partial(make, rate=self.settings.rate)
@@ -92,3 +104,10 @@ class Job:
             allocate = self.room.allocate(planned.size)
             make = partial(make, memory=planned.arrangement.pairs, precision="half", allocate=allocate)
         return make
+
+
+def _noticed(step: Step, prepared: Sequence[Evaluate]) -> Step:
+    """The step with what its objective has to tell."""
+    told = [evaluate.told() for evaluate in prepared if isinstance(evaluate, Evaluator)]
+    notices = [notice for notice in (step.notice, *told) if notice]
+    return replace(step, notice="; ".join(notices)) if notices else step

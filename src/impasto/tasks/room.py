@@ -11,6 +11,10 @@ P pixels and a picture of 12 P bytes:
 
 What is whole and in full precision where there is room for it is cut, and kept in half precision and for fewer steps,
 where there is not. What still does not fit is kept in memory-mapped files, but for what one evaluation works on.
+
+On a GPU all of this is the device's memory. What does not fit there with so few pairs lives in the CPU's, with as many
+as that has room for, and in files where it has none either; the device then has a tile at a time, and segments that are
+one tile. (Not run on a GPU so far.)
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from impasto.synthesis import Allocate, in_memory, mapped
 from impasto.tasks.context import Context
 from impasto.tasks.memory import activations, free_memory, give_back, parse_memory, resident
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.stages import LEAST
+from impasto.tasks.stages import LEAST, computing
 from impasto.tasks.team import Team
 
 Size = tuple[int, int]
@@ -98,7 +102,8 @@ class Cut:
 @dataclass(frozen=True)
 class Arrangement:
     """How one size is computed: the cut, the pairs that L-BFGS remembers, whether in half precision, the bytes that the
-    process then has at most, whether the network sees it `whole`, and whether pictures are in `mapped` files."""
+    process then has at most on the device, whether the network sees it `whole`, whether pictures are in `mapped` files,
+    and whether they are `away` from the device, in the CPU's memory."""
 
     cut: Cut
     pairs: int
@@ -106,6 +111,7 @@ class Arrangement:
     peak: float
     whole: bool
     mapped: bool = False
+    away: bool = False
 
 
 def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
@@ -116,13 +122,21 @@ def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, fl
     return parse_memory(settings.memory) if settings.memory is not None else base + SPARE * free_memory(device), base
 
 
+def outside(device: torch.device) -> tuple[float, float] | None:
+    """The `limits` of the CPU's memory where a GPU computes, which has its own; None elsewhere."""
+    if device.type != "cuda":
+        return None
+    base = resident()
+    return base + SPARE * free_memory(torch.device("cpu")), base
+
+
 @dataclass(frozen=True)
 class Room:
     """What a run may take: `total` bytes, `base` of which the process has already.
 
     `layers` are all that its network looks at, `kept` those whose features are kept for comparison; `tile` is the side
-    of tiles that a person asked for (0: none), `scratch` the folder of memory-mapped files;
-    `schedule` tells the steps at each size.
+    of tiles that a person asked for (0: none), `scratch` the folder of memory-mapped files; `schedule` tells the steps
+    at each size. `outside`: total and base of the CPU's memory where the network computes on a device with its own.
     """
 
     total: float
@@ -135,6 +149,7 @@ class Room:
     scratch: str | None = None
     schedule: tuple[tuple[Size, int], ...] = ()
     team: Team = field(default_factory=Team)
+    outside: tuple[float, float] | None = None
 
     def of(self, team: Team, *, asked: bool) -> Room:
         """The room of each process of a team, the same for all, so that all make the same plan.
@@ -144,11 +159,14 @@ class Room:
         """
         if team.alone:
             return self
-        device = next(self.encoder.parameters()).device
-        spare = (self.total - self.base) / (team.size if device.type == "cpu" and not asked else 1)
-        base = -team.least(-self.base, device)
-        total = team.least(self.total if asked else self.base + spare, device)
-        return replace(self, total=total, base=base, team=team)
+        device = computing(self.encoder)
+
+        def agreed(total: float, base: float, share: int) -> tuple[float, float]:
+            return team.least(base + (total - base) / share, device), -team.least(-base, device)
+
+        total, base = agreed(self.total, self.base, team.size if device.type == "cpu" and not asked else 1)
+        away = agreed(*self.outside, team.size) if self.outside else None
+        return replace(self, total=total, base=base, outside=away, team=team)
 
     def at(self, size: Size) -> Arrangement:
         """How a picture of `size` is computed. Raises UsageError where it cannot fit."""
@@ -158,12 +176,16 @@ class Room:
         others = REMEMBERED.get(self.optimizer)
         whole, remembered = self._activations(stages, size), picture * (2 * most if others is None else others)
         uncut = self.tile is not None and (self.tile == 0 or self.tile >= max(size))
+        if uncut and self.outside and fixed + remembered + whole > self.total:
+            return self._away(stages, size, most, whole)
         if uncut or (self.tile is None and fixed + remembered + whole <= self.total):
             peak = self._fitting(size, fixed + remembered + whole)
             return Arrangement(Cut(self.total - peak + whole, self.tile), most, False, peak, whole=True)
         ends, tile = self._in_tiles(stages, size, whole)
         needs, pairs, half = fixed + ends, most, False
         spare = self.total - needs - tile
+        if self.outside and spare < picture * (min(FEWEST, most) if others is None else others):
+            return self._away(stages, size, most, tile)
         if others is None and remembered > spare / 2:
             half, pairs = True, self._pairs(spare / picture, most)
             if not pairs:
@@ -177,6 +199,23 @@ class Room:
         self._fitting(size, needs + remembered + tile)
         peak = needs + remembered + self._taken(cut, stages, size)
         return Arrangement(cut, pairs, half, peak, not self.tile and room >= whole)
+
+    def _away(self, stages: Sequence[Segment], size: Size, most: int, tile: float) -> Arrangement:
+        """Pictures, what the optimiser remembers, targets and the ends of segments in the CPU's memory, tiles on the
+        device."""
+        picture, whole = 3.0 * FLOAT * size[0] * size[1], self._activations(stages, size)
+        fixed = self._fitting(size, self.base + THREADS + self.encoder.prepared() + tile) - tile
+        room = tile if self.tile else min(self.total - fixed, whole)
+        cut = Cut(room, self.tile)
+        peak, at_once = fixed + self._taken(cut, stages, size), not self.tile and room >= whole
+        total, base = self.outside or (0.0, 0.0)
+        spare = total - base - PICTURES * picture - self._features(self.kept, size)
+        spare -= 2 * self._features((s.end for s in stages if s.end), size)
+        others = REMEMBERED.get(self.optimizer)
+        if others is not None or 2 * most * picture <= spare / 2:
+            return Arrangement(cut, most, False, peak, at_once, away=True)
+        pairs = self._pairs(spare / picture, most)
+        return Arrangement(cut, pairs or MAPPED, True, peak, at_once, mapped=not pairs, away=True)
 
     def _taken(self, cut: Cut, stages: Sequence[Segment], size: Size) -> float:
         """Bytes of the activations of an evaluation: of all segments that are one tile, and of the largest tile."""
@@ -220,7 +259,11 @@ class Room:
         """The context for pictures of `size`: as they are arranged, and shared with the team but where a person wants
         no tiles."""
         cut, allocate = self.at(size).cut, self.allocate(size)
-        return replace(context, cut=cut, allocate=allocate, team=self.team, shares=self.tile != 0)
+        return replace(context, cut=cut, allocate=allocate, team=self.team, cuts=self.tile != 0)
+
+    def home(self, size: Size) -> torch.device:
+        """Where pictures of this size live."""
+        return torch.device("cpu") if self.at(size).away else computing(self.encoder)
 
     def allocate(self, size: Size) -> Allocate:
         """What makes the memory of pictures at this size."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.losses import Term
 from impasto.synthesis import Evaluate
-from impasto.tasks.common import Size, check_room, device_of, dice_of, room_of, starting_point
+from impasto.tasks.common import Size, check_room, dice_of, room_of, starting_point
 from impasto.tasks.context import Context
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers
@@ -34,7 +34,6 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
     team: Team | None = None,
 ) -> Job:
     """A picture of size `full`, optimised against the terms of the `model`, at `layers`."""
-    device = device_of(settings)
     check_room(encoder, layers, full, "result")
 
     kept = () if isinstance(settings, TextureSettings) else layers
@@ -44,7 +43,7 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
     def prepare(size: Size) -> Evaluate:
         dice, normalize = dice_of(settings, stochastic), settings.normalize_gradients
         context = room.context(Context(encoder, dice, normalize=normalize), size)
-        terms, models = model(context, size, layers, device)
+        terms, models = model(context, size, layers, room.home(size))
         return evaluation(context, terms + prior_terms(settings, models))
 
     start = starting_point(settings.init, starts, full, settings.seed)

@@ -1,4 +1,8 @@
-"""A network's segments as stages: what each starts from, cut into tiles, and what of it is whose."""
+"""A network's segments as stages: what each starts from, cut into tiles, and what of it is whose.
+
+What is as large as the picture lives where the picture does, which need not be where the network computes: a tile's
+window is moved there, and what comes of it is moved back. (Not run on a GPU so far: tests count what is moved.)
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,15 @@ class Stage:
         """Whether it is one tile."""
         return self.side == 0 or self.side >= max(self.grid)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return computing(self.encoder)
+
+    def window(self, tile: Tile, x: Tensor) -> Tensor:
+        """What a tile sees of what the stage starts from, where the network computes."""
+        return moved(tile.window(x), self.device)
+
     def tiles(self) -> Iterator[Tile]:
         """Its tiles."""
         return tiles(self.grid, 0 if self.whole else self.side, self.segment.step, self.segment.halo)
@@ -68,7 +81,7 @@ class Stage:
         end = self.room(x, allocate)
         for tile in self.tiles():
             with torch.no_grad():
-                found = self.see(tile.window(x))
+                found = self.see(self.window(tile, x))
                 visit(tile, found)
                 self.keep(tile, found, end)
         return end
@@ -110,6 +123,16 @@ class _Own(torch.autograd.Function):
         return whole, None, None
 
 
+def computing(encoder: Encoder) -> torch.device:
+    """Where a network computes."""
+    return next(encoder.parameters()).device
+
+
+def moved(x: Tensor, device: torch.device) -> Tensor:
+    """The tensor on another device, or itself."""
+    return x if x.device == device else x.to(device)
+
+
 def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size, sides: Sequence[int]) -> list[Stage]:
     """The stages for these layers of a picture of `size`; `sides` has a number for each, the last one for all more.
 
@@ -128,6 +151,20 @@ def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size,
 LEAST = 64
 """No tile is shorter, in pixels: its borders would outweigh it."""
 
+
+def halved(stage: Stage) -> Stage:
+    """The stage in tiles of half the side, or half its grid where it was whole; itself where they cannot be smaller."""
+    step, most = stage.segment.step, max(stage.grid) if stage.whole else stage.side
+    side = max(most // (2 * step), -(-_least(stage) // step)) * step
+    return replace(stage, side=side, kept=False) if side < most else stage
+
+
+def _least(stage: Stage) -> int:
+    """The side of the smallest tiles."""
+    after = stage.segment.after
+    return max(1, LEAST // stage.encoder.layers[after].stride) if after else LEAST
+
+
 WORTH = 0.9
 """Tiles are shared where the busiest process then has no more than this share of the work."""
 
@@ -143,8 +180,7 @@ def shared(stage: Stage, members: int) -> Stage:
             loads[k % members] += (tile.rows.last - tile.rows.first) * (tile.columns.last - tile.columns.first)
         return max(loads)
 
-    longer, step, after = max(stage.grid), stage.segment.step, stage.segment.after
-    least = LEAST / (stage.encoder.layers[after].stride if after else 1)
+    longer, step, least = max(stage.grid), stage.segment.step, _least(stage)
     most = longer if stage.whole else stage.side
     sides = {-(-longer // (count * step)) * step for count in range(2, 2 * members + 1)}
     loads = {side: busiest(side) for side in sorted(sides, reverse=True) if least <= side < most}
@@ -174,4 +210,9 @@ def show(
 
 def empty_like(like: Tensor, channels: int, grid: Size, allocate: Allocate) -> Tensor:
     """Room for features `(1, channels, *grid)` of the type and on the device of others, in the channels-last layout."""
-    return allocate((1, *grid, channels), like.dtype, like.device).permute(0, 3, 1, 2)
+    return empty(like.dtype, like.device, channels, grid, allocate)
+
+
+def empty(kind: torch.dtype, device: torch.device, channels: int, grid: Size, allocate: Allocate) -> Tensor:
+    """The same, of any type and on any device."""
+    return allocate((1, *grid, channels), kind, device).permute(0, 3, 1, 2)

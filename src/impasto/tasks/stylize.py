@@ -15,7 +15,6 @@ from impasto.tasks import coloring
 from impasto.tasks.common import (
     Size,
     check_room,
-    device_of,
     dice_of,
     full_size,
     last,
@@ -54,7 +53,7 @@ def stylize_job(
     settings = settings or StylizeSettings()
     photo = load(content)
     canvas = canvas_of(style, settings, regions, photo.size)
-    encoder, device = load_encoder(settings), device_of(settings)
+    encoder = load_encoder(settings)
     contents, styles = content_losses(settings.content_loss), style_losses(settings.style_loss)
     content_layers = parse_layers(encoder, settings.content_layers, encoder.default_content)
     style_layers = parse_layers(encoder, settings.style_layers, encoder.default_style)
@@ -71,8 +70,8 @@ def stylize_job(
     room = room.of(team or Team(), asked=settings.memory is not None)
 
     def prepare(size: Size) -> Evaluate:
-        model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(device)
-        here = [area_at(area, size, settings, device) for area in painted]
+        model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(room.home(size))
+        here = [area_at(area, size, settings, room.home(size)) for area in painted]
         context = room.context(_context(encoder, settings, stochastic), size)
         style_part = style_terms(context, here, style_layers, style_weight, styles)
         content_part = content_terms(context, model, content_layers, content_weight, contents)

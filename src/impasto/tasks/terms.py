@@ -65,7 +65,7 @@ def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it
             cut = _center(layer, everything[layer], window)
             target, space = cut(everything[layer]), encoder.metric(layer)
             if context.weighting is None:
-                unit, factor = share / sum(own.values()), 1 / max(float(energy(target, space)), 1e-12)
+                unit, factor = share / sum(own.values()), 1 / max(_energy(target, space), 1e-12)
             else:
                 unit, factor = share, context.weighting.content(encoder.channels(layer), target[0, 0].numel())
             compare = ingredient.loss(target, space, context.dice, factor)
@@ -73,6 +73,12 @@ def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it
             seen = compare if window is None else _then(cut, compare)
             terms.append(Term("content", layer, total, seen, context.normalize))
     return terms
+
+
+def _energy(target: Tensor, space: Tensor | None) -> float:
+    """The energy of features, which may live elsewhere than the network: strip by strip."""
+    device = target.device if space is None else space.device
+    return float(in_strips(Additive(lambda found, part: energy(found.to(device), space) * part.share), target))
 
 
 def _then(first: Loss, second: Loss) -> Loss:

@@ -20,7 +20,7 @@ from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Objective, Term
 from impasto.synthesis import Allocate, Tile, in_memory
 from impasto.tasks.known import known
-from impasto.tasks.stages import Stage, empty_like
+from impasto.tasks.stages import Stage, empty_like, moved
 from impasto.tasks.team import Team
 
 
@@ -95,9 +95,10 @@ class _Evaluation:
         for k in reversed(range(len(plan.stages))):
             gradient = self._backward(k, gradient)
         assert gradient is not None
-        self.gradient = gradient
+        self.gradient = moved(gradient, picture.device)
         for number in plan.others:
             self._whole(number, picture)
+        self.values = {number: moved(value, picture.device) for number, value in self.values.items()}
 
     def _kept(self, k: int) -> Tensor | None:
         """What the stage adds to the sums, its graphs left for the way back; its end, for the next one to begin
@@ -125,7 +126,7 @@ class _Evaluation:
         end = self._room(stage, x)
         for tile in self._own(stage):
             with torch.no_grad():
-                found = stage.see(tile.window(x))
+                found = stage.see(stage.window(tile, x))
                 for number in numbers:
                     self._add(number, self._added(stage, tile, number, found))
                 stage.keep(tile, found, end)
@@ -148,7 +149,7 @@ class _Evaluation:
         if not self.sums.keys() >= set(numbers):  # no tile is ours: the first one tells of what shape sums are
             tile = next(stage.tiles())
             with torch.no_grad():
-                found = stage.see(tile.window(self.inputs[k]))
+                found = stage.see(stage.window(tile, self.inputs[k]))
                 for number in numbers:
                     self._add(number, torch.zeros_like(self._added(stage, tile, number, found)))
         for number in numbers:
@@ -157,7 +158,7 @@ class _Evaluation:
 
     def _see(self, stage: Stage, tile: Tile, x: Tensor, numbers: Sequence[int]) -> _Seen:
         with torch.enable_grad():
-            leaf = tile.window(x).detach().requires_grad_()
+            leaf = stage.window(tile, x).detach().requires_grad_()
             found = stage.see(leaf)
             return _Seen(tile, leaf, found, {n: self._added(stage, tile, n, found) for n in numbers})
 
@@ -196,7 +197,7 @@ class _Evaluation:
             return self._slope(stage, seen, gradient)
         result = self._zeros(x, last=k == 0)
         for seen in self._again(k, x):
-            seen.tile.window(result).add_(self._slope(stage, seen, gradient))
+            seen.tile.window(result).add_(moved(self._slope(stage, seen, gradient), result.device))
         return self.plan.team.sum_(result)
 
     def _again(self, k: int, x: Tensor) -> Iterator[_Seen]:
@@ -208,7 +209,7 @@ class _Evaluation:
                 yield kept.pop()
             return
         stage, numbers = self.plan.stages[k], self.plan.terms[k]
-        sums = {n: x.new_zeros(()) for n in numbers if not self._loss(n).finish}
+        sums = {n: torch.zeros((), dtype=x.dtype, device=stage.device) for n in numbers if not self._loss(n).finish}
         for tile in self._own(stage):
             seen = self._see(stage, tile, x, numbers)
             sums = {number: before + seen.sums[number].detach() for number, before in sums.items()}
@@ -232,7 +233,7 @@ class _Evaluation:
         if gradient is not None and stage.segment.end:
             own, part = stage.own(seen.tile, stage.segment.end, seen.found[stage.segment.end])
             outputs.append(own)
-            slopes.append(part.of(gradient))
+            slopes.append(moved(part.of(gradient), own.device).to(own.dtype))
         return torch.autograd.grad(outputs, seen.leaf, slopes)[0]
 
     def _whole(self, number: int, picture: Tensor) -> None:

@@ -1,0 +1,214 @@
+"""Pictures that live elsewhere than where the network computes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from test_tiled import SIZE, network, picture, whole
+from torch import Tensor
+
+import impasto
+from impasto import encoders
+from impasto.errors import UsageError
+from impasto.losses import IMAGE, Additive, Term
+from impasto.tasks import common, stages, terms
+from impasto.tasks import room as module
+from impasto.tasks.context import Context
+from impasto.tasks.job import Job
+from impasto.tasks.mixture import style_losses
+from impasto.tasks.options import StylizeSettings
+from impasto.tasks.room import FEWEST, MAPPED, PICTURES, Room
+from impasto.tasks.style import style_terms
+from impasto.tasks.stylize import stylize_job
+from impasto.tasks.terms import content_terms, evaluation, laplacian_terms
+from impasto.tasks.tiled import TiledObjective
+
+HOME = torch.device("meta")
+"""Stands for another device: what mixes it with the CPU fails, as it would with a GPU; it has no numbers."""
+
+
+@pytest.fixture
+def travels(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, int]]:
+    """Tensors may leave that device, as noise: from where, and how many positions at a time."""
+    plain: Any = Tensor.to
+    seen: Counter[tuple[str, int]] = Counter()
+
+    def to(self: Tensor, *args: Any, **named: Any) -> Tensor:
+        wanted = args[0].device if args and isinstance(args[0], Tensor) else args[0] if args else None
+        if isinstance(wanted, torch.device) and wanted != self.device:
+            seen[self.device.type, self.shape[-1] * self.shape[-2] if self.ndim > 1 else 1] += 1
+            if self.is_meta:
+                generator = torch.Generator().manual_seed(0)
+                return torch.rand(self.shape, dtype=self.dtype, generator=generator)
+        return plain(self, *args, **named)
+
+    monkeypatch.setattr(Tensor, "to", to)
+    monkeypatch.setattr(terms, "_energy", lambda target, space: 1.0)  # a number, of which there is none
+    return seen
+
+
+def away(x: Tensor) -> Tensor:
+    return torch.empty_like(x, device=HOME)
+
+
+@pytest.mark.parametrize("kind", ["lite", "vgg-max", "resnet-max"])
+@pytest.mark.parametrize("sides", [(0,), (32, 8, 4), (0, 8), (64, 0)], ids=str)
+def test_only_windows_of_pictures_and_targets_go_to_where_the_network_is(kind, sides, travels):
+    encoder = network(kind)
+    context, photo = Context(encoder, cut=lambda *_: sides), away(picture(4, *SIZE))
+    layers, content = dict.fromkeys(encoder.default_style, 1.0), {encoder.default_style[2]: 1.0}
+    given = style_terms(context, whole(away(picture(1, 80, 90))), layers, 1.0, style_losses("gram,w2=0.5"))
+    given += content_terms(context, photo, content, 1.0)
+    given += laplacian_terms(photo, 0.2)
+    given += [Term("square", IMAGE, 0.3, Additive(lambda image, part: image.square().mean() * part.share))]
+    leaf = away(picture(5, *SIZE)).requires_grad_()
+    travels.clear()
+    value, parts = evaluation(context, given)(leaf, 0)
+    (gradient,) = torch.autograd.grad(value, leaf)
+    assert {found.device for found in (value, gradient, *parts.values())} == {HOME}
+    assert gradient.shape == leaf.shape
+    largest = max(positions for _, positions in travels)
+    assert largest == SIZE[0] * SIZE[1] if not sides[0] else largest < 0.8 * SIZE[0] * SIZE[1]
+
+
+def test_a_tensor_in_the_wrong_place_would_fail():
+    """What the test above rests on."""
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        network("lite")(away(picture(1, 64, 64)), ["relu1_1"])
+    with pytest.raises(RuntimeError):
+        picture(1, 64, 64) + away(picture(1, 64, 64))
+
+
+def test_features_are_put_together_where_the_picture_is(travels):
+    encoder = network("lite")
+    for sides in ((0,), (32, 8)):
+        found = Context(encoder, cut=lambda *_, sides=sides: sides).features(away(picture(1, *SIZE)), ["relu2_1"])
+        assert found["relu2_1"].device == HOME
+        assert found["relu2_1"].shape == encoder(picture(1, *SIZE), ["relu2_1"])["relu2_1"].shape
+
+
+def test_what_is_at_home_does_not_move():
+    x = picture(1, 8, 8)
+    assert stages.moved(x, x.device) is x
+
+
+# Where pictures live
+
+BIG = (3000, 4000)
+
+PICTURE = 12.0 * BIG[0] * BIG[1]
+
+
+@pytest.fixture
+def room() -> Room:
+    """A device of 2 GB, beside a CPU of 16."""
+    lite = encoders.load("lite")
+    layers, kept = frozenset(lite.default_style), frozenset(lite.default_content)
+    return Room(2e9, 0.0, lite, layers | kept, kept, outside=(16e9, 1e9))
+
+
+def test_pictures_live_on_the_device_while_they_fit(room):
+    plain = replace(room, outside=None)
+    for size in ((300, 400), (1000, 1500)):
+        assert room.at(size) == plain.at(size)
+        assert not room.at(size).away
+    large = replace(room, total=20e9)
+    assert large.at(BIG) == replace(plain, total=20e9).at(BIG)
+
+
+def test_and_with_the_cpu_where_they_do_not(room):
+    assert replace(room, outside=None).at(BIG).mapped
+    with pytest.raises(UsageError, match="needs about"):
+        replace(room, outside=None).at((6000, 8000))
+    found = room.at(BIG)
+    assert found.away
+    assert not found.mapped
+    assert found.peak < room.total
+    cut = found.cut(room.encoder, room.layers, BIG)
+    assert 0 < cut[0] < 4000
+    assert room.home(BIG) == torch.device("cpu")
+
+
+def test_the_cpus_memory_says_how_much_is_remembered(room):
+    """From all pairs as they are, over some in half precision, to files."""
+    seen = []
+    for total in (60e9, 20e9, 12e9, 8e9, 6e9, 4e9, 3e9):
+        found = replace(room, outside=(total, 1e9)).at(BIG)
+        assert found.away
+        seen.append((found.pairs, found.half, found.mapped))
+        if not found.mapped:
+            pairs = found.pairs * (1 if found.half else 2) * PICTURE
+            assert 1e9 + PICTURES * PICTURE + pairs < total
+    assert seen[0] == (20, False, False)
+    assert seen[-1] == (MAPPED, True, True)
+    assert any(half and FEWEST <= pairs < 20 and not mapped for pairs, half, mapped in seen)
+    assert [pairs for pairs, half, mapped in seen if not mapped] == sorted(
+        (pairs for pairs, half, mapped in seen if not mapped), reverse=True
+    )
+
+
+def test_other_optimizers_go_there_too(room):
+    adam = replace(room, optimizer="adam")
+    assert adam.at(BIG).away
+    assert not adam.at(BIG).half
+    with pytest.raises(UsageError, match="needs about"):
+        replace(adam, outside=None).at(BIG)
+
+
+def test_a_device_without_room_for_a_tile_is_refused(room):
+    with pytest.raises(UsageError, match=r"needs about .*--memory"):
+        replace(room, total=1e8).at(BIG)
+
+
+def test_pictures_in_one_piece_may_live_there_as_well(room):
+    lite = room.encoder
+    need = replace(room, tile=0, total=1e12, outside=None).at(BIG).peak
+    found = replace(room, tile=0, total=0.9 * need).at(BIG)
+    assert found.away
+    assert not any(found.cut(lite, room.layers, BIG))
+
+
+def test_only_gpus_have_memory_of_their_own(monkeypatch):
+    assert module.outside(torch.device("cpu")) is None
+    assert module.outside(torch.device("mps")) is None
+    monkeypatch.setattr(module, "free_memory", lambda device: 10e9 if device.type == "cpu" else 1e9)
+    total, base = module.outside(torch.device("cuda"))
+    assert base > 0
+    assert total == pytest.approx(base + module.SPARE * 10e9)
+
+
+def test_a_run_with_pictures_away_makes_the_same_picture(monkeypatch):
+    """In tiles; the device is the CPU, too, here."""
+    settings = StylizeSettings(size=256, steps=6, scales=1)
+    expected = impasto.stylize("sample:chelsea", "sample:flow", settings)
+    monkeypatch.setattr(module, "TILE", 2e6)
+    monkeypatch.setattr(module, "THREADS", 0.0)
+    monkeypatch.setattr(module, "resident", lambda: 0.0)
+    monkeypatch.setattr(common, "outside", lambda device: (8e9, 1e9))
+    tiled, plain = [], TiledObjective.__call__
+
+    def call(self: TiledObjective, x: Tensor) -> Any:
+        tiled.append(tuple(x.shape[-2:]))
+        return plain(self, x)
+
+    monkeypatch.setattr(TiledObjective, "__call__", call)
+    jobs = (stylize_job("sample:chelsea", "sample:flow", replace(settings, memory=f"{m}MB")) for m in range(60, 5, -3))
+    job: Job = next(job for job in jobs if job.plan()[-1].arrangement.away)
+    assert not job.plan()[0].arrangement.half
+    *_, last = job.steps()
+    assert set(tiled) >= {last.size}
+    start = impasto.stylize("sample:chelsea", "sample:flow", replace(settings, steps=0))
+    moved = float((expected - start).abs().mean())
+    assert 0 < float((last.image() - expected).abs().mean()) < 0.02 * moved
+
+
+def test_moments_of_another_device_are_not_carried_over(room):
+    job = stylize_job("sample:chelsea", "sample:flow", StylizeSettings(size=64, optimizer="adam-carried", scales=1))
+    (planned,) = job.plan()
+    there = replace(planned, arrangement=replace(planned.arrangement, away=True))
+    assert job._optimizer(planned)().carry
+    assert not job._optimizer(there)().carry
