@@ -203,9 +203,9 @@ class Conv3x3(nn.Conv2d):
         return convolve(x, self._filters(), self.bias)
 
     def _pays(self, x: Tensor) -> bool:
-        if x.ndim != 4:
+        if x.ndim != 4 or x.dtype != torch.float32 or x.device.type != "cpu":
             return False
-        plain = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (x, self.weight))
+        plain = self.weight.dtype == torch.float32 and self.weight.device.type == "cpu"
         frozen = not any(parameter.requires_grad or parameter.is_inference() for parameter in self.parameters())
         narrower, tiles = min(self.in_channels, self.out_channels), -(-x.shape[2] // 4) * -(-x.shape[3] // 4)
         zeros = self.padding_mode == "zeros"

@@ -82,7 +82,9 @@ class Matrix:
         return self._among(indices).cpu().double()  # in this order: not every device has float64
 
     def _among(self, indices: Sequence[int]) -> Tensor:
-        return self._rows @ self._rows[list(indices)].T
+        return (
+            self._rows @ torch.stack([self._rows[index] for index in indices]).T
+        )  # a list as index would be sent over
 
     def along(self, vector: Tensor) -> Tensor:
         """See `History`."""
