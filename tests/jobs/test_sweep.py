@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from impasto import encoders
 from impasto.image import load, resize
+from impasto.jobs import sweep
 from impasto.jobs.results import RESULTS, read_plan, read_results
 from impasto.jobs.spec import built_in, expand, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep, stand_in
@@ -120,6 +122,32 @@ def test_no_more_processes_than_cells_and_cores():
     cells = expand(from_mapping(SPEC))
     assert 1 <= fitting(cells) <= min(4, os.cpu_count() or 1)
     assert fitting(cells[:1]) == fitting([]) == 1
+
+
+def test_no_more_processes_than_fit_into_memory(monkeypatch):
+    """A process at 512 px takes 0.6 to 0.9 GB with what it has loaded; one at 1024 px three times as much."""
+    monkeypatch.setattr(sweep, "_cores", lambda: 64)
+    monkeypatch.setattr(sweep, "resident", lambda: 3e8)
+
+    def at(size: object, free: float, **more: object) -> int:
+        monkeypatch.setattr(sweep, "free_memory", lambda device: free)
+        settings = {"size": size, "strength": [k / 64 for k in range(64)]} | more
+        return fitting(expand(from_mapping({"task": "stylize", "inputs": SPEC["inputs"], "settings": settings})))
+
+    assert at(512, 1e12) == 64
+    assert 5 <= at(512, 6e9) <= 10
+    assert 2 <= at(1024, 6e9) <= 4
+    assert at(4096, 6e9) == 1
+    assert at(512, 1.0) == 1
+    assert at(1024, 6e9, memory="500MB") == 12
+    assert at([64, 1024], 6e9) == at(1024, 6e9)
+
+
+def test_settings_that_make_no_sense_are_left_to_the_cell(monkeypatch):
+    monkeypatch.setattr(sweep, "_cores", lambda: 64)
+    cells = expand(from_mapping(SPEC))
+    wrong = [replace(cell, settings={**cell.settings, "memory": "much"}) for cell in cells]
+    assert fitting(wrong) >= 1
 
 
 SCRIPT = """

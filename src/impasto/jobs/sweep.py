@@ -11,22 +11,32 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from multiprocessing import connection
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from impasto.encoders.weights import PUBLISHED, where
 from impasto.errors import ImpastoError
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
 from impasto.jobs.spec import Cell, Sweep, axes, expand
 from impasto.process import keep_freed_memory
+from impasto.tasks.common import load_encoder, optimizer_of
+from impasto.tasks.memory import free_memory, parse_memory, resident
+from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.recipe import TASKS
+from impasto.tasks.room import Room
 from impasto.version import __version__
 
 STAND_IN = "lite"
-MEMORY = 400, 1.2e-3
-"""What a process takes, in MB, and what each pixel of the result adds with `lite`; measured at 512 px."""
-WIDE = 5.0
-"""How much more a pixel takes with the published networks."""
+KIND = attrgetter("network", "weights", "pooling", "size", "optimizer", "memory")
+"""Cells whose settings are alike in these take as much memory."""
+
+OWN = 1024
+"""The side that a picture of its own size is taken to have."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +102,11 @@ def stand_in(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
 
 def fitting(cells: Sequence[Cell]) -> int:
     """How many cells at a time fit the cores and the free memory."""
-    free = float("inf")
-    with suppress(AttributeError, ValueError, OSError):
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
-    largest = max((_memory(cell) for cell in cells), default=1.0)
-    return max(1, min(_cores(), len(cells), int(free / largest)))
+    most = min(_cores(), len(cells))
+    if most < 2:
+        return 1
+    largest = max(_needs(cells))
+    return int(max(1.0, min(most, free_memory(torch.device("cpu")) / largest)))
 
 
 def _cores() -> int:
@@ -104,10 +114,28 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _memory(cell: Cell) -> float:
-    base, pixel = MEMORY
-    side = int(cell.settings.get("size", 512)) or 1024
-    return base + pixel * side * side * (WIDE if cell.settings.get("network", STAND_IN) in PUBLISHED else 1.0)
+def _needs(cells: Sequence[Cell]) -> Iterator[float]:
+    """Bytes that processes for the cells take at most, whatever is free, in a square of their size: each kind once.
+
+    What a cell's settings get wrong is told where it is made.
+    """
+    seen: set[tuple[object, ...]] = set()
+    for cell in cells:
+        with suppress(ImpastoError):
+            settings = TASKS[cell.task].settings.from_mapping(cell.settings)
+            kind = KIND(settings)
+            if kind not in seen:
+                seen.add(kind)
+                yield _memory(replace(settings, device="cpu"))
+    yield max(1.0, resident())
+
+
+def _memory(settings: SynthesisSettings) -> float:
+    encoder, side = load_encoder(settings), settings.size or OWN
+    layers = frozenset((*encoder.default_style, *encoder.default_content))
+    room = Room(inf, resident(), encoder, layers, frozenset(encoder.default_content), optimizer_of(settings, False))
+    needs = room.at((side, side)).peak
+    return min(needs, parse_memory(settings.memory)) if settings.memory else needs
 
 
 def _distinct(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Record]:
