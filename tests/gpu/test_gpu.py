@@ -77,6 +77,18 @@ def test_tiles_are_the_whole(precision: str) -> None:
     assert away(same, gradient) < 5 * near
 
 
+@pytest.mark.usefixtures("exact")
+def test_pictures_with_the_processor_and_tiles_on_the_gpu_come_to_the_same() -> None:
+    runs = []
+    for memory in (None, "400MB"):
+        made = job(size=1024, steps=3, memory=memory)
+        assert made.plan()[0].arrangement.away == bool(memory)
+        *_, last = made.steps()
+        runs.append((last.loss, last.image().cpu()))
+    assert runs[1][0] == pytest.approx(runs[0][0], rel=1e-3)
+    assert float((runs[0][1] - runs[1][1]).abs().mean()) < 1e-3
+
+
 def test_bfloat16_is_near_float32() -> None:
     (value, gradient), (found, half) = (slope(job(precision=p), picture(2), CUDA) for p in ("float32", "bfloat16"))
     assert found == pytest.approx(value, rel=0.02)

@@ -33,9 +33,13 @@ class Point:
 
 
 def numbers(values: Sequence[Tensor]) -> list[float]:
-    """The values of scalars on one device, in one transfer: a GPU has nothing to do while each is asked for."""
-    found: list[float] = torch.stack([value.detach() for value in values]).tolist()
-    return found
+    """The values of scalars, in one transfer from each device that they are on: a GPU has nothing to do while one is
+    asked for."""
+    found: dict[int, float] = {}
+    for device in dict.fromkeys(value.device for value in values):
+        here = {k: value.detach() for k, value in enumerate(values) if value.device == device}
+        found |= zip(here, torch.stack(list(here.values())).tolist(), strict=True)
+    return [found[k] for k in range(len(values))]
 
 
 class Measure(Protocol):
