@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.synthesis import State
-from impasto.synthesis.checkpoint import discard, load, save
+from impasto.synthesis.checkpoint import VERSION, discard, load, save
 
 
 def a_state():
@@ -68,8 +68,8 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
 def test_foreign_files_are_refused(tmp_path):
     (tmp_path / "text").write_text("a letter to a friend")
     save_file({"weight": torch.zeros(2)}, tmp_path / "weights")
-    save_file({"weight": torch.zeros(2)}, tmp_path / "named", {"impasto": "checkpoint", "version": "1"})
-    metadata = {"impasto": "checkpoint", "version": "1", "fingerprint": "", "state": '{"scale": 1}'}
+    save_file({"weight": torch.zeros(2)}, tmp_path / "named", {"impasto": "checkpoint", "version": VERSION})
+    metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": "", "state": '{"scale": 1}'}
     save_file({"weight": torch.zeros(2)}, tmp_path / "half", metadata)
     for name in ("text", "weights", "named", "half"):
         with pytest.raises(UsageError, match=f"{name}.*delete it, or give another --checkpoint"):
@@ -79,7 +79,7 @@ def test_foreign_files_are_refused(tmp_path):
 def test_another_version_is_refused(tmp_path):
     metadata = {"impasto": "checkpoint", "version": "0", "fingerprint": "", "state": "{}"}
     save_file({"a": torch.zeros(2)}, tmp_path / "old", metadata)
-    with pytest.raises(UsageError, match="version 0, not 1; delete it"):
+    with pytest.raises(UsageError, match=f"version 0, not {VERSION}; delete it"):
         load(tmp_path / "old", "")
 
 

@@ -124,3 +124,49 @@ def test_a_line_search_that_finds_nothing_forgets_what_misled_it(plain):
 def test_an_unknown_line_search_is_refused_with_the_nearest():
     with pytest.raises(UsageError, match=r"line search 'wolf' \(did you mean 'wolfe'\?\)"):
         LBFGS(line_search="wolf")
+
+
+def bell(x):
+    """A hole in a plain, of unit width and, as a mean over pixels has it, tiny slopes: it bends down but for its floor.
+
+    With moves of the rate times the gradient, 20000 steps go by without a pair that could be kept.
+    """
+    return -1e-3 * (-(x - 0.5).square().mean() / (2 * 0.04)).exp()
+
+
+@pytest.mark.parametrize("precision", ["full", "half"])
+def test_moves_grow_while_the_loss_bends_down(precision, walk):
+    """After two they double until the first pair, and none that follows leaps."""
+    start = torch.zeros(300)
+    points = walk(LBFGS(5, precision=precision), bell, start, 30)
+    lengths = parameters(points).diff(dim=0).square().mean(1).sqrt()
+    ratios = lengths[3:9] / lengths[2:8]
+    torch.testing.assert_close(ratios, torch.full((6,), 2.0), rtol=1e-3, atol=0)
+    assert points[-1].loss < 0.999 * bell(torch.full((300,), 0.5)).item()
+
+
+def test_a_leap_over_the_goal_ends_the_growth(walk):
+    """A slope that always leads down, to a wall: after a move that ends higher, the gradient times the rate again."""
+
+    def wall(x):
+        return -1e-3 * x.exp().mean() + 10 * torch.where(x > 0.05, 1.0, 0.0).mean()
+
+    points = walk(LBFGS(5), wall, torch.zeros(100, dtype=torch.float64), 40)
+    lengths = parameters(points).diff(dim=0).square().mean(1).sqrt()
+    up = next(k for k, (before, after) in enumerate(pairwise(points)) if after.loss > before.loss)
+    assert float(lengths[up + 1]) == pytest.approx(float(points[up + 1].gradient.square().mean().sqrt()), rel=1e-6)
+    assert lengths[up] > 100 * lengths[up + 1]
+
+
+def test_it_goes_on_growing_after_a_restart(plain):
+    """The bound is part of the state."""
+    measure, optimizer = plain(bell), LBFGS(5)
+    point = measure(torch.zeros(300))
+    for _ in range(6):
+        point = optimizer.step(point, measure)
+    again = LBFGS(5)
+    again.restore(optimizer.state())
+    for _ in range(10):
+        other = again.step(point, measure)
+        point = optimizer.step(point, measure)
+        assert torch.equal(point.parameters, other.parameters)

@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image.atomic import replace_file
 
-VERSION = "1"
+VERSION = "2"
 """Of the file's layout and of what the steps compute from it: raised when either changes."""
 
 

@@ -10,6 +10,9 @@ from impasto.synthesis.history import Allocate, History, Matrix, Rows, in_memory
 from impasto.synthesis.linesearch import StrongWolfe, Trial
 from impasto.synthesis.point import Measure, Memory, Point, numbers
 
+GROWTH = 2.0
+"""How many times as long as the last a move may be where no curvature, or only the first of it, is known."""
+
 
 class LBFGS:
     """Limited-memory BFGS (Liu and Nocedal 1989) in the vector-free form (Chen et al. 2014).
@@ -20,6 +23,9 @@ class LBFGS:
     images. The first move has an l1 norm of at most `rate`, as in torch.optim.LBFGS; later ones are `rate` times the
     quasi-Newton step. No move is longer than `reach` (root mean square, in the units of the picture): far from the
     goal, from noise for instance, the first curvature pairs promise steps that leave the range of pictures altogether.
+    Where the loss bends down from the start, as that of shallow layers does about noise, there is no pair to keep:
+    each move along the gradient is then `GROWTH` times as long as the last, and none that follows is longer, since the
+    first pair spans the end of the bend and underrates what comes.
 
     `line_search`: None takes the move as it is, one evaluation a step; "wolfe" takes it as the first trial of a search
     for a step that satisfies the strong Wolfe conditions, at most 20 evaluations: fewer, dearer steps that never lead
@@ -49,7 +55,8 @@ class LBFGS:
         self.memory, self.rate, self.reach, self.line_search = memory, rate, reach, line_search
         self.precision, self.allocate = precision, allocate
         self._order: list[int] = []  # slots of the ring, oldest first
-        self._begun = False
+        self._begun = 0  # moves made
+        self._leash = 0.0  # the length that the next move may have, where it is bounded so
         self._forget()
 
     def step(self, point: Point, measure: Measure) -> Point:
@@ -58,16 +65,30 @@ class LBFGS:
         direction = self._direction(gradient)
         # Of the first step only the direction is known; a unit l1 norm is short enough for anything.
         rate = self.rate if self._begun else self.rate * min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
-        self._begun = True
+        # That two moves find no pair is usual; what comes of it then is as good without a bound.
+        known, self._begun = bool(self._order) or self._begun < 2, self._begun + 1
         if self.line_search:
             return self._search(point, direction.view_as(point.gradient), rate, measure)
         move = direction.mul_(rate)
         length = measure.length(move.view_as(point.gradient))
-        if length > self.reach:
-            move *= self.reach / length
+        bound = min(self.reach, self._leash or self.reach)
+        if length > bound or (self._leash and not known and length):
+            move *= bound / length
+            length = bound
         arrived = measure(torch.add(point.parameters, move.view_as(point.gradient), out=self._new(point.parameters)))
+        self._leash = self._longer(length if arrived.loss < point.loss else 0.0, known)
         self._remember(move, torch.sub(arrived.gradient.flatten(), gradient, out=self._new(gradient)))
         return arrived
+
+    def _longer(self, length: float, known: bool) -> float:
+        """The length that the next move may have, after one of `length` (0 if it led up); 0 for no such bound.
+
+        A mean over pixels has small gradients: the rate times one may be no move at all, and of a larger picture a
+        smaller one.
+        """
+        if not known:
+            return GROWTH * length
+        return GROWTH * self._leash if self._leash < self.reach else 0.0
 
     def average(self) -> Tensor | None:
         """None: the best point visited is the result."""
@@ -82,16 +103,16 @@ class LBFGS:
         """Nothing: pairs of another size say nothing exact about curvature at this one."""
 
     def state(self) -> Memory:
-        """The rate, the pairs, and their order in the ring."""
+        """The rate, the bound of the next move, the pairs, and their order in the ring."""
         self._settle()
         order, products = list(self._order), self._products.clone()
-        state = {"rate": self.rate, "begun": self._begun, "order": order, "products": products}
+        state = {"rate": self.rate, "leash": self._leash, "begun": self._begun, "order": order, "products": products}
         return {**state, **self._history.state(self._used())}
 
     def restore(self, state: Memory) -> None:
         """Take the pairs of a `state()`."""
         self._forget()
-        self.rate, self._begun = state["rate"], state["begun"]
+        self.rate, self._leash, self._begun = state["rate"], state["leash"], state["begun"]
         self._order.extend(state["order"])
         self._history.restore(self._used(), state)
         self._products = state["products"].clone().cpu()
@@ -101,7 +122,7 @@ class LBFGS:
         self._products = torch.zeros(2 * self.memory, 2 * self.memory, dtype=torch.float64)  # of the rows
         self._order.clear()
         self._fresh: int | None = None  # a slot whose products are not known yet
-        self._begun = False
+        self._begun, self._leash = 0, 0.0
 
     def _new(self, like: Tensor) -> Tensor:
         """Memory for another tensor of this kind."""
