@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from impasto.encoders import Encoder, load
+from impasto.encoders.extractor import layout
 from impasto.encoders.precision import has_bfloat16
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
@@ -57,3 +58,8 @@ def test_a_stretch_of_the_network_takes_features_of_either_type(pair: tuple[Enco
 def test_a_processor_computes_in_float32() -> None:
     assert not has_bfloat16(torch.device("cpu"))
     assert not has_bfloat16(torch.device("mps"))
+
+
+def test_apples_gpus_are_given_rows_of_pixels() -> None:
+    assert layout(torch.device("mps")) == torch.contiguous_format
+    assert {layout(torch.device(name)) for name in ("cpu", "cuda")} == {torch.channels_last}

@@ -1,8 +1,9 @@
-"""A network compiled by torch.compile, stretch by stretch; on GPUs replayed as CUDA graphs.
+"""A network compiled by torch.compile, stretch by stretch; on GPUs replayed as a CUDA graph.
 
-Of a step at 512 pixels a GPU does the arithmetic sooner than Python can ask for it: about a hundred kernels on the way
-forth and two hundred back. Compiled, what lies between convolutions is one kernel, and the whole pass one launch. To
-compile takes from seconds to a minute, so it pays for many steps. On CPUs it brings nothing.
+Of a small picture a GPU may do the arithmetic sooner than Python can ask for it. Compiled, what lies between
+convolutions is one kernel, and the whole pass one launch. To compile takes half a minute and more, so it can only pay
+for many steps. On CPUs it does not: a step of `lite` at 512 pixels takes a fifth to a third longer (docs/precision.md).
+What it brings on GPUs is for `benchmarks/gpu.sh` to tell.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError
 
 Found = dict[str, Tensor]
+
+
+GRAPHS: dict[str, str | int | bool | Callable[..., Any]] = {
+    "triton.cudagraphs": True,
+    "triton.cudagraph_skip_dynamic_graphs": True,
+}
+"""As `mode="reduce-overhead"`, but for pictures of one size alone."""
 
 
 class See(Protocol):
@@ -43,6 +51,8 @@ def compile_network(encoder: Encoder, backend: str = "inductor") -> Encoder:
 class Compiled:
     """`features` compiled, for what is asked for more than once with a gradient: the picture, not its models.
 
+    The first stretch is replayed as a CUDA graph, for pictures of one size; stretches behind it, and tiles of many
+    sizes, are only compiled, since every graph keeps memory of its own, and one must not read what another made.
     CUDA graphs give every result in the same memory, which the next call overwrites. Nobody holds features that long,
     but gradients are kept from one step to the next: they leave as copies. Raises ImpastoError where the compiler does
     not work.
@@ -76,10 +86,8 @@ class Compiled:
         def see(x: Tensor) -> Found:
             return self.features(x, layers, after)
 
-        graphs = self.backend == "inductor" and device.type == "cuda"
-        made: Callable[[Tensor], Found] = torch.compile(
-            see, backend=self.backend, mode="reduce-overhead" if graphs else None
-        )
+        graphs = self.backend == "inductor" and device.type == "cuda" and after is None
+        made: Callable[[Tensor], Found] = torch.compile(see, backend=self.backend, options=GRAPHS if graphs else None)
         return made
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from impasto.encoders.download import Progress
-from impasto.encoders.extractor import Encoder
+from impasto.encoders.extractor import Encoder, layout
 from impasto.encoders.precision import HALVES, convert
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.state import read_state
@@ -44,8 +44,8 @@ def load(
     convert(encoder, dtype)
     encoder.half_type = dtype if dtype in HALVES else None
     for parameter in encoder.parameters():
-        if parameter.ndim == 4:  # as the images are laid out, see `channels_last`
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        if parameter.ndim == 4:  # as the images are laid out
+            parameter.data = parameter.data.contiguous(memory_format=layout(parameter.device))
     return encoder
 
 
