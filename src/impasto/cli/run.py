@@ -19,9 +19,10 @@ from impasto.cli.timelapse import Timelapse
 from impasto.cli.watch import Watcher, clock
 from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
-from impasto.image import Picture, check_writable, load
+from impasto.image import Picture, check_writable
 from impasto.synthesis import State, Step
 from impasto.tasks.common import full_size
+from impasto.tasks.inputs import read_inputs
 from impasto.tasks.job import Job
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.recipe import job_of
@@ -42,7 +43,7 @@ def run(
         return
     read = [*inputs.values(), *named_files(settings), *([options.settings] if options.settings else [])]
     check(path, options, read)
-    pictures = [load(name) for name in inputs.values()]
+    pictures = read_inputs(inputs, settings)
     for picture in pictures:
         for notice in picture.notices:
             watcher.notice(notice)
@@ -96,7 +97,7 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
     team: Team,
 ) -> None:
     """The part of all processes but the first: the same steps; nothing is shown or written."""
-    silent, pictures = Watcher(), [load(name) for name in inputs.values()]
+    silent, pictures = Watcher(), read_inputs(inputs, settings)
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(silent, asked=options.checkpoint is not None)
     for _ in _job(task, pictures, settings, keeping, state, team, silent).steps(state):

@@ -20,6 +20,7 @@ from impasto.synthesis import (
     noise,
     pink_noise,
 )
+from impasto.tasks.inputs import Opener
 from impasto.tasks.options import QUALITIES, SynthesisSettings, TextureSettings
 from impasto.tasks.room import Room, limits, outside
 
@@ -110,16 +111,16 @@ def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -
 
 
 def starting_point(
-    init: str, starts: Mapping[str, Callable[[], Tensor]], full: Size, seed: int
+    init: str, starts: Mapping[str, Callable[[], Tensor]], full: Size, seed: int, read: Opener = load
 ) -> Callable[[], Tensor]:
     """What makes the first picture `(1, 3, H, W)` of a run: one of the named `starts`, `noise` at the `full` size, or a
-    file, which is read at once."""
+    file, which `read` opens at once."""
     if init in starts:
         return starts[init]
     if init in NOISES:
         return lambda: NOISES[init](full, generator(seed))
     try:
-        pixels = load(init).pixels
+        pixels = read(init).pixels
     except UsageError as error:
         names = [*starts, *NOISES]
         raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Source, load
+from impasto.image import Source
 from impasto.losses import Term
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, full_size, last, load_encoder
 from impasto.tasks.context import Context
+from impasto.tasks.inputs import photo_opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import content_losses, layers_of
@@ -41,7 +42,7 @@ def parse_patch(text: str | None) -> tuple[int, int] | None:
 def reconstruct_job(content: Source, settings: ReconstructSettings | None = None, *, team: Team | None = None) -> Job:
     """The run behind `reconstruct`, ready to begin."""
     settings = settings or ReconstructSettings()
-    photo, encoder = load(content), load_encoder(settings)
+    photo, encoder = photo_opener(settings)(content), load_encoder(settings)
     window, losses = parse_patch(settings.patch), content_losses(settings.content_loss)
     layers = parse_layers(encoder, settings.layers, encoder.default_content)
 

@@ -12,6 +12,7 @@ from impasto.losses import Term
 from impasto.synthesis import Evaluate
 from impasto.tasks.common import Size, check_room, dice_of, room_of, starting_point
 from impasto.tasks.context import Context
+from impasto.tasks.inputs import opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers
 from impasto.tasks.options import ReconstructSettings, TextureSettings
@@ -46,5 +47,5 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
         terms, models = model(context, size, layers, room.home(size))
         return evaluation(context, terms + prior_terms(settings, models))
 
-    start = starting_point(settings.init, starts, full, settings.seed)
+    start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)))
     return Job(settings, full, start, prepare, room, stochastic)

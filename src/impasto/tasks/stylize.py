@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from impasto.encoders import Encoder
-from impasto.image import Source, load
+from impasto.image import Source
 from impasto.losses import Term
 from impasto.synthesis import Evaluate, State, Step
 from impasto.tasks import coloring
@@ -23,6 +23,7 @@ from impasto.tasks.common import (
     starting_point,
 )
 from impasto.tasks.context import Context
+from impasto.tasks.inputs import opener, painting_opener, photo_opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.mixture import content_losses, layers_of, style_losses
@@ -51,8 +52,9 @@ def stylize_job(
     the same, and share the work (see `tasks/team.py`).
     """
     settings = settings or StylizeSettings()
-    photo = load(content)
-    canvas = canvas_of(style, settings, regions, photo.size)
+    photo = photo_opener(settings)(content)
+    full = full_size(settings, photo.size)
+    canvas = canvas_of(style, settings, regions, photo.size, painting_opener(settings, max(full)))
     encoder = load_encoder(settings)
     contents, styles = content_losses(settings.content_loss), style_losses(settings.style_loss)
     content_layers = parse_layers(encoder, settings.content_layers, encoder.default_content)
@@ -60,7 +62,7 @@ def stylize_job(
     content_weight, style_weight = weights_of(settings)
     stochastic = any(part.loss.stochastic for part in styles) or settings.content_loss != "features"
 
-    full, seen = full_size(settings, photo.size), layers_of(encoder, styles, style_layers)
+    seen = layers_of(encoder, styles, style_layers)
     check_room(encoder, [*layers_of(encoder, contents, content_layers), *seen], full, "result")
     for manner in (manner for area in canvas for manner in area.manners):
         check_room(encoder, seen, painting_size(manner, full, settings.style_scale), "painting")
@@ -87,7 +89,7 @@ def stylize_job(
 
     starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: canvas[-1].manners[0].pixels}
 
-    start = starting_point(settings.init, starts, full, settings.seed)
+    start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)))
 
     def finish(step: Step) -> Step:
         return replace(step, image=_finished(step, photo.pixels, canvas, settings))

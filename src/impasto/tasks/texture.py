@@ -12,6 +12,7 @@ from impasto.losses import Term
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, check_room, full_size, last, load_encoder
 from impasto.tasks.context import Context
+from impasto.tasks.inputs import painting_opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import layers_of, style_losses
@@ -42,7 +43,7 @@ def texture_job(style: Style, settings: TextureSettings | None = None, *, team: 
     if settings.tileable:
         looking = load_encoder(settings)
         looking.tile()  # at the result alone: the examples end where they end
-    examples = manners(mixture(style, settings.mix))
+    examples = manners(mixture(style, settings.mix), read=painting_opener(settings, settings.size or None))
     losses = style_losses(settings.style_loss)
     chosen = parse_layers(encoder, settings.layers, encoder.default_style)
     layers = layers_of(encoder, losses, chosen)
