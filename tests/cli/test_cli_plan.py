@@ -45,6 +45,13 @@ def known_pace() -> float:
 def _resident(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process has 300 MB when it begins, whatever other tests have left in it."""
     monkeypatch.setattr(room, "resident", lambda: 3e8)
+    monkeypatch.setattr("impasto.cli.plan.reached", lambda: 3e8)
+
+
+def test_what_reading_the_pictures_took_counts(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.cli.plan.reached", lambda: 7.5e9)
+    told = cli("plan", "stylize", *SAMPLES)
+    assert "memory  7.50 GB" in told.out.splitlines()
 
 
 def table(out: str) -> list[list[str]]:
