@@ -13,6 +13,7 @@ from torch import Tensor
 
 import impasto
 from impasto import encoders
+from impasto.cli.plan import _row
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Term
 from impasto.tasks import common, stages, terms
@@ -204,6 +205,14 @@ def test_a_run_with_pictures_away_makes_the_same_picture(monkeypatch):
     start = impasto.stylize("sample:chelsea", "sample:flow", replace(settings, steps=0))
     moved = float((expected - start).abs().mean())
     assert 0 < float((last.image() - expected).abs().mean()) < 0.02 * moved
+
+
+def test_the_plan_tells_what_is_away(room):
+    job = stylize_job("sample:chelsea", "sample:flow", StylizeSettings(size=64, scales=1))
+    for total, told in ((60e9, "20, in the CPU's memory"), (3e9, f"{MAPPED}, half precision, in files")):
+        there = replace(job, full=BIG, room=replace(room, outside=(total, 1e9)))
+        (planned,) = there.plan()
+        assert _row(planned, there)[3] == told
 
 
 def test_moments_of_another_device_are_not_carried_over(room):

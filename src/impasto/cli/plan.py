@@ -73,6 +73,8 @@ def _row(planned: Planned, job: Job) -> tuple[str, str, str, str, str]:
     pairs = str(arranged.pairs) + ", half precision" * arranged.half + ", in files" * arranged.mapped
     if job.room.optimizer in REMEMBERED:
         pairs = "none"
+    if arranged.away and not arranged.mapped:
+        pairs += ", in the CPU's memory"
     return f"{width}x{height}", str(planned.steps), tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
 
 
