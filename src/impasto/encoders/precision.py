@@ -1,4 +1,5 @@
-"""The type of number in which a network computes: bfloat16 takes half the memory, and on GPUs a fraction of the time.
+"""The type of number in which a network computes: bfloat16 takes half the memory, and half the time where the
+hardware has it.
 
 Weights and activations are in that type. What is not a weight stays as it is: the pictures' mean and deviation, the
 matrices of distances, and pictures. bfloat16 has the range of float32 and 8 bits of precision; float16 has 11 bits, but

@@ -58,8 +58,8 @@ def load_encoder(settings: SynthesisSettings) -> Encoder:
 
 
 def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dtype:
-    """The type of the network's numbers: `auto` takes bfloat16 on GPUs that have it, where pictures come out as good
-    (docs/precision.md) and sooner."""
+    """The type of the network's numbers: `auto` takes bfloat16 on GPUs that have it: pictures come out as good, but for
+    very long runs (docs/precision.md)."""
     name = settings.precision
     if name == "auto":
         name = "bfloat16" if has_bfloat16(device) else "float32"
