@@ -1,19 +1,15 @@
-"""How much sooner Impasto is where 500 textbook iterations come to.
+"""How much sooner Impasto is where 500 textbook iterations come to: `python -m benchmarks.reach --vgg19 FILE ...`.
 
-    python -m benchmarks.reach --vgg19 FILE --content PHOTO --style PAINTING
-    python -m benchmarks.reach --teacher FILE --content PHOTO --style PAINTING
-
-Where a picture is, the network judges that the textbook loop itself looks through: the share of the photo's style
-distance that is gone, and the distance of the content. That is VGG-19, by a file with torchvision's keys, or a narrow
-one with heads into its space (Wang et al. 2020, the file that `training/README.md` names), in whose stead VGG-19 with
-random weights tells the time. Impasto runs with `lite`, in whole processes, at some strengths; the fastest run counts
-that is at least as near to the painting and to the photo as the textbook's picture. Both times are of one run.
+The textbook loop looks through VGG-19, by a file with torchvision's keys. Where a picture is, is the share of the
+photo's style distance that is gone, and the distance of the content, as VGG-19 itself sees them; and with `--teacher
+FILE` also as a narrow network with heads into its space does (Wang et al. 2020, the file that `training/README.md`
+names). Impasto runs with `lite`, in whole processes, at some strengths; of these the fastest one counts that is at least
+as near to the painting and to the photo as the textbook's picture. Both times are of one run.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -21,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -121,27 +118,10 @@ def ours(args: argparse.Namespace, quality: str, strength: float, file: Path) ->
     return time.perf_counter() - began
 
 
-def textbook_process(args: argparse.Namespace) -> float:
-    """Seconds of one process of the textbook loop with VGG-19."""
-    command = [sys.executable, "-m", "benchmarks.side", "textbook", "--content", args.content, "--style", args.style]
-    began = time.perf_counter()
-    told = subprocess.run(
-        [*command, "--size", str(args.size), "--iterations", str(args.iterations)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    seconds = time.perf_counter() - began
-    steps = json.loads(told.stdout.splitlines()[-1])["steps"]
-    print(f"textbook, VGG-19: {seconds:.0f} s, {statistics.median(steps):.2f} s an iteration", flush=True)
-    return seconds
-
-
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    network = parser.add_mutually_exclusive_group(required=True)
-    network.add_argument("--vgg19", type=Path, metavar="FILE")
-    network.add_argument("--teacher", type=Path, metavar="FILE")
+    parser.add_argument("--vgg19", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--teacher", type=Path, metavar="FILE")
     parser.add_argument("--content", required=True)
     parser.add_argument("--style", required=True)
     parser.add_argument("--size", type=int, default=512)
@@ -150,7 +130,6 @@ def main(words: Sequence[str] | None = None) -> None:
         "--style-weight", type=float, nargs="+", default=[20.0], help="of the textbook loop; neural-style has 100 to 5"
     )
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--no-time", action="store_true", help="only tell where both come to")
     parser.add_argument("--keep", type=Path, help="a folder for all pictures")
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as name:
@@ -161,42 +140,36 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def compare(args: argparse.Namespace, folder: Path) -> None:
     """Print where both come to, and their times."""
-    judge = vgg19(args.vgg19) if args.vgg19 else teacher(args.teacher)
+    network = vgg19(args.vgg19)
+    judges = {"VGG-19": network} | ({"the narrow network": teacher(args.teacher)} if args.teacher else {})
     photo, painting = load(args.content).pixels, load(args.style).pixels
     size = fitted_size(photo.shape[-2:], args.size)
     photo = resize(photo, size).clamp(0, 1)
     painting = resize(painting, fitted_size(painting.shape[-2:], args.size)).clamp(0, 1)
-    aims, slow = [], []
-    for weight in args.style_weight:
-        made, steps = textbook.run(photo, painting, args.iterations, weight, judge.layers, judge.heads)
-        slow.append(sum(steps))
-        write(folder / f"textbook-{weight:g}.png", made)
-        aims.append(judge.place(photo, painting, made))
-        print(f"textbook, style weight {weight:g}: {len(steps)} iterations, {slow[-1]:.0f} s, {aims[-1]}", flush=True)
+
+    def judged(what: str, seconds: float, picture: Tensor) -> dict[str, Place]:
+        places = {name: judge.place(photo, painting, picture) for name, judge in judges.items()}
+        print(
+            f"{what}: {seconds:.1f} s; " + "; ".join(f"{name}: {place}" for name, place in places.items()), flush=True
+        )
+        return places
+
     found = {}
-    for quality in QUALITIES:
-        for strength in STRENGTHS:
-            file = folder / f"{quality}-{strength}.png"
-            seconds = ours(args, quality, strength, file)
-            found[quality, strength] = judge.place(photo, painting, load(file).pixels)
-            print(f"{quality}, strength {strength}: {seconds:.1f} s, {found[quality, strength]}", flush=True)
-    reached = [next((key for key, place in found.items() if place.reaches(aim)), None) for aim in aims]
-    if args.no_time:
-        for weight, key in zip(args.style_weight, reached, strict=True):
-            print(f"style weight {weight:g}: reached by {key}")
-        return
-    chosen = [key for key in dict.fromkeys(reached) if key]
-    times = {key: [ours(args, *key, folder / "again.png") for _ in range(args.repeats)] for key in chosen}
-    slow = slow if args.vgg19 else [textbook_process(args)] * len(slow)
-    for key in chosen:
-        times[key] += [ours(args, *key, folder / "again.png") for _ in range(args.repeats)]
-    for weight, key, long in zip(args.style_weight, reached, slow, strict=True):
-        if key is None:
-            print(f"style weight {weight:g}: none of these runs is as near to both")
-            continue
-        median = statistics.median(times[key])
-        ratio = f"{long / median:.0f} times as fast"
-        print(f"style weight {weight:g}: reached by {key[0]}, strength {key[1]}, in {median:.1f} s, {ratio}")
+    for key in product(QUALITIES, STRENGTHS):
+        file = folder / f"{key[0]}-{key[1]}.png"
+        found[key] = judged(f"{key[0]}, strength {key[1]}", ours(args, *key, file), load(file).pixels)
+    for weight in args.style_weight:
+        made, steps = textbook.run(photo, painting, args.iterations, weight, network.layers, network.heads)
+        write(folder / f"textbook-{weight:g}.png", made)
+        aim = judged(f"textbook, style weight {weight:g}, {len(steps)} iterations", sum(steps), made)
+        for name in judges:
+            reached = next((key for key, places in found.items() if places[name].reaches(aim[name])), None)
+            if reached is None:
+                print(f"{name}: none of these runs is as near to both")
+                continue
+            times = [ours(args, *reached, folder / "again.png") for _ in range(args.repeats)]
+            ratio = sum(steps) / statistics.median(times)
+            print(f"{name}: reached by {reached}, in {statistics.median(times):.1f} s, {ratio:.0f} times as fast")
 
 
 if __name__ == "__main__":

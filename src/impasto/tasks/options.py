@@ -122,6 +122,7 @@ class StylizeSettings(PaintingSettings):
     match_when: str = option(
         "before", "match the painting before the run, or the result after it", choices=("before", "after")
     )
+    range_weight: float = option(1000.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     tv_weight: float = option(0.1, "weight of total variation in light, relative to the models' own", minimum=0)
     tv_chroma_weight: float = option(0.05, "weight of total variation in colour, likewise: against speckle", minimum=0)
 
