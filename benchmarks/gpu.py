@@ -89,7 +89,7 @@ def plan(device: str, small: bool, weights: Path) -> Plan:
     whole = Plan(torch.device(device), weights)
     if not small:
         return whole
-    return replace(whole, side=64, steps=6, large=128, memory="2GB", sides=(64, 96), backend="aot_eager")
+    return replace(whole, side=64, steps=6, large=128, memory="99GB", sides=(64, 96), backend="aot_eager")
 
 
 def write_weights(path: Path) -> None:

@@ -1,39 +1,15 @@
 """A network run segment by segment, and on windows, sees what it sees at once."""
 
-from functools import cache
-
 import pytest
 import torch
+from tests.narrow import network
 from torch import Tensor
 
-from impasto import encoders
 from impasto.encoders import Encoder, Segment, segments
-from impasto.encoders.resnet import ResNet
-from impasto.encoders.vgg import VGG
-
-WIDTHS = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
 
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def randomised(network: Encoder) -> Encoder:
-    for parameter in network.parameters():
-        spread = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim == 4 else 0.1
-        parameter.normal_(0, spread, generator=generator(parameter.numel()))
-    return network.double()
-
-
-@cache
-def network(name: str) -> Encoder:
-    """One of each kind, in float64."""
-    if name == "lite":
-        return encoders.load("lite", dtype=torch.float64)
-    kind, _, pooling = name.partition("-")
-    if kind == "vgg":
-        return randomised(VGG(name, WIDTHS, pooling))
-    return randomised(ResNet(name, (2, 4, 2, 2), 4, pooling))
 
 
 NAMES = ["lite", "vgg-max", "vgg-average", "resnet-max", "resnet-average"]

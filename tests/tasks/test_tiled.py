@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 
 import pytest
 import torch
+from tests.narrow import WIDTHS, network, randomised
 from torch import Tensor
 
-from impasto import encoders
 from impasto.encoders import Encoder
-from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, STYLE_LOSSES, Additive, Dice, Objective, Part, Term, total_variation
@@ -28,8 +27,6 @@ from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prior_terms
 from impasto.tasks.tiled import TiledObjective
 
-WIDTHS = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
-
 SIDES = [(0,), (64,), (64, 16), (32, 8, 4), (0, 16, 0, 4), (64, 0)]
 
 SIZE = (101, 97)
@@ -38,25 +35,6 @@ ADDITIVE = ["gram", "mean", "bn", "covariance", "coral", "w2", "moments", "mmd-l
 ADDITIVE += ["mmd-polynomial(degree=1)", "mmd-polynomial", "mmd-polynomial(c=0.3)"]
 
 SAMPLED = [name for name, factory in STYLE_LOSSES.items() if not factory().additive and not factory().pixels]
-
-
-def randomised(network: Encoder) -> Encoder:
-    generator = torch.Generator().manual_seed(0)
-    for parameter in network.parameters():
-        spread = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim == 4 else 0.1
-        parameter.normal_(0, spread, generator=generator)
-    return network.double()
-
-
-@cache
-def network(name: str) -> Encoder:
-    """One of each kind, in float64."""
-    if name == "lite":
-        return encoders.load("lite", dtype=torch.float64)
-    kind, _, pooling = name.partition("-")
-    if kind == "vgg":
-        return randomised(VGG(name, WIDTHS, pooling))
-    return randomised(ResNet(name, (2, 4, 2, 1), 4, pooling))
 
 
 def picture(seed: int, height: int, width: int, channels: int = 3) -> Tensor:
