@@ -1,8 +1,8 @@
 """Large pictures: memory against the plan, and time against pixels: `python -m benchmarks.large memory|scaling`.
 
-Each run is a process of its own, `impasto ... --json`: the plan is its first line, the peak is the most resident memory
-seen in a look every 30 ms. What of it belongs to memory-mapped files is told apart: the system takes these
-pages back when it needs them. Megabytes are 10^6 bytes. VGG-19 has random weights here, which change neither.
+Each run is a process of its own, `impasto ... --json`: the plan is its first line, the peak is the most memory that it
+had resident. What of it belongs to memory-mapped files is told apart: the system takes these pages back when it needs
+them. Megabytes are 10^6 bytes. VGG-19 has random weights here, which change neither.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import torch
@@ -79,16 +79,28 @@ def run(words: tuple[str, ...], folder: Path) -> Run:
     return Run(plan["peak_mb"], plan["seconds"], peak, mapped, events[-1]["seconds"], full)
 
 
+LOOKS, PAUSE = 20, 0.1
+"""Looks at a process between two counts of its mappings, which take time from it, and the seconds between looks."""
+
+
 def watch(process: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """Until a process ends: the most MB that it had resident without memory-mapped pictures, and the most of these."""
-    peak = mapped = 0.0
-    while process.poll() is None:
-        with suppress(OSError):
-            lines = Path(f"/proc/{process.pid}/smaps").read_text().splitlines()
-            own, files = resident(lines)
-            peak, mapped = max(peak, own), max(mapped, files)
-        time.sleep(0.03)
-    return peak, mapped
+    """Until a process ends: the most MB that it had resident without memory-mapped pictures, and the most of these.
+
+    The system keeps the most of all; where pictures are mapped, their part of it has to be counted again and again.
+    """
+    peak = own = mapped = 0.0
+    about = Path(f"/proc/{process.pid}")
+    for look in count():
+        if process.poll() is not None:
+            return (own if mapped else peak), mapped
+        with suppress(OSError, StopIteration):
+            lines = (about / "status").read_text().splitlines()
+            peak = float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6
+            if look % LOOKS == 0 and ".impasto-" in (about / "maps").read_text():
+                here, files = resident((about / "smaps").read_text().splitlines())
+                own, mapped = max(own, here), max(mapped, files)
+        time.sleep(PAUSE)
+    raise AssertionError
 
 
 def resident(lines: Iterable[str]) -> tuple[float, float]:

@@ -22,8 +22,8 @@ class Preset:
     reconstruct: Mapping[str, Any] = field(default_factory=dict)
 
 
-PLAIN = {"scales": 1, "tv_weight": 0.0, "tv_chroma_weight": 0.0}
-"""What all had before coarse-to-fine schedules."""
+PLAIN = {"scales": 1, "tv_weight": 0.0, "tv_chroma_weight": 0.0, "range_weight": 10.0}
+"""What all had before coarse-to-fine schedules; values out of range were cut off, and hardly held."""
 
 TUTORIAL = {
     "weighting": "tutorial",
