@@ -3,8 +3,8 @@
 The textbook loop looks through VGG-19, by a file with torchvision's keys. Where a picture is, is the share of the
 photo's style distance that is gone, and the distance of the content, as VGG-19 itself sees them; and with `--teacher
 FILE` also as a narrow network with heads into its space does (Wang et al. 2020, the file that `training/README.md`
-names). Impasto runs with `lite`, in whole processes, at some strengths; of these the fastest one counts that is at least
-as near to the painting and to the photo as the textbook's picture. Both times are of one run.
+names). Impasto runs with `lite`, in whole processes, at some strengths; of these the fastest one counts that is at
+least as near to the painting and to the photo as the textbook's picture. Both times are of one run.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def test_auto_takes_bfloat16_where_the_device_has_it(monkeypatch):
 
 
 def test_float16_is_refused():
-    with pytest.raises(UsageError, match="unknown precision 'float16'.*allowed: auto, float32, bfloat16"):
+    with pytest.raises(UsageError, match=r"unknown precision 'float16'.*allowed: auto, float32, bfloat16"):
         small(precision="float16")
 
 
