@@ -20,6 +20,9 @@ from impasto.tasks.team import Team
 
 MEMBER = Path(__file__).with_name("member.py")
 
+ROOT = Path(__file__).resolve().parents[2]
+"""Where `tests.narrow` is found from."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -30,7 +33,7 @@ def free_port() -> int:
 def together(folder: Path, size: int) -> list[dict[str, Tensor]]:
     """What each of so many processes finds."""
     around = os.environ | {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    around |= {"OMP_NUM_THREADS": "1"}
+    around |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, MEMBER, folder]
     running = [subprocess.Popen(command, env=around | {"RANK": str(k)}, stderr=subprocess.PIPE) for k in range(size)]
     try:
