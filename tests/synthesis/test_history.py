@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from impasto.image import in_memory
 from impasto.synthesis import history
-from impasto.synthesis.history import Matrix, Rows, in_memory, zeros
+from impasto.synthesis.history import Matrix, Rows, zeros
 
 COUNT, LENGTH = 6, 100
 CPU = torch.device("cpu")

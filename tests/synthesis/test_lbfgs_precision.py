@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.image import in_memory
 from impasto.synthesis import LBFGS, load_state, save_state
 from impasto.synthesis.checkpoint import State
-from impasto.synthesis.history import in_memory
 
 INFINITE = float("inf")
 HISTORIES = {

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from impasto.image import in_memory
 from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels
-from impasto.synthesis.history import Matrix, Rows, in_memory
+from impasto.synthesis.history import Matrix, Rows
 from impasto.synthesis.point import numbers
 
 SIZE = (6, 5)

@@ -8,7 +8,7 @@ from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
-from impasto.image.picture import Allocate, Picture
+from impasto.image.picture import Allocate, Picture, in_memory
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
@@ -40,6 +40,7 @@ __all__ = [
     "files_in",
     "fit",
     "fitted_size",
+    "in_memory",
     "load",
     "load_mask",
     "load_sample",

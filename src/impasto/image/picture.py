@@ -22,7 +22,7 @@ STRIP = 1 << 20
 """Pixels that are converted at a time, or one row."""
 
 
-def ordinary(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
+def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
     """Ordinary memory of the device: the plainest `Allocate`."""
     return torch.empty(shape, dtype=kind, device=device)
 
@@ -57,7 +57,7 @@ def from_array(
     profile: bytes | None = None,
     orientation: int = 1,
     notices: tuple[str, ...] = (),
-    allocate: Allocate = ordinary,
+    allocate: Allocate = in_memory,
 ) -> Picture:
     """A picture from `(H, W)` or `(H, W, C)`: grey, grey + alpha, RGB or RGBA for C of 1 to 4.
 

@@ -11,14 +11,14 @@ from PIL import Image
 
 from impasto.image.deep import png_pixels, tiff_pixels
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS, PNG, TIFF, Format, check_pixels, opened
-from impasto.image.picture import Allocate, Picture, from_array, ordinary, unusable
+from impasto.image.picture import Allocate, Picture, from_array, in_memory, unusable
 from impasto.image.profile import ProfileError, lab_to_srgb, to_srgb
 
 ORIENTATION = 0x0112
 
 
 def read(
-    path: str | Path, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = ordinary
+    path: str | Path, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = in_memory
 ) -> Picture:
     """The picture in a JPEG, PNG, WebP, TIFF, BMP or GIF file, told by its content, not by its suffix.
 
@@ -34,7 +34,7 @@ def read(
 
 
 def from_pillow(
-    image: Image.Image, source: str, notices: tuple[str, ...] = (), allocate: Allocate = ordinary
+    image: Image.Image, source: str, notices: tuple[str, ...] = (), allocate: Allocate = in_memory
 ) -> Picture:
     """The picture in a Pillow image, its own EXIF orientation and ICC profile applied."""
     make, profile = partial(from_array, allocate=allocate), image.info.get("icc_profile")

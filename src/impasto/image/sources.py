@@ -12,7 +12,7 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
-from impasto.image.picture import Allocate, Picture, from_array, ordinary
+from impasto.image.picture import Allocate, Picture, from_array, in_memory
 from impasto.image.poisson import blend
 from impasto.image.reading import from_pillow, read
 from impasto.image.samples import load_sample
@@ -22,7 +22,7 @@ Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
 
 
 def load(
-    source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = ordinary
+    source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = in_memory
 ) -> Picture:
     """The picture that `source` stands for.
 

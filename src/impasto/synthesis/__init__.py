@@ -1,5 +1,6 @@
 """A scalar to a new image: starting points, canvases, optimisers, and the loop over scales."""
 
+from impasto.image import Allocate, in_memory
 from impasto.synthesis.adam import Adam
 from impasto.synthesis.canvas import generator, noise, pink_noise
 from impasto.synthesis.checkpoint import State
@@ -7,7 +8,6 @@ from impasto.synthesis.checkpoint import discard as discard_state
 from impasto.synthesis.checkpoint import load as load_state
 from impasto.synthesis.checkpoint import save as save_state
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
-from impasto.synthesis.history import Allocate, in_memory
 from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
 from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer

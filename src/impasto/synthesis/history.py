@@ -14,10 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from impasto.image import Allocate
 from impasto.synthesis.point import Memory
-
-Allocate = Callable[[tuple[int, ...], torch.dtype, torch.device], Tensor]
-"""Makes a tensor of a shape, a type of number and a device; what it holds does not matter."""
 
 CHUNK = 1 << 19
 """Numbers converted at a time: 2 MB. Of fewer the calls cost more than the cache saves; more are slower again."""
@@ -218,11 +216,6 @@ def zeros(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Te
     raw = torch.from_numpy(np.zeros(size + 64, np.uint8))
     start = -raw.data_ptr() % 64
     return raw[start : start + size].view(kind).view(shape)
-
-
-def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Tensor:
-    """Ordinary memory of the device: the plainest `Allocate`."""
-    return torch.empty(shape, dtype=kind, device=device)
 
 
 def _parts(length: int) -> Iterator[slice]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from impasto.errors import choose
-from impasto.synthesis.history import Allocate, History, Matrix, Rows, in_memory, widest
+from impasto.image import Allocate, in_memory
+from impasto.synthesis.history import History, Matrix, Rows, widest
 from impasto.synthesis.linesearch import StrongWolfe, Trial
 from impasto.synthesis.point import Measure, Memory, Point, numbers
 

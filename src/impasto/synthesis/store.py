@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ImpastoError
-from impasto.synthesis.history import Allocate
+from impasto.image import Allocate
 
 
 def _reserve(file: int, size: int) -> None:
