@@ -141,7 +141,7 @@ def memory(folder: Path, names: Iterable[str] = MEMORY) -> Iterator[tuple[str, R
 def scaling(folder: Path, limit: str, sides: Iterable[int]) -> Iterator[tuple[int, Run]]:
     """A few steps at one size each."""
     for side in sides:
-        steps = 12 if side < 2048 else 4
+        steps = 12 if side < 4096 else 8 if side < 8192 else 4
         words = ("stylize", *PAIR, "--size", str(side), "--scales", "1", "--steps", str(steps), "--memory", limit)
         yield side, run(words, folder)
 

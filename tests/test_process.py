@@ -40,7 +40,7 @@ def faults(what: str, **more: str) -> tuple[str, int]:
 def test_freed_memory_is_used_again_without_page_faults():
     (done, kept), (_, usual) = faults("keep"), faults("leave")
     assert done == "True"
-    assert usual > 10_000, "without, the system clears the same pages again and again"
+    # How many there are without depends on what lies at the heap's end, and on the size of pages: 130 to 75000.
     assert kept < usual / 3
 
 

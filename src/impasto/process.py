@@ -13,6 +13,9 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 LARGE = 1 << 29
 """Blocks of so many bytes are given back all the same: a few large pictures, that would lie about in pieces."""
 
+MOST = 1 << 25
+"""The most that the manual of mallopt allows; glibc may take more."""
+
 SPINS = 2000
 """How often a waiting thread asks before it sleeps."""
 
@@ -39,7 +42,8 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return all([mallopt(MMAP_THRESHOLD, LARGE), mallopt(TRIM_THRESHOLD, -1)])
+    kept = mallopt(MMAP_THRESHOLD, LARGE) or mallopt(MMAP_THRESHOLD, MOST)
+    return bool(kept and mallopt(TRIM_THRESHOLD, -1))
 
 
 def wait_asleep() -> None:

@@ -181,7 +181,7 @@ def test_rows_are_made_when_they_are_first_put(half, kind):
     assert made == [((LENGTH,), kind, CPU)] * 2
     kept.among([2, 17])
     found = kept.combined(given[0], 1.0, torch.ones(40, dtype=torch.float64))
-    assert made == [((LENGTH,), kind, CPU)] * 2
+    assert made == [((LENGTH,), kind, CPU)] * 2 + [((LENGTH,), torch.float64, CPU)], "and one for what comes of them"
     assert torch.isfinite(found).all()
 
 

@@ -120,7 +120,7 @@ def test_a_short_run_makes_few_rows_and_a_long_one_no_more_than_the_ring(precisi
         made.clear()
         walk(optimizer.slower(), bowl[0], torch.zeros(30, dtype=torch.float64), steps)
         kept = [kind for kind in made if kind == ((30,), torch.float16)] if precision == "half" else made
-        per_step = 0 if precision == "half" else 2 * steps  # the next point and the gradients' difference, else float64
+        per_step = 0 if precision == "half" else 3 * steps  # direction, next point and the change of gradients
         assert kept == [((30,), kind)] * (rows + per_step)
 
 

@@ -3,12 +3,13 @@
 Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha are `(1, 1, H, W)` in [0, 1].
 """
 
+from impasto.image.allocation import Allocate, in_memory, in_range
 from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
-from impasto.image.picture import Allocate, Picture, in_memory
+from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
@@ -41,6 +42,7 @@ __all__ = [
     "fit",
     "fitted_size",
     "in_memory",
+    "in_range",
     "load",
     "load_mask",
     "load_sample",

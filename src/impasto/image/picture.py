@@ -11,20 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.errors import UsageError
+from impasto.image.allocation import Allocate, in_memory
 from impasto.image.profile import ProfileError, correct
-
-Allocate = Callable[[tuple[int, ...], torch.dtype, torch.device], torch.Tensor]
-"""Makes a tensor of a shape, a type of number and a device; what it holds does not matter."""
 
 CPU = torch.device("cpu")
 
 STRIP = 1 << 20
 """Pixels that are converted at a time, or one row."""
-
-
-def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Ordinary memory of the device: the plainest `Allocate`."""
-    return torch.empty(shape, dtype=kind, device=device)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from impasto.image.allocation import Allocate, in_memory
 from impasto.image.deep import png_pixels, tiff_pixels
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS, PNG, TIFF, Format, check_pixels, opened
-from impasto.image.picture import Allocate, Picture, from_array, in_memory, unusable
+from impasto.image.picture import Picture, from_array, unusable
 from impasto.image.profile import ProfileError, lab_to_srgb, to_srgb
 
 ORIENTATION = 0x0112

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from impasto.errors import UsageError
+from impasto.image.allocation import in_memory
 from impasto.image.picture import Picture
 
 
@@ -24,7 +25,11 @@ def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         raise UsageError(f"size is {tuple(size)}; expected a height and a width of at least 1")
     if tuple(image.shape[-2:]) == tuple(size):
         return image
-    return F.interpolate(image, size=tuple(size), mode="bicubic", align_corners=False, antialias=True)
+    if image.requires_grad or image.device.type != "cpu":
+        return F.interpolate(image, size=tuple(size), mode="bicubic", align_corners=False, antialias=True)
+    result = in_memory((*image.shape[:2], *size), image.dtype, image.device)
+    torch.ops.aten._upsample_bicubic2d_aa.out(image, tuple(size), False, out=result)  # what F.interpolate calls
+    return result
 
 
 def resize_wrapped(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

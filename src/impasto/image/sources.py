@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.errors import UsageError
+from impasto.image.allocation import Allocate, in_memory
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
-from impasto.image.picture import Allocate, Picture, from_array, in_memory
+from impasto.image.picture import Picture, from_array
 from impasto.image.poisson import blend
 from impasto.image.reading import from_pillow, read
 from impasto.image.samples import load_sample

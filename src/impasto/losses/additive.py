@@ -60,15 +60,15 @@ class Additive:
         return self.finish(total) if self.finish else total
 
 
-STRIP = 1 << 21
-"""Pixels of a strip, or one row."""
+STRIP = 3 << 21
+"""Numbers in a strip, or one row."""
 
 
 @torch.no_grad()
 def in_strips(loss: Additive, image: Tensor) -> Tensor:
     """The loss of a picture `(1, C, H, W)`, strip by strip, so that what it makes on the way takes little memory."""
     height, width = image.shape[-2:]
-    rows, total = max(1, STRIP // width), torch.zeros((), dtype=image.dtype, device=image.device)
+    rows, total = max(1, STRIP // (width * image.shape[1])), torch.zeros((), dtype=image.dtype, device=image.device)
     for top in range(0, height, rows):
         count = min(rows, height - top)
         part = Part(top, 0, count, width, (height, width))

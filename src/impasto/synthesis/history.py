@@ -154,7 +154,7 @@ class Rows:
 
     def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
-        total = vector * gain
+        total = torch.mul(vector, gain, out=self.allocate((len(vector),), vector.dtype, vector.device))
         factors = {index: float(coefficients[index]) * self._scales[index] for index in sorted(self._rows)}
         read = _reader(vector, vector.dtype)
         for part in _parts(len(total)):

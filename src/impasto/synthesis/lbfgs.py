@@ -64,8 +64,9 @@ class LBFGS:
         """Along minus the inverse-Hessian estimate times the gradient, by one move or by a line search."""
         gradient = point.gradient.flatten()
         direction = self._direction(gradient)
-        # Of the first step only the direction is known; a unit l1 norm is short enough for anything.
-        rate = self.rate if self._begun else self.rate * min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
+        rate = self.rate
+        if not self._begun:  # only the direction is known; a unit l1 norm is short enough for anything
+            rate *= min(1.0, 1.0 / max(float(torch.linalg.vector_norm(gradient, 1)), 1e-30))
         # That two moves find no pair is usual; what comes of it then is as good without a bound.
         known, self._begun = bool(self._order) or self._begun < 2, self._begun + 1
         if self.line_search:
@@ -187,7 +188,7 @@ class LBFGS:
         """The two loops on coefficients: `-(H g)` as a combination of the history's rows and the gradient."""
         along = self._settle(gradient)
         if along is None or not self._order:
-            return -gradient
+            return torch.neg(gradient, out=self._new(gradient))
         m, products = self.memory, self._products.unbind()
         curvatures: list[float] = self._products.diagonal(m).tolist()  # s_i y_i
         with_gradient: list[float] = along.tolist()

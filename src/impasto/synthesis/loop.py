@@ -14,6 +14,7 @@ from typing import NoReturn
 from torch import Tensor
 
 from impasto.errors import ImpastoError, UsageError
+from impasto.image import in_range
 from impasto.synthesis.checkpoint import State, on_device
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
 from impasto.synthesis.optimizer import Optimizer
@@ -175,6 +176,6 @@ class _Run:
             terms,
             seconds,
             notice,
-            lambda: picture.clamp(0, 1),
+            lambda: in_range(picture),
             state,
         )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Source, colors_of, load, load_mask, resize, rotate
+from impasto.image import Source, colors_of, in_range, load, load_mask, resize, rotate
 from impasto.tasks.inputs import Opener
 from impasto.tasks.layers import parse_weight
 
@@ -210,4 +210,6 @@ def parse_rotations(text: str | None) -> list[float]:
 
 def at(pixels: Tensor, size: Size) -> Tensor:
     """A picture or mask at another size, in [0, 1]."""
-    return resize(pixels, size).clamp(0, 1)
+    found = resize(pixels, size)
+    # Where the size is the same, so is the tensor.
+    return found.clamp_(0, 1) if found is not pixels else in_range(found)

@@ -38,14 +38,14 @@ Size = tuple[int, int]
 
 FLOAT = 4
 
-PICTURES = 9
+PICTURES = 7
 """Pictures that a step of L-BFGS holds besides its history, at most."""
 
-SLACK = 1.85
+SLACK = 2.05
 """What the gradients on the way back take beside the activations, and freed blocks that nothing fits into; measured."""
 
-THREADS = 40e6
-"""What the workers of a first step keep for themselves; measured."""
+THREADS = 80e6
+"""What the workers of a first step keep for themselves, and holes between blocks; measured."""
 
 TILE = 256e6
 """Activations of a tile, in bytes: large enough that borders cost little, small enough for the caches to help."""

@@ -118,8 +118,12 @@ class _Own(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        whole = torch.zeros_like(ctx.like, device=gradient.device)
-        whole[..., ctx.rows, ctx.columns] = gradient
+        whole, rows, columns = torch.empty_like(ctx.like, device=gradient.device), ctx.rows, ctx.columns
+        whole[..., rows, columns] = gradient
+        for beyond in (slice(rows.start), slice(rows.stop, None)):
+            whole[..., beyond, :] = 0
+        for beyond in (slice(columns.start), slice(columns.stop, None)):
+            whole[..., rows, beyond] = 0
         return whole, None, None
 
 

@@ -142,6 +142,8 @@ def _part_out_of_range(image: Tensor, part: Part) -> Tensor:
 @torch.no_grad()
 def laplacian_terms(photo: Tensor, weight: float) -> list[Term]:
     """The photo's edges, as its Laplacian has them (Li et al. 2017, Laplacian-Steered Neural Style Transfer)."""
+    if not weight:
+        return []
     target = laplacian_of(photo, LAPLACIAN_POOL)
     return [Term("laplacian", IMAGE, weight, lambda image: laplacian(image, target, LAPLACIAN_POOL))]
 
