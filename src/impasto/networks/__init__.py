@@ -1,0 +1,21 @@
+"""Image to image in one pass."""
+
+from impasto.networks.arbitrary import AnyStyle
+from impasto.networks.checkpoint import Network, describe, load, save, shipped
+from impasto.networks.norm import ConditionalNorm, Moments
+from impasto.networks.styles import ManyStyles
+from impasto.networks.transformer import Transformer, TransformerSettings
+
+__all__ = [
+    "AnyStyle",
+    "ConditionalNorm",
+    "ManyStyles",
+    "Moments",
+    "Network",
+    "Transformer",
+    "TransformerSettings",
+    "describe",
+    "load",
+    "save",
+    "shipped",
+]

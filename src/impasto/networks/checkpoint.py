@@ -1,0 +1,121 @@
+"""A trained network in one file, and back: safetensors, with all that is needed to build the network in its metadata.
+
+Loading needs no knowledge of the architecture, and never runs code from the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import nullcontext
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as packed
+from torch import Tensor
+
+from impasto.errors import UsageError, choose
+from impasto.image.atomic import replace_file
+from impasto.networks.arbitrary import AnyStyle
+from impasto.networks.styles import ManyStyles
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable  # it moves to importlib.resources.abc in Python 3.11
+
+VERSION = "1"
+"""Of the file's layout, and of what the networks compute from it: raised when either changes."""
+
+Network = ManyStyles | AnyStyle
+KINDS: dict[str, type[ManyStyles] | type[AnyStyle]] = {"style": ManyStyles, "any": AnyStyle}
+
+
+def save(
+    network: Network, path: str | Path, provenance: Mapping[str, object] | None = None, *, half: bool = False
+) -> None:
+    """Write `network` to `path`, whole or not at all, in `half` precision if asked for.
+
+    `provenance`: anything JSON can hold that says where the weights come from. Raises ImpastoError where the file
+    cannot be written.
+    """
+    metadata = {
+        "impasto": "network",
+        "version": VERSION,
+        "kind": network.kind,
+        "settings": json.dumps(network.description()),
+        "provenance": json.dumps(dict(provenance or {})),
+    }
+    dtype = torch.float16 if half else torch.float32
+    state = network.state_dict()
+    data = packed({n: t.detach().to("cpu", dtype, copy=True).contiguous() for n, t in state.items()}, metadata)
+    replace_file(Path(path), data)
+
+
+def describe(path: str | Path | Traversable) -> dict[str, Any]:
+    """What the file of a network says about it, without its tensors: "kind", "settings", "provenance", "version", and
+    the "bytes" of the file. Raises UsageError as `load` does."""
+    return _read(path, tensors=False)[0]
+
+
+def load(path: str | Path | Traversable) -> Network:
+    """The network in a file that `save` wrote, in float32 and ready to use.
+
+    Raises UsageError for a file that is missing, damaged, none of a network, or of another version.
+    """
+    about, tensors = _read(path)
+    try:
+        with torch.device("meta"):  # neither memory nor random numbers for weights that the file has
+            network = KINDS[about["kind"]].described(about["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"'{path}' has settings that make no network: {error}") from error
+    _match(network, tensors, path)
+    network.load_state_dict(tensors, assign=True)
+    return network.eval()
+
+
+def shipped() -> dict[str, Traversable]:
+    """The networks inside the package, by name."""
+    found = {e.name: e for e in files("impasto.networks").iterdir() if e.name.endswith(".safetensors")}
+    return {name.removesuffix(".safetensors"): found[name] for name in sorted(found)}
+
+
+def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the file says about the network, and its tensors in float32."""
+    with nullcontext(Path(path)) if isinstance(path, str | Path) else as_file(path) as here:
+        try:
+            with safe_open(str(here), "pt") as file:
+                metadata = file.metadata() or {}
+                names = list(file.keys()) if tensors else []
+                # Copies: sums over memory mapped at any address may be rounded otherwise.
+                read = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in names}
+            size = here.stat().st_size
+        except OSError as error:
+            raise UsageError(f"the network '{path}' cannot be read: {error.strerror or error}") from error
+        except SafetensorError as error:
+            raise UsageError(f"'{path}' is damaged or no safetensors file ({error})") from error
+    if metadata.get("impasto") != "network":
+        raise UsageError(f"'{path}' is no network of Impasto's; `impasto train` makes some")
+    if (version := metadata.get("version")) != VERSION:
+        raise UsageError(f"the network '{path}' is of version {version}, not {VERSION}")
+    choose(KINDS, metadata.get("kind", ""), f"kind of the network '{path}':")
+    about: dict[str, Any] = {"kind": metadata["kind"], "version": version, "bytes": size}
+    try:
+        about |= {key: dict(json.loads(metadata[key])) for key in ("settings", "provenance")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the network '{path}' is damaged: its metadata cannot be read") from error
+    return about, read
+
+
+def _match(network: Network, tensors: Mapping[str, Tensor], path: object) -> None:
+    """Refuse tensors that are not those of `network`."""
+    wanted = network.state_dict()
+    for name in [*wanted, *tensors]:
+        found, shape = tensors.get(name), wanted[name].shape if name in wanted else None
+        if found is None or shape != found.shape:
+            there = "none" if found is None else str(tuple(found.shape))
+            asked = "none" if shape is None else str(tuple(shape))
+            raise UsageError(f"'{path}' does not fit its own settings: {name} is {there}, not {asked}")
+        if not found.isfinite().all():
+            raise UsageError(f"'{path}' is damaged: {name} holds values that are no numbers")

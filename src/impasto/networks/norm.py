@@ -1,0 +1,69 @@
+"""Conditional normalisation (Dumoulin, Shlens and Kudlur 2017): a style is the scales and shifts after each norm."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from impasto.errors import choose
+
+NORMS = ("instance", "batch")
+EPSILON = 1e-5
+MOMENTUM = 0.1
+
+
+class Moments(NamedTuple):
+    """Mean and variance of each channel, `(B, C, 1, 1)` each."""
+
+    mean: Tensor
+    variance: Tensor
+
+
+class ConditionalNorm(nn.Module):
+    """Features less their mean, over their deviation; then the scale and shift that the caller gives.
+
+    Of kind "instance" (Ulyanov 2016) the moments are each picture's own, so that a photo's contrast does not matter; of
+    kind "batch" they are the batch's while training, and later averages of those.
+    """
+
+    def __init__(self, channels: int, kind: str = "instance") -> None:
+        super().__init__()
+        self.channels = channels
+        self.kind = choose({name: name for name in NORMS}, kind, "norm")
+        if kind == "batch":
+            self.register_buffer("running_mean", torch.zeros(1, channels, 1, 1))
+            self.register_buffer("running_variance", torch.ones(1, channels, 1, 1))
+
+    def forward(
+        self,
+        x: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        given: Moments | None = None,
+        seen: list[Moments] | None = None,
+    ) -> Tensor:
+        """`x` normalised; `scale` and `shift` are `(B, C, 1, 1)`, or maps as large as `x`.
+
+        The moments are `given`, or those of `x` (see the class). Those used are appended to `seen`.
+        """
+        moments = given or self.moments(x)
+        if seen is not None:
+            seen.append(moments)
+        gain = scale * (moments.variance + EPSILON).rsqrt()
+        return torch.addcmul(shift - moments.mean * gain, x, gain)
+
+    def moments(self, x: Tensor) -> Moments:
+        """What `forward` normalises `x` by. The variance is divided by the number of positions, as in torch's norms."""
+        if self.kind == "instance":
+            variance, mean = torch.var_mean(x, dim=(2, 3), correction=0, keepdim=True)
+            return Moments(mean, variance)
+        average, spread = cast(Tensor, self.running_mean), cast(Tensor, self.running_variance)
+        if self.training:
+            variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0, keepdim=True)
+            average.lerp_(mean.detach().to(average), MOMENTUM)
+            spread.lerp_(variance.detach().to(spread), MOMENTUM)
+        else:
+            mean, variance = average.to(x), spread.to(x)
+        return Moments(mean.expand(len(x), -1, -1, -1), variance.expand(len(x), -1, -1, -1))

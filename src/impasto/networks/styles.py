@@ -1,0 +1,59 @@
+"""One network, many styles: a table of codes (Dumoulin, Shlens and Kudlur 2017)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from impasto.errors import UsageError, choose
+from impasto.networks.norm import Moments
+from impasto.networks.transformer import Transformer, TransformerSettings
+
+
+class ManyStyles(nn.Module):
+    """A transformer and a code for each of its named styles."""
+
+    kind = "style"
+
+    def __init__(self, transformer: Transformer, styles: Sequence[str]) -> None:
+        super().__init__()
+        if not styles or len(set(styles)) < len(styles):
+            raise UsageError(f"styles are {', '.join(styles) or 'none'}; at least one, each with a name of its own")
+        self.transformer = transformer
+        self.styles = tuple(styles)
+        self.codes = nn.Parameter(transformer.plain_code().repeat(len(styles), 1))
+
+    def code(self, shares: Mapping[str, float]) -> Tensor:
+        """`(1, D)`: the mean of the codes of the styles named, each with its share (any numbers from 0, not all 0)."""
+        table = {name: k for k, name in enumerate(self.styles)}
+        rows = [choose(table, name, "style") for name in shares]
+        total = sum(shares.values())
+        if not all(share >= 0 for share in shares.values()) or not 0 < total < math.inf:
+            told = ", ".join(f"{name}={share:g}" for name, share in shares.items())
+            raise UsageError(f"the shares of styles are {told or 'none'}; allowed: from 0, and not all 0")
+        weights = torch.tensor([share / total for share in shares.values()]).to(self.codes)
+        return weights[None] @ self.codes[rows]
+
+    def forward(
+        self,
+        image: Tensor,
+        code: Tensor,
+        masks: Tensor | None = None,
+        given: Sequence[Moments] | None = None,
+        seen: list[Moments] | None = None,
+    ) -> Tensor:
+        """See `Transformer.forward`."""
+        return self.transformer(image, code, masks, given, seen)  # type: ignore[no-any-return]
+
+    def description(self) -> dict[str, Any]:
+        """What `described` makes a network of the same shape from."""
+        return {"transformer": vars(self.transformer.settings), "styles": list(self.styles)}
+
+    @classmethod
+    def described(cls, description: Mapping[str, Any]) -> ManyStyles:
+        """A network as `description` told, with weights of its own."""
+        return cls(Transformer(TransformerSettings(**description["transformer"])), description["styles"])

@@ -1,0 +1,136 @@
+"""The transformer network (Johnson 2016) with conditional norms: one body for one style, many styles and any style.
+
+All that makes a style is its code, the scales and shifts of all norms. Where Johnson's network has 9x9 convolutions at
+full resolution, a third of its work, the default one rearranges pixels into channels (Shi 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from impasto.errors import UsageError, choose
+from impasto.networks.layers import Block, Conditions, Layer, ToPixels
+from impasto.networks.norm import NORMS, ConditionalNorm, Moments
+
+ENDS = ("shuffle", "convolution")
+SMALLEST = 16
+"""Pixels of the shorter side of a picture: what the reflection at the border needs in every layer."""
+
+
+@dataclass(frozen=True)
+class TransformerSettings:
+    """What a transformer is made of.
+
+    `width`: channels of the residual blocks, at a quarter of the resolution; `ends`: "shuffle", pixels rearranged into
+    channels, or "convolution", Johnson's 9x9 and stride-2 convolutions; `detail`: channels at half the resolution of
+    the ends "shuffle", 0 for none.
+    """
+
+    width: int = 48
+    blocks: int = 5
+    ends: str = "shuffle"
+    norm: str = "instance"
+    detail: int = 24
+
+    def __post_init__(self) -> None:
+        choose({name: name for name in ENDS}, self.ends, "ends")
+        choose({name: name for name in NORMS}, self.norm, "norm")
+        for name, least in (("width", 4), ("blocks", 0), ("detail", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise UsageError(f"{name} is {value!r}; allowed: whole numbers from {least}")
+
+
+class Transformer(nn.Module):
+    """A picture and a code in, the picture in the code's style out."""
+
+    multiple = 4
+    """The picture's sides are reflected to a multiple of this, and the result cropped again."""
+
+    def __init__(self, settings: TransformerSettings | None = None) -> None:
+        super().__init__()
+        self.settings = settings = settings or TransformerSettings()
+        self.head, self.tail, self.last = (_shuffled if settings.ends == "shuffle" else _convolved)(settings)
+        self.blocks = nn.ModuleList(Block(settings.width, settings.norm) for _ in range(settings.blocks))
+
+    @property
+    def norms(self) -> list[ConditionalNorm]:
+        """In the order in which a picture passes them, and the code holds their numbers."""
+        parts = (self.head, self.blocks, self.tail)
+        return [module for part in parts for module in part.modules() if isinstance(module, ConditionalNorm)]
+
+    @property
+    def code_size(self) -> int:
+        """Numbers of a code: a scale and a shift for each channel of each norm."""
+        return sum(2 * norm.channels for norm in self.norms)
+
+    def plain_code(self) -> Tensor:
+        """`(1, code_size)`: scales 1 and shifts 0."""
+        pairs = [torch.cat([torch.ones(n.channels), torch.zeros(n.channels)]) for n in self.norms]
+        return torch.cat(pairs)[None]
+
+    def forward(
+        self,
+        image: Tensor,
+        code: Tensor,
+        masks: Tensor | None = None,
+        given: Sequence[Moments] | None = None,
+        seen: list[Moments] | None = None,
+    ) -> Tensor:
+        """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, code_size)`; clamped in `eval()` only.
+
+        With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, code_size)`, region k has code k.
+        `given`: moments for the norms, in their order, instead of the picture's own, for parts of a picture; the
+        moments used are appended to `seen`.
+        """
+        height, width = image.shape[-2:]
+        if min(height, width) < SMALLEST:
+            raise UsageError(f"a picture of {width}x{height} is too small; the least is {SMALLEST}x{SMALLEST}")
+        self._check(code, masks, given)
+        x = self._padded(image).contiguous(memory_format=torch.channels_last)
+        conditions = Conditions(code, None if masks is None else self._padded(masks), given, seen)
+        if self.settings.ends == "shuffle":
+            x = F.pixel_unshuffle(x, 2 if self.settings.detail else 4)
+        for part in (*self.head, *self.blocks, *self.tail):
+            x = part(x, conditions)
+        made: Tensor = self.last(x)[..., :height, :width]
+        return made if self.training else made.clamp(0, 1)
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """Reflected on the right and below, so that positions stay what they are."""
+        below, right = (-side % self.multiple for side in x.shape[-2:])
+        return F.pad(x, (0, right, 0, below), mode="reflect") if below or right else x
+
+    def _check(self, code: Tensor, masks: Tensor | None, given: Sequence[Moments] | None) -> None:
+        if code.shape[-1] != self.code_size or code.ndim != (2 if masks is None else 3):
+            wanted = f"(B, {self.code_size})" if masks is None else f"(B, K, {self.code_size}) with masks"
+            raise UsageError(f"the code is {tuple(code.shape)}; expected {wanted}")
+        if masks is not None and masks.shape[1] != code.shape[1]:
+            raise UsageError(f"{masks.shape[1]} masks for {code.shape[1]} codes; there must be as many")
+        if given is not None and len(given) != len(self.norms):
+            raise UsageError(f"{len(given)} moments for {len(self.norms)} norms; there must be as many")
+
+
+Ends = tuple[nn.ModuleList, nn.ModuleList, nn.Module]
+
+
+def _shuffled(settings: TransformerSettings) -> Ends:
+    width, detail, norm = settings.width, settings.detail, settings.norm
+    if not detail:
+        return nn.ModuleList([Layer(48, width, norm=norm)]), nn.ModuleList(), ToPixels(width, 4)
+    head = nn.ModuleList([Layer(12, detail, norm=norm), Layer(detail, width, stride=2, norm=norm)])
+    return head, nn.ModuleList([Layer(width, detail, up=2, norm=norm)]), ToPixels(detail, 2)
+
+
+def _convolved(settings: TransformerSettings) -> Ends:
+    width, norm = settings.width, settings.norm
+    half, full = width // 2, width // 4
+    head = [Layer(3, full, 9, norm=norm), Layer(full, half, stride=2, norm=norm)]
+    head.append(Layer(half, width, stride=2, norm=norm))
+    tail = [Layer(width, half, up=2, norm=norm), Layer(half, full, up=2, norm=norm)]
+    return nn.ModuleList(head), nn.ModuleList(tail), ToPixels(full, 1, 9)
