@@ -4,6 +4,7 @@ from impasto.networks.arbitrary import AnyStyle
 from impasto.networks.checkpoint import Network, describe, load, save, shipped
 from impasto.networks.norm import ConditionalNorm, Moments
 from impasto.networks.styles import ManyStyles
+from impasto.networks.texture_net import TextureNet, TextureSettings
 from impasto.networks.transformer import Transformer, TransformerSettings
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "ManyStyles",
     "Moments",
     "Network",
+    "TextureNet",
+    "TextureSettings",
     "Transformer",
     "TransformerSettings",
     "describe",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from impasto.errors import UsageError
 from impasto.networks.norm import Moments
-from impasto.networks.transformer import Transformer, TransformerSettings
+from impasto.networks.transformer import Transformer, TransformerSettings, whole
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 FLOOR = 1e-4
@@ -37,6 +37,7 @@ class AnyStyle(nn.Module):
         super().__init__()
         self.transformer = transformer
         self.size, self.encoder, self.layers, self.hidden = size, encoder, tuple(layers), hidden
+        whole(self, size=(1, 65536), hidden=(1, 65536))
         last = nn.Linear(hidden, transformer.code_size)
         nn.init.normal_(last.weight, 0, 0.1 / hidden**0.5)  # every painting's code begins near the plain one
         last.bias = nn.Parameter(transformer.plain_code()[0])

@@ -21,6 +21,7 @@ from impasto.errors import UsageError, choose
 from impasto.image.atomic import replace_file
 from impasto.networks.arbitrary import AnyStyle
 from impasto.networks.styles import ManyStyles
+from impasto.networks.texture_net import TextureNet
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable  # it moves to importlib.resources.abc in Python 3.11
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 VERSION = "1"
 """Of the file's layout, and of what the networks compute from it: raised when either changes."""
 
-Network = ManyStyles | AnyStyle
-KINDS: dict[str, type[ManyStyles] | type[AnyStyle]] = {"style": ManyStyles, "any": AnyStyle}
+Network = ManyStyles | AnyStyle | TextureNet
+KINDS: dict[str, type[ManyStyles] | type[AnyStyle] | type[TextureNet]] = {
+    kind.kind: kind for kind in (ManyStyles, AnyStyle, TextureNet)
+}
 
 
 def save(
@@ -47,9 +50,8 @@ def save(
         "settings": json.dumps(network.description()),
         "provenance": json.dumps(dict(provenance or {})),
     }
-    dtype = torch.float16 if half else torch.float32
     state = network.state_dict()
-    data = packed({n: t.detach().to("cpu", dtype, copy=True).contiguous() for n, t in state.items()}, metadata)
+    data = packed({name: _stored(tensor, half) for name, tensor in state.items()}, metadata)
     replace_file(Path(path), data)
 
 
@@ -81,6 +83,13 @@ def shipped() -> dict[str, Traversable]:
     return {name.removesuffix(".safetensors"): found[name] for name in sorted(found)}
 
 
+def _stored(tensor: Tensor, half: bool = False) -> Tensor:
+    """A copy of its own, of numbers with a fraction in the precision asked for, of others (counts) as they are."""
+    dtype = torch.float16 if half else torch.float32
+    kept = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+    return kept.contiguous()
+
+
 def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What the file says about the network, and its tensors in float32."""
     with nullcontext(Path(path)) if isinstance(path, str | Path) else as_file(path) as here:
@@ -89,7 +98,7 @@ def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict
                 metadata = file.metadata() or {}
                 names = list(file.keys()) if tensors else []
                 # Copies: sums over memory mapped at any address may be rounded otherwise.
-                read = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in names}
+                read = {name: _stored(file.get_tensor(name)) for name in names}
             size = here.stat().st_size
         except OSError as error:
             raise UsageError(f"the network '{path}' cannot be read: {error.strerror or error}") from error

@@ -52,13 +52,17 @@ class Conditions:
 
 
 class Convolution(nn.Module):
-    """A convolution that reflects its input at the border (zeros would be a dark frame), after nearest upsampling where
-    `up` is above 1 (a transposed convolution would leave a checkerboard: Odena 2016)."""
+    """A convolution whose input is reflected at the border (zeros would be a dark frame), or padded in another of
+    torch's ways; after nearest upsampling where `up` is above 1 (a transposed convolution would leave a checkerboard:
+    Odena 2016)."""
 
-    def __init__(self, channels: int, out: int, kernel: int = 3, stride: int = 1, up: int = 1) -> None:
+    def __init__(
+        self, channels: int, out: int, kernel: int = 3, *, stride: int = 1, up: int = 1, padding: str = "reflect"
+    ) -> None:
         super().__init__()
         self.up = up
-        self.padding = kernel // 2
+        self.beyond = kernel // 2
+        self.padding = padding
         self.convolution = nn.Conv2d(channels, out, kernel, stride)
         nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
         nn.init.zeros_(self.convolution.bias)  # type: ignore[arg-type]
@@ -67,8 +71,8 @@ class Convolution(nn.Module):
         """The convolution of `x`."""
         if self.up > 1:
             x = F.interpolate(x, scale_factor=self.up, mode="nearest")
-        if self.padding:
-            x = F.pad(x, (self.padding,) * 4, mode="reflect")
+        if self.beyond:
+            x = F.pad(x, (self.beyond,) * 4, mode=self.padding)
         return self.convolution(x)  # type: ignore[no-any-return]
 
 
@@ -87,7 +91,7 @@ class Layer(nn.Module):
         linear: bool = False,
     ) -> None:
         super().__init__()
-        self.convolution = Convolution(channels, out, kernel, stride, up)
+        self.convolution = Convolution(channels, out, kernel, stride=stride, up=up)
         self.norm = ConditionalNorm(out, norm)
         self.linear = linear
 

@@ -21,8 +21,9 @@ class ManyStyles(nn.Module):
 
     def __init__(self, transformer: Transformer, styles: Sequence[str]) -> None:
         super().__init__()
-        if not styles or len(set(styles)) < len(styles):
-            raise UsageError(f"styles are {', '.join(styles) or 'none'}; at least one, each with a name of its own")
+        if not styles or len(set(styles)) < len(styles) or not all(isinstance(name, str) for name in styles):
+            told = ", ".join(map(str, styles)) or "none"
+            raise UsageError(f"styles are {told}; at least one is needed, and each with a name of its own")
         self.transformer = transformer
         self.styles = tuple(styles)
         self.codes = nn.Parameter(transformer.plain_code().repeat(len(styles), 1))

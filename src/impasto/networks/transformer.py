@@ -40,10 +40,16 @@ class TransformerSettings:
     def __post_init__(self) -> None:
         choose({name: name for name in ENDS}, self.ends, "ends")
         choose({name: name for name in NORMS}, self.norm, "norm")
-        for name, least in (("width", 4), ("blocks", 0), ("detail", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UsageError(f"{name} is {value!r}; allowed: whole numbers from {least}")
+        whole(self, width=(4, 1024), blocks=(0, 64), detail=(0, 1024))
+
+
+def whole(settings: object, **limits: tuple[int, int]) -> None:
+    """Refuse settings named in `limits` that are no whole numbers from the least to the most given for them (a file may
+    ask for anything)."""
+    for name, (least, most) in limits.items():
+        value = getattr(settings, name)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise UsageError(f"{name} is {value!r}; allowed: whole numbers from {least} to {most}")
 
 
 class Transformer(nn.Module):
@@ -69,6 +75,13 @@ class Transformer(nn.Module):
         """Numbers of a code: a scale and a shift for each channel of each norm."""
         return sum(2 * norm.channels for norm in self.norms)
 
+    @property
+    def reach(self) -> int:
+        """How many pixels away, at most, the picture matters to a pixel of the result once the moments are given; a
+        multiple of `multiple`."""
+        ends = 12 if self.settings.ends == "shuffle" else 16
+        return 2 * self.multiple * len(self.blocks) + ends
+
     def plain_code(self) -> Tensor:
         """`(1, code_size)`: scales 1 and shifts 0."""
         pairs = [torch.cat([torch.ones(n.channels), torch.zeros(n.channels)]) for n in self.norms]
@@ -91,7 +104,7 @@ class Transformer(nn.Module):
         height, width = image.shape[-2:]
         if min(height, width) < SMALLEST:
             raise UsageError(f"a picture of {width}x{height} is too small; the least is {SMALLEST}x{SMALLEST}")
-        self._check(code, masks, given)
+        self._check(image, code, masks, given)
         x = self._padded(image).contiguous(memory_format=torch.channels_last)
         conditions = Conditions(code, None if masks is None else self._padded(masks), given, seen)
         if self.settings.ends == "shuffle":
@@ -106,12 +119,15 @@ class Transformer(nn.Module):
         below, right = (-side % self.multiple for side in x.shape[-2:])
         return F.pad(x, (0, right, 0, below), mode="reflect") if below or right else x
 
-    def _check(self, code: Tensor, masks: Tensor | None, given: Sequence[Moments] | None) -> None:
+    def _check(self, image: Tensor, code: Tensor, masks: Tensor | None, given: Sequence[Moments] | None) -> None:
         if code.shape[-1] != self.code_size or code.ndim != (2 if masks is None else 3):
             wanted = f"(B, {self.code_size})" if masks is None else f"(B, K, {self.code_size}) with masks"
             raise UsageError(f"the code is {tuple(code.shape)}; expected {wanted}")
         if masks is not None and masks.shape[1] != code.shape[1]:
             raise UsageError(f"{masks.shape[1]} masks for {code.shape[1]} codes; there must be as many")
+        if masks is not None and masks.shape[-2:] != image.shape[-2:]:
+            (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
+            raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
         if given is not None and len(given) != len(self.norms):
             raise UsageError(f"{len(given)} moments for {len(self.norms)} norms; there must be as many")
 

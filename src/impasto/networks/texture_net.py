@@ -1,0 +1,123 @@
+"""The texture network (Ulyanov 2016): noise in, a texture out; or noise and a photo in, the photo in a style out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from impasto.errors import UsageError, choose
+from impasto.networks.layers import Convolution
+from impasto.networks.norm import EPSILON, MOMENTUM, NORMS
+from impasto.networks.transformer import whole
+
+SLOPE = 0.01
+COLOURS = 3
+
+
+@dataclass(frozen=True)
+class TextureSettings:
+    """What a texture network is made of.
+
+    `scales`: each half the next; `channels`: of a scale's noise once seen, added up from coarse to fine; `content`:
+    whether it sees a photo at all scales. Textures wrap around at the border, pictures with content are reflected.
+    """
+
+    scales: int = 6
+    channels: int = 8
+    norm: str = "instance"
+    content: bool = False
+
+    def __post_init__(self) -> None:
+        choose({name: name for name in NORMS}, self.norm, "norm")
+        whole(self, scales=(1, 10), channels=(1, 128))
+        if not isinstance(self.content, bool):
+            raise UsageError(f"content is {self.content!r}; allowed: true and false")
+
+
+class TextureNet(nn.Module):
+    """From coarse to fine: what the scale before made, enlarged, is joined with the noise of this scale."""
+
+    kind = "texture"
+
+    def __init__(self, settings: TextureSettings | None = None) -> None:
+        super().__init__()
+        self.settings = settings = settings or TextureSettings()
+        padding = "reflect" if settings.content else "circular"
+        seen = COLOURS * (2 if settings.content else 1)
+        each = settings.channels
+        self.scales = nn.ModuleList(_three(seen, each, settings.norm, padding) for _ in range(settings.scales))
+        self.joins = nn.ModuleList(_Join(k * each, each, settings.norm, padding) for k in range(1, settings.scales))
+        self.last = Convolution(settings.scales * each, COLOURS, 1)
+        nn.init.xavier_normal_(self.last.convolution.weight, 0.1)
+        nn.init.constant_(self.last.convolution.bias, 0.5)  # type: ignore[arg-type]
+
+    @property
+    def smallest(self) -> int:
+        """Pixels of the shorter side of a picture: two at the coarsest scale."""
+        return int(2**self.settings.scales)
+
+    def noise(self, batch: int, size: int | tuple[int, int], generator: torch.Generator) -> list[Tensor]:
+        """`forward`'s noise for pictures of `size`, a side or `(height, width)`: three channels in [0, 1) for each
+        scale, from coarse to fine."""
+        height, width = (size, size) if isinstance(size, int) else size
+        if min(height, width) < self.smallest:
+            raise UsageError(f"a picture of {width}x{height} is too small; the least is {self.smallest} a side")
+        ratios = [2**k for k in reversed(range(self.settings.scales))]
+        sizes = [(-(-height // ratio), -(-width // ratio)) for ratio in ratios]
+        return [torch.rand(batch, COLOURS, *s, generator=generator, device=generator.device) for s in sizes]
+
+    def forward(self, noise: Sequence[Tensor], image: Tensor | None = None) -> Tensor:
+        """A texture as large as the finest noise, or `image` in the style; clamped to [0, 1] in `eval()` only."""
+        if len(noise) != self.settings.scales:
+            raise UsageError(f"{len(noise)} maps of noise for {self.settings.scales} scales; there must be as many")
+        if (image is not None) != self.settings.content:
+            raise UsageError(f"the network takes {'a' if self.settings.content else 'no'} photo beside its noise")
+        if image is not None:
+            noise = [torch.cat([z, F.interpolate(image, size=z.shape[-2:], mode="area")], dim=1) for z in noise]
+        x = self.scales[0](noise[0])
+        for scale, join, z in zip(self.scales[1:], self.joins, noise[1:], strict=True):
+            x = join(x, scale(z))
+        made: Tensor = self.last(x)
+        return made if self.training else made.clamp(0, 1)
+
+    def description(self) -> dict[str, Any]:
+        """What `described` makes a network of the same shape from."""
+        return {"texture": vars(self.settings)}
+
+    @classmethod
+    def described(cls, description: Mapping[str, Any]) -> TextureNet:
+        """A network as `description` told, with weights of its own."""
+        return cls(TextureSettings(**description["texture"]))
+
+
+class _Join(nn.Module):
+    """What is made so far, enlarged, beside the noise of this scale: each normalised, so that neither drowns the other;
+    then three convolutions."""
+
+    def __init__(self, coarse: int, fine: int, norm: str, padding: str) -> None:
+        super().__init__()
+        self.coarse = _norm(coarse, norm)
+        self.fine = _norm(fine, norm)
+        self.three = _three(coarse + fine, coarse + fine, norm, padding)
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        enlarged = F.interpolate(self.coarse(coarse), size=fine.shape[-2:], mode="nearest")
+        return self.three(torch.cat([enlarged, self.fine(fine)], dim=1))  # type: ignore[no-any-return]
+
+
+def _three(channels: int, out: int, norm: str, padding: str) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for given, kernel in ((channels, 3), (out, 3), (out, 1)):
+        layers += [Convolution(given, out, kernel, padding=padding), _norm(out, norm), nn.LeakyReLU(SLOPE, True)]
+    return nn.Sequential(*layers)
+
+
+def _norm(channels: int, kind: str) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels, EPSILON, MOMENTUM)
+    return nn.InstanceNorm2d(channels, EPSILON, affine=True)
