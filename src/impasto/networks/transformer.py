@@ -79,7 +79,7 @@ class Transformer(nn.Module):
     def reach(self) -> int:
         """How many pixels away, at most, the picture matters to a pixel of the result once the moments are given; a
         multiple of `multiple`."""
-        ends = 12 if self.settings.ends == "shuffle" else 16
+        ends = 12 if self.settings.ends == "shuffle" else 20
         return 2 * self.multiple * len(self.blocks) + ends
 
     def plain_code(self) -> Tensor:

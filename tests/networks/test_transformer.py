@@ -1,0 +1,223 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from impasto.errors import UsageError
+from impasto.networks import Moments, Transformer, TransformerSettings
+from impasto.networks.layers import Convolution, ToPixels
+
+SMALL = {
+    "detail": TransformerSettings(width=8, blocks=2, detail=6),
+    "quarter": TransformerSettings(width=8, blocks=2, detail=0),
+    "convolution": TransformerSettings(width=8, blocks=2, ends="convolution"),
+    "batch": TransformerSettings(width=8, blocks=1, detail=6, norm="batch"),
+}
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def picture(batch: int = 1, height: int = 32, width: int = 48, seed: int = 0) -> torch.Tensor:
+    return torch.rand(batch, 3, height, width, generator=seeded(seed))
+
+
+def made(settings: TransformerSettings) -> Transformer:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Transformer(settings).eval()
+
+
+def some_code(network: Transformer, batch: int = 1, seed: int = 1) -> torch.Tensor:
+    return network.plain_code() + torch.randn(batch, network.code_size, generator=seeded(seed)) / 4
+
+
+@pytest.fixture(params=SMALL)
+def network(request) -> Transformer:
+    return made(SMALL[request.param])
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 31), (33, 18), (40, 23)])
+def test_any_size_from_16(network, height, width):
+    result = network(picture(2, height, width), some_code(network, 2))
+    assert result.shape == (2, 3, height, width)
+    assert result.isfinite().all()
+
+
+def test_a_picture_of_odd_sides_is_the_reflected_one_cropped(network):
+    image, code = picture(height=30, width=45), some_code(network)
+    reflected = F.pad(image, (0, 3, 0, 2), mode="reflect")
+    torch.testing.assert_close(network(image, code), network(reflected, code)[..., :30, :45])
+
+
+def test_pictures_of_a_batch_do_not_see_each_other():
+    network = made(SMALL["detail"])
+    image, code = picture(3), some_code(network, 3)
+    alone = torch.cat([network(image[k : k + 1], code[k : k + 1]) for k in range(3)])
+    torch.testing.assert_close(network(image, code), alone, atol=1e-5, rtol=1e-4)
+
+
+def test_the_result_is_clamped_in_eval_only(network):
+    image, code = picture(), 9 * some_code(network)
+    assert 0 <= network(image, code).min() <= network(image, code).max() <= 1
+    free = network.train()(image, code)
+    assert free.min() < 0
+    assert free.max() > 1
+
+
+def test_the_networks_of_the_literature():
+    """Johnson's network has 1.68 million parameters; a style of one a quarter as wide is 800 numbers (Dumoulin: 806,
+    with a norm after the last convolution, which has three channels)."""
+    johnson = Transformer(TransformerSettings(width=128, ends="convolution"))
+    assert sum(p.numel() for p in johnson.parameters()) == 1_676_035
+    assert Transformer(TransformerSettings(width=32, ends="convolution")).code_size == 800
+
+
+def test_a_code_is_scales_then_shifts_norm_by_norm(network):
+    """A change of one number of the code changes the norm that it belongs to, and none before."""
+    image, code = picture(), some_code(network)
+    outputs = []
+    for norm in network.norms:
+        norm.register_forward_hook(lambda module, given, output: outputs.append(output.detach().clone()))
+    network(image, code)
+    before, at = list(outputs), 0
+    for k, norm in enumerate(network.norms):
+        changed = code.clone()
+        changed[0, at + norm.channels] += 1  # the first channel's shift
+        outputs.clear()
+        network(image, changed)
+        assert all(torch.equal(a, b) for a, b in zip(outputs[:k], before[:k], strict=True))
+        torch.testing.assert_close(outputs[k][0, 0], before[k][0, 0] + 1)
+        torch.testing.assert_close(outputs[k][0, 1:], before[k][0, 1:])
+        at += 2 * norm.channels
+    assert at == network.code_size == network.plain_code().shape[1]
+
+
+def test_one_mask_of_ones_is_no_mask(network):
+    image, code = picture(height=35), some_code(network)
+    masked = network(image, code[:, None], torch.ones(1, 1, 35, 48))
+    torch.testing.assert_close(masked, network(image, code), atol=1e-5, rtol=1e-4)
+
+
+def test_halves_by_two_codes(network):
+    """Far from the border between two regions, each is as the whole picture in its own style would be, given the same
+    moments."""
+    side = 2 * network.reach + 16
+    image, codes = picture(height=16, width=side), some_code(network, 2)
+    left = torch.zeros(1, 1, 16, side)
+    left[..., : side // 2] = 1
+    moments: list[Moments] = []
+    both = network(image, codes[None], torch.cat([left, 1 - left], dim=1), seen=moments)
+    for code, columns in ((codes[:1], slice(0, 4)), (codes[1:], slice(side - 4, side))):
+        alone = network(image, code, given=moments)
+        torch.testing.assert_close(both[..., columns], alone[..., columns], atol=1e-5, rtol=1e-4)
+    assert (both - network(image, codes[:1], given=moments)).abs().max() > 0.01
+
+
+def test_soft_masks_mix_codes():
+    network = made(SMALL["detail"])
+    image, codes = picture(), some_code(network, 2)
+    mixed = network(image, codes[None], torch.tensor([0.25, 0.75])[None, :, None, None].expand(1, 2, 32, 48))
+    torch.testing.assert_close(mixed, network(image, 0.25 * codes[:1] + 0.75 * codes[1:]), atol=1e-5, rtol=1e-4)
+
+
+def test_its_own_moments_given_change_nothing(network):
+    image, code = picture(), some_code(network)
+    moments: list[Moments] = []
+    result = network(image, code, seen=moments)
+    assert len(moments) == len(network.norms)
+    again: list[Moments] = []
+    assert torch.equal(network(image, code, given=moments, seen=again), result)
+    assert all(a is b for a, b in zip(again, moments, strict=True))
+
+
+def test_with_moments_given_nothing_reaches_further_than_it_says(network):
+    """And it says at most a few pixels too many."""
+    network, reach = network.double(), network.reach
+    assert reach % network.multiple == 0
+    side = 2 * reach + 33
+    image, code = picture(height=16, width=side).double(), some_code(network).double()
+    moments: list[Moments] = []
+    network(image, code, seen=moments)
+    network.train()  # without the clamp, which has no gradient beyond [0, 1]
+    image.requires_grad_()
+    given = [Moments(m.mean.detach(), m.variance.detach()) for m in moments]
+    furthest = 0
+    for column in range(side // 2 - 4, side // 2 + 4):
+        (gradient,) = torch.autograd.grad(network(image, code, given=given)[..., column].sum(), image)
+        touched = gradient.abs().amax(dim=(0, 1, 2)).nonzero()
+        furthest = max(furthest, int((touched - column).abs().max()))
+    assert reach - 12 <= furthest <= reach
+
+
+def test_the_pixels_of_a_position_start_alike():
+    """ICNR: the picture begins as nearest upsampling."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = ToPixels(8, 4)
+    made = layer(torch.rand(1, 8, 5, 6, generator=seeded()))
+    assert made.shape == (1, 3, 20, 24)
+    torch.testing.assert_close(made, F.interpolate(made[..., ::4, ::4], scale_factor=4))
+    assert made[..., ::4, ::4].std() > 0.01
+
+
+@pytest.mark.parametrize("name", ["detail", "quarter", "convolution"])
+def test_no_checkerboard_at_the_start(name):
+    """Pixels of a constant picture are the same at all places of the 4x4 raster that the network works in."""
+    network = made(SMALL[name])
+    result = network(torch.full((1, 3, 32, 32), 0.6), some_code(network))
+    phases = F.pixel_unshuffle(result, 4).unflatten(1, (3, 16)).mean(dim=(3, 4))
+    assert phases.std(dim=2).max() < 1e-5
+
+
+def test_no_border_on_a_constant_picture(network):
+    """Zeros beyond the border would show as a frame."""
+    result = network(torch.full((1, 3, 32, 32), 0.6), some_code(network))
+    torch.testing.assert_close(result, result[..., 16:17, 16:17].expand_as(result), atol=1e-4, rtol=0)
+
+
+def test_a_convolution_reflects_and_enlarges():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = Convolution(2, 3, 3, up=2).double()
+    x = torch.rand(1, 2, 4, 5, generator=seeded(), dtype=torch.float64)
+    enlarged = np.pad(x[0].numpy().repeat(2, axis=1).repeat(2, axis=2), ((0, 0), (1, 1), (1, 1)), mode="reflect")
+    weight, bias = (p.detach().numpy() for p in layer.convolution.parameters())
+    expected = np.einsum(
+        "oikl,ihwkl->ohw", weight, np.lib.stride_tricks.sliding_window_view(enlarged, (3, 3), axis=(1, 2))
+    )
+    np.testing.assert_allclose(layer(x)[0].detach().numpy(), expected + bias[:, None, None])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 3}, "width is 3; allowed: whole numbers from 4 to 1024"),
+        ({"width": 48.0}, "width is 48.0"),
+        ({"blocks": True}, "blocks is True"),
+        ({"detail": -1}, "detail is -1"),
+        ({"ends": "shufle"}, "unknown ends 'shufle'.*did you mean 'shuffle'"),
+        ({"norm": "layer"}, "unknown norm 'layer'; allowed: instance, batch"),
+    ],
+)
+def test_settings_that_make_no_network_are_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        TransformerSettings(**change)
+
+
+def test_what_does_not_fit_is_refused():
+    network = made(SMALL["detail"])
+    image, code = picture(), some_code(network)
+    mask = torch.ones(1, 1, 32, 48)
+    for call, message in [
+        (lambda: network(picture(height=15), code), "48x15 is too small; the least is 16x16"),
+        (lambda: network(image, code[:, 1:]), rf"the code is \(1, {network.code_size - 1}\)"),
+        (lambda: network(image, code[:, None]), "the code is"),
+        (lambda: network(image, code, mask), "with masks"),
+        (lambda: network(image, code[:, None], mask.expand(1, 2, 32, 48)), "2 masks for 1 codes"),
+        (lambda: network(image, code[:, None], mask[..., 1:]), "masks of 47x32 for a picture of 48x32"),
+        (lambda: network(image, code, given=[]), "0 moments for 7 norms"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            call()
