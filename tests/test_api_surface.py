@@ -10,6 +10,7 @@ import pytest
 import impasto
 
 SURFACE = """
+ApplySettings
 BlendSettings
 CompareSettings
 ImpastoError
@@ -22,9 +23,11 @@ Sweep
 TextureSettings
 UsageError
 __version__
+apply
 blend
 compare
 encoders
+export
 load
 preset
 read_sweep

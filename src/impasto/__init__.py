@@ -6,7 +6,10 @@
 
 `for progress in impasto.run_sweep(impasto.read_sweep("weights"), "folder")` makes a grid of them.
 
-Each verb has a twin that reports every step: `for step in impasto.stylize_steps(...)`; to stop is to stop reading.
+`impasto.apply("photo.jpg", style="starry=0.7,wave=0.3")` paints in one pass of a trained network.
+
+Each verb that optimises has a twin that reports every step: `for step in impasto.stylize_steps(...)`; to stop is to
+stop reading.
 """
 
 from __future__ import annotations
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
     from impasto.jobs.spec import Sweep, read_sweep
     from impasto.jobs.sweep import run_sweep
     from impasto.synthesis import Step
+    from impasto.tasks.apply import apply
+    from impasto.tasks.apply_options import ApplySettings
     from impasto.tasks.blend import blend
     from impasto.tasks.compare import compare
     from impasto.tasks.editing import BlendSettings, CompareSettings
+    from impasto.tasks.export import export
     from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
     from impasto.tasks.presets import preset
     from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from impasto.tasks.texture import texture, texture_steps
 
 __all__ = [
+    "ApplySettings",
     "BlendSettings",
     "CompareSettings",
     "ImpastoError",
@@ -47,9 +54,11 @@ __all__ = [
     "TextureSettings",
     "UsageError",
     "__version__",
+    "apply",
     "blend",
     "compare",
     "encoders",
+    "export",
     "load",
     "preset",
     "read_sweep",
@@ -66,6 +75,7 @@ __all__ = [
 
 # Imported when first asked for, because torch takes seconds and `impasto --help` should not.
 _HOMES = {
+    "ApplySettings": "impasto.tasks.apply_options",
     "BlendSettings": "impasto.tasks.editing",
     "CompareSettings": "impasto.tasks.editing",
     "ImpastoError": "impasto.errors",
@@ -77,8 +87,10 @@ _HOMES = {
     "Sweep": "impasto.jobs.spec",
     "TextureSettings": "impasto.tasks.options",
     "UsageError": "impasto.errors",
+    "apply": "impasto.tasks.apply",
     "blend": "impasto.tasks.blend",
     "compare": "impasto.tasks.compare",
+    "export": "impasto.tasks.export",
     "load": "impasto.image",
     "preset": "impasto.tasks.presets",
     "read_sweep": "impasto.jobs.spec",

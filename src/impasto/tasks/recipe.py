@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from impasto.errors import UsageError, choose
+from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.editing import BlendSettings, CompareSettings
 from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.settings import Settings
@@ -37,6 +38,7 @@ TASKS: dict[str, Task[SynthesisSettings]] = {
 EDITS: dict[str, Task[Any]] = {
     "blend": Task(BlendSettings, ("source", "target")),
     "compare": Task(CompareSettings, ("a", "b")),
+    "apply": Task(ApplySettings, ("content",)),
 }
 """Tasks that make their picture at once, in no steps."""
 

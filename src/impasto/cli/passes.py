@@ -1,0 +1,61 @@
+"""The commands of networks that paint in one pass: `impasto apply` and `impasto export`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from impasto.cli import flags
+from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions
+from impasto.tasks.apply_options import ApplySettings
+
+ABOUT = "Paint PHOTO, or all photos of a folder, in one pass of a trained network."
+
+COMPUTING = ("device", "memory", "tile", "thumbnail")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add them to `app`."""
+    photo = flags.positional("photo", "a picture: a file, sample:chelsea; or a folder of pictures")
+    files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    settings = flags.parameters(ApplySettings, lambda name: "Computing" if name in COMPUTING else "Painting")
+    parameters = [photo, *settings, *(parameter for parameter in files if parameter.name in WITHOUT_STEPS)]
+    app.command("apply")(flags.command("apply", ABOUT, parameters, _apply))
+    app.command("export")(_export)
+
+
+def _apply(**values: Any) -> None:
+    options = RunOptions(**flags.given(RunOptions, values))
+    settings = ApplySettings.from_mapping(flags.given(ApplySettings, values))
+    from impasto.cli.watch import watcher  # noqa: PLC0415
+
+    with watcher(options) as watching:  # first, so that a person sees something while torch is being imported
+        from impasto.cli.apply import run  # noqa: PLC0415
+
+        run(values["photo"], settings, options, watching)
+
+
+def _export(
+    network: Annotated[str, typer.Argument(help="a network of the package by its name, or a file", show_default=False)],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="a folder, or a name that ends in .onnx", show_default=False)
+    ],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME:STYLE, a further style: a mixture, or a painting; may be repeated"),
+    ] = None,
+    style_size: Annotated[int, typer.Option(min=32, max=4096, help="longer side at which paintings are seen")] = 512,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show nothing but errors")] = False,
+) -> None:
+    """Write NETWORK as ONNX, for other programs and for browsers, and its styles as JSON beside it."""
+    from impasto.errors import UsageError  # noqa: PLC0415
+    from impasto.tasks.export import export  # noqa: PLC0415
+
+    pairs = [text.partition(":")[::2] for text in style or []]
+    for text, (name, asked) in zip(style or [], pairs, strict=True):
+        if not name or not asked:
+            raise UsageError(f"a style to export is NAME:STYLE, such as dawn:starry=0.7,wave=0.3, not '{text}'")
+    for path in export(network, output, dict(pairs), painting_size=style_size):
+        if not quiet:
+            typer.echo(str(path))

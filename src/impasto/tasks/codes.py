@@ -1,0 +1,170 @@
+"""Which network, and which code: what a person says of a style, turned into what a network takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from impasto.errors import UsageError, choose, nearest
+from impasto.image import Source, fitted_size, load, resize
+from impasto.image.schemes import parse
+from impasto.networks import AnyStyle, ManyStyles, describe, shipped
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+    from impasto.encoders import Encoder
+
+Style = Source | Mapping[str, float] | Sequence[tuple[Source, float]] | None
+"""One style, or several with their shares: names for a many-style network, paintings for an any-style one."""
+
+Shares = list[tuple[Source, float]]
+"""Styles, and shares that add up to 1."""
+
+NOTHING = "no network in the package is fit for this; name the file of one by --network"
+
+
+def shares_of(style: Style) -> Shares:
+    """The styles with their shares; none for None. Raises UsageError for shares that are none."""
+    if style is None:
+        return []
+    if isinstance(style, str):
+        pairs = _parsed(style)
+    elif isinstance(style, Mapping):
+        pairs = list(style.items())
+    elif isinstance(style, list | tuple):
+        pairs = list(style)
+    else:
+        pairs = [(style, 1.0)]  # type: ignore[list-item]
+    total = sum(share for _, share in pairs)
+    if not all(0 <= share < math.inf for _, share in pairs) or not total > 0:
+        told = ", ".join(f"{share:g}" for _, share in pairs)
+        raise UsageError(f"the shares of the styles are {told or 'none'}; expected numbers from 0, not all 0")
+    return [(name, share / total) for name, share in pairs if share]
+
+
+def _parsed(text: str) -> Shares:
+    """`starry=0.7,wave=0.3`; names without a share have equal parts of what the others leave of 1."""
+    found = [_pair(part.strip()) for part in (text.split(",") if _is_list(text) else [text])]
+    open_ones = [name for name, share in found if share is None]
+    rest = 1 - sum(share for _, share in found if share is not None)
+    if open_ones and rest <= 0:
+        raise UsageError(f"the shares in '{text}' leave nothing for {open_ones[0]}")
+    return [(name, rest / len(open_ones) if share is None else share) for name, share in found]
+
+
+def _is_list(text: str) -> bool:
+    """Whether commas part styles: not where they belong to a file's name, or to a blend's two pictures."""
+    return not text.startswith("blend:") and not _is_file(text)
+
+
+def _pair(part: str) -> tuple[str, float | None]:
+    name, sign, share = part.rpartition("=")
+    query = name.rpartition("?")[2] if "?" in name else "="
+    if not sign or _is_file(part) or "=" not in query:  # the last one is an option of the source itself
+        name, share = part, ""
+    if not name:
+        raise UsageError(f"'{part}' is no style; write for example starry, or starry=0.7,wave=0.3")
+    if not share:
+        return name, None
+    try:
+        return name, float(share)
+    except ValueError:
+        raise UsageError(f"'{part}' does not end in a share; write for example {name}=0.5") from None
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False
+
+
+def find(network: str | Path | None, styles: Sequence[Source]) -> Path | Traversable:
+    """The file of a network: one of the package by its name, any other by its path, or, where none is named, the first
+    one in the package that has all these `styles`, or can take them from pictures."""
+    known = shipped()
+    if network is not None:
+        path = Path(network)
+        if str(network) in known:
+            return known[str(network)]
+        if not path.suffix and not path.exists():
+            choose(known, str(network), "network")
+        return path
+    about = {name: describe(file) for name, file in known.items()}
+    tables = {name: found["settings"]["styles"] for name, found in about.items() if found["kind"] == "style"}
+    every = [style for table in tables.values() for style in table]
+    if not styles:
+        raise UsageError(f"no style is named; there are {', '.join(every)}" if every else NOTHING)
+    for name, table in tables.items():
+        if all(style in table for style in styles):
+            return known[name]
+    for style in styles:
+        if isinstance(style, str) and every and not _is_file(style) and parse(style) is None:
+            hint = nearest(style, every)
+            raise UsageError(f"'{style}' is no picture, and no style{hint}; there are {', '.join(every)}")
+    for name, found in about.items():
+        if found["kind"] == "any":
+            return known[name]
+    raise UsageError(NOTHING)
+
+
+class Coder:
+    """Makes the codes of one network's styles; an any-style network's encoder is loaded when it is first needed."""
+
+    def __init__(self, network: ManyStyles | AnyStyle, size: int = 512) -> None:
+        self.network, self.size = network, size
+        self._encoder: Encoder | None = None
+
+    def __call__(self, style: Style) -> Tensor:
+        """`(1, D)`: the mixture of the codes of `style`."""
+        shares = shares_of(style)
+        if isinstance(self.network, ManyStyles):
+            return self._known(self.network, shares)
+        if not shares:
+            raise UsageError("an any-style network needs a painting to paint after")
+        with torch.inference_mode():
+            codes = [share * self.network.code(self.statistics(painting)) for painting, share in shares]
+            return torch.stack(codes).sum(0)
+
+    def statistics(self, painting: Source) -> Tensor:
+        """What an any-style network knows a painting by."""
+        assert isinstance(self.network, AnyStyle)
+        encoder, picture = self.encoder(), load(painting)
+        pixels = resize(picture.pixels, fitted_size(picture.size, self.size)).clamp(0, 1)
+        if min(pixels.shape[-2:]) < (least := encoder.smallest(self.network.layers)):
+            shape = f"{pixels.shape[-1]}x{pixels.shape[-2]}"
+            raise UsageError(
+                f"the painting '{picture.source}' comes out at {shape} px; at least {least} a side are seen"
+            )
+        with torch.inference_mode():
+            home = next(self.network.parameters()).device
+            return AnyStyle.statistics(encoder(pixels.to(home), self.network.layers))
+
+    def encoder(self) -> Any:
+        """The encoder of an any-style network, where the network is."""
+        from impasto import encoders  # noqa: PLC0415 (a many-style network needs none)
+
+        assert isinstance(self.network, AnyStyle)
+        if self._encoder is None:
+            self._encoder = encoders.load(self.network.encoder, device=next(self.network.parameters()).device)
+        return self._encoder
+
+    @staticmethod
+    def _known(network: ManyStyles, shares: Shares) -> Tensor:
+        if not shares and len(network.styles) > 1:
+            raise UsageError(f"no style is named; the network has {', '.join(network.styles)}")
+        named: dict[str, float] = {} if shares else {network.styles[0]: 1.0}
+        for name, share in shares:
+            if not isinstance(name, str):
+                raise UsageError(
+                    f"this network has styles of its own, {', '.join(network.styles)}; it takes no painting"
+                )
+            named[name] = named.get(name, 0.0) + share
+        with torch.inference_mode():
+            return network.code(named)

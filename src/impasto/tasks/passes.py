@@ -1,0 +1,114 @@
+"""A picture of any size through a network: whole, or in tiles.
+
+A norm's moments are those of the whole picture, which no tile sees. Tiles are given the moments of a small copy of it
+instead (Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization"), and
+see as far beyond their borders as any of their pixels depends on. So they meet without a seam: they are, to rounding,
+what the whole picture is with these moments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from impasto.image import fitted_size, in_memory, resize
+from impasto.networks import Moments, Transformer
+from impasto.networks.layers import Convolution
+from impasto.synthesis.tiles import tiles
+
+Size = tuple[int, int]
+
+SLACK = 1.5
+"""What a pass takes beside the largest layer's input, its padded copy, and its output before and after the norm."""
+
+LEAST = 128
+"""No tile is shorter, in pixels: its borders would outweigh it."""
+
+
+def through(
+    network: Transformer,
+    image: Tensor,
+    code: Tensor,
+    masks: Tensor | None = None,
+    *,
+    side: int = 0,
+    thumbnail: int = 1024,
+) -> Tensor:
+    """`image` `(1, 3, H, W)` in the style of `code`, see `Transformer.forward`; `masks` are as large as the image.
+
+    `side`: of the tiles; 0 is one for all. Each is moved to where the network is, the result is where the image is.
+    """
+    result, size, home = in_memory(tuple(image.shape), image.dtype, image.device), _size(image), _home(network)
+    with torch.inference_mode():
+        given = None if not side or side >= max(size) else moments(network, image, code, masks, thumbnail)
+        for tile in tiles(size, side if given else 0, network.multiple, halo(network)):
+            window, part = tile.window(image).to(home), None if masks is None else tile.window(masks).to(home)
+            painted = network(window, code, part, given)
+            rows, columns = tile.rows, tile.columns
+            own = painted[..., rows.start - rows.first :, columns.start - columns.first :]
+            height, width = rows.stop - rows.start, columns.stop - columns.start
+            result[..., rows.start : rows.stop, columns.start : columns.stop] = own[..., :height, :width]
+    return result
+
+
+def moments(
+    network: Transformer, image: Tensor, code: Tensor, masks: Tensor | None = None, thumbnail: int = 1024
+) -> Sequence[Moments]:
+    """The moments of all norms over `image` no larger than `thumbnail` pixels at its longer side."""
+    size, seen = _size(image), list[Moments]()
+    small = fitted_size(size, min(thumbnail, max(size)))
+    shown = resize(image, small).clamp(0, 1).to(_home(network))
+    network(shown, code, None if masks is None else _sharing(resize(masks, small)).to(shown), seen=seen)
+    return seen
+
+
+def halo(network: Transformer) -> int:
+    """How far, in pixels, a window has to reach beyond its tile: in whole steps of the network's own grid."""
+    radius, step = float(network.multiple), 1.0
+    for convolution, step, _ in _walk(network):
+        radius += convolution.convolution.kernel_size[0] // 2 * step
+    return -(-int(radius + 0.999) // network.multiple) * network.multiple
+
+
+def cost(network: Transformer) -> float:
+    """Bytes that a pass takes for each pixel, about: those of the largest layer."""
+    number = next(network.parameters()).element_size()
+    largest = 0.0
+    for convolution, step, after in _walk(network):
+        conv = convolution.convolution
+        largest = max(largest, 2 * conv.in_channels / step**2 + 2 * conv.out_channels / after**2)
+    return SLACK * number * largest
+
+
+def side_for(network: Transformer, room: float) -> int:
+    """The side of the largest tiles whose windows take no more than `room` bytes, but `LEAST` in any case."""
+    side = int((room / cost(network)) ** 0.5) - 2 * halo(network)
+    return max(LEAST, side // network.multiple * network.multiple)
+
+
+def _walk(network: Transformer) -> list[tuple[Convolution, float, float]]:
+    """All convolutions, and the pixels from one position to the next before each (once enlarged) and after it."""
+    parts = (*network.head, *network.blocks, *network.tail, network.last)
+    convolutions = [module for part in parts for module in part.modules() if isinstance(module, Convolution)]
+    found, after = [], float(getattr(network.last, "ratio", 1))
+    for convolution in reversed(convolutions):
+        before = after / convolution.convolution.stride[0]
+        found.append((convolution, before, after))
+        after = before * convolution.up
+    return found
+
+
+def _sharing(masks: Tensor) -> Tensor:
+    """Masks that add up to 1 again, as the bicubic kernel overshoots."""
+    masks = masks.clamp(0, 1)
+    return masks / masks.sum(1, keepdim=True).clamp(min=1e-6)
+
+
+def _size(image: Tensor) -> Size:
+    return image.shape[-2], image.shape[-1]
+
+
+def _home(network: Transformer) -> torch.device:
+    return next(network.parameters()).device

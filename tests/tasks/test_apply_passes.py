@@ -1,0 +1,102 @@
+"""Tiles against the whole picture, in float64 and to rounding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.painters import body, picture
+from torch import Tensor
+
+from impasto.networks import Transformer
+from impasto.tasks import passes
+
+SHAPES = ({}, {"detail": 0}, {"ends": "convolution"}, {"norm": "batch"}, {"blocks": 0})
+
+
+def code_of(network: Transformer, count: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    return network.plain_code() + 0.3 * torch.randn(count, network.code_size, generator=generator)
+
+
+def reached(network: Transformer) -> int:
+    """How far the farthest pixel lies that changes when one pixel does, with the moments given."""
+    network, size = network.double(), 2 * (passes.halo(network) + 40)
+    image = torch.rand(1, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    code, seen = code_of(network).double(), []
+    with torch.no_grad():
+        network(image, code, seen=seen)
+        other = image.clone()
+        at = size // 2 + 1
+        other[..., at, at] += 0.5
+        network.train()  # unclamped
+        changed = (network(image, code, given=seen) != network(other, code, given=seen)).any(1)[0].nonzero()
+    return int((changed - at).abs().max())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_halo_covers_what_a_pixel_changes_and_little_more(shape):
+    network = body(**shape)
+    assert reached(network) <= passes.halo(network)
+    if shape.get("norm") != "batch":
+        assert passes.halo(network) <= reached(network) + 3 * network.multiple
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [(201, 146), (160, 240)])
+def test_tiles_are_the_whole_picture_with_the_same_moments(shape, size):
+    network = body(**shape).double()
+    image, code = picture(*size).double(), code_of(network).double()
+    given = passes.moments(network, image, code, thumbnail=100)
+    whole = network(image, code, given=given)
+    tiled = passes.through(network, image, code, side=64, thumbnail=100)
+    assert (tiled - whole).abs().max() < 1e-10
+    assert whole.std() > 0.01
+
+
+def test_tiles_of_regions_too():
+    network = body().double()
+    image, code = picture(150, 170).double(), code_of(network, 2).double()[None]
+    mask = torch.linspace(0, 1, 170, dtype=torch.float64).expand(1, 1, 150, 170)
+    masks = torch.cat([mask, 1 - mask], 1)
+    given = passes.moments(network, image, code, masks, thumbnail=80)
+    whole = network(image, code, masks, given=given)
+    tiled = passes.through(network, image, code, masks, side=64, thumbnail=80)
+    assert (tiled - whole).abs().max() < 1e-10
+
+
+def test_with_a_thumbnail_as_large_as_the_picture_tiles_are_the_plain_result():
+    network = body().double()
+    image, code = picture(130, 190).double(), code_of(network).double()
+    tiled = passes.through(network, image, code, side=64, thumbnail=1024)
+    assert (tiled - network(image, code)).abs().max() < 1e-10
+
+
+def test_without_tiles_or_with_large_ones_there_is_no_thumbnail():
+    network = body()
+    image, code = picture(90, 120), code_of(network)
+    with torch.no_grad():
+        plain = network(image, code)
+    for side in (0, 120, 500):
+        assert torch.equal(passes.through(network, image, code, side=side, thumbnail=64), plain)
+
+
+def test_the_result_is_an_ordinary_tensor():
+    network = body()
+    made = passes.through(network, picture(40, 40), code_of(network), side=0)
+    made.requires_grad_(True)
+    made.sum().backward()
+
+
+def test_the_side_of_tiles_grows_with_the_room_and_fits_it():
+    network = body(width=48, blocks=5, detail=24)
+    sides = [passes.side_for(network, room) for room in (1e3, 5e7, 2e8, 1e9)]
+    assert sides == sorted(sides)
+    assert sides[0] == passes.LEAST
+    for side, room in zip(sides[1:], (5e7, 2e8, 1e9), strict=True):
+        assert side % network.multiple == 0
+        assert (side + 2 * passes.halo(network)) ** 2 * passes.cost(network) <= room
+
+
+def test_wider_networks_cost_more():
+    assert passes.cost(body(width=16)) > passes.cost(body(width=8))
+    assert passes.cost(body(ends="convolution")) > passes.cost(body())
