@@ -54,7 +54,8 @@ class Browser:
         return self("POST", "execute/sync", {"script": script, "args": list(args)})
 
     def choose(self, selector: str, *files: Path) -> None:
-        """Put files into an input, as the browser's own dialogue does."""
+        """Put files into an input, as the browser's own dialogue does; the page's state is then of what comes of it."""
+        self.run("document.body.dataset.state = 'asked'")
         found = self("POST", "element", {"using": "css selector", "value": selector})[ELEMENT]
         self("POST", f"element/{found}/value", {"text": "\n".join(str(file) for file in files)})
 
