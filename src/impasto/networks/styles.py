@@ -26,7 +26,9 @@ class ManyStyles(nn.Module):
             raise UsageError(f"styles are {told}; at least one is needed, and each with a name of its own")
         self.transformer = transformer
         self.styles = tuple(styles)
-        self.codes = nn.Parameter(transformer.plain_code().repeat(len(styles), 1))
+        self.codes = nn.Parameter(torch.empty(len(styles), transformer.code_size))
+        with torch.no_grad():
+            self.codes.copy_(transformer.plain_code())
 
     def code(self, shares: Mapping[str, float]) -> Tensor:
         """`(1, D)`: the mean of the codes of the styles named, each with its share (any numbers from 0, not all 0)."""
