@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as packed
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from impasto.errors import UsageError, choose
 from impasto.image.atomic import replace_file
@@ -68,7 +69,7 @@ def load(path: str | Path | Traversable) -> Network:
     """
     about, tensors = _read(path)
     try:
-        with torch.device("meta"):  # neither memory nor random numbers for weights that the file has
+        with torch.device("meta"), _Undrawn():  # neither memory nor random numbers for weights that the file has
             network = KINDS[about["kind"]].described(about["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"'{path}' has settings that make no network: {error}") from error
@@ -81,6 +82,16 @@ def shipped() -> dict[str, Traversable]:
     """The networks inside the package, by name."""
     found = {e.name: e for e in files("impasto.networks").iterdir() if e.name.endswith(".safetensors")}
     return {name.removesuffix(".safetensors"): found[name] for name in sorted(found)}
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the drawing of weights: for those without memory torch would import its compiler, in a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__name__", "").endswith(("normal_", "uniform_")):  # a tensor's, or those of nn.init
+            return given.get("tensor", args[0] if args else None)
+        return func(*args, **given)
 
 
 def _stored(tensor: Tensor, half: bool = False) -> Tensor:
