@@ -14,7 +14,7 @@ def body(seed: int = 0, **settings: object) -> Transformer:
     """A transformer of few channels, whose result has some contrast."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        chosen = {"width": 8, "blocks": 2, "detail": 4} | settings
+        chosen = {"width": 8, "blocks": 2, "detail": 4, "deep": 0} | settings
         network = Transformer(TransformerSettings(**chosen))  # type: ignore[arg-type]
         with torch.no_grad():
             for parameter in network.last.parameters():

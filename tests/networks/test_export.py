@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import resize
-from impasto.networks import TextureNet, save
+from impasto.networks import TextureNet, TransformerSettings, save
 from impasto.tasks.codes import Coder
 from impasto.tasks.export import OPSET, export
 
@@ -28,7 +28,7 @@ def run(path: Path, **inputs: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(found))
 
 
-@pytest.mark.parametrize("shape", [{}, {"detail": 0}, {"ends": "convolution"}, {"norm": "batch"}])
+@pytest.mark.parametrize("shape", [{}, {"detail": 0}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}])
 def test_the_graph_is_the_network_at_any_size_and_code(tmp_path, shape):
     network = many(**shape)
     graph, _ = export(network, tmp_path / "net.onnx")
@@ -40,7 +40,7 @@ def test_the_graph_is_the_network_at_any_size_and_code(tmp_path, shape):
 
 
 def test_a_network_as_large_as_those_in_the_package(tmp_path):
-    network = many(width=48, blocks=5, detail=24)
+    network = many(**vars(TransformerSettings()))
     graph, _ = export(network, tmp_path / "net.onnx")
     image, code = picture(150, 203), network.code({"sand": 1.0}).detach()
     assert (run(graph, image=image, code=code) - network(image, code).detach()).abs().max() < 1 / 255

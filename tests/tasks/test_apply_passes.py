@@ -10,35 +10,12 @@ from torch import Tensor
 from impasto.networks import Transformer
 from impasto.tasks import passes
 
-SHAPES = ({}, {"detail": 0}, {"ends": "convolution"}, {"norm": "batch"}, {"blocks": 0})
+SHAPES = ({}, {"detail": 0}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}, {"blocks": 0})
 
 
 def code_of(network: Transformer, count: int = 1) -> Tensor:
     generator = torch.Generator().manual_seed(5)
     return network.plain_code() + 0.3 * torch.randn(count, network.code_size, generator=generator)
-
-
-def reached(network: Transformer) -> int:
-    """How far the farthest pixel lies that changes when one pixel does, with the moments given."""
-    network, size = network.double(), 2 * (passes.halo(network) + 40)
-    image = torch.rand(1, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    code, seen = code_of(network).double(), []
-    with torch.no_grad():
-        network(image, code, seen=seen)
-        other = image.clone()
-        at = size // 2 + 1
-        other[..., at, at] += 0.5
-        network.train()  # unclamped
-        changed = (network(image, code, given=seen) != network(other, code, given=seen)).any(1)[0].nonzero()
-    return int((changed - at).abs().max())
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_the_halo_covers_what_a_pixel_changes_and_little_more(shape):
-    network = body(**shape)
-    assert reached(network) <= passes.halo(network)
-    if shape.get("norm") != "batch":
-        assert passes.halo(network) <= reached(network) + 3 * network.multiple
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -94,7 +71,7 @@ def test_the_side_of_tiles_grows_with_the_room_and_fits_it():
     assert sides[0] == passes.LEAST
     for side, room in zip(sides[1:], (5e7, 2e8, 1e9), strict=True):
         assert side % network.multiple == 0
-        assert (side + 2 * passes.halo(network)) ** 2 * passes.cost(network) <= room
+        assert (side + 2 * network.reach) ** 2 * passes.cost(network) <= room
 
 
 def test_wider_networks_cost_more():

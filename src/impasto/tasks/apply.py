@@ -130,7 +130,7 @@ class Painter:
             room = 0.8 * free_memory(home) - pictures
         else:
             room = parse_memory(self.settings.memory) - resident() - pictures
-        least = (passes.LEAST + 2 * passes.halo(network)) ** 2 * passes.cost(network)
+        least = (passes.LEAST + 2 * network.reach) ** 2 * passes.cost(network)
         if room < least:
             raise UsageError(
                 f"a picture of {size[1]}x{size[0]} needs {(pictures + least) / 1e9:.1f} GB more than the process has; "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from impasto.image import fitted_size, in_memory, resize
 from impasto.networks import Moments, Transformer
@@ -43,7 +43,7 @@ def through(
     result, size, home = in_memory(tuple(image.shape), image.dtype, image.device), _size(image), _home(network)
     with torch.inference_mode():
         given = None if not side or side >= max(size) else moments(network, image, code, masks, thumbnail)
-        for tile in tiles(size, side if given else 0, network.multiple, halo(network)):
+        for tile in tiles(size, side if given else 0, network.multiple, network.reach):
             window, part = tile.window(image).to(home), None if masks is None else tile.window(masks).to(home)
             painted = network(window, code, part, given)
             rows, columns = tile.rows, tile.columns
@@ -64,40 +64,28 @@ def moments(
     return seen
 
 
-def halo(network: Transformer) -> int:
-    """How far, in pixels, a window has to reach beyond its tile: in whole steps of the network's own grid."""
-    radius, step = float(network.multiple), 1.0
-    for convolution, step, _ in _walk(network):
-        radius += convolution.convolution.kernel_size[0] // 2 * step
-    return -(-int(radius + 0.999) // network.multiple) * network.multiple
-
-
 def cost(network: Transformer) -> float:
-    """Bytes that a pass takes for each pixel, about: those of the largest layer."""
-    number = next(network.parameters()).element_size()
-    largest = 0.0
-    for convolution, step, after in _walk(network):
-        conv = convolution.convolution
-        largest = max(largest, 2 * conv.in_channels / step**2 + 2 * conv.out_channels / after**2)
-    return SLACK * number * largest
+    """Bytes that a pass takes for each pixel, about: those of the largest layer, seen on a small picture."""
+    found: list[float] = []
+
+    def see(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
+        found.append(2 * given[0].numel() * getattr(layer, "up", 1) ** 2 + 2 * made.numel())
+
+    like, side = next(network.parameters()), 64
+    hooks = [layer.register_forward_hook(see) for layer in network.modules() if isinstance(layer, Convolution)]
+    try:
+        with torch.inference_mode():
+            network(like.new_zeros(1, 3, side, side), network.plain_code().to(like))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return SLACK * like.element_size() * max(found) / side**2
 
 
 def side_for(network: Transformer, room: float) -> int:
     """The side of the largest tiles whose windows take no more than `room` bytes, but `LEAST` in any case."""
-    side = int((room / cost(network)) ** 0.5) - 2 * halo(network)
+    side = int((room / cost(network)) ** 0.5) - 2 * network.reach
     return max(LEAST, side // network.multiple * network.multiple)
-
-
-def _walk(network: Transformer) -> list[tuple[Convolution, float, float]]:
-    """All convolutions, and the pixels from one position to the next before each (once enlarged) and after it."""
-    parts = (*network.head, *network.blocks, *network.tail, network.last)
-    convolutions = [module for part in parts for module in part.modules() if isinstance(module, Convolution)]
-    found, after = [], float(getattr(network.last, "ratio", 1))
-    for convolution in reversed(convolutions):
-        before = after / convolution.convolution.stride[0]
-        found.append((convolution, before, after))
-        after = before * convolution.up
-    return found
 
 
 def _sharing(masks: Tensor) -> Tensor:
