@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli import crew, derived
+from impasto.cli import crew, derived, passes, train
 from impasto.cli.failures import INTERRUPTED, explain
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import RunOptions
@@ -61,6 +61,8 @@ def _root(
 
 
 derived.add_commands(app, plan)
+passes.add_commands(app)
+train.add_commands(app)
 
 
 @app.command()

@@ -42,8 +42,9 @@ def _number(name: str, default: int) -> int:
 
 
 def takes_part(words: Sequence[str]) -> bool:
-    """Whether this process has a part in a command line: only runs are shared, all else is left to the first one."""
-    return rank() == 0 or (words[0] in TASKS and "--help" not in words)
+    """Whether this process has a part in a command line: only runs and training are shared, all else is left to the
+    first one."""
+    return rank() == 0 or (words[0] in (*TASKS, "train") and "--help" not in words)
 
 
 def prepares() -> bool:

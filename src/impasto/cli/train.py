@@ -1,0 +1,100 @@
+"""`impasto train`: commands whose flags are derived from the settings of training."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from impasto.cli import flags
+from impasto.tasks.settings import Settings, option
+from impasto.tasks.tables import read_table
+from impasto.tasks.train_options import (
+    SHARED,
+    TrainAnySettings,
+    TrainSettings,
+    TrainStyleSettings,
+    TrainTextureSettings,
+)
+
+LOSSES = {*SHARED} - {"seed", "device", "precision"}
+
+COMPUTING = {"seed", "device", "precision", "checkpoint_every"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(Settings):
+    """Flags of every training that change nothing of what is learnt."""
+
+    output: str | None = option(None, "the network's file, .safetensors")
+    resume: str | None = option(
+        None, "file with the state of a run to go on from; by default the one that the same command left beside OUTPUT"
+    )
+    settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
+    sheet_every: int = option(500, "steps between sheets to judge by, in OUTPUT's .png; 0 for none", minimum=0)
+    log: str | None = option(None, "folder of a log for TensorBoard, an extra: pip install impasto[tensorboard]")
+    threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
+    json: bool = option(False, "report each step as a line of JSON on standard output")
+    quiet: bool = option(False, "show nothing but errors")
+
+
+HELP = {
+    "style": "Train a network to paint photos after each PAINTING, or add these to a trained one (--base).",
+    "any": "Train a network to paint photos after any painting, on the folder PAINTINGS.",
+    "texture": "Train a network to make textures like PAINTING.",
+}
+
+SETTINGS: dict[str, type[TrainSettings]] = {
+    "style": TrainStyleSettings,
+    "any": TrainAnySettings,
+    "texture": TrainTextureSettings,
+}
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add `train` and its commands."""
+    train = typer.Typer(help="Train a network that paints in one pass.", no_args_is_help=True)
+    app.add_typer(train, name="train")
+    about = typer.Argument(
+        metavar="PAINTING...", help="paintings: files, sample:flow, or NAME=FILE to name the style", show_default=False
+    )
+    photos = flags.positional("photos", "a folder with photos to learn from")
+    many = inspect.Parameter("paintings", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], about])
+    inputs = {
+        "style": [photos, many],
+        "any": [photos, flags.positional("paintings", "a folder with paintings to learn from")],
+        "texture": [flags.positional("painting", "a picture: a file, sample:flow")],
+    }
+    for name, given in inputs.items():
+        _command(train, name, given)
+
+
+def _command(app: typer.Typer, name: str, inputs: list[inspect.Parameter]) -> None:
+    def call(**values: Any) -> None:
+        options = TrainOptions(**flags.given(TrainOptions, values))
+        file = read_table(options.settings) if options.settings else {}
+        settings = SETTINGS[name].from_mapping(file | flags.given(SETTINGS[name], values))
+        from impasto.cli.options import RunOptions  # noqa: PLC0415
+        from impasto.cli.watch import watcher  # noqa: PLC0415
+
+        with watcher(RunOptions(json=options.json, quiet=options.quiet)) as watching:
+            from impasto.cli.training import run  # noqa: PLC0415
+
+            run(name, [values[given.name] for given in inputs], settings, options, watching)
+
+    app.command(name)(flags.command(name, HELP[name], [*inputs, *_parameters(SETTINGS[name])], call))
+
+
+def _parameters(kind: type[TrainSettings]) -> list[inspect.Parameter]:
+    files = flags.parameters(
+        TrainOptions, lambda _: "Files and reports", short={"output": "-o", "quiet": "-q"}, reversible=False
+    )
+    order = ["Training", "Losses", "Computing"]
+    settings = flags.parameters(kind, _panel)
+    return files + sorted(settings, key=lambda parameter: order.index(_panel(parameter.name)))
+
+
+def _panel(name: str) -> str:
+    return "Losses" if name in LOSSES else "Computing" if name in COMPUTING else "Training"

@@ -1,0 +1,124 @@
+"""A training from the command line: check, work, watch, and write sheets and a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from impasto.cli.crew import join, prepares
+from impasto.cli.failures import Interrupted
+from impasto.cli.files import refuse_input, try_folder
+from impasto.cli.train import TrainOptions
+from impasto.cli.watch import Watcher
+from impasto.cli.weights import fetch_weights
+from impasto.errors import UsageError
+from impasto.image import write
+from impasto.synthesis import Step
+from impasto.tasks.team import Team
+from impasto.tasks.train_any import train_any_steps
+from impasto.tasks.train_options import TrainSettings
+from impasto.tasks.train_style import train_style_steps
+from impasto.tasks.train_texture import train_texture_steps
+from impasto.tasks.trainer import TrainStep, checkpoint_of
+
+SUFFIX = ".safetensors"
+
+
+STEPS: dict[str, Callable[..., Iterator[TrainStep]]] = {
+    "style": train_style_steps,
+    "any": train_any_steps,
+    "texture": train_texture_steps,
+}
+
+
+def run(task: str, inputs: Sequence[Any], settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> None:
+    """What `impasto train TASK` does."""
+    named = [name for given in inputs for name in ([given] if isinstance(given, str) else given)]
+    out = _checked(options, task, [*named, getattr(settings, "base", None)])
+    team = _team(settings, options, watcher)
+    steps = STEPS[task](*inputs, settings, out=out, resume=options.resume, team=team)
+    _work(steps, out, settings, options, watcher, quiet=team.rank > 0)
+
+
+def _checked(options: TrainOptions, default: str, read: Sequence[str | None]) -> Path:
+    """Where the network goes, if it can."""
+    out = Path(options.output or f"{default}{SUFFIX}")
+    if out.suffix != SUFFIX:
+        raise UsageError(f"'{out}' does not end in {SUFFIX}, as networks do")
+    for name in read:
+        if name:
+            refuse_input(out, name.rpartition("=")[2])
+    try_folder(out)
+    if out.exists() and not checkpoint_of(out).exists() and not options.resume:
+        raise UsageError(f"'{out}' is there, and no state of a run beside it; choose another --output")
+    return out
+
+
+def _team(settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> Team:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    team = join(settings.device)
+    if prepares():
+        fetch_weights(settings.network, settings.weights, watcher)
+    return team
+
+
+def _work(
+    steps: Iterator[TrainStep],
+    out: Path,
+    settings: TrainSettings,
+    options: TrainOptions,
+    watcher: Watcher,
+    *,
+    quiet: bool,
+) -> None:
+    """Go through all steps; `quiet`: another process tells of them."""
+    step: TrainStep | None = None
+    log = _log(options.log) if options.log and not quiet else None
+    watcher.plan([((settings.size, settings.size), settings.steps)])
+    try:
+        for step in steps:
+            if quiet:
+                continue
+            watcher.step(_shown(step, settings))
+            if step.notice:
+                watcher.notice(step.notice)
+            if log:
+                log(step)
+            if options.sheet_every and (step.index % options.sheet_every == 0 or step.index == step.total):
+                write(out.with_suffix(".png"), step.sheet())
+    except KeyboardInterrupt as error:
+        if step is None or not checkpoint_of(out).exists():
+            raise Interrupted("stopped before the first checkpoint; nothing was written") from error
+        every = settings.checkpoint_every
+        done = f"stopped after step {step.index} of {step.total}; the same command goes on from the last checkpoint"
+        raise Interrupted(f"{done}, at most {every} steps before") from error
+    if step is None:
+        watcher.notice(f"{out} has had its {settings.steps} steps already; more --steps go on from there")
+    else:
+        watcher.notice(f"the network is in {out}")
+
+
+def _shown(step: TrainStep, settings: TrainSettings) -> Step:
+    """The step as the watchers of runs know it."""
+    size = (settings.size, settings.size)
+    return Step(step.index, step.total, 1, 1, size, step.loss, step.terms, step.seconds, step.notice, step.sheet)
+
+
+def _log(folder: str) -> Callable[[TrainStep], None]:
+    """A writer of curves for TensorBoard."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise UsageError("--log needs TensorBoard: pip install impasto[tensorboard]") from error
+    writer = SummaryWriter(folder)
+
+    def add(step: TrainStep) -> None:
+        writer.add_scalars("loss", {"all": step.loss, **step.terms}, step.index)
+        writer.add_scalar("rate", step.rate, step.index)
+        writer.flush()
+
+    return add

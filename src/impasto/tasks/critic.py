@@ -1,0 +1,137 @@
+"""How far a batch of pictures is from what `stylize` would make of its photos: the same losses, picture by picture, on
+one pass of the encoder (Johnson et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from impasto.image import Source
+from impasto.losses import Dice, Objective, Part, Term
+from impasto.tasks.common import check_room, device_of, load_encoder
+from impasto.tasks.context import Context
+from impasto.tasks.inputs import painting_opener
+from impasto.tasks.layers import parse_layers
+from impasto.tasks.mixture import content_losses, layers_of, style_losses
+from impasto.tasks.regions import Area, Manner, manners
+from impasto.tasks.scaling import area_at
+from impasto.tasks.strength import BALANCE, weights_of
+from impasto.tasks.style import style_terms
+from impasto.tasks.terms import content_terms, prior_terms
+from impasto.tasks.train_options import TrainSettings
+
+Model = Sequence[Term]
+"""What a painting asks of a picture."""
+
+Found = tuple[Tensor, dict[str, Tensor]]
+"""A loss, and its parts by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen(Context):
+    """A context in which the picture has been seen already, as one of a batch."""
+
+    found: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def features(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Those that were found."""
+        return dict(self.found)
+
+    def show(self, picture: Tensor, layers: Iterable[str], visit: Callable[[str, Tensor, Part], None]) -> None:
+        """Those that were found, all at once."""
+        for layer in layers:
+            visit(layer, self.found[layer], Part.whole(self.found[layer]))
+
+
+class Critic:
+    """The losses of `stylize` for batches: photos and their painted pictures, `(B, 3, size, size)`, one model each.
+
+    `photos`: some photos as they will come. A painting's total variation, and theirs, is what a picture may have.
+    Without `content` there are none.
+    """
+
+    def __init__(self, settings: TrainSettings, photos: Sequence[Tensor] = (), content: bool = True) -> None:
+        self.settings, self.losses, self.device = settings, settings.losses(), device_of(settings.losses())
+        self.encoder = load_encoder(self.losses)
+        self.photos = [photo.to(self.device) for photo in photos]
+        self.contents = content_losses(self.losses.content_loss)
+        self.styles = style_losses(self.losses.style_loss)
+        self.content_layers = parse_layers(self.encoder, self.losses.content_layers, self.encoder.default_content)
+        self.style_layers = parse_layers(self.encoder, self.losses.style_layers, self.encoder.default_style)
+        self.content_weight, self.style_weight = weights_of(self.losses)
+        self._style = self.style_weight, self.styles
+        self.dice = Dice(settings.seed, fresh=True)
+        self.seen = list(layers_of(self.encoder, self.styles, self.style_layers))
+        if not content:
+            self.content_weight = 0.0
+        self.kept = list(layers_of(self.encoder, self.contents, self.content_layers)) if self.content_weight else []
+        size = settings.size
+        check_room(self.encoder, [*self.seen, *self.kept], (size, size), "piece of a photo")
+
+    def precision(self) -> AbstractContextManager[None]:
+        """Within it the network in training computes as this one does."""
+        kind = self.encoder.half_type
+        return nullcontext() if kind is None else torch.autocast(self.device.type, kind)
+
+    def read(self, painting: Source) -> Area:
+        """A painting at its size, on the device; what is transparent of it does not count."""
+        side = self.settings.style_size
+        area = Area("picture", manners([(painting, 1.0)], read=painting_opener(self.losses, side)))
+        found = area_at(area, (side, side), self.losses, self.device)
+        height, width = found.manners[0].pixels.shape[-2:]
+        check_room(self.encoder, self.seen, (height, width), f"painting '{painting}'")
+        return found
+
+    def model(self, painting: Area) -> Model:
+        """What a painting asks of every picture: its style, and what holds for any picture beside it."""
+        style = style_terms(Context(self.encoder, self.dice), [painting], self.style_layers, *self._style)
+        examples = [*self.photos, *(manner.pixels for manner in painting.manners)]
+        return [*style, *prior_terms(self.losses, examples, self.style_weight / BALANCE)]
+
+    def models(self, paintings: Tensor, features: Mapping[str, Tensor], photos: Tensor) -> list[Model]:
+        """What each of a batch of paintings asks, whose `features` at the layers `seen` are known, of the picture of
+        each photo."""
+        found: list[Model] = []
+        for k, (painting, photo) in enumerate(zip(torch.split(paintings, 1), torch.split(photos, 1), strict=True)):
+            context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
+            area = Area("picture", (Manner(painting),))
+            style = style_terms(context, [area], self.style_layers, *self._style)
+            found.append([*style, *prior_terms(self.losses, [photo, painting], self.style_weight / BALANCE)])
+        return found
+
+    def __call__(
+        self, pictures: Tensor, photos: Tensor | None, models: Sequence[Model], numbers: Sequence[int]
+    ) -> Found:
+        """The sum over the pictures of what each is away from its photo and its model; `numbers` are their own, from
+        which they draw what is random."""
+        objectives = [
+            Objective([*model, *content])
+            for model, content in zip(models, self._contents(photos, numbers), strict=True)
+        ]
+        wanted = sorted({layer for objective in objectives for layer in objective.layers})
+        features = (
+            {layer: torch.split(found, 1) for layer, found in self.encoder(pictures, wanted).items()} if wanted else {}
+        )
+        total, parts = pictures.new_zeros(()), dict[str, Tensor]()
+        for k, picture in enumerate(torch.split(pictures, 1)):
+            self.dice.roll(numbers[k])
+            loss, own = objectives[k](picture, {layer: found[k] for layer, found in features.items()})
+            total = total + loss
+            parts = {name: parts.get(name, torch.zeros_like(value)) + value for name, value in own.items()}
+        return total, parts
+
+    @torch.no_grad()
+    def _contents(self, photos: Tensor | None, numbers: Sequence[int]) -> list[list[Term]]:
+        """What each photo asks of its picture."""
+        if photos is None or not self.content_weight:
+            return [[] for _ in numbers]
+        features = self.encoder(photos, self.kept)
+        terms = []
+        for k, photo in enumerate(torch.split(photos, 1)):
+            context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
+            terms.append(content_terms(context, photo, self.content_layers, self.content_weight, self.contents))
+        return terms

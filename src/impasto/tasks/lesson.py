@@ -1,0 +1,120 @@
+"""What trainings have in common that learn from a folder of photos by the losses of `stylize`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from impasto.encoders.extractor import layout
+from impasto.image import fit
+from impasto.networks import Transformer, TransformerSettings
+from impasto.networks import save as save_network
+from impasto.networks.checkpoint import Network
+from impasto.tasks.critic import Critic, Model
+from impasto.tasks.photos import Photos, draws
+from impasto.tasks.sheet import contact
+from impasto.tasks.train_options import OPEN, TransformerOptions
+from impasto.version import __version__
+
+LOOK = 1.5
+"""Longer side of the pictures on a sheet, in pieces' sides."""
+
+
+class PhotoLesson(ABC):
+    """Photos in pieces, painted by a network and judged; see `trainer.Lesson`.
+
+    `origin`: what the network is made from, besides photos and settings.
+    """
+
+    task: str
+
+    def __init__(self, photos: Photos, settings: TransformerOptions, origin: Mapping[str, Any]) -> None:
+        self.photos, self.settings = photos, settings
+        self.critic = Critic(settings, photos.held(settings.size))
+        self.held = [photo.to(self.critic.device) for photo in photos.held(round(LOOK * settings.size))]
+        self.provenance: dict[str, Any] = {
+            "impasto": __version__,
+            "task": self.task,
+            "settings": settings.to_mapping(defaults=False),
+            "photos": {"count": len(photos.paths), "sha256": photos.fingerprint()},
+            **origin,
+        }
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The network in training."""
+
+    @abstractmethod
+    def paint(self, photos: Tensor, numbers: Sequence[int]) -> tuple[Tensor, Sequence[Model]]:
+        """A batch, painted, and what each picture is to be like."""
+
+    @abstractmethod
+    def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
+        """The paintings of a sheet, and their codes."""
+
+    @abstractmethod
+    def finished(self, network: Any) -> Network:
+        """The network to be used."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What the run computes: a state belongs to one run only."""
+        about = {**self.provenance, "impasto": "", "base": _digest(getattr(self.settings, "base", None))}
+        about["settings"] = {name: value for name, value in about["settings"].items() if name not in OPEN}
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+    def loss(self, step: int, places: range) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `trainer.Lesson`."""
+        numbers = [(step - 1) * self.settings.batch + place for place in places]
+        photos = self.placed(torch.cat([self.photos.piece(k, self.settings.size) for k in numbers]))
+        painted, models = self.paint(photos, numbers)
+        return self.critic(painted.float(), photos, models, numbers)
+
+    def placed(self, pictures: Tensor) -> Tensor:
+        """Pictures on the device, as networks like them."""
+        return pictures.to(self.critic.device, memory_format=layout(self.critic.device))
+
+    def sheet(self, network: nn.Module) -> Tensor:
+        """Paintings across, photos down."""
+        columns, side = self.columns(network), round(LOOK * self.settings.size)
+        rows = [[torch.ones(1, 3, 1, 1), *(fit(painting.cpu(), side) for painting, _ in columns)]]
+        for photo in self.held:
+            painted = [network.transformer(photo, code).float().cpu() for _, code in columns]  # type: ignore[operator]
+            rows.append([photo.cpu(), *painted])
+        return contact(rows)
+
+    def save(self, network: nn.Module, path: Path, step: int) -> None:
+        """Write the network with where it comes from."""
+        save_network(self.finished(network), path, {**self.provenance, "steps": step})
+
+    def told(self) -> str:
+        """What a person should know that was not told before."""
+        return self.photos.told()
+
+
+def begun(settings: TransformerOptions) -> Transformer:
+    """A transformer with weights drawn from the seed."""
+    made = {name: getattr(settings, name) for name in ("width", "blocks", "ends", "norm")}
+    with seeded(settings.seed):
+        return Transformer(TransformerSettings(**made))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """What is drawn within, without a generator of its own, depends on the seed; nobody's numbers change for it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(draws(seed, "weights").initial_seed())
+        yield
+
+
+def _digest(file: str | None) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""

@@ -1,0 +1,118 @@
+"""Pieces of the photos, or the paintings, of a folder, each drawn from a seed and its number alone.
+
+So a run that was killed sees, after it has gone on, what it would have seen; and several processes that share a batch
+see what one would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.image import fit, load, reduced, resize
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+
+HELD = 3
+"""Photos that are not learnt from, but looked at; fewer of a small folder."""
+
+KEPT = 1 << 30
+"""Bytes of photos that are kept once they are read, as long as there is room."""
+
+
+def draws(*key: object) -> torch.Generator:
+    """Random numbers that depend on the key alone."""
+    digest = hashlib.sha256(" ".join(map(str, key)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def shuffled(count: int, k: int, *key: object) -> int:
+    """The k-th draw out of `count`: each comes once before any comes again, in an order new every time."""
+    turn, place = divmod(k, count)
+    return int(torch.randperm(count, generator=draws(*key, turn))[place])
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The pictures in a folder and the folders in it, by name. Raises UsageError where there are none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"'{folder}' is no folder; expected one with pictures")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise UsageError(f"there are no pictures in '{folder}' ({', '.join(SUFFIXES)})")
+    return found
+
+
+class Photos:
+    """The photos of a folder: pieces to learn from, and some photos that are held back, `held()`.
+
+    A photo that cannot be read is left out, told of once (`told()`), and the next one taken instead; a folder with
+    nothing to read is an error when the first piece is wanted. `longest`: the longer side to which larger ones are
+    brought. `what`: what they are called, if not photos.
+    """
+
+    def __init__(self, folder: str | Path, seed: int = 0, longest: int | None = None, what: str = "photo") -> None:
+        self.folder, self.seed, self.longest, self.what = Path(folder), seed, longest, what
+        paths = pictures_in(folder)
+        order = torch.randperm(len(paths), generator=draws(seed, "held", what)).tolist()
+        back = min(HELD, (len(paths) - 1) // 2)
+        self._back = [paths[k] for k in order[:back]] or paths
+        self.paths = [paths[k] for k in sorted(order[back:])]
+        self._kept: dict[Path, Tensor] = {}
+        self._room = KEPT
+        self._broken: dict[Path, str] = {}
+        self._notices: list[str] = []
+
+    def fingerprint(self) -> str:
+        """What tells this folder from another one: names and lengths of files."""
+        about = [(path.relative_to(self.folder).as_posix(), path.stat().st_size) for path in self.paths]
+        return hashlib.sha256(repr(about).encode()).hexdigest()
+
+    def told(self) -> str:
+        """What a person should know that was not told before."""
+        notices, self._notices = self._notices, []
+        return "; ".join(notices)
+
+    def held(self, size: int) -> list[Tensor]:
+        """The photos that are held back, `(1, 3, h, w)`, their longer side `size`; those that can be read."""
+        found = [self._read(path) for path in self._back]
+        return [fit(photo.float() / 255, size).clamp_(0, 1) for photo in found if photo is not None]
+
+    def piece(self, k: int, size: int) -> Tensor:
+        """The k-th piece of a run, `(1, 3, size, size)` in [0, 1]: any square of a photo, from one of `size` pixels to
+        the largest there is, and perhaps its mirror image."""
+        photo, generator = self._photo(k), draws(self.seed, "piece", self.what, k)
+        height, width = photo.shape[-2:]
+        least, largest = min(size, height, width), min(height, width)
+        share, down, right, mirrored = torch.rand(4, generator=generator).tolist()
+        side = round(least * (largest / least) ** share)
+        top, left = round(down * (height - side)), round(right * (width - side))
+        found = resize(photo[..., top : top + side, left : left + side].float() / 255, (size, size)).clamp(0, 1)
+        return found.flip(3) if mirrored < 0.5 else found
+
+    def _photo(self, k: int) -> Tensor:
+        chosen = shuffled(len(self.paths), k, self.seed, self.what)
+        for path in self.paths[chosen:] + self.paths[:chosen]:
+            photo = self._read(path)
+            if photo is not None:
+                return photo
+        raise UsageError(f"no {self.what} in '{self.folder}' can be read: {next(iter(self._broken.values()))}")
+
+    def _read(self, path: Path) -> Tensor | None:
+        """A photo in whole levels, `(1, 3, H, W)` of bytes: a quarter of the memory."""
+        if path in self._kept or path in self._broken:
+            return self._kept.get(path)
+        try:
+            photo = (reduced(load(path), self.longest).pixels * 255).round_().to(torch.uint8)
+        except UsageError as error:
+            self._broken[path] = str(error)
+            self._notices.append(f"{error}; left out")
+            return None
+        if photo.nbytes <= self._room:
+            self._room -= photo.nbytes
+            self._kept[path] = photo
+        return photo

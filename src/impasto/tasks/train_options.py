@@ -1,0 +1,109 @@
+"""The settings of training, with no import of torch, so that what derives from them (flags, `--help`) is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from impasto.tasks.options import DEVICES, NETWORKS, PRECISIONS, StylizeSettings
+from impasto.tasks.settings import Settings, option
+
+SCHEDULES = ("constant", "cosine", "trapezoid")
+"""The names of a table in `trainer.py`; a test holds them equal."""
+
+NORMS = ("instance", "batch")
+
+ENDS = ("shuffle", "convolution")
+
+OPEN = ("steps", "checkpoint_every", "device", "precision")
+"""Settings that a run which goes on need not share with the one that it goes on from."""
+
+SHARED = (
+    *("seed", "network", "weights", "pooling", "style_loss", "style_layers", "content_loss", "content_layers"),
+    *("strength", "content_weight", "style_weight", "tv_weight", "tv_chroma_weight", "tv_beta", "range_weight"),
+    *("device", "precision"),
+)
+"""Settings that mean what they mean in `stylize`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(Settings):
+    """Settings of every training of a network: how long and how, by which losses of which critic."""
+
+    size: int = option(256, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
+    batch: int = option(4, "pieces a step", minimum=1)
+    steps: int = option(20000, "steps in all; a run that goes on may have more", minimum=1)
+    rate: float = option(1e-3, "Adam's rate", minimum=1e-7, maximum=1)
+    schedule: str = option(
+        "trapezoid",
+        "how the rate falls: not at all, along a cosine, or in a straight line over the last fifth",
+        choices=SCHEDULES,
+    )
+    warmup: int = option(50, "steps over which the rate rises first", minimum=0)
+    ema: float = option(0.999, "how much of itself the running average of the weights keeps a step", maximum=0.99999)
+    seed: int = option(0, "seed of everything random", minimum=0, maximum=2**63 - 1)
+    network: str = option("lite", "the network that judges", choices=NETWORKS)
+    weights: str | None = option(None, "a file with that network's weights (.pth or .safetensors)")
+    pooling: str = option("max", "how that network halves its maps", choices=("max", "average"))
+    style_loss: str | Callable[..., Any] = option(
+        "gram", "what is compared, with weights: gram, or gram,histogram=0.5; see `impasto losses`"
+    )
+    style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
+    content_loss: str = option("features", "what is compared, with weights: features, or self-similarity, or both")
+    content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
+    strength: float = option(0.5, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
+    content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
+    style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
+    tv_weight: float = option(0.1, "weight of total variation in light, relative to the models' own", minimum=0)
+    tv_chroma_weight: float = option(0.05, "weight of total variation in colour, likewise: against speckle", minimum=0)
+    tv_beta: float = option(2.0, "exponent of total variation; 1 keeps edges", minimum=1, maximum=6)
+    range_weight: float = option(1000.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
+    style_size: int = option(512, "longer side at which paintings are looked at, in pixels", minimum=32)
+    checkpoint_every: int = option(200, "steps between checkpoints", minimum=1)
+    device: str = option("auto", "where to compute", choices=DEVICES)
+    precision: str = option(
+        "auto", "numbers of the networks; auto is float32, or bfloat16 on GPUs that have it", choices=PRECISIONS
+    )
+
+    def losses(self) -> StylizeSettings:
+        """The run of `stylize` whose losses these are."""
+        return StylizeSettings(**{name: getattr(self, name) for name in SHARED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerOptions(TrainSettings):
+    """Settings of every training of a network that paints photos."""
+
+    width: int = option(48, "channels of the network", minimum=4)
+    blocks: int = option(5, "residual blocks of the network", minimum=0)
+    ends: str = option("shuffle", "how it enters and leaves its own resolution", choices=ENDS)
+    norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainStyleSettings(TransformerOptions):
+    """Settings of `train style`."""
+
+    base: str | None = option(
+        None, "a trained network to add the paintings to: it stays as it is, only their codes are trained"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainAnySettings(TransformerOptions):
+    """Settings of `train any`."""
+
+    hidden: int = option(256, "width of what predicts a painting's code", minimum=1)
+    colours: float = option(0.5, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTextureSettings(TrainSettings):
+    """Settings of `train texture`."""
+
+    scales: int = option(6, "sizes of noise that it is made from", minimum=1, maximum=10)
+    channels: int = option(8, "channels that each adds", minimum=1, maximum=128)
+    norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
+    tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
+    tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)

@@ -1,0 +1,168 @@
+"""Training of a network for one painting or many: a photo in, painted after any of them in one pass.
+
+Johnson et al. 2016 for one; Dumoulin et al. 2017 for many, whose paintings differ by the scales and shifts of the norms
+alone, so that further ones can be added to a trained network by learning theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from impasto import networks
+from impasto.encoders.extractor import layout
+from impasto.errors import UsageError
+from impasto.image import Source, load
+from impasto.image.schemes import stem
+from impasto.networks import ManyStyles
+from impasto.tasks.critic import Model
+from impasto.tasks.lesson import PhotoLesson, begun
+from impasto.tasks.photos import Photos, shuffled
+from impasto.tasks.team import Team
+from impasto.tasks.train_options import TrainStyleSettings
+from impasto.tasks.trainer import TrainStep, train
+
+Paintings = Mapping[str, Source] | Sequence[str | Path]
+"""Paintings by the names of their styles, or `FILE`s and `NAME=FILE`s."""
+
+
+def train_style_steps(
+    photos: str | Path,
+    paintings: Paintings,
+    settings: TrainStyleSettings | None = None,
+    *,
+    out: str | Path,
+    resume: str | Path | None = None,
+    team: Team | None = None,
+) -> Iterator[TrainStep]:
+    """Train a network to paint like `paintings`, on the photos of a folder; it is in the file `out` at the end.
+
+    A style is called as its file is, unless it is given as `NAME=FILE` or in a mapping. The state of the run is kept
+    beside `out`, and the same call goes on from there; `resume` is a state elsewhere. `team`: the processes that do
+    the same, and share each batch (see `tasks/team.py`).
+    """
+    settings = settings or TrainStyleSettings()
+    lesson = StyleLesson(Photos(photos, settings.seed), named(paintings), settings)
+    before = Path(resume) if resume else None
+    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, team=team)
+
+
+def named(paintings: Paintings) -> dict[str, Source]:
+    """Paintings by the names of their styles. Raises UsageError for none, and for names that are taken or no names."""
+    pairs = list(paintings.items()) if isinstance(paintings, Mapping) else [_named(str(text)) for text in paintings]
+    if not pairs:
+        raise UsageError("there is no painting; give at least one")
+    found: dict[str, Source] = {}
+    for name, source in pairs:
+        if not name or set(name) & set("=,:") or not name.isprintable():
+            raise UsageError(f"'{name}' cannot be the name of a style; write NAME={source}")
+        if name in found:
+            raise UsageError(f"two paintings are called '{name}'; write OTHER={source} for one of them")
+        found[name] = source
+    return found
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, sign, file = text.partition("=")
+    if sign and name.replace("_", "").replace("-", "").isalnum() and not Path(text).exists():
+        return name, file
+    return stem(text), text
+
+
+class Pupil(nn.Module):
+    """A network in training: a transformer, and the codes of the styles that are learnt.
+
+    On a `base` its transformer is not trained, and its moments, where the norms keep them, stay as they are.
+    """
+
+    def __init__(self, settings: TrainStyleSettings, styles: Sequence[str], base: ManyStyles | None) -> None:
+        super().__init__()
+        self.styles, self.before = tuple(styles), base.styles if base else ()
+        if taken := set(self.styles) & set(self.before):
+            raise UsageError(f"the network to add to has a style '{min(taken)}' already; write OTHER=FILE")
+        if base:
+            self.transformer = base.transformer.requires_grad_(False)
+            self.codes = nn.Parameter(base.codes.detach().mean(0, keepdim=True).repeat(len(styles), 1))
+            self.register_buffer("codes_before", base.codes.detach().clone())
+        else:
+            self.transformer = begun(settings)
+            self.codes = nn.Parameter(self.transformer.plain_code().repeat(len(styles), 1))
+
+    def train(self, mode: bool = True) -> Pupil:
+        """Begin or end training."""
+        super().train(mode)
+        if self.before:
+            for norm in self.transformer.norms:
+                norm.eval()
+        return self
+
+    def forward(self, photos: Tensor, styles: Sequence[int]) -> Tensor:
+        """Photos `(B, 3, H, W)`, each painted after the style of that number."""
+        return cast(Tensor, self.transformer(photos, self.codes[torch.tensor(styles, device=self.codes.device)]))
+
+    def finished(self) -> ManyStyles:
+        """The network to be used, with the styles that it had before first."""
+        found = ManyStyles(self.transformer, (*self.before, *self.styles))
+        codes: list[Tensor] = [self.codes]
+        if self.before:
+            codes.insert(0, cast(Tensor, self.codes_before))
+        found.codes = nn.Parameter(torch.cat(codes).detach(), requires_grad=False)
+        return found
+
+
+class StyleLesson(PhotoLesson):
+    """What is to be learnt from a folder of photos and some paintings; see `trainer.Lesson`.
+
+    Photos and paintings each come in an order of their own, drawn anew when all have come.
+    """
+
+    task = "train style"
+
+    def __init__(self, photos: Photos, paintings: Mapping[str, Source], settings: TrainStyleSettings) -> None:
+        super().__init__(photos, settings, {"paintings": {name: origin(p) for name, p in paintings.items()}})
+        self._network = Pupil(settings, list(paintings), _base(settings))
+        self._network.to(self.critic.device, memory_format=layout(self.critic.device))  # type: ignore[call-overload]
+        areas = [self.critic.read(painting) for painting in paintings.values()]
+        self.paintings = [area.manners[0].pixels for area in areas]
+        self.models = [self.critic.model(area) for area in areas]
+
+    @property
+    def network(self) -> Pupil:
+        """See `trainer.Lesson`."""
+        return self._network
+
+    def paint(self, photos: Tensor, numbers: Sequence[int]) -> tuple[Tensor, list[Model]]:
+        """Each photo after the painting whose turn it is."""
+        styles = [shuffled(len(self.models), k, self.settings.seed, "style") for k in numbers]
+        with self.critic.precision():
+            painted = self.network(photos, styles)
+        return painted, [self.models[style] for style in styles]
+
+    def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
+        """All paintings."""
+        return list(zip(self.paintings, torch.split(cast(Pupil, network).codes, 1), strict=True))
+
+    def finished(self, network: nn.Module) -> ManyStyles:
+        """With the styles that it had before."""
+        return cast(Pupil, network).finished()
+
+
+def _base(settings: TrainStyleSettings) -> ManyStyles | None:
+    if not settings.base:
+        return None
+    found = networks.load(settings.base)
+    if not isinstance(found, ManyStyles):
+        raise UsageError(f"'{settings.base}' is no network of many styles; only to one of these can paintings be added")
+    return found
+
+
+def origin(painting: Source) -> dict[str, str]:
+    """What a network's file says of a painting: the file's name, and what tells its pixels from others."""
+    levels = (load(painting).pixels * 255).round().to(torch.uint8)
+    name = Path(painting).name if isinstance(painting, str | Path) else type(painting).__name__
+    return {"source": name, "sha256": hashlib.sha256(levels.numpy().tobytes()).hexdigest()}

@@ -1,0 +1,46 @@
+"""One process that trains a small network, alone or in a team, and tells each step.
+
+python pupil.py PHOTOS OUT, with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the environment where it has others.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from impasto.tasks.team import Team
+from impasto.tasks.train_options import TrainStyleSettings
+from impasto.tasks.train_style import train_style_steps
+
+STYLES = {"flow": "sample:flow", "ink": "sample:ink", "woodcut": "sample:woodcut"}
+
+SMALL = TrainStyleSettings(
+    size=64, style_size=64, batch=4, steps=8, rate=1e-3, warmup=2, width=8, blocks=1, checkpoint_every=3, ema=0.9
+)
+
+
+def losses(photos: Path, out: Path, settings: TrainStyleSettings = SMALL, team: Team | None = None) -> list[float]:
+    """Those of all steps."""
+    found = []
+    for step in train_style_steps(photos, STYLES, settings, out=out, team=team):
+        found.append(step.loss)
+        if __name__ == "__main__":
+            sys.stdout.write(json.dumps([step.index, step.loss]) + "\n")
+            sys.stdout.flush()
+    return found
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    team = Team(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+    if not team.alone:
+        torch.distributed.init_process_group("gloo", rank=team.rank, world_size=team.size)
+    losses(Path(sys.argv[1]), Path(sys.argv[2]), team=team)
+    if not team.alone:
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

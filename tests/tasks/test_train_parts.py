@@ -1,0 +1,182 @@
+"""What training is made of: photos in pieces, names of styles, sheets, settings, the critic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto.errors import UsageError
+from impasto.image import load
+from impasto.networks.norm import NORMS as KINDS
+from impasto.networks.transformer import ENDS as SHAPES
+from impasto.tasks.critic import Critic
+from impasto.tasks.options import StylizeSettings
+from impasto.tasks.photos import HELD, Photos, draws, pictures_in, shuffled
+from impasto.tasks.sheet import GAP, contact
+from impasto.tasks.stylize import stylize_job
+from impasto.tasks.train_options import ENDS, NORMS, SCHEDULES, SHARED, TrainSettings
+from impasto.tasks.train_style import named
+from impasto.tasks.trainer import SCHEDULES as SHAPES_OF_RATE
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Nine photos of 90x60, each of one colour with a ramp across."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for k in range(9):
+        values = np.full((60, 90, 3), 20 * k, np.uint8)
+        values[..., 0] = np.arange(90)
+        Image.fromarray(values).save(photos / f"{k}.png")
+    return photos
+
+
+def test_names_are_those_of_the_tables():
+    assert tuple(SHAPES_OF_RATE) == SCHEDULES
+    assert NORMS == KINDS
+    assert ENDS == SHAPES
+
+
+def test_shared_settings_are_those_of_stylize_with_its_defaults():
+    ours, theirs = ({f.name: f.default for f in fields(kind)} for kind in (TrainSettings, StylizeSettings))
+    assert {name: ours[name] for name in SHARED} == {name: theirs[name] for name in SHARED}
+    both = {*ours} & {*theirs} - {*SHARED}
+    assert both == {"size", "steps", "rate"}  # these mean something else
+
+
+def test_each_comes_once_before_any_comes_again():
+    turns = [[shuffled(7, k, "x") for k in range(7 * turn, 7 * turn + 7)] for turn in range(3)]
+    assert all(sorted(turn) == list(range(7)) for turn in turns)
+    assert turns[0] != turns[1]
+    assert shuffled(7, 3, "x") == turns[0][3]
+
+
+def test_draws_depend_on_the_key_alone():
+    assert torch.equal(torch.rand(3, generator=draws(1, "a")), torch.rand(3, generator=draws(1, "a")))
+    assert not torch.equal(torch.rand(3, generator=draws(1, "a")), torch.rand(3, generator=draws(1, "b")))
+
+
+def test_pieces_are_squares_of_photos(folder):
+    photos = Photos(folder, seed=3)
+    sides, mirrored = [], Counter[bool]()
+    for k in range(60):
+        piece = photos.piece(k, 32)
+        assert piece.shape == (1, 3, 32, 32)
+        ramp = piece[0, 0, 16, 4:28] * 255
+        slope = float((ramp[-1] - ramp[0]) / (len(ramp) - 1))  # source pixels a pixel
+        sides.append(abs(slope) * 32)
+        mirrored[slope < 0] += 1
+        assert float((ramp.diff() - slope).abs().max()) < 0.2
+    assert 31.5 < min(sides) < 34
+    assert 55 < max(sides) < 60.5
+    assert min(mirrored.values()) > 15
+
+
+def test_pieces_are_the_same_in_any_order_and_of_any_reader(folder):
+    first, second = Photos(folder, 3), Photos(folder, 3)
+    there = [first.piece(k, 32) for k in range(8)]
+    back = [second.piece(k, 32) for k in reversed(range(8))]
+    assert all(torch.equal(a, b) for a, b in zip(there, reversed(back), strict=True))
+    assert not torch.equal(Photos(folder, 4).piece(0, 32), there[0])
+
+
+def test_held_photos_are_never_learnt_from(folder):
+    photos = Photos(folder, 3)
+    held = {round(float(photo[0, 1].mean()) * 255) for photo in photos.held(90)}
+    seen = {round(float(photos.piece(k, 32)[0, 1].mean()) * 255) for k in range(20)}
+    assert len(held) == HELD
+    assert len(seen) == 9 - HELD
+    assert not held & seen
+
+
+def test_small_photos_are_enlarged(tmp_path):
+    Image.fromarray(np.full((20, 30, 3), 100, np.uint8)).save(tmp_path / "one.png")
+    photos = Photos(tmp_path)
+    assert photos.piece(0, 64).shape == (1, 3, 64, 64)
+    assert len(photos.held(64)) == 1
+
+
+def test_what_cannot_be_read_is_left_out_and_told_of_once(folder):
+    whole = Photos(folder, 3)
+    broken = whole.paths[2]
+    broken.write_bytes(b"no picture")
+    photos = Photos(folder, 3)
+    pieces = [photos.piece(k, 32) for k in range(24)]
+    told = photos.told()
+    assert broken.name in told
+    assert told.count("left out") == 1
+    assert "\n" not in told
+    assert photos.told() == ""
+    others = [k for k in range(24) if shuffled(6, k, 3, "photo") != 2]
+    assert len(others) == 20
+    assert all(torch.equal(pieces[k], whole.piece(k, 32)) for k in others)
+
+
+def test_a_folder_of_nothing_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no pictures in"):
+        pictures_in(tmp_path)
+    with pytest.raises(UsageError, match="is no folder"):
+        pictures_in(tmp_path / "missing")
+    for k in range(4):
+        (tmp_path / f"{k}.jpg").write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"no photo in .* can be read: .*jpg"):
+        Photos(tmp_path).piece(0, 32)
+
+
+def test_styles_are_called_as_their_files_or_as_asked(tmp_path):
+    assert named(["a/starry night.jpg", "wave=b/x.png", "sample:flow"]) == {
+        "starry night": "a/starry night.jpg",
+        "wave": "b/x.png",
+        "flow": "sample:flow",
+    }
+    odd = tmp_path / "a=b.png"
+    odd.touch()
+    with pytest.raises(UsageError, match="cannot be the name of a style"):
+        named([str(odd)])
+    with pytest.raises(UsageError, match="two paintings are called 'x'"):
+        named(["a/x.png", "x=y.png"])
+    with pytest.raises(UsageError, match="no painting"):
+        named([])
+
+
+def test_a_sheet_has_every_picture_in_its_cell():
+    sizes = [[(4, 6), (8, 2)], [(5, 6), (3, 4)]]
+    rows = [[torch.full((1, 3, *size), 0.1 * n) for n, size in enumerate(row)] for row in sizes]
+    sheet = contact(rows)
+    assert sheet.shape == (1, 3, 8 + GAP + 5, 6 + GAP + 4)
+    assert torch.equal(sheet[..., 2:6, :6], rows[0][0])
+    assert torch.equal(sheet[..., :8, 6 + GAP + 1 : 6 + GAP + 3], rows[0][1])
+    assert torch.equal(sheet[..., 8 + GAP + 1 : 8 + GAP + 4, 6 + GAP :], rows[1][1])
+    assert float(sheet[..., :2, :6].min()) == 1
+
+
+def test_a_batch_is_judged_as_stylize_judges_each_of_its_pictures(folder):
+    """All terms but total variation, whose unit is that of other photos."""
+    settings = TrainSettings(size=64, style_size=64, tv_weight=0.0, tv_chroma_weight=0.0)
+    critic = Critic(settings)
+    photos = torch.cat([load(name).pixels[..., 40:104, 60:124] for name in ("sample:chelsea", "sample:coffee")])
+    pictures = (torch.rand(2, 3, 64, 64, generator=draws(0)) * 1.2 - 0.1).requires_grad_()
+    paintings = ["sample:flow", "sample:ink"]
+    models = [critic.model(critic.read(painting)) for painting in paintings]
+    total, parts = critic(pictures, photos, models, [0, 1])
+    (gradient,) = torch.autograd.grad(total, pictures)
+    expected, slopes = 0.0, []
+    for k, painting in enumerate(paintings):
+        run = stylize_job(
+            photos[k : k + 1], painting, StylizeSettings(size=64, tv_weight=0.0, tv_chroma_weight=0.0, scales=1)
+        )
+        leaf = pictures[k : k + 1].detach().requires_grad_()
+        value, _ = run.prepare((64, 64))(leaf, 0)
+        slopes += torch.autograd.grad(value, leaf)
+        expected += float(value.detach())
+    assert {*parts} == {"style", "content", "range"}
+    assert float(total.detach()) == pytest.approx(expected, rel=1e-5)
+    assert float(sum(parts.values())) == pytest.approx(expected, rel=1e-5)
+    wanted = torch.cat(slopes)
+    assert float((gradient - wanted).abs().max()) < 1e-4 * float(wanted.abs().max())

@@ -1,0 +1,201 @@
+"""A training goes on to the same bits after a kill, comes to the same alone and in a team, and learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pupil import SMALL, STYLES, losses
+from safetensors.torch import load_file
+from test_team import free_port
+
+from impasto import networks
+from impasto.errors import ImpastoError, UsageError
+from impasto.tasks.team import Team
+from impasto.tasks.train_options import TrainStyleSettings
+from impasto.tasks.train_style import train_style_steps
+from impasto.tasks.trainer import checkpoint_of
+
+PUPIL = Path(__file__).with_name("pupil.py")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven pictures of shapes."""
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for k in range(7):
+        coarse = Image.fromarray(generator.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+        coarse.resize((112, 80), Image.Resampling.BICUBIC).save(folder / f"{k}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], Path]:
+    """The losses of a run that nothing stopped, and its network."""
+    out = tmp_path_factory.mktemp("whole") / "net.safetensors"
+    return losses(photos, out), out
+
+
+def started(photos: Path, out: Path, **around: str) -> subprocess.Popen[str]:
+    command = [sys.executable, PUPIL, photos, out]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1"} | around, stdout=pipe, stderr=pipe, text=True
+    )
+
+
+def told(lines: str) -> dict[int, float]:
+    return dict(json.loads(line) for line in lines.splitlines())
+
+
+def test_killed_and_taken_up_again_it_comes_to_the_same_bits(photos, whole, tmp_path):
+    expected, network = whole
+    out = tmp_path / "net.safetensors"
+    first = started(photos, out)
+    assert first.stdout
+    seen = {}
+    for line in first.stdout:
+        seen |= told(line)
+        if len(seen) == 5:
+            first.send_signal(signal.SIGKILL)
+            break
+    first.communicate(timeout=60)
+    assert first.returncode == -signal.SIGKILL
+    second = started(photos, out)
+    rest, errors = second.communicate(timeout=60)
+    assert second.returncode == 0, errors
+    after = told(rest)
+    assert set(after) in ({4, 5, 6, 7, 8}, {7, 8})  # from a checkpoint on
+    assert seen | after == dict(enumerate(expected, 1))
+    ours, theirs = (networks.load(path).state_dict() for path in (out, network))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert networks.describe(out) == networks.describe(network)
+
+
+def test_two_processes_see_the_losses_of_one(photos, whole, tmp_path):
+    expected, network = whole
+    out = tmp_path / "net.safetensors"
+    around = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    both = [started(photos, out, RANK=str(rank), **around) for rank in range(2)]
+    try:
+        said = [process.communicate(timeout=60) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    assert [process.returncode for process in both] == [0, 0], said
+    first, second = (told(lines) for lines, _ in said)
+    assert first == second
+    assert list(first.values()) == pytest.approx(expected, rel=1e-4)
+    photo = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    for style in STYLES:  # not weight by weight: those that a norm undoes are moved by rounding alone
+        ours, theirs = (made(photo, made.code({style: 1})) for made in map(networks.load, (out, network)))
+        assert float((ours - theirs).detach().abs().max()) < 1e-3
+
+
+def test_a_team_that_is_larger_than_the_batch_is_refused(photos, tmp_path):
+    with pytest.raises(UsageError, match="a batch of 4 leaves nothing to do"):
+        losses(photos, tmp_path / "net.safetensors", team=Team(0, 5))
+
+
+def test_it_learns(photos, tmp_path):
+    settings = replace(SMALL, steps=40, rate=1e-2, checkpoint_every=40)
+    found = losses(photos, tmp_path / "net.safetensors", settings)
+    assert sum(found[-4:]) < 0.25 * sum(found[:4])
+
+
+def test_a_run_may_have_more_steps_than_it_was_begun_with(photos, tmp_path):
+    out, settings = tmp_path / "net.safetensors", replace(SMALL, schedule="constant", steps=6)
+    short = losses(photos, out, replace(settings, steps=3))
+    rest = losses(photos, out, settings)
+    assert losses(photos, out, settings) == []
+    assert short + rest == losses(photos, tmp_path / "other.safetensors", settings)
+    with pytest.raises(UsageError, match="has made 6 steps already"):
+        losses(photos, out, replace(settings, steps=5))
+
+
+def test_the_state_of_another_run_is_refused(photos, tmp_path):
+    out = tmp_path / "net.safetensors"
+    losses(photos, out, replace(SMALL, steps=1))
+    with pytest.raises(UsageError, match="of a run with other pictures or settings"):
+        losses(photos, out, replace(SMALL, steps=1, strength=0.6))
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_further_styles_change_nothing_of_a_trained_network(norm, photos, tmp_path):
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    settings = replace(SMALL, steps=3, norm=norm)
+    losses(photos, first, settings)
+    more = replace(settings, base=str(first), rate=0.05)
+    begun, *_, last = train_style_steps(photos, {"glass": "sample:glass"}, more, out=second)
+    before, after = networks.load(first), networks.load(second)
+    assert after.styles == (*STYLES, "glass")
+    for name, ours in before.transformer.state_dict().items():
+        assert torch.equal(after.transformer.state_dict()[name], ours), name
+    assert torch.equal(after.codes[:3], before.codes)
+    moved = (after.codes[3] - before.codes.mean(0)).detach().abs().max()
+    assert 0.01 < float(moved) < 0.2
+    assert last.loss < begun.loss
+    with pytest.raises(UsageError, match="has a style 'flow' already"):
+        losses(photos, tmp_path / "third.safetensors", more)
+
+
+def test_the_file_tells_where_the_network_comes_from(whole):
+    about = networks.describe(whole[1])
+    origin = about["provenance"]
+    assert list(origin["paintings"]) == list(STYLES) == about["settings"]["styles"]
+    assert origin["steps"] == SMALL.steps
+    assert origin["photos"]["count"] == 4
+    assert origin["settings"] == SMALL.to_mapping(defaults=False)
+
+
+def test_the_network_is_the_average_of_the_weights(photos, tmp_path):
+    """By the formula, with plain Adam steps as the checkpoints have them."""
+    settings = replace(SMALL, steps=4, checkpoint_every=1, ema=0.5)
+    out, weights, averages = tmp_path / "net.safetensors", [], []
+    for _ in train_style_steps(photos, STYLES, settings, out=out):
+        state = load_file(checkpoint_of(out))
+        name = "descent.network.codes"
+        weights.append(state[name])
+        averages.append(networks.load(out).codes.detach())
+    start = networks.Transformer(networks.TransformerSettings(width=8, blocks=1)).plain_code()
+    average = start.repeat(3, 1)
+    for k, own in enumerate(weights, 1):
+        keep = min(0.5, (1 + k) / (10 + k))
+        average = keep * average + (1 - keep) * own
+        assert torch.allclose(averages[k - 1], average, atol=1e-6)
+    assert not torch.allclose(averages[-1], weights[-1], atol=1e-4)
+
+
+def test_a_sheet_shows_photos_down_and_styles_across(photos, tmp_path):
+    steps = train_style_steps(photos, STYLES, replace(SMALL, steps=2), out=tmp_path / "net.safetensors")
+    step = next(steps)
+    sheet = step.sheet()
+    assert torch.equal(sheet, step.sheet())
+    side = round(1.5 * 64)
+    assert sheet.shape[-1] == 4 * side + 3 * 8  # the widest of each column
+    assert 0 <= float(sheet.min()) < float(sheet.max()) <= 1
+    assert step.left > 0
+    next(steps)
+    assert not torch.equal(sheet, step.sheet())
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(photos, tmp_path):
+    with pytest.raises(ImpastoError, match="not finite at step"):
+        losses(photos, tmp_path / "net.safetensors", replace(SMALL, style_weight=1e300))
+
+
+def test_a_network_of_another_kind_takes_no_paintings(photos, tmp_path):
+    other = tmp_path / "any.safetensors"
+    networks.save(networks.AnyStyle(networks.Transformer(networks.TransformerSettings(width=4, blocks=0)), 8), other)
+    with pytest.raises(UsageError, match="no network of many styles"):
+        losses(photos, tmp_path / "net.safetensors", TrainStyleSettings(base=str(other)))
