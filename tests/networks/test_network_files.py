@@ -106,7 +106,7 @@ def test_the_file_tells_what_it_is(path):
         "kind": "style",
         "version": "1",
         "settings": {
-            "transformer": {"width": 8, "blocks": 1, "ends": "shuffle", "norm": "instance", "detail": 6},
+            "transformer": {"width": 8, "blocks": 1, "ends": "shuffle", "norm": "instance", "detail": 6, "deep": 3},
             "styles": ["wave", "ink"],
         },
         "provenance": {"photos": 3, "encoder": "lite"},

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from impasto.errors import choose
 
@@ -48,17 +49,21 @@ class ConditionalNorm(nn.Module):
 
         The moments are `given`, or those of `x` (see the class). Those used are appended to `seen`.
         """
+        if given is None and self.kind == "instance" and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+            return F.instance_norm(x) * scale + shift  # an operator that ONNX has
         moments = given or self.moments(x)
         if seen is not None:
             seen.append(moments)
         gain = scale * (moments.variance + EPSILON).rsqrt()
-        return torch.addcmul(shift - moments.mean * gain, x, gain)
+        return _affine(x, gain, shift - moments.mean * gain)
 
     def moments(self, x: Tensor) -> Moments:
         """What `forward` normalises `x` by. The variance is divided by the number of positions, as in torch's norms."""
         if self.kind == "instance":
-            variance, mean = torch.var_mean(x, dim=(2, 3), correction=0, keepdim=True)
-            return Moments(mean, variance)
+            rows, positions = _rows(x)
+            mean = rows.mean(positions, keepdim=True)
+            variance = (rows - mean).square().mean(positions, keepdim=True)
+            return Moments(mean.view(*x.shape[:2], 1, 1), variance.view(*x.shape[:2], 1, 1))
         average, spread = cast(Tensor, self.running_mean), cast(Tensor, self.running_variance)
         if self.training:
             variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0, keepdim=True)
@@ -67,3 +72,26 @@ class ConditionalNorm(nn.Module):
         else:
             mean, variance = average.to(x), spread.to(x)
         return Moments(mean.expand(len(x), -1, -1, -1), variance.expand(len(x), -1, -1, -1))
+
+
+def _rows(x: Tensor) -> tuple[Tensor, int]:
+    """`x` with its positions in one dimension, in the order of memory, and which dimension that is.
+
+    Sums over two dimensions that are not the last in memory take torch several times as long, and `var_mean` longer
+    than a convolution (`docs/networks.md`).
+    """
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return x.permute(0, 2, 3, 1).flatten(1, 2), 1
+    return x.flatten(2), 2
+
+
+def _affine(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+    """`gain * x + offset`, the gradients of a gain for each channel summed over rows, too."""
+    if gain.shape[-2:] != (1, 1):
+        return torch.addcmul(offset, x, gain)
+    rows, positions = _rows(x)
+    gain, offset = (each.flatten(1).unsqueeze(positions) for each in (gain, offset))
+    made = torch.addcmul(offset, rows, gain)
+    if positions == 1:
+        return made.view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
+    return made.view_as(x)
