@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import fft
 from torch import Tensor
 
 from impasto.errors import UsageError, choose
@@ -137,6 +136,8 @@ def _eigenvalues(length: int, free: Ends) -> Array:
 
 
 def _transformed(values: Array, axis: int, free: Ends) -> Array:
+    from scipy import fft  # noqa: PLC0415 (it takes a quarter of a second, and few commands blend)
+
     if all(free):
         return np.asarray(fft.dct(values, 2, axis=axis, workers=-1))
     if any(free):
@@ -146,6 +147,8 @@ def _transformed(values: Array, axis: int, free: Ends) -> Array:
 
 
 def _restored(waves: Array, axis: int, free: Ends, length: int) -> Array:
+    from scipy import fft  # noqa: PLC0415 (it takes a quarter of a second, and few commands blend)
+
     if all(free):
         return np.asarray(fft.idct(waves, 2, axis=axis, workers=-1))
     values = np.asarray(fft.idst(waves, 1, axis=axis, workers=-1))
