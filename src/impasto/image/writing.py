@@ -19,6 +19,7 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import metadata as settings
 from impasto.image.atomic import replace_file
 from impasto.image.formats import BMP, JPEG, PNG, SUFFIXES, TIFF, WEBP, Format, format_for
+from impasto.image.picture import strips
 from impasto.image.png16 import encode_png16
 from impasto.image.profile import srgb_profile
 
@@ -114,12 +115,18 @@ def _settings_fit(form: Format, text: str) -> bool:
 
 
 def _whole_numbers(pixels: torch.Tensor, bits: int) -> NDArray[Any]:
-    """`(1, C, H, W)` in [0, 1] as `(H, W, C)` of uint8 or uint16."""
-    values = pixels.detach().to("cpu", torch.float32)[0].permute(1, 2, 0).numpy()
-    if not np.isfinite(values).all():
-        raise ImpastoError("the picture holds NaN or infinite values and is not written; a smaller step size may help")
+    """`(1, C, H, W)` in [0, 1] as `(H, W, C)` of uint8 or uint16; strip by strip, as floats take four times as much."""
     top, dtype = (255, np.uint8) if bits == 8 else (65535, np.uint16)
-    return np.ascontiguousarray(np.rint(values.clip(0, 1) * np.float32(top)).astype(dtype))
+    channels, height, width = pixels.shape[1:]
+    found = np.empty((height, width, channels), dtype)
+    for rows in strips(height, width):
+        values = pixels[0, :, rows].detach().to("cpu", torch.float32).permute(1, 2, 0).numpy()
+        if not np.isfinite(values).all():
+            raise ImpastoError(
+                "the picture holds NaN or infinite values and is not written; a smaller step size may help"
+            )
+        found[rows] = np.rint(values.clip(0, 1) * np.float32(top))
+    return found
 
 
 @dataclass(frozen=True)
