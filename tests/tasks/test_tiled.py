@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,7 @@ from impasto.tasks.context import Context
 from impasto.tasks.mixture import content_losses, style_losses
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
-from impasto.tasks.stages import Stage, show, stages
+from impasto.tasks.stages import Stage, keeping, show, stages
 from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prior_terms
 from impasto.tasks.tiled import TiledObjective
@@ -122,6 +123,34 @@ def test_any_tiles_of_any_network_give_what_all_at_once_does(case, sides):
     assert expected[1].keys() == {"style", "content", "tv", "range", "alpha", "laplacian"}
     assert all(float(part) > 0 for part in expected[1].values())
     check_equal(in_tiles(encoder, terms, x, sides), expected)
+
+
+@pytest.mark.parametrize("kept", [1, 3, sys.maxsize])
+def test_tiles_whose_graphs_are_kept_are_seen_once_and_change_nothing(case, kept, monkeypatch):
+    encoder, terms, x, expected = case
+    objective, leaf = Objective(terms), x.clone().requires_grad_()
+    cut = stages(encoder, objective.layers, SIZE, (32, 8, 4))
+    counts = [len(list(stage.tiles())) for stage in cut]
+    seen, see = [], Stage.see
+    monkeypatch.setattr(Stage, "see", lambda stage, window: seen.append(stage) or see(stage, window))
+    value, parts = TiledObjective(objective, [replace(stage, kept=kept) for stage in cut])(leaf)
+    check_equal((value.detach(), parts, torch.autograd.grad(value, leaf)[0]), expected)
+    once = [1 if stage.whole else 2 * count - min(kept, count) for stage, count in zip(cut, counts, strict=True)]
+    assert len(seen) == sum(once)
+
+
+def test_graphs_are_kept_of_the_deepest_tiles_that_there_is_room_for():
+    encoder = network("lite")
+    cut = stages(encoder, encoder.default_style, SIZE, (32, 8, 4, 0))
+    counts = [0 if stage.whole else len(list(stage.tiles())) for stage in cut]
+    assert counts[-1] == 0
+    assert min(counts[:-1]) > 1
+    for room in (0, 0.9, 1, 2.5, counts[2], counts[2] + 1.5, sum(counts), 1e9):
+        found, taken = keeping(cut, room, lambda stage, tile: 1.0)
+        assert [replace(stage, kept=0) for stage in found] == cut
+        assert taken == sum(stage.kept for stage in found) == min(int(room), sum(counts))
+        filled = [stage.kept == count for stage, count in zip(found, counts, strict=True)]
+        assert filled == sorted(filled) or room < counts[2]
 
 
 def test_a_larger_picture_of_odd_sides():

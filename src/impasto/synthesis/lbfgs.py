@@ -77,7 +77,12 @@ class LBFGS:
         if length > bound or (self._leash and not known and length):
             move *= bound / length
             length = bound
-        arrived = measure(torch.add(point.parameters, move.view_as(point.gradient), out=self._new(point.parameters)))
+        if self.precision == "half":  # what is kept of the move is rounded anyway: its memory becomes the next point's
+            arrived = measure(move.view_as(point.gradient).add_(point.parameters))
+            move = torch.sub(arrived.parameters, point.parameters, out=self._new(point.parameters)).flatten()
+        else:
+            there = torch.add(point.parameters, move.view_as(point.gradient), out=self._new(point.parameters))
+            arrived = measure(there)
         self._leash = self._longer(length if arrived.loss < point.loss else 0.0, known)
         self._remember(move, torch.sub(arrived.gradient.flatten(), gradient, out=self._new(gradient)))
         return arrived

@@ -30,7 +30,7 @@ class Context:
     `normalize`: each term's gradient is divided by its own size (see `Term`). `propagation`: which neurons belong to a
     region. `cut`: the tiles of large pictures. `allocate` makes the memory of what is as large as the picture. `team`:
     the processes that evaluate together. `cuts`: whether what would be whole may be cut, for each of them to have a
-    part, or where a device has less memory than it seemed.
+    part, or where a device has less memory than it seemed. `spare`: bytes for the graphs of tiles.
     """
 
     encoder: Encoder
@@ -42,6 +42,7 @@ class Context:
     allocate: Allocate = in_memory
     team: Team = field(default_factory=Team)
     cuts: bool = True
+    spare: float = 0.0
 
     def stages(self, layers: Iterable[str], size: Size) -> list[Stage]:
         """The stages in which a picture of `size` is seen at these canonical layers."""

@@ -11,7 +11,8 @@ from impasto.errors import ImpastoError
 from impasto.losses import Objective
 from impasto.tasks.context import Context
 from impasto.tasks.known import known
-from impasto.tasks.stages import Size, Stage, computing, halved, shared
+from impasto.tasks.memory import graph
+from impasto.tasks.stages import Size, Stage, computing, halved, keeping, shared
 from impasto.tasks.tiled import TiledObjective, adds_up
 
 Found = tuple[Tensor, Mapping[str, Tensor]]
@@ -58,7 +59,7 @@ class Evaluator:
         context, layers = self.context, self.objective.layers
         found = context.stages(layers, size) if layers else []
         if context.team.alone or not self._may_cut:
-            return found
+            return keeping(found, context.spare, graph)[0]
         return [shared(stage, context.team.size) for stage in found]
 
     @property

@@ -14,6 +14,8 @@ import torch
 
 from impasto.encoders import Encoder, Segment
 from impasto.errors import UsageError
+from impasto.synthesis import Tile
+from impasto.tasks.stages import Stage
 
 MEASURED: WeakKeyDictionary[Encoder, dict[Segment, float]] = WeakKeyDictionary()
 
@@ -72,6 +74,16 @@ def activations(encoder: Encoder, segment: Segment) -> float:
     if segment not in known:
         known[segment] = _activations(encoder, segment)
     return known[segment]
+
+
+GRAPH = 1.2
+"""What the graph of a tile that is kept takes beside its activations: copies of its own positions, and holes."""
+
+
+def graph(stage: Stage, tile: Tile) -> float:
+    """Bytes of the graph of a tile."""
+    height, width = (span.last - span.first for span in (tile.rows, tile.columns))
+    return GRAPH * activations(stage.encoder, stage.segment) * height * width
 
 
 def _activations(encoder: Encoder, segment: Segment, side: int = 64) -> float:

@@ -7,7 +7,7 @@ P pixels and a picture of 12 P bytes:
 - what the optimiser remembers: 2 pictures for each pair of L-BFGS, half of that in half precision; 3 for Adam;
 - the photo's features that the content is compared with;
 - the network: all activations of the segments that are one tile; of the others the activations of a tile, and the
-  features at their ends with their gradients.
+  features at their ends with their gradients; and, where there is room to spare, the graphs of some more tiles.
 
 What is whole and in full precision where there is room for it is cut, and kept in half precision and for fewer steps,
 where there is not. What still does not fit is kept in memory-mapped files, but for what one evaluation works on.
@@ -29,9 +29,10 @@ from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
 from impasto.synthesis import Allocate, in_memory, mapped
 from impasto.tasks.context import Context
-from impasto.tasks.memory import activations, free_memory, give_back, parse_memory, resident
+from impasto.tasks.memory import activations, free_memory, give_back, graph, parse_memory, resident
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.stages import LEAST, computing
+from impasto.tasks.stages import LEAST, Stage, computing, keeping
+from impasto.tasks.stages import stages as cut_stages
 from impasto.tasks.team import Team
 
 Size = tuple[int, int]
@@ -103,7 +104,7 @@ class Cut:
 class Arrangement:
     """How one size is computed: the cut, the pairs that L-BFGS remembers, whether in half precision, the bytes that the
     process then has at most on the device, whether the network sees it `whole`, whether pictures are in `mapped` files,
-    and whether they are `away` from the device, in the CPU's memory."""
+    whether they are `away` from the device, in the CPU's memory, and the bytes to `spare` for the graphs of tiles."""
 
     cut: Cut
     pairs: int
@@ -112,6 +113,7 @@ class Arrangement:
     whole: bool
     mapped: bool = False
     away: bool = False
+    spare: float = 0.0
 
 
 def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
@@ -193,12 +195,14 @@ class Room:
                 self._fitting(size, working + tile)
                 peak, at_once = working + self._taken(cut, stages, size), not self.tile and tile >= whole
                 return Arrangement(cut, MAPPED, True, peak, at_once, mapped=True)
-            remembered = pairs * picture
+            remembered, needs = pairs * picture, needs - picture  # a move that is rounded need not be kept
         room = tile if self.tile else min(self.total - needs - remembered, whole)
         cut = Cut(room, self.tile)
         self._fitting(size, needs + remembered + tile)
         peak = needs + remembered + self._taken(cut, stages, size)
-        return Arrangement(cut, pairs, half, peak, not self.tile and room >= whole)
+        spare = max(0.0, self.total - peak)
+        _, graphs = keeping(self._stages(cut, size), spare, graph)
+        return Arrangement(cut, pairs, half, peak + graphs, not self.tile and room >= whole, spare=spare)
 
     def _away(self, stages: Sequence[Segment], size: Size, most: int, tile: float) -> Arrangement:
         """Pictures, what the optimiser remembers, targets and the ends of segments in the CPU's memory, tiles on the
@@ -216,6 +220,9 @@ class Room:
             return Arrangement(cut, most, False, peak, at_once, away=True)
         pairs = self._pairs(spare / picture, most)
         return Arrangement(cut, pairs or MAPPED, True, peak, at_once, mapped=not pairs, away=True)
+
+    def _stages(self, cut: Cut, size: Size) -> list[Stage]:
+        return cut_stages(self.encoder, self.layers, size, cut(self.encoder, self.layers, size))
 
     def _taken(self, cut: Cut, stages: Sequence[Segment], size: Size) -> float:
         """Bytes of the activations of an evaluation: of all segments that are one tile, and of the largest tile."""
@@ -258,8 +265,8 @@ class Room:
     def context(self, context: Context, size: Size) -> Context:
         """The context for pictures of `size`: as they are arranged, and shared with the team but where a person wants
         no tiles."""
-        cut, allocate = self.at(size).cut, self.allocate(size)
-        return replace(context, cut=cut, allocate=allocate, team=self.team, cuts=self.tile != 0)
+        here, cuts = self.at(size), self.tile != 0
+        return replace(context, cut=here.cut, allocate=self.allocate(size), team=self.team, cuts=cuts, spare=here.spare)
 
     def home(self, size: Size) -> torch.device:
         """Where pictures of this size live."""

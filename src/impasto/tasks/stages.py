@@ -6,8 +6,10 @@ window is moved there, and what comes of it is moved back. (Not run on a GPU so 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,7 +27,8 @@ Size = tuple[int, int]
 class Stage:
     """A segment at one size of picture: the grid that it starts from, and the side of its tiles there (0: one tile).
 
-    `kept`: there is room for the graphs of all its tiles, so that each is seen once, and not again for the way back.
+    `kept`: there is room for the graphs of so many of its tiles, the last ones, that these are seen once, and not again
+    for the way back.
     """
 
     segment: Segment
@@ -33,7 +36,12 @@ class Stage:
     grid: Size
     side: int
     encoder: Encoder
-    kept: bool = False
+    kept: int = 0
+
+    @cached_property
+    def first_kept(self) -> int:
+        """The number of the first tile whose graph is kept."""
+        return max(0, sum(1 for _ in self.tiles()) - self.kept) if self.kept else sys.maxsize
 
     @property
     def whole(self) -> bool:
@@ -160,13 +168,27 @@ def halved(stage: Stage) -> Stage:
     """The stage in tiles of half the side, or half its grid where it was whole; itself where they cannot be smaller."""
     step, most = stage.segment.step, max(stage.grid) if stage.whole else stage.side
     side = max(most // (2 * step), -(-_least(stage) // step)) * step
-    return replace(stage, side=side, kept=False) if side < most else stage
+    return replace(stage, side=side, kept=0) if side < most else stage
 
 
 def _least(stage: Stage) -> int:
     """The side of the smallest tiles."""
     after = stage.segment.after
     return max(1, LEAST // stage.encoder.layers[after].stride) if after else LEAST
+
+
+def keeping(found: Sequence[Stage], room: float, cost: Callable[[Stage, Tile], float]) -> tuple[list[Stage], float]:
+    """The stages with as many graphs kept as their `cost` in bytes leaves `room` for, and what these take: of the
+    deepest ones first, which have the most arithmetic for each byte."""
+    kept, taken = list(found), 0.0
+    for k in reversed(range(len(kept)) if room > 0 else ()):
+        costs = [] if kept[k].whole else [cost(kept[k], tile) for tile in kept[k].tiles()]
+        count = 0
+        while count < len(costs) and taken + costs[-1 - count] <= room:
+            taken += costs[-1 - count]
+            count += 1
+        kept[k] = replace(kept[k], kept=count)
+    return kept, taken
 
 
 WORTH = 0.9
@@ -191,7 +213,7 @@ def shared(stage: Stage, members: int) -> Stage:
     best = min(loads, key=lambda side: loads[side], default=most)
     if best == most or loads[best] > WORTH * busiest(stage.side):
         return stage
-    return replace(stage, side=best, kept=stage.whole)
+    return replace(stage, side=best, kept=sys.maxsize if stage.whole else 0)
 
 
 def show(

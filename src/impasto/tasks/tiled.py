@@ -5,7 +5,7 @@ then every tile is seen again, with the slopes of the losses by their statistics
 picture once, with a border as wide as the deepest layer sees. Here the network is cut as well (see
 `encoders/segments.py`): each segment has tiles of its own with narrow borders, and reads what the segment before left.
 Segments whose activations fit in memory are one tile, whose graph is kept from the first pass to the second, so that
-nothing in them is computed twice.
+nothing in them is computed twice; of others as many tiles keep theirs as there is room for.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class _Evaluation:
         self.slopes: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
         self.graphs: dict[int, list[_Seen]] = {}
-        for k, stage in enumerate(plan.stages):
-            end = self._kept(k) if stage.whole or stage.kept else self._forward(k)
+        for k in range(len(plan.stages)):
+            end = self._forward(k)
             if end is not None:
                 self.inputs.append(end)
         self._finish()
@@ -100,41 +100,44 @@ class _Evaluation:
             self._whole(number, picture)
         self.values = {number: moved(value, picture.device) for number, value in self.values.items()}
 
-    def _kept(self, k: int) -> Tensor | None:
-        """What the stage adds to the sums, its graphs left for the way back; its end, for the next one to begin
-        from."""
-        stage, numbers, x = self.plan.stages[k], self.plan.terms[k], self.inputs[k]
-        self.graphs[k] = []
-        end = None if stage.whole else self._room(stage, x)
-        for tile in self._own(stage):
-            seen = self._see(stage, tile, x, numbers)
-            self.graphs[k].append(seen)
-            for number, added in seen.sums.items():
-                self._add(number, added.detach())
-            with torch.no_grad():
-                stage.keep(tile, seen.found, end)
-        if stage.whole:
-            return seen.found[stage.segment.end].detach() if stage.segment.end else None
-        return self._together(k, numbers, end)
-
     def _forward(self, k: int) -> Tensor | None:
-        """The same, of tiles that are seen again on the way back; losses that are sums have time until then."""
+        """What the stage adds to the sums, and its end, for the next one to begin from; the graphs of its last tiles
+        are left for the way back."""
         stage, x = self.plan.stages[k], self.inputs[k]
-        numbers = [number for number in self.plan.terms[k] if self._loss(number).finish]
-        if not numbers and stage.segment.end is None:
+        if stage.whole:
+            return self._at_once(k)
+        # Tiles that are seen again have time until then for losses that are sums.
+        early, numbers = [n for n in self.plan.terms[k] if self._loss(n).finish], self.plan.terms[k]
+        if not (early or stage.kept or stage.segment.end):
             return None
-        end = self._room(stage, x)
-        for tile in self._own(stage):
+        end, self.graphs[k] = self._room(stage, x), []
+        for number, tile in self._own(stage):
+            if number < stage.first_kept:
+                with torch.no_grad():
+                    found: Mapping[str, Tensor] = stage.see(stage.window(tile, x))
+                    added: Mapping[int, Tensor] = {n: self._added(stage, tile, n, found) for n in early}
+            else:
+                seen = self._see(stage, tile, x, numbers)
+                self.graphs[k].append(seen)
+                found, added = seen.found, seen.sums
+            for n, one in added.items():
+                self._add(n, one.detach())
             with torch.no_grad():
-                found = stage.see(stage.window(tile, x))
-                for number in numbers:
-                    self._add(number, self._added(stage, tile, number, found))
                 stage.keep(tile, found, end)
-        return self._together(k, numbers, end)
+        return self._together(k, numbers if stage.kept else early, end)
 
-    def _own(self, stage: Stage) -> Iterator[Tile]:
-        """The tiles that are ours to see."""
-        return stage.tiles() if stage.whole else self.plan.team.share(stage.tiles())
+    def _at_once(self, k: int) -> Tensor | None:
+        """The same of a stage that is one tile, by every member of the team."""
+        stage = self.plan.stages[k]
+        seen = self._see(stage, next(stage.tiles()), self.inputs[k], self.plan.terms[k])
+        self.graphs[k] = [seen]
+        for number, added in seen.sums.items():
+            self._add(number, added.detach())
+        return seen.found[stage.segment.end].detach() if stage.segment.end else None
+
+    def _own(self, stage: Stage) -> Iterator[tuple[int, Tile]]:
+        """The tiles that are ours to see, with their numbers."""
+        return self.plan.team.share(enumerate(stage.tiles()))
 
     def _room(self, stage: Stage, x: Tensor) -> Tensor | None:
         """Room for the stage's end; where others fill in parts of it, these are zero here."""
@@ -201,21 +204,23 @@ class _Evaluation:
         return self.plan.team.sum_(result)
 
     def _again(self, k: int, x: Tensor) -> Iterator[_Seen]:
-        """Our tiles of a stage with their graphs: those that were kept, or new ones, which find the losses that are
+        """Our tiles of a stage with their graphs: those that were kept, and new ones, which find the losses that are
         sums."""
-        if k in self.graphs:
-            kept = self.graphs.pop(k)
-            while kept:
-                yield kept.pop()
+        stage, numbers, kept = self.plan.stages[k], self.plan.terms[k], self.graphs.pop(k, [])
+        while kept:
+            yield kept.pop()
+        if not stage.first_kept:
             return
-        stage, numbers = self.plan.stages[k], self.plan.terms[k]
         sums = {n: torch.zeros((), dtype=x.dtype, device=stage.device) for n in numbers if not self._loss(n).finish}
-        for tile in self._own(stage):
+        for number, tile in self._own(stage):
+            if number >= stage.first_kept:
+                break
             seen = self._see(stage, tile, x, numbers)
-            sums = {number: before + seen.sums[number].detach() for number, before in sums.items()}
+            sums = {n: before + seen.sums[n].detach() for n, before in sums.items()}
             yield seen
-        for number, found in sums.items():
-            self.values[number] = self.plan.objective.terms[number].weight * self.plan.team.sum_(found)
+        for n, found in sums.items():
+            value = self.plan.objective.terms[n].weight * self.plan.team.sum_(found)
+            self.values[n] = self.values[n] + value if n in self.values else value
 
     def _zeros(self, x: Tensor, *, last: bool) -> Tensor:
         """Room for a gradient, in the layout of what it is the gradient of."""
