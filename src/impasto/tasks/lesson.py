@@ -69,6 +69,7 @@ class PhotoLesson(ABC):
     def fingerprint(self) -> str:
         """What the run computes: a state belongs to one run only."""
         about = {**self.provenance, "impasto": "", "base": _digest(getattr(self.settings, "base", None))}
+        about["network"] = self.finished(self.network).description()
         about["settings"] = {name: value for name, value in about["settings"].items() if name not in OPEN}
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
@@ -95,6 +96,10 @@ class PhotoLesson(ABC):
     def save(self, network: nn.Module, path: Path, step: int) -> None:
         """Write the network with where it comes from."""
         save_network(self.finished(network), path, {**self.provenance, "steps": step})
+
+    def rates(self) -> Mapping[str, float]:
+        """All alike."""
+        return {}
 
     def told(self) -> str:
         """What a person should know that was not told before."""

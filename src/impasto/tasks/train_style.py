@@ -30,6 +30,9 @@ from impasto.tasks.trainer import TrainStep, train
 Paintings = Mapping[str, Source] | Sequence[str | Path]
 """Paintings by the names of their styles, or `FILE`s and `NAME=FILE`s."""
 
+CODES = 10.0
+"""The rate of codes, in that of weights."""
+
 
 def train_style_steps(
     photos: str | Path,
@@ -142,6 +145,10 @@ class StyleLesson(PhotoLesson):
         with self.critic.precision():
             painted = self.network(photos, styles)
         return painted, [self.models[style] for style in styles]
+
+    def rates(self) -> Mapping[str, float]:
+        """Codes are numbers about 1, of which most steps see a few: weights' rate leaves them behind."""
+        return {"codes": CODES}
 
     def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
         """All paintings."""

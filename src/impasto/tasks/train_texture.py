@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,7 +72,7 @@ class TextureLesson:
     @property
     def fingerprint(self) -> str:
         """What the run computes: a state belongs to one run only."""
-        about = {**self.provenance, "impasto": ""}
+        about = {**self.provenance, "impasto": "", "network": self.network.description()}
         about["settings"] = {name: value for name, value in about["settings"].items() if name not in OPEN}
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
@@ -94,6 +94,10 @@ class TextureLesson:
     def save(self, network: nn.Module, path: Path, step: int) -> None:
         """Write the network with where it comes from."""
         networks.save(cast(TextureNet, network), path, {**self.provenance, "steps": step})
+
+    def rates(self) -> Mapping[str, float]:
+        """All alike."""
+        return {}
 
     def told(self) -> str:
         """Nothing."""

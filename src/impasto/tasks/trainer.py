@@ -45,6 +45,9 @@ class Lesson(Protocol):
     def save(self, network: nn.Module, path: Path, step: int) -> None:
         """Write a network, to be used."""
 
+    def rates(self) -> Mapping[str, float]:
+        """Beginnings of the names of parameters whose rate is another one, and how many times as high."""
+
     def told(self) -> str:
         """What a person should know that was not told before."""
 
@@ -124,7 +127,12 @@ class _Run:
         self.network = lesson.network
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.named = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
-        self.optimizer = torch.optim.Adam(self.named.values(), settings.rate, BETAS)
+        times = {name: self._times(name) for name in self.named}
+        groups = [
+            {"params": [p for name, p in self.named.items() if times[name] == each], "lr": 0.0, "times": each}
+            for each in sorted({*times.values()})
+        ]
+        self.optimizer = torch.optim.Adam(groups, betas=BETAS)
         self.done, self.spent, self.began, self.since = 0, 0.0, time.perf_counter(), 0
 
     def steps(self, keep: Callable[[State], None], out: Path) -> Iterator[TrainStep]:
@@ -154,7 +162,7 @@ class _Run:
         for parameter, gradient in zip(self.named.values(), gradients, strict=True):
             parameter.grad = gradient
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(self.done + 1)
+            group["lr"] = self._rate(self.done + 1) * group["times"]
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.done += 1
@@ -168,6 +176,9 @@ class _Run:
         sent = self.team.sum_(torch.cat([*(gradient.reshape(-1) for gradient in gradients), numbers.to(gradients[0])]))
         pieces = torch.split(sent, [*(gradient.numel() for gradient in gradients), len(numbers)])
         return [piece.view_as(own) for piece, own in zip(pieces[:-1], gradients, strict=True)], pieces[-1]
+
+    def _times(self, name: str) -> float:
+        return next((times for start, times in self.lesson.rates().items() if name.startswith(start)), 1.0)
 
     def _rate(self, step: int) -> float:
         settings = self.settings
