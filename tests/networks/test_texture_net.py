@@ -67,6 +67,16 @@ def test_every_scale_of_the_noise_matters():
         assert (network(changed) - before).abs().mean() > 1e-4
 
 
+def test_neither_the_coarse_scales_nor_the_noise_drown_the_other():
+    """Where scales meet both are normalised, so that it does not matter how loud they are."""
+    network = made().double()
+    coarse, fine = (torch.rand(1, 4, side, side, generator=seeded(), dtype=torch.float64) for side in (8, 16))
+    join = network.joins[0]
+    torch.testing.assert_close(join(9 * coarse + 1, fine), join(coarse, fine), atol=1e-3, rtol=0)
+    torch.testing.assert_close(join(coarse, 9 * fine + 1), join(coarse, fine), atol=1e-3, rtol=0)
+    assert (join(coarse, fine.flip(2)) - join(coarse, fine)).abs().mean() > 0.1
+
+
 def test_the_photo_is_seen_at_every_scale():
     """What the layers of each scale see beside the noise is the photo, averaged down."""
     network, image = made(content=True), torch.rand(1, 3, 32, 32, generator=seeded(1))

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import map_coordinates
 from torch.nn import functional as F
 
 from impasto.errors import UsageError
-from impasto.networks import Moments, Transformer, TransformerSettings
-from impasto.networks.layers import Convolution, ToPixels
+from impasto.networks import ConditionalNorm, Moments, Transformer, TransformerSettings
+from impasto.networks.layers import Conditions, Convolution, Deep, ToPixels
 
 SMALL = {
     "detail": TransformerSettings(width=8, blocks=2, detail=6, deep=0),
@@ -229,3 +230,23 @@ def test_what_does_not_fit_is_refused():
     ]:
         with pytest.raises(UsageError, match=message):
             call()
+
+
+def test_deep_blocks_add_to_what_comes_in_enlarged_linearly():
+    """With scales of zero all that they add is the last shift; with others the reference is scipy's interpolation."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        block = Deep(4, 1).eval().double()
+    x = torch.rand(1, 4, 8, 10, generator=seeded(), dtype=torch.float64)
+    size = 2 * sum(norm.channels for norm in block.modules() if isinstance(norm, ConditionalNorm))
+    code = torch.zeros(1, size, dtype=torch.float64)
+    code[0, -4:] = torch.arange(4)
+    torch.testing.assert_close(block(x, Conditions(code)), x + torch.arange(4)[:, None, None])
+    made: list[torch.Tensor] = []
+    block.up.register_forward_hook(lambda module, given, output: made.append(output))
+    result = block(x, Conditions(torch.randn(1, size, generator=seeded(1), dtype=torch.float64)))
+    added, coarse = (result - x)[0].detach().numpy(), made[0][0].detach().numpy()
+    assert coarse.shape == (4, 4, 5)
+    places = np.meshgrid(*[(np.arange(2 * n) + 0.5) / 2 - 0.5 for n in (4, 5)], indexing="ij")
+    for ours, theirs in zip(added, coarse, strict=True):
+        np.testing.assert_allclose(ours, map_coordinates(theirs, places, order=1, mode="nearest"), atol=1e-12)
