@@ -1,0 +1,120 @@
+"""Training of networks for any painting, and of texture networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto import encoders, networks
+from impasto.image import load
+from impasto.networks import AnyStyle, TextureNet
+from impasto.tasks.options import StylizeSettings
+from impasto.tasks.photos import Photos
+from impasto.tasks.stylize import stylize_job
+from impasto.tasks.train_any import AnyLesson, recoloured, train_any_steps
+from impasto.tasks.train_options import TrainAnySettings, TrainTextureSettings
+from impasto.tasks.train_texture import TextureLesson, train_texture_steps
+
+ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, width=8, blocks=1, hidden=8)
+
+TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven pictures of blots."""
+    made = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(0)
+    for k in range(7):
+        coarse = Image.fromarray(generator.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+        coarse.resize((128, 96), Image.Resampling.BICUBIC).save(made / f"{k}.png")
+    return made
+
+
+def test_a_network_for_any_painting_goes_on_where_it_was(folder, tmp_path):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    settings = replace(ANY, schedule="constant")
+    losses = [step.loss for step in train_any_steps(folder, folder, settings, out=whole)]
+    found = [step.loss for step in train_any_steps(folder, folder, replace(settings, steps=2), out=parts)]
+    found += [step.loss for step in train_any_steps(folder, folder, settings, out=parts)]
+    assert found == losses
+    ours, theirs = (networks.load(path).state_dict() for path in (parts, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_it_paints_after_paintings_that_it_has_not_seen(folder, tmp_path):
+    out = tmp_path / "any.safetensors"
+    *_, last = train_any_steps(folder, folder, ANY, out=out)
+    network, lite = networks.load(out), encoders.load("lite")
+    assert isinstance(network, AnyStyle)
+    assert (network.encoder, network.layers) == ("lite", lite.default_style)
+    with torch.inference_mode():
+        codes = [
+            network.code(AnyStyle.statistics(lite(load(f"sample:{name}").pixels, network.layers)))
+            for name in ("ink", "glass")
+        ]
+        photo = load("sample:coffee").pixels
+        first, second = (network(photo, code) for code in codes)
+    assert first.shape == photo.shape
+    assert not torch.equal(first, second)
+    assert last.sheet().shape[-2] > 3 * 64
+    assert networks.describe(out)["provenance"]["paintings"]["count"] == 4
+
+
+def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(folder):
+    settings = replace(ANY, colours=0.0)
+    lesson = AnyLesson(Photos(folder), Photos(folder, longest=96, what="painting"), settings)
+    photos = lesson.placed(torch.cat([lesson.photos.piece(k, 64) for k in range(2)]))
+    paintings = torch.cat([lesson.pictures.piece(k, 64) for k in range(2)])
+    painted, models = lesson.paint(photos, [0, 1])
+    total, _ = lesson.critic(painted, photos, models, [0, 1])
+    expected = 0.0
+    for k in range(2):
+        run = stylize_job(photos[k : k + 1], paintings[k : k + 1], StylizeSettings(size=64, scales=1))
+        value, _ = run.prepare((64, 64))(painted[k : k + 1].detach(), 0)
+        expected += float(value)
+    assert float(total.detach()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_colours_change_for_a_share_of_pieces():
+    piece = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.3
+    assert all(torch.equal(recoloured(piece, 0.0, k), piece) for k in range(5))
+    varied = [recoloured(piece, 1.0, k) for k in range(5)]
+    assert all(torch.equal(one, recoloured(piece, 1.0, k)) for k, one in enumerate(varied))
+    for one in varied:
+        assert 0 <= float(one.min()) < float(one.max()) <= 1
+        roles = [
+            max(
+                range(3),
+                key=lambda c: float(torch.corrcoef(torch.stack([one[0, j].flatten(), piece[0, c].flatten()]))[0, 1]),
+            )
+            for j in range(3)
+        ]
+        assert sorted(roles) == [0, 1, 2]
+    assert len({tuple(one.flatten().tolist()) for one in varied}) == 5
+
+
+def test_a_texture_network_learns_and_goes_on_where_it_was(tmp_path):
+    out, other = tmp_path / "net.safetensors", tmp_path / "other.safetensors"
+    settings = replace(TEXTURE, schedule="constant", steps=24)
+    losses = [step.loss for step in train_texture_steps("sample:flow", settings, out=out)]
+    assert sum(losses[-4:]) < 0.6 * sum(losses[:4])
+    half = [step.loss for step in train_texture_steps("sample:flow", replace(settings, steps=12), out=other)]
+    assert half + [step.loss for step in train_texture_steps("sample:flow", settings, out=other)] == losses
+    network = networks.load(out)
+    assert isinstance(network, TextureNet)
+    made = network(network.noise(1, 72, torch.Generator().manual_seed(1)))
+    assert made.shape == (1, 3, 72, 72)
+    assert networks.describe(out)["provenance"]["painting"]["source"] == "sample:flow"
+
+
+def test_a_texture_is_judged_by_style_and_nothing_of_a_photo():
+    lesson = TextureLesson("sample:ink", TEXTURE)
+    _, parts = lesson.loss(1, range(2))
+    assert {*parts} == {"style", "tv", "range"}
+    assert lesson.sheet(lesson.network.eval()).shape[-2:] == (128, lesson.painting.shape[-1] + 4 * (128 + 8))
