@@ -10,6 +10,7 @@ import impasto
 from impasto.errors import UsageError
 from impasto.image import Picture, luminance, match_colors, resize
 from impasto.networks import TextureNet, TextureSettings, save
+from impasto.tasks import passes
 from impasto.tasks.apply import apply, painter
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.regions import Region
@@ -70,6 +71,21 @@ def test_tiles_are_asked_for():
     assert torch.allclose(apply(PHOTO, network, "sea", settings), apply(PHOTO, network, "sea"), atol=1e-5)
     less = apply(PHOTO, network, "sea", ApplySettings(tile=32, thumbnail=64))
     assert 0 < (less - apply(PHOTO, network, "sea")).abs().mean() < 0.05
+
+
+def test_what_is_too_large_at_once_goes_layer_by_layer_and_then_in_tiles(monkeypatch):
+    network, size = many(), (72, 96)
+    expected, found = apply(PHOTO, network, "sea"), painter(network, "sea")
+    least = (passes.LEAST + 2 * network.transformer.reach) ** 2 * passes.cost(network.transformer)
+    for name in ("TILE", "WHOLE"):
+        monkeypatch.setattr(f"impasto.tasks.apply.{name}", 0.0)
+    assert found._side(network.transformer, size) is None
+    assert torch.allclose(apply(PHOTO, network, "sea"), expected, atol=1e-5)
+    monkeypatch.setattr("impasto.tasks.apply.TILE", 1e12)
+    monkeypatch.setattr("impasto.tasks.memory.resident", lambda: 0.0)
+    pictures = 2 * 12 * 72 * 96
+    tight = painter(network, "sea", ApplySettings(memory=f"{int(pictures + least) + 1}"))
+    assert tight._side(network.transformer, size) == passes.LEAST
 
 
 def test_regions_have_styles_and_strengths_of_their_own():

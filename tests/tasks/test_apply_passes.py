@@ -8,7 +8,7 @@ from tests.painters import body, picture
 from torch import Tensor
 
 from impasto.networks import Transformer
-from impasto.tasks import passes
+from impasto.tasks import layered, passes
 
 SHAPES = ({}, {"detail": 0}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}, {"blocks": 0})
 
@@ -77,3 +77,47 @@ def test_the_side_of_tiles_grows_with_the_room_and_fits_it():
 def test_wider_networks_cost_more():
     assert passes.cost(body(width=16)) > passes.cost(body(width=8))
     assert passes.cost(body(ends="convolution")) > passes.cost(body())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [(201, 146), (160, 240), (16, 19)])
+def test_layer_by_layer_is_the_whole_picture(shape, size, monkeypatch):
+    monkeypatch.setattr(layered, "STRIP", 1)  # strips as short as they can be
+    network = body(**shape).double()
+    image, code = picture(*size).double(), code_of(network).double()
+    with torch.no_grad():
+        whole = network(image, code)
+    assert (layered.layered(network, image, code) - whole).abs().max() < 1e-10
+    assert whole.std() > 0.01
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_layer_by_layer_with_regions(shape, monkeypatch):
+    monkeypatch.setattr(layered, "STRIP", 1)
+    network = body(**shape).double()
+    image, code = picture(150, 171).double(), code_of(network, 2).double()[None]
+    mask = torch.linspace(0, 1, 171, dtype=torch.float64).expand(1, 1, 150, 171)
+    masks = torch.cat([mask, 1 - mask], 1)
+    with torch.no_grad():
+        whole = network(image, code, masks)
+    assert (layered.layered(network, image, code, masks) - whole).abs().max() < 1e-10
+
+
+def test_strips_are_no_longer_than_they_may_be(monkeypatch):
+    for rows in (9, 64, 1000):
+        monkeypatch.setattr(layered, "STRIP", 40 * rows)
+        spans = list(layered._spans(333, 40, 2, 2))
+        assert max(span.stop - span.start for span in spans) <= max(rows, layered.LEAST) + 2
+        assert [span.start for span in spans[1:]] == [span.stop for span in spans[:-1]]
+        assert (spans[0].start, spans[-1].stop) == (0, 333)
+
+
+@pytest.mark.parametrize("height", range(97, 113))
+def test_layer_by_layer_at_every_height(height, monkeypatch):
+    monkeypatch.setattr(layered, "STRIP", 1)
+    for shape in ({"deep": 1}, {"detail": 0}):
+        network = body(blocks=1, **shape).double()
+        image, code = picture(height, 24).double(), code_of(network).double()
+        with torch.no_grad():
+            whole = network(image, code)
+        assert (layered.layered(network, image, code) - whole).abs().max() < 1e-10

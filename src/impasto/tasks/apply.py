@@ -20,18 +20,19 @@ from impasto.networks import load as load_network
 from impasto.tasks import passes
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.codes import Coder, Style, find, shares_of
+from impasto.tasks.layered import held, layered
 from impasto.tasks.regions import Region, areas, parse_region
 
 Size = tuple[int, int]
 
-WHOLE = 1e9
-"""Larger passes than of so many bytes are cut into tiles, however much memory there is: tiles are no slower."""
+WHOLE = 5e8
+"""Passes of more bytes than these go layer by layer, however much memory there is: that takes as long."""
 
 TILE = 256e6
-"""Bytes of a tile's pass: large enough that borders cost little."""
+"""Bytes of a tile's pass: large enough that borders cost little. (Layer by layer, strips take less.)"""
 
-PICTURES = 3
-"""Pictures in memory besides a pass: the photo, the result, and what is made of it when it is written."""
+PICTURES = 2
+"""Pictures in memory besides a pass and the photo: the result, and what is made of it when it is written."""
 
 STRIP = 256
 """Rows whose colours are put back at a time."""
@@ -101,9 +102,11 @@ class Painter:
                 shown = pixels.to(home) if self.network.settings.content else None
                 made: Tensor = self.network([part.to(home) for part in noise], shown)
             return made.to(pixels.device, copy=True)
-        code = self.codes if masks is None else self.codes[None]
-        side = self._side(self.network, size)
-        return passes.through(self.network, pixels, code, masks, side=side, thumbnail=settings.thumbnail)
+        code, network = self.codes if masks is None else self.codes[None], self.network
+        side = self._side(network, size)
+        if side is None:
+            return layered(network, pixels, code, masks)
+        return passes.through(network, pixels, code, masks, side=side, thumbnail=settings.thumbnail)
 
     def _masks(self, size: Size) -> tuple[Tensor | None, list[float]]:
         """A mask for each code, `(1, K, H, W)`, that add up to 1, and the strength in each."""
@@ -116,8 +119,9 @@ class Painter:
         masks[:, -1:] += 1 - masks.sum(1, keepdim=True)  # the edges that are nobody's
         return masks, [*(region.weight for region in self.regions), self.rest]
 
-    def _side(self, network: Transformer, size: Size) -> int:
-        """The side of tiles, 0 for none: what was asked for, or what fits."""
+    def _side(self, network: Transformer, size: Size) -> int | None:
+        """The side of the tiles that were asked for, 0 for none. Otherwise 0 where a pass over the whole takes little,
+        None, for layer by layer, where that fits, and the side of tiles that do where it does not."""
         from impasto.tasks.memory import free_memory, parse_memory, resident  # noqa: PLC0415 (most have no need of it)
 
         if self.settings.tile is not None:
@@ -136,7 +140,9 @@ class Painter:
                 f"a picture of {size[1]}x{size[0]} needs {(pictures + least) / 1e9:.1f} GB more than the process has; "
                 "take a smaller --size, or allow more by --memory"
             )
-        return 0 if whole <= min(WHOLE, room) else passes.side_for(network, min(TILE, room))
+        if whole <= min(WHOLE, room):
+            return 0
+        return None if held(network) * pixels + TILE <= room else passes.side_for(network, min(TILE, room))
 
 
 def painter(

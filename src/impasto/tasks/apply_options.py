@@ -29,7 +29,9 @@ class ApplySettings(Settings):
     seed: int = option(0, "seed of the noise that a texture network paints from", minimum=0, maximum=2**63 - 1)
     device: str = option("auto", "where to compute", choices=DEVICES)
     memory: str | None = option(None, "what may be taken, such as 4GB, instead of most of what is free")
-    tile: int | None = option(None, "side of the tiles of a large picture; 0 for none, instead of what fits", minimum=0)
+    tile: int | None = option(
+        None, "side of tiles that take their statistics from a thumbnail; 0 for none, instead of what fits", minimum=0
+    )
     thumbnail: int = option(
         1024, "longer side of the small picture from which tiles take their statistics", minimum=64, maximum=8192
     )

@@ -1,9 +1,9 @@
-"""A picture of any size through a network: whole, or in tiles.
+"""A picture through a network: whole, or, where there is memory for nothing more, in tiles.
 
 A norm's moments are those of the whole picture, which no tile sees. Tiles are given the moments of a small copy of it
 instead (Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization"), and
 see as far beyond their borders as any of their pixels depends on. So they meet without a seam: they are, to rounding,
-what the whole picture is with these moments.
+what the whole picture is with these moments; but see `tasks/layered.py` for how far that is from its own.
 """
 
 from __future__ import annotations

@@ -1,0 +1,176 @@
+"""A picture of any size through a network, layer by layer: exactly what one pass over the whole of it gives.
+
+Each layer goes over the picture in strips of rows, and its norm, whose moments are those of the whole picture, over
+what it made. So the features of a layer or two are in memory, and not all that a pass needs besides. A thumbnail's
+moments (`tasks/passes.py`) take less, but make another picture: 3 to 17 of 255 levels away, on average, for photos of
+1600 to 4000 pixels, as a small copy has other frequencies than the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from impasto.image import in_memory
+from impasto.networks import ConditionalNorm, Moments, Transformer
+from impasto.networks.layers import Block, Convolution, Deep, Layer, ToPixels
+from impasto.synthesis.tiles import Span, tiles
+
+STRIP = 1 << 22
+"""Numbers that a layer takes in, or gives, for a strip: 16 MB."""
+
+LEAST = 16
+"""Rows of a strip, but for less than half of them where they are shared evenly: more than are reflected below."""
+
+Rows = Callable[[int, int], Tensor]
+"""Rows of a map, from the first one to before the last."""
+
+
+def layered(network: Transformer, image: Tensor, code: Tensor, masks: Tensor | None = None) -> Tensor:
+    """`image` `(1, 3, H, W)` in the style of `code`, with `masks` or without: see `Transformer.forward`."""
+    height, width = image.shape[-2:]
+    with torch.inference_mode():
+        pass_ = _Pass(network, code, masks, (height, width))
+        x = pass_.features(image)
+    result, end = in_memory(tuple(image.shape), image.dtype, image.device), cast(ToPixels, network.last)
+    ratio = end.ratio
+    with torch.inference_mode():
+        for span in _strips(x, 1, end.convolution.beyond):
+            made = end(x[..., span.first : span.last, :]).clamp_(0, 1)
+            own = made[..., (span.start - span.first) * ratio : (span.stop - span.first) * ratio, :width]
+            place = result[..., span.start * ratio : span.stop * ratio, :]
+            place.copy_(own[..., : place.shape[-2], :])
+    return result
+
+
+def held(network: Transformer) -> float:
+    """Bytes for each pixel that the maps of `layered` take together at most: three of those before the last layer, or
+    one of those and the larger ones of the ends."""
+    settings, number = network.settings, next(network.parameters()).element_size()
+    inner = settings.width / 16
+    ends = settings.width / 4 + settings.width / 8 if settings.ends == "convolution" else settings.detail / 4 + inner
+    return number * max(3 * inner, ends)
+
+
+class _Pass:
+    """The layers of one pass up to the last, and whose turn it is among the numbers of the code."""
+
+    def __init__(self, network: Transformer, code: Tensor, masks: Tensor | None, size: tuple[int, int]) -> None:
+        self.network, self.size = network, size
+        self.home = next(network.parameters()).device
+        self.code, self.turn = code.to(self.home), 0
+        self.beyond = tuple(-side % network.multiple for side in size)
+        self.masks = None if masks is None else self._padded(masks)
+        self.reduced: dict[int, Tensor] = {}
+
+    def features(self, image: Tensor) -> Tensor:
+        """What the last layer is shown."""
+        ratio = 1
+        if self.network.settings.ends == "shuffle":
+            ratio = 2 if self.network.settings.detail else 4
+        grid = tuple((side + more) // ratio for side, more in zip(self.size, self.beyond, strict=True))
+
+        def rows(first: int, last: int) -> Tensor:
+            part = self._padded(image[..., first * ratio : last * ratio, :], last * ratio - self.size[0])
+            return F.pixel_unshuffle(part, ratio).contiguous(memory_format=torch.channels_last)
+
+        x: Tensor | None = None
+        for part in (*self.network.head, *self.network.blocks, *self.network.tail):
+            if isinstance(part, Layer):
+                x = self._layer(part, rows, grid) if x is None else self._layer(part, _rows_of(x), x.shape[-2:])
+            else:
+                assert x is not None
+                self._deep(part, x) if isinstance(part, Deep) else self._block(part, x)
+        assert x is not None
+        return x
+
+    def _block(self, block: nn.Module, x: Tensor) -> None:
+        assert isinstance(block, Block)
+        x += self._next(block.second, self._next(block.first, x))
+
+    def _deep(self, deep: Deep, x: Tensor) -> None:
+        y = self._next(deep.down, x)
+        for block in deep.blocks:
+            self._block(block, y)
+        y = self._next(deep.up, y)
+        for span in _strips(y, 1, 1):
+            large = F.interpolate(
+                y[..., span.first : span.last, :], scale_factor=2, mode="bilinear", align_corners=False
+            )
+            top = 2 * (span.start - span.first)
+            x[..., 2 * span.start : 2 * span.stop, :] += large[..., top : top + 2 * (span.stop - span.start), :]
+
+    def _next(self, layer: Layer, x: Tensor) -> Tensor:
+        return self._layer(layer, _rows_of(x), x.shape[-2:])
+
+    def _layer(self, layer: Layer, rows: Rows, grid: tuple[int, ...]) -> Tensor:
+        """What a layer makes of a map of this `grid` (height, width)."""
+        made = self._convolved(layer.convolution, rows, grid)
+        given, channels = _moments(layer.norm, made), layer.norm.channels
+        scale, shift = (self.code[..., self.turn + k * channels : self.turn + (k + 1) * channels] for k in (0, 1))
+        self.turn += 2 * channels
+        for span in _strips(made, 1, 0):
+            part = made[..., span.start : span.stop, :]
+            each = (self._spread(numbers, made.shape[-2], span) for numbers in (scale, shift))
+            normal = layer.norm(part, *each, given)
+            part.copy_(normal if layer.linear else F.relu_(normal))
+        return made
+
+    def _convolved(self, layer: Convolution, rows: Rows, grid: tuple[int, ...]) -> Tensor:
+        stride, up, channels = layer.convolution.stride[0], layer.up, layer.convolution.out_channels
+        height, width = (side * up // stride for side in grid)
+        kind = layer.convolution.weight.dtype
+        made = in_memory((1, height, width, channels), kind, self.home).permute(0, 3, 1, 2)
+        each = max(layer.convolution.in_channels * grid[1] * up**2, channels * width)
+        reach = -(-layer.beyond // up)
+        halo = -(-reach // stride) * stride
+        for span in _spans(grid[0], each, stride, halo):
+            found = layer(rows(span.first, span.last).to(self.home))
+            top, first, last = ((at * up) // stride for at in (span.start - span.first, span.start, span.stop))
+            made[..., first:last, :] = found[..., top : top + last - first, :]
+        return made
+
+    def _spread(self, numbers: Tensor, height: int, span: Span) -> Tensor:
+        """Numbers of the code over the rows of a strip."""
+        if self.masks is None:
+            return numbers[..., None, None]
+        ratio = self.masks.shape[-2] // height
+        if ratio not in self.reduced:
+            self.reduced[ratio] = F.avg_pool2d(self.masks, ratio).to(self.home)
+        part = self.reduced[ratio][..., span.start : span.stop, :]
+        return torch.einsum("bkc,bkhw->bchw", numbers, part)
+
+    def _padded(self, x: Tensor, below: int | None = None) -> Tensor:
+        """Reflected on the right, and so many rows below (all that there are to be, by default)."""
+        right, below = self.beyond[1], self.beyond[0] if below is None else max(0, below)
+        return F.pad(x, (0, right, 0, below), mode="reflect") if right or below else x
+
+
+def _moments(norm: ConditionalNorm, x: Tensor) -> Moments:
+    """What `norm` would normalise the whole of `x` by."""
+    if norm.kind != "instance":
+        return norm.moments(x[..., :1, :1])
+    count = x.shape[-2] * x.shape[-1]
+    parts = [x[..., span.start : span.stop, :].permute(0, 2, 3, 1).flatten(0, 2) for span in _strips(x, 1, 0)]
+    mean = sum((part.sum(0).double() for part in parts), torch.zeros(1, device=x.device).double()) / count
+    centre = mean.to(x)
+    squares = sum(((part - centre).square_().sum(0).double() for part in parts), torch.zeros_like(mean)) / count
+    return Moments(centre.view(1, -1, 1, 1), squares.to(x).view(1, -1, 1, 1))
+
+
+def _strips(x: Tensor, step: int, halo: int) -> Iterator[Span]:
+    return _spans(x.shape[-2], x.shape[1] * x.shape[-1], step, halo)
+
+
+def _spans(height: int, each: int, step: int, halo: int) -> Iterator[Span]:
+    """Strips of rows, each of about `STRIP` numbers where a row has `each`."""
+    side = max(LEAST, STRIP // each // step * step)
+    return (tile.rows for tile in tiles((height, 1), side, step, halo))
+
+
+def _rows_of(x: Tensor) -> Rows:
+    return lambda first, last: x[..., first:last, :]
