@@ -2,8 +2,8 @@
 
 Each layer goes over the picture in strips of rows, and its norm, whose moments are those of the whole picture, over
 what it made. So the features of a layer or two are in memory, and not all that a pass needs besides. A thumbnail's
-moments (`tasks/passes.py`) take less, but make another picture: 3 to 17 of 255 levels away, on average, for photos of
-1600 to 4000 pixels, as a small copy has other frequencies than the picture.
+moments (`tasks/passes.py`) take less, but make another picture, as a small copy has other frequencies than the picture:
+for three photos of 1600 pixels 3 to 6 of 255 levels away, on average (`docs/apply.md`).
 """
 
 from __future__ import annotations
