@@ -14,20 +14,25 @@ X = 3 * numbers(2, 5, 6, 7) + 2
 SCALE, SHIFT = numbers(2, 5, 1, 1, seed=1), numbers(2, 5, 1, 1, seed=2)
 
 
-def test_instance_norm_is_torchs_then_scaled_and_shifted():
-    norm = ConditionalNorm(5)
-    torch.testing.assert_close(norm(X, SCALE, SHIFT), F.instance_norm(X) * SCALE + SHIFT)
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_instance_norm_is_torchs_then_scaled_and_shifted(order):
+    norm, x = ConditionalNorm(5), X.contiguous(memory_format=order)
+    result = norm(x, SCALE, SHIFT)
+    torch.testing.assert_close(result, F.instance_norm(X) * SCALE + SHIFT)
+    assert result.is_contiguous(memory_format=order)
     one = F.instance_norm(X, weight=SCALE[0, :, 0, 0], bias=SHIFT[0, :, 0, 0])
-    torch.testing.assert_close(norm(X, SCALE[:1], SHIFT[:1]), one)
+    torch.testing.assert_close(norm(x, SCALE[:1], SHIFT[:1]), one)
     assert not list(norm.parameters())
 
 
-def test_its_gradient_is_torchs():
-    x, y = (X.clone().requires_grad_() for _ in range(2))
-    cotangent = numbers(*X.shape, seed=5)
-    (ConditionalNorm(5)(x, SCALE, SHIFT) * cotangent).sum().backward()
-    ((F.instance_norm(y) * SCALE + SHIFT) * cotangent).sum().backward()
-    torch.testing.assert_close(x.grad, y.grad)
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_its_gradients_are_torchs(order):
+    cotangent, gradients = numbers(*X.shape, seed=5), []
+    for norm in (ConditionalNorm(5), lambda x, scale, shift: F.instance_norm(x) * scale + shift):
+        given = [X.clone(memory_format=order), SCALE.clone(), SHIFT.clone()]
+        (norm(*(each.requires_grad_() for each in given)) * cotangent).sum().backward()
+        gradients.append([each.grad for each in given])
+    torch.testing.assert_close(*gradients)
 
 
 def test_batch_norm_is_torchs_while_training_and_later():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from benchmarks.networks import multiplications, plain, published
 from scipy.ndimage import map_coordinates
 from torch.nn import functional as F
 
@@ -75,6 +76,14 @@ def test_the_networks_of_the_literature():
     johnson = Transformer(TransformerSettings(width=128, ends="convolution"))
     assert sum(p.numel() for p in johnson.parameters()) == 1_676_035
     assert Transformer(TransformerSettings(width=32, ends="convolution")).code_size == 800
+
+
+def test_the_benchmark_compares_with_johnsons_network():
+    """1,679,235 is what PyTorch's example of fast neural style has; the products of a pass are the same."""
+    ours, theirs = Transformer(TransformerSettings(width=128, ends="convolution")), published()
+    assert sum(p.numel() for p in theirs.parameters()) == 1_679_235
+    with torch.no_grad():
+        assert multiplications(theirs, theirs, picture()) == multiplications(ours, plain(ours), picture())
 
 
 def test_a_code_is_scales_then_shifts_norm_by_norm(network):
