@@ -17,7 +17,17 @@ from impasto.tasks.train_style import train_style_steps
 STYLES = {"flow": "sample:flow", "ink": "sample:ink", "woodcut": "sample:woodcut"}
 
 SMALL = TrainStyleSettings(
-    size=64, style_size=64, batch=4, steps=8, rate=1e-3, warmup=2, width=8, blocks=1, checkpoint_every=3, ema=0.9
+    size=64,
+    style_size=64,
+    batch=4,
+    steps=8,
+    rate=1e-3,
+    warmup=2,
+    recolor=0,
+    width=8,
+    blocks=1,
+    checkpoint_every=3,
+    ema=0.9,
 )
 
 

@@ -20,7 +20,7 @@ from impasto.tasks.train_any import AnyLesson, recoloured, train_any_steps
 from impasto.tasks.train_options import TrainAnySettings, TrainTextureSettings
 from impasto.tasks.train_texture import TextureLesson, train_texture_steps
 
-ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, width=8, blocks=1, hidden=8)
+ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, recolor=1, width=8, blocks=1, hidden=8)
 
 TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)
 
@@ -67,11 +67,11 @@ def test_it_paints_after_paintings_that_it_has_not_seen(folder, tmp_path):
 
 
 def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(folder):
-    settings = replace(ANY, colours=0.0)
+    settings = replace(ANY, colours=0.0, strength=0.5)
     lesson = AnyLesson(Photos(folder), Photos(folder, longest=96, what="painting"), settings)
     photos = lesson.placed(torch.cat([lesson.photos.piece(k, 64) for k in range(2)]))
     paintings = torch.cat([lesson.pictures.piece(k, 64) for k in range(2)])
-    painted, models = lesson.paint(photos, [0, 1])
+    painted, models, _ = lesson.paint(photos, [0, 1])
     total, _ = lesson.critic(painted, photos, models, [0, 1])
     expected = 0.0
     for k in range(2):

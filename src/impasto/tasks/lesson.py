@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +18,27 @@ from impasto.image import fit
 from impasto.networks import Transformer, TransformerSettings
 from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
-from impasto.tasks.critic import Critic, Model
+from impasto.tasks.coloring import recolored
+from impasto.tasks.critic import Critic, Found, Model
 from impasto.tasks.photos import Photos, draws
+from impasto.tasks.regions import Area, Manner
 from impasto.tasks.sheet import contact
 from impasto.tasks.train_options import OPEN, TransformerOptions
 from impasto.version import __version__
 
+RECOLORING = 100.0
+"""The loss of a picture that is white where it should be black."""
+
 LOOK = 1.5
 """Longer side of the pictures on a sheet, in pieces' sides."""
+
+
+class Painted(NamedTuple):
+    """A batch `(B, 3, H, W)`, and of each picture what it is to be like, and the painting, `(1, 3, h, w)`."""
+
+    pictures: Tensor
+    models: Sequence[Model]
+    paintings: Sequence[Tensor]
 
 
 class PhotoLesson(ABC):
@@ -54,8 +67,8 @@ class PhotoLesson(ABC):
         """The network in training."""
 
     @abstractmethod
-    def paint(self, photos: Tensor, numbers: Sequence[int]) -> tuple[Tensor, Sequence[Model]]:
-        """A batch, painted, and what each picture is to be like."""
+    def paint(self, photos: Tensor, numbers: Sequence[int]) -> Painted:
+        """A batch, painted."""
 
     @abstractmethod
     def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
@@ -77,8 +90,11 @@ class PhotoLesson(ABC):
         """See `trainer.Lesson`."""
         numbers = [(step - 1) * self.settings.batch + place for place in places]
         photos = self.placed(torch.cat([self.photos.piece(k, self.settings.size) for k in numbers]))
-        painted, models = self.paint(photos, numbers)
-        return self.critic(painted.float(), photos, models, numbers)
+        painted = self.paint(photos, numbers)
+        pictures = painted.pictures.float()
+        if step <= self.settings.recolor:
+            return away_from_colours(pictures, photos, painted.paintings)
+        return self.critic(pictures, photos, painted.models, numbers)
 
     def placed(self, pictures: Tensor) -> Tensor:
         """Pictures on the device, as networks like them."""
@@ -104,6 +120,16 @@ class PhotoLesson(ABC):
     def told(self) -> str:
         """What a person should know that was not told before."""
         return self.photos.told()
+
+
+def away_from_colours(pictures: Tensor, photos: Tensor, paintings: Sequence[Tensor]) -> Found:
+    """The sum over the pictures of how far each is from its photo in the colours of its painting: from where `stylize`
+    begins. Learnt first, that is what style is then painted over; otherwise a network loses the photo, and finds it
+    again late."""
+    pairs = zip(torch.split(photos, 1), paintings, strict=True)
+    targets = torch.cat([recolored([Area("picture", (Manner(painting),))], photo, 1.0) for photo, painting in pairs])
+    away = RECOLORING * (pictures - targets).square().mean(dim=(1, 2, 3)).sum()
+    return away, {"colours": away.detach()}
 
 
 def begun(settings: TransformerOptions) -> Transformer:

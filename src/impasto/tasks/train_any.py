@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from impasto.encoders.extractor import layout
 from impasto.networks import AnyStyle
-from impasto.tasks.critic import Model
-from impasto.tasks.lesson import PhotoLesson, begun, seeded
+from impasto.tasks.lesson import Painted, PhotoLesson, begun, seeded
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.team import Team
 from impasto.tasks.train_options import TrainAnySettings
@@ -72,7 +71,7 @@ class AnyLesson(PhotoLesson):
         """See `trainer.Lesson`."""
         return self._network
 
-    def paint(self, photos: Tensor, numbers: Sequence[int]) -> tuple[Tensor, list[Model]]:
+    def paint(self, photos: Tensor, numbers: Sequence[int]) -> Painted:
         """Each photo after a piece of a painting."""
         paintings = torch.cat([self._piece(k) for k in numbers])
         with torch.no_grad():
@@ -80,7 +79,7 @@ class AnyLesson(PhotoLesson):
         codes = self.network.code(AnyStyle.statistics({name: features[name] for name in self.layers}))
         with self.critic.precision():
             painted = self.network(photos, codes)
-        return painted, self.critic.models(paintings, features, photos)
+        return Painted(painted, self.critic.models(paintings, features, photos), torch.split(paintings, 1))
 
     def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
         """The paintings that are held back."""

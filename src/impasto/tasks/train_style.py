@@ -20,8 +20,7 @@ from impasto.errors import UsageError
 from impasto.image import Source, load
 from impasto.image.schemes import stem
 from impasto.networks import ManyStyles
-from impasto.tasks.critic import Model
-from impasto.tasks.lesson import PhotoLesson, begun
+from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.team import Team
 from impasto.tasks.train_options import TrainStyleSettings
@@ -139,12 +138,12 @@ class StyleLesson(PhotoLesson):
         """See `trainer.Lesson`."""
         return self._network
 
-    def paint(self, photos: Tensor, numbers: Sequence[int]) -> tuple[Tensor, list[Model]]:
+    def paint(self, photos: Tensor, numbers: Sequence[int]) -> Painted:
         """Each photo after the painting whose turn it is."""
         styles = [shuffled(len(self.models), k, self.settings.seed, "style") for k in numbers]
         with self.critic.precision():
             painted = self.network(photos, styles)
-        return painted, [self.models[style] for style in styles]
+        return Painted(painted, [self.models[style] for style in styles], [self.paintings[style] for style in styles])
 
     def rates(self) -> Mapping[str, float]:
         """Codes are numbers about 1, of which most steps see a few: weights' rate leaves them behind."""

@@ -25,6 +25,9 @@ from impasto.tasks.train_options import TrainSettings
 
 BETAS = (0.9, 0.99)
 
+EPSILON = 1e-6
+"""Gradients below this are rounding, such as those of biases that a norm undoes, and make no whole steps."""
+
 FALL = 0.2
 """The part of a run over which the rate of "trapezoid" falls (Hägele et al. 2024)."""
 
@@ -132,7 +135,7 @@ class _Run:
             {"params": [p for name, p in self.named.items() if times[name] == each], "lr": 0.0, "times": each}
             for each in sorted({*times.values()})
         ]
-        self.optimizer = torch.optim.Adam(groups, betas=BETAS)
+        self.optimizer = torch.optim.Adam(groups, betas=BETAS, eps=EPSILON)
         self.done, self.spent, self.began, self.since = 0, 0.0, time.perf_counter(), 0
 
     def steps(self, keep: Callable[[State], None], out: Path) -> Iterator[TrainStep]:
