@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from PIL import Image
 from test_cli_team import free_port
 
 from impasto import networks
-from impasto.cli import app
+from impasto.cli import app, training
 from impasto.cli.train import TrainOptions
 from impasto.image import load
 from impasto.tasks.train_options import TrainStyleSettings
@@ -170,3 +171,62 @@ def test_torchrun_trains_one_network(train, photos, tiny_lite, folder):
 
     assert losses(done.stdout) == pytest.approx(losses(alone.out), rel=1e-4)
     assert (folder / "two.safetensors").is_file()
+
+
+def test_any_and_texture_have_commands_too(cli, photos, tiny_lite, folder):
+    quick = ["--size", 64, "--style-size", 64, "--batch", 2, "--steps", 2, "--weights", tiny_lite]
+    said = cli("train", "any", photos, photos, *quick, "--width", 4, "--blocks", 0, "--recolor", 1, "--hidden", 8)
+    assert said.code == 0, said.err
+    assert networks.describe(folder / "any.safetensors")["kind"] == "any"
+    said = cli("train", "texture", "painting.png", *quick, "--scales", 2, "--channels", 2, "-o", "t.safetensors")
+    assert said.code == 0, said.err
+    assert networks.describe(folder / "t.safetensors")["kind"] == "texture"
+    refused = cli("train", "any", photos, "painting.png", *quick, "-o", "other.safetensors")
+    assert (refused.code, len(refused.lines)) == (2, 1)
+    assert "'painting.png' is no folder" in refused.err
+
+
+def test_ctrl_c_tells_how_to_go_on(train, folder, monkeypatch):
+    real = training.STEPS["style"]
+
+    def interrupted(*args, **kwargs):
+        for step in real(*args, **kwargs):
+            yield step
+            if step.index == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setitem(training.STEPS, "style", interrupted)
+    said = train("-o", "net.safetensors", "--checkpoint-every", 1)
+    assert said.code == 130
+    assert "stopped after step 2 of 3; the same command goes on from the last checkpoint" in said.lines[-1]
+    monkeypatch.setitem(training.STEPS, "style", real)
+    again = train("-o", "net.safetensors", "--checkpoint-every", 1, "--json")
+    assert [json.loads(line)["step"] for line in again.out.splitlines() if '"step"' in line] == [3]
+
+
+def test_curves_for_tensorboard_need_it(train, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    said = train("-o", "net.safetensors", "--log", "log")
+    assert (said.code, len(said.lines)) == (2, 1)
+    assert "pip install impasto[tensorboard]" in said.err
+
+
+def test_curves_for_tensorboard_are_those_of_the_steps(train, monkeypatch):
+    curves = []
+
+    class Writer:
+        def __init__(self, folder):
+            assert folder == "log"
+
+        def add_scalars(self, name, values, index):
+            curves.append((name, index, {*values}))
+
+        def add_scalar(self, name, value, index):
+            curves.append((name, index, value > 0))
+
+        def flush(self):
+            pass
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    assert train("-o", "net.safetensors", "--log", "log", "--steps", 1).code == 0
+    assert curves == [("loss", 1, {"all", "colours"}), ("rate", 1, True)]
