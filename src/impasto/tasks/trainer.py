@@ -2,7 +2,7 @@
 
 Whatever is random in a step depends on the seed and the step alone, so that a run that was killed goes on to the same
 bits, on the same machine with as many threads. Several processes share each batch: gradients and losses are summed,
-so that they do what one process would, to rounding.
+so that they do what one process would, to rounding; but batch norms, whose moments are those of each one's own part.
 """
 
 from __future__ import annotations
