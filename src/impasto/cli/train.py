@@ -34,7 +34,7 @@ class TrainOptions(Settings):
     )
     settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
     sheet_every: int = option(500, "steps between sheets to judge by, in OUTPUT's .png; 0 for none", minimum=0)
-    log: str | None = option(None, "folder of a log for TensorBoard, an extra: pip install impasto[tensorboard]")
+    log: str | None = option(None, "folder of curves for TensorBoard; needs the extra `tensorboard`")
     threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
     json: bool = option(False, "report each step as a line of JSON on standard output")
     quiet: bool = option(False, "show nothing but errors")
@@ -58,7 +58,7 @@ def add_commands(app: typer.Typer) -> None:
     train = typer.Typer(help="Train a network that paints in one pass.", no_args_is_help=True)
     app.add_typer(train, name="train")
     about = typer.Argument(
-        metavar="PAINTING...", help="paintings: files, sample:flow, or NAME=FILE to name the style", show_default=False
+        metavar="PAINTING", help="paintings: files, sample:flow, or NAME=FILE to name the style", show_default=False
     )
     photos = flags.positional("photos", "a folder with photos to learn from")
     many = inspect.Parameter("paintings", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], about])

@@ -45,7 +45,9 @@ class TrainSettings(Settings):
         choices=SCHEDULES,
     )
     warmup: int = option(50, "steps over which the rate rises first", minimum=0)
-    ema: float = option(0.999, "how much of itself the running average of the weights keeps a step", maximum=0.99999)
+    ema: float = option(
+        0.999, "how much of itself the running average of the weights keeps a step", minimum=0, maximum=0.99999
+    )
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**63 - 1)
     network: str = option("lite", "the network that judges", choices=NETWORKS)
     weights: str | None = option(None, "a file with that network's weights (.pth or .safetensors)")
