@@ -9,15 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import UsageError
-from impasto.networks.norm import Moments
-from impasto.networks.transformer import Transformer, TransformerSettings, whole
+from impasto.networks.transformer import Styled, Transformer, TransformerSettings, whole
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 FLOOR = 1e-4
 """Added to variances before the logarithm: channels that are silent in a painting."""
 
 
-class AnyStyle(nn.Module):
+class AnyStyle(Styled):
     """A transformer and a predictor of its code from the statistics of a painting in an encoder's layers.
 
     `size`: the length of the statistics' vector; `encoder` and `layers` say what makes it, for whoever calls; `hidden`:
@@ -34,8 +33,7 @@ class AnyStyle(nn.Module):
         layers: Sequence[str] = LAYERS,
         hidden: int = 256,
     ) -> None:
-        super().__init__()
-        self.transformer = transformer
+        super().__init__(transformer)
         self.size, self.encoder, self.layers, self.hidden = size, encoder, tuple(layers), hidden
         whole(self, size=(1, 65536), hidden=(1, 65536))
         last = nn.Linear(hidden, transformer.code_size)
@@ -69,17 +67,6 @@ class AnyStyle(nn.Module):
             raise UsageError(f"the statistics are {tuple(statistics.shape)}; expected (B, {self.size})")
         relative = (statistics - cast(Tensor, self.centre)) / cast(Tensor, self.spread)
         return self.predictor(relative)  # type: ignore[no-any-return]
-
-    def forward(
-        self,
-        image: Tensor,
-        code: Tensor,
-        masks: Tensor | None = None,
-        given: Sequence[Moments] | None = None,
-        seen: list[Moments] | None = None,
-    ) -> Tensor:
-        """See `Transformer.forward`."""
-        return self.transformer(image, code, masks, given, seen)  # type: ignore[no-any-return]
 
     def description(self) -> dict[str, Any]:
         """What `described` makes a network of the same shape from."""

@@ -10,21 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import UsageError, choose
-from impasto.networks.norm import Moments
-from impasto.networks.transformer import Transformer, TransformerSettings
+from impasto.networks.transformer import Styled, Transformer, TransformerSettings
 
 
-class ManyStyles(nn.Module):
+class ManyStyles(Styled):
     """A transformer and a code for each of its named styles."""
 
     kind = "style"
 
     def __init__(self, transformer: Transformer, styles: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(transformer)
         if not styles or len(set(styles)) < len(styles) or not all(isinstance(name, str) for name in styles):
             told = ", ".join(map(str, styles)) or "none"
             raise UsageError(f"styles are {told}; at least one is needed, and each with a name of its own")
-        self.transformer = transformer
         self.styles = tuple(styles)
         self.codes = nn.Parameter(torch.empty(len(styles), transformer.code_size))
         with torch.no_grad():
@@ -40,17 +38,6 @@ class ManyStyles(nn.Module):
             raise UsageError(f"the shares of styles are {told or 'none'}; allowed: from 0, and not all 0")
         weights = torch.tensor([share / total for share in shares.values()]).to(self.codes)
         return weights[None] @ self.codes[rows]
-
-    def forward(
-        self,
-        image: Tensor,
-        code: Tensor,
-        masks: Tensor | None = None,
-        given: Sequence[Moments] | None = None,
-        seen: list[Moments] | None = None,
-    ) -> Tensor:
-        """See `Transformer.forward`."""
-        return self.transformer(image, code, masks, given, seen)  # type: ignore[no-any-return]
 
     def description(self) -> dict[str, Any]:
         """What `described` makes a network of the same shape from."""
