@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from benchmarks.contract import SEED, conditions, in_turn, spread
 from impasto.networks import Transformer, TransformerSettings
+from impasto.networks.layers import Enlarging
 
 BUILDS = {
     "default": TransformerSettings(),
     "all blocks at a quarter": TransformerSettings(deep=0),
-    "ends at a quarter": TransformerSettings(detail=0),
     "24 channels at a half": TransformerSettings(detail=24),
     "64 channels": TransformerSettings(width=64),
     "batch norm": TransformerSettings(norm="batch"),
@@ -61,13 +61,14 @@ def published() -> nn.Module:
 
 
 def multiplications(network: nn.Module, through: Pass, image: Tensor) -> int:
-    """What the convolutions of a pass multiply."""
+    """What the convolutions of a pass multiply, those that enlarge as if the enlarged map was there."""
     counts: list[int] = []
 
-    def count(module: nn.Conv2d, given: object, made: Tensor) -> None:
-        counts.append(made.numel() * module.weight[0].numel())
+    def count(module: nn.Module, given: object, made: Tensor) -> None:
+        convolution = module.convolution if isinstance(module, Enlarging) else module
+        counts.append(made.numel() * convolution.weight[0].numel())
 
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | Enlarging)]
     through(image)
     for hook in hooks:
         hook.remove()

@@ -61,3 +61,17 @@ def test_the_processor_helps_apples_gpus_out(system, there, found, monkeypatch):
         assert os.environ.get(name) == found
     finally:
         os.environ.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("several", "there", "found"), [(True, None, "ERROR"), (True, "INFO", "INFO"), (False, None, None)]
+)
+def test_of_several_processes_one_tells_of_errors(several, there, found, monkeypatch):
+    name = "TORCH_CPP_LOG_LEVEL"
+    monkeypatch.setenv("WORLD_SIZE", "2") if several else monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv(name, there) if there else monkeypatch.delenv(name, raising=False)
+    process.speak_for_all()
+    try:
+        assert os.environ.get(name) == found
+    finally:
+        os.environ.pop(name, None)

@@ -29,6 +29,7 @@ def prepare_process() -> None:
     keep_freed_memory()
     wait_asleep()
     help_out()
+    speak_for_all()
 
 
 def keep_freed_memory() -> bool:
@@ -65,3 +66,13 @@ def help_out() -> None:
     """
     if sys.platform == "darwin":
         os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+
+
+def speak_for_all() -> None:
+    """Of several processes of one run, one tells of an error; PyTorch would add a trace of its own in C++ for each that
+    finds the others gone.
+
+    PyTorch reads the environment when it is imported; what is set there already takes precedence.
+    """
+    if "WORLD_SIZE" in os.environ:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

@@ -28,7 +28,7 @@ def run(path: Path, **inputs: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(found))
 
 
-@pytest.mark.parametrize("shape", [{}, {"detail": 0}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}])
+@pytest.mark.parametrize("shape", [{}, {"detail": 6}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}])
 def test_the_graph_is_the_network_at_any_size_and_code(tmp_path, shape):
     network = many(**shape)
     graph, _ = export(network, tmp_path / "net.onnx")

@@ -7,14 +7,13 @@ from torch.nn import functional as F
 
 from impasto.errors import UsageError
 from impasto.networks import ConditionalNorm, Moments, Transformer, TransformerSettings
-from impasto.networks.layers import Conditions, Convolution, Deep, ToPixels
+from impasto.networks.layers import Conditions, Convolution, Deep, Enlarging
 
 SMALL = {
     "detail": TransformerSettings(width=8, blocks=2, detail=6, deep=0),
-    "quarter": TransformerSettings(width=8, blocks=2, detail=0, deep=0),
     "convolution": TransformerSettings(width=8, blocks=2, ends="convolution"),
     "deep": TransformerSettings(width=8, blocks=3, detail=6, deep=2),
-    "deep only": TransformerSettings(width=8, blocks=2, detail=0, deep=9),
+    "deep only": TransformerSettings(width=8, blocks=2, detail=4, deep=9),
     "batch": TransformerSettings(width=8, blocks=1, detail=6, deep=0, norm="batch"),
 }
 
@@ -163,17 +162,6 @@ def test_with_moments_given_nothing_reaches_further_than_it_says(network):
     assert reach - 12 <= furthest <= reach
 
 
-def test_the_pixels_of_a_position_start_alike():
-    """ICNR: the picture begins as nearest upsampling."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        layer = ToPixels(8, 4)
-    made = layer(torch.rand(1, 8, 5, 6, generator=seeded()))
-    assert made.shape == (1, 3, 20, 24)
-    torch.testing.assert_close(made, F.interpolate(made[..., ::4, ::4], scale_factor=4))
-    assert made[..., ::4, ::4].std() > 0.01
-
-
 def on_grey(network: Transformer) -> torch.Tensor:
     """What becomes of a constant picture with moments that are another's: its own are zeros, which make much of
     rounding."""
@@ -183,7 +171,7 @@ def on_grey(network: Transformer) -> torch.Tensor:
     return network(torch.full((1, 3, 32, 32), 0.6, dtype=torch.float64), code, given=moments)
 
 
-def test_no_checkerboard_at_the_start(network):
+def test_no_checkerboard_whatever_the_weights(network):
     """Pixels of a constant picture are the same at all places of the raster that the network works in."""
     phases = F.pixel_unshuffle(on_grey(network), 8).unflatten(1, (3, 64)).mean(dim=(3, 4))
     assert phases.std(dim=2).max() < 1e-9
@@ -195,12 +183,14 @@ def test_no_border_on_a_constant_picture(network):
     torch.testing.assert_close(result, result[..., 16:17, 16:17].expand_as(result), atol=1e-9, rtol=0)
 
 
-def test_a_convolution_reflects_and_enlarges():
+@pytest.mark.parametrize("up", [1, 2])
+def test_a_convolution_enlarges_and_reflects(up):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        layer = Convolution(2, 3, 3, up=2).double()
+        layer = (Enlarging(2, 3) if up == 2 else Convolution(2, 3)).double()
+    torch.nn.init.normal_(layer.convolution.bias, generator=seeded(1))
     x = torch.rand(1, 2, 4, 5, generator=seeded(), dtype=torch.float64)
-    enlarged = np.pad(x[0].numpy().repeat(2, axis=1).repeat(2, axis=2), ((0, 0), (1, 1), (1, 1)), mode="reflect")
+    enlarged = np.pad(x[0].numpy().repeat(up, axis=1).repeat(up, axis=2), ((0, 0), (1, 1), (1, 1)), mode="reflect")
     weight, bias = (p.detach().numpy() for p in layer.convolution.parameters())
     expected = np.einsum(
         "oikl,ihwkl->ohw", weight, np.lib.stride_tricks.sliding_window_view(enlarged, (3, 3), axis=(1, 2))
@@ -214,7 +204,7 @@ def test_a_convolution_reflects_and_enlarges():
         ({"width": 3}, "width is 3; allowed: whole numbers from 4 to 1024"),
         ({"width": 48.0}, "width is 48.0"),
         ({"blocks": True}, "blocks is True"),
-        ({"detail": -1}, "detail is -1"),
+        ({"detail": 1}, "detail is 1; allowed: whole numbers from 2 to 1024"),
         ({"ends": "shufle"}, "unknown ends 'shufle'.*did you mean 'shuffle'"),
         ({"norm": "layer"}, "unknown norm 'layer'; allowed: instance, batch"),
     ],
@@ -235,7 +225,7 @@ def test_what_does_not_fit_is_refused():
         (lambda: network(image, code, mask), "with masks"),
         (lambda: network(image, code[:, None], mask.expand(1, 2, 32, 48)), "2 masks for 1 codes"),
         (lambda: network(image, code[:, None], mask[..., 1:]), "masks of 47x32 for a picture of 48x32"),
-        (lambda: network(image, code, given=[]), "0 moments for 7 norms"),
+        (lambda: network(image, code, given=[]), "0 moments for 8 norms"),
     ]:
         with pytest.raises(UsageError, match=message):
             call()

@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.networks import Transformer
 from impasto.tasks import layered, passes
 
-SHAPES = ({}, {"detail": 0}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}, {"blocks": 0})
+SHAPES = ({}, {"detail": 6}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}, {"blocks": 0})
 
 
 def code_of(network: Transformer, count: int = 1) -> Tensor:
@@ -75,8 +75,8 @@ def test_the_side_of_tiles_grows_with_the_room_and_fits_it():
 
 
 def test_wider_networks_cost_more():
-    assert passes.cost(body(width=16)) > passes.cost(body(width=8))
-    assert passes.cost(body(ends="convolution")) > passes.cost(body())
+    assert passes.cost(body(width=96)) > passes.cost(body(width=8))
+    assert passes.cost(body(width=48, ends="convolution")) > passes.cost(body(width=48))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -115,7 +115,7 @@ def test_strips_are_no_longer_than_they_may_be(monkeypatch):
 @pytest.mark.parametrize("height", range(97, 113))
 def test_layer_by_layer_at_every_height(height, monkeypatch):
     monkeypatch.setattr(layered, "STRIP", 1)
-    for shape in ({"deep": 1}, {"detail": 0}):
+    for shape in ({"deep": 1}, {"detail": 6}):
         network = body(blocks=1, **shape).double()
         image, code = picture(height, 24).double(), code_of(network).double()
         with torch.no_grad():

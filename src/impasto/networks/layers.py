@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -53,14 +54,12 @@ class Conditions:
 
 class Convolution(nn.Module):
     """A convolution whose input is reflected at the border (zeros would be a dark frame), or padded in another of
-    torch's ways; after nearest upsampling where `up` is above 1 (a transposed convolution would leave a checkerboard:
-    Odena 2016)."""
+    torch's ways. `up`: how many times larger the result is, before the stride."""
 
-    def __init__(
-        self, channels: int, out: int, kernel: int = 3, *, stride: int = 1, up: int = 1, padding: str = "reflect"
-    ) -> None:
+    up = 1
+
+    def __init__(self, channels: int, out: int, kernel: int = 3, *, stride: int = 1, padding: str = "reflect") -> None:
         super().__init__()
-        self.up = up
         self.beyond = kernel // 2
         self.padding = padding
         self.convolution = nn.Conv2d(channels, out, kernel, stride)
@@ -69,15 +68,43 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The convolution of `x`."""
-        if self.up > 1:
-            x = F.interpolate(x, scale_factor=self.up, mode="nearest")
         if self.beyond:
             x = F.pad(x, (self.beyond,) * 4, mode=self.padding)
         return self.convolution(x)  # type: ignore[no-any-return]
 
 
+class Enlarging(Convolution):
+    """Nearest upsampling by 2 and a 3x3 convolution: what is flat stays flat, where a transposed convolution and a
+    pixel shuffle may leave a checkerboard (Odena 2016).
+
+    The enlarged map is never there: each of the 2x2 pixels of a position is a convolution of the small one, whose
+    kernels are sums of the nine weights.
+    """
+
+    up = 2
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__(channels, out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, out, 2H, 2W)`."""
+        weight, bias = self.convolution.weight, cast(Tensor, self.convolution.bias)
+        sums = weight.new_tensor(_SUMS)
+        four = torch.einsum("oiab,yca,xdb->yxoicd", weight, sums, sums).flatten(0, 2)
+        made = F.conv2d(F.pad(x, (1,) * 4, mode="replicate"), four.contiguous(memory_format=_LAST), bias.repeat(4))
+        batch, _, height, width = made.shape
+        rows = made.permute(0, 2, 3, 1).reshape(batch, height, width, 2, 2 * len(bias)).transpose(2, 3)
+        return rows.reshape(batch, 2 * height, 2 * width, len(bias)).permute(0, 3, 1, 2)
+
+
+_LAST = torch.channels_last
+
+_SUMS = [[[1.0, 0, 0], [0, 1, 1], [0, 0, 0]], [[0.0, 0, 0], [1, 1, 0], [0, 0, 1]]]
+"""For the first and the second pixel of two: which weights of a row of the kernel fall on which of three positions."""
+
+
 class Layer(nn.Module):
-    """Convolution, conditional norm, and a ReLU unless `linear`."""
+    """Convolution (3x3 to twice the size where `enlarging`), conditional norm, and a ReLU unless `linear`."""
 
     def __init__(
         self,
@@ -86,12 +113,15 @@ class Layer(nn.Module):
         kernel: int = 3,
         *,
         stride: int = 1,
-        up: int = 1,
+        enlarging: bool = False,
         norm: str = "instance",
         linear: bool = False,
     ) -> None:
         super().__init__()
-        self.convolution = Convolution(channels, out, kernel, stride=stride, up=up)
+        if enlarging:
+            self.convolution: Convolution = Enlarging(channels, out)
+        else:
+            self.convolution = Convolution(channels, out, kernel, stride=stride)
         self.norm = ConditionalNorm(out, norm)
         self.linear = linear
 
@@ -135,23 +165,10 @@ class Deep(nn.Module):
         return x + F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class ToPixels(nn.Module):
-    """A convolution to `ratio^2` pixels of three colours a position, put in their places (Shi 2016).
+class ToPixels(Convolution):
+    """A convolution to colours: at the start a grey of little contrast."""
 
-    At the start the pixels of a position are the same (ICNR: Aitken 2017), which is nearest upsampling: no
-    checkerboard to unlearn.
-    """
-
-    def __init__(self, channels: int, ratio: int, kernel: int = 3) -> None:
-        super().__init__()
-        self.ratio = ratio
-        self.convolution = Convolution(channels, 3 * ratio**2, kernel)
-        start = Convolution(channels, 3, kernel).convolution
-        nn.init.xavier_normal_(start.weight, 0.1)  # the picture begins as a grey of little contrast
-        with torch.no_grad():
-            self.convolution.convolution.weight.copy_(start.weight.repeat_interleave(ratio**2, dim=0))
-            nn.init.constant_(self.convolution.convolution.bias, 0.5)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, 3, ratio H, ratio W)`."""
-        return F.pixel_shuffle(self.convolution(x), self.ratio)
+    def __init__(self, channels: int, kernel: int = 3) -> None:
+        super().__init__(channels, 3, kernel)
+        nn.init.xavier_normal_(self.convolution.weight, 0.1)
+        nn.init.constant_(self.convolution.bias, 0.5)  # type: ignore[arg-type]

@@ -50,7 +50,8 @@ class ConditionalNorm(nn.Module):
         The moments are `given`, or those of `x` (see the class). Those used are appended to `seen`.
         """
         if given is None and self.kind == "instance" and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-            return F.instance_norm(x) * scale + shift  # an operator that ONNX has
+            one = x.new_ones(self.channels)  # an operator that ONNX has; a trace does not know how many channels
+            return F.instance_norm(x, weight=one, bias=torch.zeros_like(one)) * scale + shift
         moments = given or self.moments(x)
         if seen is not None:
             seen.append(moments)

@@ -1,7 +1,8 @@
 """The transformer network (Johnson 2016) with conditional norms: one body for one style, many styles and any style.
 
 All that makes a style is its code, the scales and shifts of all norms. Where Johnson's network has 9x9 convolutions at
-full resolution, a third of its work, the default one rearranges pixels into channels (Shi 2016).
+full resolution, a third of its work, the default one begins with pixels rearranged into channels (Shi 2016), and ends
+with few channels and a 3x3.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ class TransformerSettings:
     """What a transformer is made of.
 
     `width`: channels of the residual blocks, at a quarter of the resolution; `ends`: "convolution", Johnson's 9x9 and
-    stride-2 convolutions, or "shuffle", pixels rearranged into channels. With the latter, `detail` is the number of
-    channels at half the resolution, 0 for none, and so many of the blocks as `deep` says, those in the middle, are at
-    an eighth, where twice the channels cost the same, hold four times the weights and see twice as far.
+    stride-2 convolutions, or "shuffle", where 2x2 pixels are rearranged into channels. With the latter, `detail` is the
+    number of channels at half the resolution, with half as many at all of it, and so many of the blocks as `deep` says,
+    those in the middle, are at an eighth, where twice the channels cost the same, hold four times the weights and see
+    twice as far.
     """
 
     width: int = 48
@@ -42,7 +44,7 @@ class TransformerSettings:
     def __post_init__(self) -> None:
         choose({name: name for name in ENDS}, self.ends, "ends")
         choose({name: name for name in NORMS}, self.norm, "norm")
-        whole(self, width=(4, 1024), blocks=(0, 64), detail=(0, 1024), deep=(0, 64))
+        whole(self, width=(4, 1024), blocks=(0, 64), detail=(2, 1024), deep=(0, 64))
 
 
 def whole(settings: object, **limits: tuple[int, int]) -> None:
@@ -118,7 +120,7 @@ class Transformer(nn.Module):
         x = self._padded(image).contiguous(memory_format=torch.channels_last)
         conditions = Conditions(code, None if masks is None else self._padded(masks), given, seen)
         if self.settings.ends == "shuffle":
-            x = F.pixel_unshuffle(x, 2 if self.settings.detail else 4)
+            x = F.pixel_unshuffle(x, 2)
         for part in (*self.head, *self.blocks, *self.tail):
             x = part(x, conditions)
         made: Tensor = self.last(x)[..., :height, :width]
@@ -165,11 +167,15 @@ Ends = tuple[nn.ModuleList, nn.ModuleList, nn.Module]
 
 
 def _shuffled(settings: TransformerSettings) -> Ends:
-    width, detail, norm = settings.width, settings.detail, settings.norm
-    if not detail:
-        return nn.ModuleList([Layer(48, width, norm=norm)]), nn.ModuleList(), ToPixels(width, 4)
-    head = nn.ModuleList([Layer(12, detail, norm=norm), Layer(detail, width, stride=2, norm=norm)])
-    return head, nn.ModuleList([Layer(width, detail, up=2, norm=norm)]), ToPixels(detail, 2)
+    width, half, norm = settings.width, settings.detail, settings.norm
+    full = half // 2
+    head = nn.ModuleList([Layer(12, half, norm=norm), Layer(half, width, stride=2, norm=norm)])
+    return head, nn.ModuleList(_enlarged(width, half, full, norm)), ToPixels(full)
+
+
+def _enlarged(width: int, half: int, full: int, norm: str) -> list[Layer]:
+    """From a quarter of the resolution to a half, and to all of it."""
+    return [Layer(width, half, enlarging=True, norm=norm), Layer(half, full, enlarging=True, norm=norm)]
 
 
 def _convolved(settings: TransformerSettings) -> Ends:
@@ -177,5 +183,4 @@ def _convolved(settings: TransformerSettings) -> Ends:
     half, full = width // 2, width // 4
     head = [Layer(3, full, 9, norm=norm), Layer(full, half, stride=2, norm=norm)]
     head.append(Layer(half, width, stride=2, norm=norm))
-    tail = [Layer(width, half, up=2, norm=norm), Layer(half, full, up=2, norm=norm)]
-    return nn.ModuleList(head), nn.ModuleList(tail), ToPixels(full, 1, 9)
+    return nn.ModuleList(head), nn.ModuleList(_enlarged(width, half, full, norm)), ToPixels(full, 9)

@@ -37,12 +37,11 @@ def layered(network: Transformer, image: Tensor, code: Tensor, masks: Tensor | N
         pass_ = _Pass(network, code, masks, (height, width))
         x = pass_.features(image)
     result, end = in_memory(tuple(image.shape), image.dtype, image.device), cast(ToPixels, network.last)
-    ratio = end.ratio
     with torch.inference_mode():
-        for span in _strips(x, 1, end.convolution.beyond):
+        for span in _strips(x, 1, end.beyond):
             made = end(x[..., span.first : span.last, :]).clamp_(0, 1)
-            own = made[..., (span.start - span.first) * ratio : (span.stop - span.first) * ratio, :width]
-            place = result[..., span.start * ratio : span.stop * ratio, :]
+            own = made[..., span.start - span.first : span.stop - span.first, :width]
+            place = result[..., span.start : span.stop, :]
             place.copy_(own[..., : place.shape[-2], :])
     return result
 
@@ -51,9 +50,8 @@ def held(network: Transformer) -> float:
     """Bytes for each pixel that the maps of `layered` take together at most: three of those before the last layer, or
     one of those and the larger ones of the ends."""
     settings, number = network.settings, next(network.parameters()).element_size()
-    inner = settings.width / 16
-    ends = settings.width / 4 + settings.width / 8 if settings.ends == "convolution" else settings.detail / 4 + inner
-    return number * max(3 * inner, ends)
+    half = settings.width // 2 if settings.ends == "convolution" else settings.detail
+    return number * max(3 * settings.width / 16, half / 4 + half / 2)
 
 
 class _Pass:
@@ -69,9 +67,7 @@ class _Pass:
 
     def features(self, image: Tensor) -> Tensor:
         """What the last layer is shown."""
-        ratio = 1
-        if self.network.settings.ends == "shuffle":
-            ratio = 2 if self.network.settings.detail else 4
+        ratio = 2 if self.network.settings.ends == "shuffle" else 1
         grid = tuple((side + more) // ratio for side, more in zip(self.size, self.beyond, strict=True))
 
         def rows(first: int, last: int) -> Tensor:
@@ -125,7 +121,7 @@ class _Pass:
         height, width = (side * up // stride for side in grid)
         kind = layer.convolution.weight.dtype
         made = in_memory((1, height, width, channels), kind, self.home).permute(0, 3, 1, 2)
-        each = max(layer.convolution.in_channels * grid[1] * up**2, channels * width)
+        each = max(layer.convolution.in_channels * grid[1], channels * width)
         reach = -(-layer.beyond // up)
         halo = -(-reach // stride) * stride
         for span in _spans(grid[0], each, stride, halo):

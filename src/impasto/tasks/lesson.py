@@ -134,7 +134,7 @@ def away_from_colours(pictures: Tensor, photos: Tensor, paintings: Sequence[Tens
 
 def begun(settings: TransformerOptions) -> Transformer:
     """A transformer with weights drawn from the seed."""
-    made = {name: getattr(settings, name) for name in ("width", "blocks", "ends", "norm")}
+    made = {name: getattr(settings, name) for name in ("width", "blocks", "ends", "norm", "detail", "deep")}
     with seeded(settings.seed):
         return Transformer(TransformerSettings(**made))
 

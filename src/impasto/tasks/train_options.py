@@ -87,6 +87,8 @@ class TransformerOptions(TrainSettings):
     width: int = option(48, "channels of the network", minimum=4)
     blocks: int = option(5, "residual blocks of the network", minimum=0)
     ends: str = option("shuffle", "how it enters and leaves its own resolution", choices=ENDS)
+    detail: int = option(16, "its channels at half the resolution", minimum=2)
+    deep: int = option(3, "so many of the blocks are at half the others' resolution", minimum=0)
     norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
 
 
