@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PAGE := docs/browser
+RUNTIME := $(PAGE)/node_modules/.package-lock.json
 
 .PHONY: demo test check bench clean
 
@@ -10,6 +12,11 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $(READY)
+
+# What the page computes with, for its tests in Chromium; npm itself writes the file when it is done.
+$(RUNTIME): $(PAGE)/package.json $(PAGE)/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix $(PAGE) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	else echo "npm is not here: the page in $(PAGE) is not tested"; fi
 
 demo: $(READY)
 	mkdir -p demo
@@ -24,11 +31,11 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
+test: check $(RUNTIME)
 	$(BIN)/python -m pytest
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/model demo build dist

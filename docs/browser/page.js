@@ -1,227 +1,229 @@
-// The page: photos and paintings in, sliders, the picture out. What computes is in worker.js.
+// The page: what a person does, and what is shown. Styles are in styles.js, what computes in worker.js.
 //
-// ?model=FILE.json shows another network than model/many.json; `impasto export` writes such files.
+// ?model=FILE.json shows another network than model/styles.json; `impasto export` writes such files.
+
+import { onLoading, open } from "./networks.js";
+import { bitmap, closeCamera, openCamera, pixels } from "./pictures.js";
+import { SIDE, addStyle, mixture, onChange, only, reset, showIn, surprise } from "./styles.js";
+
+const FIRST = "model/styles.json"; // the styles that are there from the start
+const ANY = "model/any.json"; // fetched when a painting is given, for a network that takes none
+const SAMPLE = "sample.jpg";
 
 const element = (id) => document.getElementById(id);
-const [stage, result, video] = ["stage", "result", "video"].map(element);
-const context = result.getContext("2d", { willReadFrequently: true });
-const SMALLEST = 16;
+const [result, video] = [element("result"), element("video")];
+const exported = (name) => `no network here: run "impasto export ${name} -o docs/browser/model", then reload`;
 
-let about; // what the exported file says
+let network; // the first one
 let source; // the photo as a bitmap, or the camera's video
-let photo, painted; // pixels, as shown
-let busy = false;
+let photo, painted; // pixels
+let photos = 0; // how many there were
+let painting; // the work on a picture, a promise; undefined where there is none
 let again = false;
-const styles = []; // { name, code, slider }
-
-// --- the worker ---
-
-const worker = new Worker("worker.js", { type: "module" });
-const waiting = new Map();
-let asked = 0;
-
-worker.onmessage = ({ data: { id, error, ...answer } }) => {
-  const { resolve, reject } = waiting.get(id);
-  waiting.delete(id);
-  if (error) reject(new Error(error));
-  else resolve(answer);
-};
-
-function ask(task, given) {
-  return new Promise((resolve, reject) => {
-    waiting.set(++asked, { resolve, reject });
-    worker.postMessage({ id: asked, task, ...given });
-  });
-}
 
 // --- telling ---
 
 function tell(state, text) {
   document.body.dataset.state = state;
   element("status").textContent = text;
-  element("status").classList.toggle("error", state === "error");
+  element("progress").hidden = state !== "loading";
 }
 
 const guarded = (work) => async (...given) => {
   try {
     await work(...given);
   } catch (error) {
-    busy = false;
-    tell("error", error.message);
+    tell("error", error.message.split("\n")[0]);
   }
 };
 
-// --- pixels ---
-
-// What `picture` shows, at this longer side (never enlarged), as RGBA bytes.
-function pixels(picture, side) {
-  const width = picture.videoWidth || picture.width;
-  const height = picture.videoHeight || picture.height;
-  const share = Math.min(1, side / Math.max(width, height));
-  const size = [width, height].map((length) => Math.round(length * share));
-  if (Math.min(...size) < SMALLEST) throw new Error(`${size.join("x")} px is too small; at least ${SMALLEST} a side`);
-  const canvas = new OffscreenCanvas(...size);
-  const paper = canvas.getContext("2d");
-  paper.imageSmoothingQuality = "high";
-  paper.drawImage(picture, 0, 0, ...size);
-  return paper.getImageData(0, 0, ...size);
-}
+onLoading(({ received, expected }) => {
+  if (document.body.dataset.state !== "loading") return;
+  const [come, all] = [received, expected].map((bytes) => Math.ceil(bytes / 1e6));
+  Object.assign(element("progress"), expected ? { max: expected, value: received } : {});
+  element("status").textContent = received < expected ? `loading: ${come} of ${all} MB` : "preparing the network";
+});
 
 function show(image) {
-  result.width = image.width;
-  result.height = image.height;
-  context.putImageData(image, 0, 0);
+  if (!image) return;
+  [result.width, result.height] = [image.width, image.height];
+  result.getContext("2d").putImageData(image, 0, 0);
 }
+
+const showWhatIsAsked = () => show(element("before").ariaPressed === "true" ? photo : painted);
 
 // --- painting ---
 
-// The codes of the styles in the shares that the sliders say; null where all stand at 0.
-function mixture() {
-  const shares = styles.map(({ slider }) => Number(slider.value));
-  const total = shares.reduce((sum, share) => sum + share, 0);
-  if (!total) return null;
-  const code = new Float32Array(styles[0].code.length);
-  styles.forEach(({ code: own }, k) => own.forEach((value, i) => (code[i] += (shares[k] / total) * value)));
-  return code;
-}
-
+// The picture by what the controls say; asked for while one is being painted, it is painted after that one.
 const paint = guarded(async () => {
-  if (!source || !styles.length) return;
-  if (busy) {
-    again = true;
-    return;
+  if (!source || !network) return;
+  again = true;
+  if (painting) return;
+  painting = (async () => {
+    while (again) {
+      again = false;
+      await paintOnce();
+      if (source === video) await new Promise(requestAnimationFrame).then(() => (again = source === video));
+    }
+  })();
+  try {
+    await painting;
+  } finally {
+    painting = undefined;
   }
-  busy = true;
-  photo = pixels(source, Number(element("size").value));
-  const code = mixture();
-  if (source !== video) tell("busy", `painting ${photo.width}x${photo.height}`);
-  const strength = code ? Number(element("strength").value) / 100 : 0;
-  const colours = element("colours").checked;
+});
+
+let seen; // what `photo` was made of
+
+async function paintOnce() {
+  const side = Number(element("size").value);
+  if (source === video || seen?.source !== source || seen?.side !== side) {
+    photo = pixels(source, side);
+    seen = { source, side };
+    photos++;
+  }
+  const size = `${photo.width}x${photo.height}`;
+  const style = mixture();
+  const strength = Number(element("strength").value) / 100;
   let told = "the photo itself";
-  painted = photo;
-  if (strength) {
-    const { picture, seconds } = await ask("paint", { photo, code, strength, colours });
-    painted = picture;
-    told = `${photo.width}x${photo.height} in ${seconds.toFixed(2)} s`;
+  let made = photo;
+  if (source !== video) tell("busy", `painting ${size}`);
+  if (style && strength) {
+    const key = source === video ? undefined : `${photos}: ${style.key}`;
+    const colours = element("colours").checked;
+    const { picture, seconds } = await style.network.paint({ photo, code: style.code, strength, colours, key });
+    made = picture;
+    told = `${style.name}, ${size} in ${seconds.toFixed(2)} s`;
     document.body.dataset.seconds = seconds;
   }
-  show(painted);
-  element("hint").hidden = true;
-  element("save").disabled = false;
-  busy = false;
-  if (again || (source === video && !video.paused)) {
-    again = false;
-    requestAnimationFrame(paint);
-  } else tell("done", told);
+  painted = made;
+  showWhatIsAsked();
+  result.ariaLabel = `the picture: ${told}`;
+  for (const id of ["before", "save"]) element(id).disabled = false;
+  if (source !== video && !again) tell("done", told);
+}
+
+// The tiles, one by one while nothing else is to be painted.
+const paintTiles = guarded(async () => {
+  const own = source;
+  if (!own || own === video) return;
+  delete document.body.dataset.tiles;
+  const small = pixels(own, SIDE, true);
+  const free = async () => {
+    while (painting) await painting.catch(() => {});
+    return source === own;
+  };
+  if (await showIn(small, free)) document.body.dataset.tiles = "done";
 });
 
 // --- what a person does ---
 
-function addStyle(name, code) {
-  const label = document.createElement("label");
-  const words = document.createElement("span");
-  const slider = document.createElement("input");
-  Object.assign(slider, { type: "range", min: 0, max: 100, value: styles.length ? 0 : 100, name });
-  words.textContent = words.title = name;
-  label.className = "slider";
-  label.append(words, slider);
-  element("styles").append(label);
-  slider.addEventListener("input", paint);
-  styles.push({ name, code, slider });
-  return slider;
-}
-
-const takePhoto = guarded(async (file) => {
-  if (!file) return;
+async function take(picture) {
   leaveCamera();
-  source = await bitmap(file);
-  await paint();
-});
-
-async function bitmap(file) {
-  try {
-    return await createImageBitmap(file);
-  } catch {
-    throw new Error(`${file.name} is no picture that this browser can read`);
+  source = picture;
+  if (!network) {
+    show(pixels(source, Number(element("size").value))); // painted as soon as there is one
+    return;
   }
+  await paint();
+  await paintTiles();
 }
+
+const takePhoto = guarded(async (file) => file && take(await bitmap(file)));
 
 const takePaintings = guarded(async (files) => {
-  for (const file of files) {
-    tell("busy", `reading ${file.name}`);
-    const painting = pixels(await bitmap(file), about.painter.size);
-    const { code } = await ask("read", { painting });
-    for (const { slider } of styles) slider.value = 0;
-    addStyle(file.name.replace(/\.[^.]*$/, ""), code).value = 100;
+  if (!files.length) return;
+  let host = network;
+  if (!host?.size) {
+    tell("loading", "loading the network for paintings");
+    host = await open(ANY, exported("any"));
   }
-  tell("ready", "ready");
-  await paint();
+  for (const file of files) {
+    tell("busy", `looking at ${file.name}`);
+    const code = await host.read(pixels(await bitmap(file), host.size));
+    only(addStyle(element("paintings"), host, file.name.replace(/\.[^.]*$/, ""), code));
+  }
+  await paintTiles();
 });
 
 const camera = guarded(async () => {
   if (source === video) {
-    leaveCamera();
+    await take(await createImageBitmap(video)); // its last picture stays, as a photo
     return;
   }
-  if (!navigator.mediaDevices) throw new Error("a camera is only given to pages from https or this very machine");
-  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
-  await video.play();
+  await openCamera(video);
   source = video;
-  element("camera").textContent = "Stop";
+  Object.assign(element("camera"), { textContent: "Stop", ariaPressed: "true" });
   tell("busy", "the camera, as fast as it goes");
   await paint();
 });
 
 function leaveCamera() {
   if (source !== video) return;
-  video.pause();
-  for (const track of video.srcObject.getTracks()) track.stop();
-  source = undefined;
-  element("camera").textContent = "Camera";
+  closeCamera(video);
+  Object.assign(element("camera"), { textContent: "Camera", ariaPressed: "false" });
 }
 
-function save() {
-  result.toBlob((blob) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = "impasto.png";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
-}
+const save = guarded(async () => {
+  const canvas = new OffscreenCanvas(painted.width, painted.height);
+  canvas.getContext("2d").putImageData(painted, 0, 0);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await canvas.convertToBlob());
+  link.download = "impasto.png";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+});
 
 function listen() {
-  element("photo").addEventListener("change", ({ target }) => takePhoto(target.files[0]));
-  element("painting").addEventListener("change", ({ target }) => takePaintings([...target.files]));
-  element("camera").addEventListener("click", camera);
-  element("save").addEventListener("click", save);
-  for (const id of ["strength", "size", "colours"]) element(id).addEventListener("input", paint);
-  for (const kind of ["dragover", "dragleave", "drop"]) {
-    stage.addEventListener(kind, (event) => {
-      event.preventDefault();
-      stage.classList.toggle("over", kind === "dragover");
-      if (kind === "drop") takePhoto(event.dataTransfer.files[0]);
-    });
-  }
-  result.addEventListener("pointerdown", () => photo && show(photo));
-  for (const kind of ["pointerup", "pointerleave"]) result.addEventListener(kind, () => painted && show(painted));
+  const on = (id, kind, work) => element(id).addEventListener(kind, work);
+  const files = (work) => ({ target }) => {
+    work([...target.files]);
+    target.value = ""; // so that the same file can be chosen again
+  };
+  on("photo", "change", files(([file]) => takePhoto(file)));
+  on("painting", "change", files(takePaintings));
+  on("camera", "click", camera);
+  on("save", "click", save);
+  on("surprise", "click", surprise);
+  on("reset", "click", () => {
+    Object.assign(element("strength"), { value: 100 });
+    element("colours").checked = false;
+    reset();
+  });
+  on("before", "click", ({ target }) => {
+    target.ariaPressed = target.ariaPressed !== "true";
+    showWhatIsAsked();
+  });
+  for (const id of ["strength", "size", "colours"]) on(id, "input", paint);
+  on("result", "pointerdown", () => show(photo));
+  for (const kind of ["pointerup", "pointerleave", "pointercancel"]) on("result", kind, showWhatIsAsked);
+  for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, drag);
+  onChange(paint);
+}
+
+function drag(event) {
+  event.preventDefault();
+  const own = element("own").contains(event.target);
+  element("stage").classList.toggle("over", event.type === "dragover" && !own);
+  element("own").classList.toggle("over", event.type === "dragover" && own);
+  if (event.type === "drop") (own ? takePaintings : ([file]) => takePhoto(file))([...event.dataTransfer.files]);
 }
 
 // --- the beginning ---
 
 const start = guarded(async () => {
+  tell("loading", "loading");
   listen();
-  const address = new URL(new URLSearchParams(location.search).get("model") ?? "model/many.json", location);
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`${address.pathname}: ${answer.status} ${answer.statusText}; write it by impasto export`);
-  about = await answer.json();
-  const beside = (file) => new URL(file, address).href;
-  const painter = about.painter && beside(about.painter.model);
-  await ask("load", { model: beside(about.model), painter });
-  for (const { name, code } of about.styles) addStyle(name, code);
-  element("more").hidden = !painter;
-  tell("ready", "ready");
-  await paint();
+  const sample = await createImageBitmap(await (await fetch(SAMPLE)).blob());
+  if (!source) await take(sample);
+  const address = new URLSearchParams(location.search).get("model");
+  const missing = address ? `${address} is not here; "impasto export" writes such files` : exported("styles");
+  network = await open(address ?? FIRST, missing);
+  for (const { name, code } of network.styles) addStyle(element("styles"), network, name, code);
+  for (const id of ["camera", "painting", "surprise", "reset"]) element(id).disabled = false;
+  if (network.styles.length) reset();
+  else await paint();
+  await paintTiles();
 });
 
 start();

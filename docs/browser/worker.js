@@ -1,104 +1,127 @@
-// The network at work, beside the page, which stays responsive: pictures and codes in, pictures out.
+// The networks at work, beside the page, which stays responsive: pictures and codes in, pictures out.
 
-const VERSION = "1.30.0";
-const PLACES = [
-  "node_modules/onnxruntime-web/dist/", // npm install, in this folder: no other server is asked then
-  `https://cdn.jsdelivr.net/npm/onnxruntime-web@${VERSION}/dist/`,
-];
+const RUNTIME = "./node_modules/onnxruntime-web/dist/"; // of all that npm installs, these two files are used:
 const SCRIPT = "ort.wasm.bundle.min.mjs";
 const BINARY = "ort-wasm-simd-threaded.wasm";
-const HASHES = {
-  [SCRIPT]: "sha384-PLWz+nHEVHpjwBsO0YVdvQj6n5814Iv8E3b8FG0Rp/uIAtjFMCKOpP66iPzedrIG",
-  [BINARY]: "sha384-vjBJ1z7qrhkTyYsNqKeF6c7N+nOJSU94czEo+tvZcu8G75JparGq9kB+kTnEUNVM",
-};
+const MOST_THREADS = 4;
 
-let ort, transformer, coder;
+let ort;
+const networks = new Map(); // address -> { transformer, coder }
+let latest = {}; // the pass that is to be kept: { key, made }
 
-// A file of the runtime, from the first place that has these very bytes.
-async function runtimeFile(name) {
-  for (const place of PLACES) {
-    try {
-      const answer = await fetch(new URL(place + name, self.location), { integrity: HASHES[name] });
-      if (answer.ok) return await answer.blob();
-    } catch {
-      continue; // not there, or other bytes
-    }
+// --- loading ---
+
+let received = 0;
+let expected = 0;
+
+// The bytes of a file; the page is told how many of all have come.
+async function download(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address}: ${answer.status} ${answer.statusText}`);
+  expected += Number(answer.headers.get("Content-Length"));
+  const parts = [];
+  for (const reader = answer.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+    parts.push(value);
+    received += value.length;
+    self.postMessage({ received, expected });
   }
-  throw new Error(`onnxruntime-web ${VERSION} is not to be had: ${name} is neither here nor at its CDN`);
 }
 
 async function loadRuntime() {
-  const [script, binary] = await Promise.all([runtimeFile(SCRIPT), runtimeFile(BINARY)]);
-  const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  ort = await import(address);
-  URL.revokeObjectURL(address);
-  ort.env.wasm.wasmBinary = await binary.arrayBuffer();
-  ort.env.wasm.numThreads = 1; // more need a server that isolates the page by its headers
+  if (ort) return;
+  try {
+    const [script, binary] = await Promise.all([import(RUNTIME + SCRIPT), download(new URL(RUNTIME + BINARY, self.location))]);
+    ort = script;
+    ort.env.wasm.wasmBinary = binary.buffer;
+  } catch {
+    throw new Error("the runtime is not here; run: npm ci --prefix docs/browser");
+  }
+  // More than one only where the server isolates the page by its headers (README.md).
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
 }
 
-async function session(address) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`${address}: ${answer.status} ${answer.statusText}`);
-  return ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), { executionProviders: ["wasm"] });
+async function session(bytes) {
+  return ort.InferenceSession.create(await bytes, { executionProviders: ["wasm"] });
 }
+
+// --- pictures ---
 
 // RGBA bytes, row by row, as the three planes that networks take.
 function planes({ data, width, height }) {
   const count = width * height;
   const values = new Float32Array(3 * count);
-  for (let c = 0; c < 3; c++) {
-    for (let i = 0; i < count; i++) values[c * count + i] = data[4 * i + c] / 255;
+  for (let i = 0, k = 0; i < count; i++, k += 4) {
+    values[i] = data[k] / 255;
+    values[count + i] = data[k + 1] / 255;
+    values[2 * count + i] = data[k + 2] / 255;
   }
   return new ort.Tensor("float32", values, [1, 3, height, width]);
 }
 
 const luma = (r, g, b) => 0.299 * r + 0.587 * g + 0.114 * b;
 
-// The planes as RGBA bytes; of the photo's colours under the painting's light, and of the photo itself, what is asked.
-function bytes(painted, photo, strength, colours) {
+// The planes as a picture; of the photo's colours under the painting's light, and of the photo itself, what is asked.
+function blended(made, photo, strength, colours) {
   const count = photo.width * photo.height;
-  const data = new Uint8ClampedArray(4 * count);
-  for (let i = 0; i < count; i++) {
-    const own = [0, 1, 2].map((c) => photo.data[4 * i + c] / 255);
-    let made = [0, 1, 2].map((c) => painted[c * count + i]);
+  const own = photo.data;
+  const data = new Uint8ClampedArray(4 * count); // rounds
+  for (let i = 0, k = 0; i < count; i++, k += 4) {
+    const [r, g, b] = [own[k] / 255, own[k + 1] / 255, own[k + 2] / 255];
+    let [red, green, blue] = [made[i], made[count + i], made[2 * count + i]];
     if (colours) {
-      const change = luma(...made) - luma(...own);
-      const kept = Math.min(Math.max(change, -Math.min(...own)), 1 - Math.max(...own)); // no colour is cut off
-      made = own.map((value) => value + kept);
+      const change = luma(red, green, blue) - luma(r, g, b);
+      const kept = Math.min(Math.max(change, -Math.min(r, g, b)), 1 - Math.max(r, g, b)); // no colour is cut off
+      [red, green, blue] = [r + kept, g + kept, b + kept];
     }
-    for (let c = 0; c < 3; c++) data[4 * i + c] = Math.round(255 * (own[c] + strength * (made[c] - own[c])));
-    data[4 * i + 3] = photo.data[4 * i + 3];
+    data[k] = 255 * (r + strength * (red - r));
+    data[k + 1] = 255 * (g + strength * (green - g));
+    data[k + 2] = 255 * (b + strength * (blue - b));
+    data[k + 3] = own[k + 3];
   }
-  return data;
+  return new ImageData(data, photo.width, photo.height);
 }
 
+// --- what the page asks for ---
+
 const tasks = {
-  async load({ model, painter }) {
+  async open({ network, model, painter }) {
+    const files = [model, painter].map((address) => address && download(address));
+    for (const file of files) file?.catch(() => {}); // told below, after the runtime
     await loadRuntime();
-    transformer = await session(model);
-    coder = painter ? await session(painter) : undefined;
+    networks.set(network, { transformer: await session(files[0]), coder: painter && (await session(files[1])) });
     return {};
   },
 
-  async paint({ photo, code, strength, colours }) {
+  // With a `key`, the pass is kept: the same key again has another strength, or other colours, at once.
+  async paint({ network, photo, code, strength = 1, colours = false, key }) {
     const began = performance.now();
-    const codes = new ort.Tensor("float32", code, [1, code.length]);
-    const { result } = await transformer.run({ image: planes(photo), code: codes });
-    const seconds = (performance.now() - began) / 1000;
-    const data = bytes(result.data, photo, strength, colours);
-    return { picture: new ImageData(data, photo.width, photo.height), seconds };
+    let { made } = key && key === latest.key ? latest : {};
+    if (!made) {
+      const codes = new ort.Tensor("float32", code, [1, code.length]);
+      const { result } = await networks.get(network).transformer.run({ image: planes(photo), code: codes });
+      made = result.data;
+    }
+    if (key) latest = { key, made };
+    const picture = blended(made, photo, strength, colours);
+    return { picture, seconds: (performance.now() - began) / 1000 };
   },
 
-  async read({ painting }) {
-    const { code } = await coder.run({ painting: planes(painting) });
-    return { code: Array.from(code.data) };
+  async read({ network, painting }) {
+    const { code } = await networks.get(network).coder.run({ painting: planes(painting) });
+    return { code: code.data };
   },
 };
 
-self.onmessage = async ({ data: { id, task, ...given } }) => {
-  try {
-    self.postMessage({ id, ...(await tasks[task](given)) });
-  } catch (error) {
-    self.postMessage({ id, error: error.message ?? String(error) });
-  }
+let before = Promise.resolve(); // one thing at a time: sessions are not to be run twice at once
+
+self.onmessage = ({ data: { id, task, ...given } }) => {
+  before = before.then(async () => {
+    try {
+      self.postMessage({ id, ...(await tasks[task](given)) });
+    } catch (error) {
+      self.postMessage({ id, error: error.message ?? String(error) });
+    }
+  });
 };
