@@ -7,15 +7,12 @@ trains nothing, but writes OUT in half precision to FILE, with the sources of th
 """
 
 import argparse
-import json
-import time
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from impasto import networks
-from impasto.image import write
+from following import follow, ship
 from impasto.tasks.train_options import TrainStyleSettings
 from impasto.tasks.train_style import train_style_steps
 
@@ -50,35 +47,20 @@ def main() -> None:
     parser.add_argument("--ship", type=Path)
     args = parser.parse_args()
     if args.ship:
-        ship(args.out, args.ship)
+        ship(args.out, args.ship, titles)
         return
     if args.threads:
         torch.set_num_threads(args.threads)
     paintings = {name: args.paintings / file for name, (file, _) in PAINTED.items()}
     paintings |= {name: f"sample:{name}" for name in OURS}
     settings = TrainStyleSettings(steps=args.steps, batch=args.batch, checkpoint_every=100)
-    began, sums = time.perf_counter(), Counter[str]()
-    for step in train_style_steps(args.photos, paintings, settings, out=args.out):
-        sums.update({"steps": 1, "loss": step.loss, **step.terms})
-        if step.notice:
-            print(step.notice, flush=True)
-        if step.index % 50 == 0:
-            count, now = sums.pop("steps"), time.perf_counter()
-            means = "  ".join(f"{name} {value / count:.4f}" for name, value in sums.items())
-            print(f"{step.index}/{step.total}  {means}  {(now - began) / count:.2f} s a step", flush=True)
-            began, sums = now, Counter()
-        if step.index % args.sheet_every == 0 or step.index == step.total:
-            write(args.out.with_suffix(".png"), step.sheet())
+    follow(train_style_steps(args.photos, paintings, settings, out=args.out), args.out, args.sheet_every)
 
 
-def ship(trained: Path, file: Path) -> None:
-    """Half precision, and the names of the paintings; nothing of this machine."""
-    network = networks.load(trained)
-    about = networks.describe(trained)["provenance"]
+def titles(about: dict[str, Any]) -> None:
+    """Add the names of the paintings to where a network comes from."""
     for name, painting in about["paintings"].items():
         painting["title"] = PAINTED[name][1] if name in PAINTED else "painted for Impasto (training/paint.py)"
-    networks.save(network, file, about, half=True)
-    print(json.dumps(about, indent=1), f"{file.stat().st_size / 1e6:.2f} MB", sep="\n")
 
 
 if __name__ == "__main__":

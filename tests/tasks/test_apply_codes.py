@@ -139,3 +139,21 @@ def test_a_package_without_networks(monkeypatch):
     for styles in ([], ["sea"], [load("sample:flow")]):
         with pytest.raises(UsageError, match="no network in the package is fit for this"):
             find(None, styles)
+
+
+def test_a_network_that_knows_paintings_by_other_weights_is_refused():
+    network, painting = anything(), picture(60, 60)
+    before = Coder(network)(painting)
+    network.weights = encoders.mark("lite")
+    assert torch.equal(Coder(network)(painting), before)
+    network.weights = "0badcafe"
+    with pytest.raises(UsageError, match=r"weights of lite of the SHA-256 0badcafe\.\.\., and these are"):
+        Coder(network)(painting)
+
+
+def test_the_encoder_pools_as_it_did_in_training():
+    network, painting = anything(), picture(60, 60)
+    network.pooling = "average"
+    lite = encoders.load("lite", pooling="average")
+    pixels = resize(painting, (64, 64)).clamp(0, 1)
+    assert torch.allclose(Coder(network, 64).statistics(painting), AnyStyle.statistics(lite(pixels, LAYERS)))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from impasto import encoders, networks
 from impasto.image import load
@@ -25,31 +22,20 @@ ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, recol
 TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven pictures of blots."""
-    made = tmp_path_factory.mktemp("pictures")
-    generator = np.random.default_rng(0)
-    for k in range(7):
-        coarse = Image.fromarray(generator.integers(0, 256, (5, 7, 3), dtype=np.uint8))
-        coarse.resize((128, 96), Image.Resampling.BICUBIC).save(made / f"{k}.png")
-    return made
-
-
-def test_a_network_for_any_painting_goes_on_where_it_was(folder, tmp_path):
+def test_a_network_for_any_painting_goes_on_where_it_was(photos, tmp_path):
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     settings = replace(ANY, schedule="constant")
-    losses = [step.loss for step in train_any_steps(folder, folder, settings, out=whole)]
-    found = [step.loss for step in train_any_steps(folder, folder, replace(settings, steps=2), out=parts)]
-    found += [step.loss for step in train_any_steps(folder, folder, settings, out=parts)]
+    losses = [step.loss for step in train_any_steps(photos, photos, settings, out=whole)]
+    found = [step.loss for step in train_any_steps(photos, photos, replace(settings, steps=2), out=parts)]
+    found += [step.loss for step in train_any_steps(photos, photos, settings, out=parts)]
     assert found == losses
     ours, theirs = (networks.load(path).state_dict() for path in (parts, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def test_it_paints_after_paintings_that_it_has_not_seen(folder, tmp_path):
+def test_it_paints_after_paintings_that_it_has_not_seen(photos, tmp_path):
     out = tmp_path / "any.safetensors"
-    *_, last = train_any_steps(folder, folder, ANY, out=out)
+    *_, last = train_any_steps(photos, photos, ANY, out=out)
     network, lite = networks.load(out), encoders.load("lite")
     assert isinstance(network, AnyStyle)
     assert (network.encoder, network.layers) == ("lite", lite.default_style)
@@ -66,16 +52,16 @@ def test_it_paints_after_paintings_that_it_has_not_seen(folder, tmp_path):
     assert networks.describe(out)["provenance"]["paintings"]["count"] == 4
 
 
-def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(folder):
+def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(photos):
     settings = replace(ANY, colours=0.0, strength=0.5)
-    lesson = AnyLesson(Photos(folder), Photos(folder, longest=96, what="painting"), settings)
-    photos = lesson.placed(torch.cat([lesson.photos.piece(k, 64) for k in range(2)]))
+    lesson = AnyLesson(Photos(photos), Photos(photos, longest=96, what="painting"), settings)
+    pieces = lesson.placed(torch.cat([lesson.photos.piece(k, 64) for k in range(2)]))
     paintings = torch.cat([lesson.pictures.piece(k, 64) for k in range(2)])
-    painted, models, _ = lesson.paint(photos, [0, 1])
-    total, _ = lesson.critic(painted, photos, models, [0, 1])
+    painted, models, _ = lesson.paint(pieces, [0, 1])
+    total, _ = lesson.critic(painted, pieces, models, [0, 1])
     expected = 0.0
     for k in range(2):
-        run = stylize_job(photos[k : k + 1], paintings[k : k + 1], StylizeSettings(size=64, scales=1))
+        run = stylize_job(pieces[k : k + 1], paintings[k : k + 1], StylizeSettings(size=64, scales=1))
         value, _ = run.prepare((64, 64))(painted[k : k + 1].detach(), 0)
         expected += float(value)
     assert float(total.detach()) == pytest.approx(expected, rel=1e-4)

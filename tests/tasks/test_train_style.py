@@ -10,10 +10,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pupil import SMALL, STYLES, losses
 from safetensors.torch import load_file
 from test_team import free_port
@@ -30,17 +28,6 @@ from impasto.tasks.train_style import StyleLesson, train_style_steps
 from impasto.tasks.trainer import checkpoint_of
 
 PUPIL = Path(__file__).with_name("pupil.py")
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven pictures of shapes."""
-    folder = tmp_path_factory.mktemp("photos")
-    generator = np.random.default_rng(0)
-    for k in range(7):
-        coarse = Image.fromarray(generator.integers(0, 256, (5, 7, 3), dtype=np.uint8))
-        coarse.resize((112, 80), Image.Resampling.BICUBIC).save(folder / f"{k}.png")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +100,9 @@ def test_a_team_that_is_larger_than_the_batch_is_refused(photos, tmp_path):
 
 
 def test_it_learns(photos, tmp_path):
-    settings = replace(SMALL, steps=40, rate=1e-2, checkpoint_every=40)
+    settings = replace(SMALL, steps=40, rate=3e-3, checkpoint_every=40)
     found = losses(photos, tmp_path / "net.safetensors", settings)
-    assert sum(found[-4:]) < 0.25 * sum(found[:4])
+    assert sum(found[-4:]) < 0.5 * sum(found[:4])
 
 
 def test_a_run_may_have_more_steps_than_it_was_begun_with(photos, tmp_path):

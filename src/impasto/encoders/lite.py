@@ -24,6 +24,9 @@ from impasto.errors import UsageError
 
 HEAD = "head."
 
+OWN = files("impasto.encoders") / "lite.safetensors"
+"""The file inside the package."""
+
 
 class Lite(VGG):
     """A narrow VGG with heads: `metric(layer)` is `(C + 1, C + 1)` for each layer that has one."""
@@ -63,13 +66,13 @@ def load_lite(weights: str | Path | None = None, pooling: str = "max") -> Lite:
     file."""
     if weights is not None:
         return _read(Path(weights), pooling)
-    with as_file(files("impasto.encoders") / "lite.safetensors") as path:
+    with as_file(OWN) as path:
         return _read(path, pooling)
 
 
 def provenance() -> dict[str, str]:
     """Where the embedded weights come from: the metadata of their file."""
-    with as_file(files("impasto.encoders") / "lite.safetensors") as path, safe_open(str(path), "pt") as file:
+    with as_file(OWN) as path, safe_open(str(path), "pt") as file:
         return dict(file.metadata() or {})
 
 

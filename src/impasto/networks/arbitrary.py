@@ -19,8 +19,8 @@ FLOOR = 1e-4
 class AnyStyle(Styled):
     """A transformer and a predictor of its code from the statistics of a painting in an encoder's layers.
 
-    `size`: the length of the statistics' vector; `encoder` and `layers` say what makes it, for whoever calls; `hidden`:
-    the width of the predictor.
+    `size`: the length of the statistics' vector; `encoder`, `layers`, `pooling` and `weights` (a mark of the encoder's,
+    "" if nobody knows) say what makes it, for whoever calls; `hidden`: the width of the predictor.
     """
 
     kind = "any"
@@ -32,9 +32,13 @@ class AnyStyle(Styled):
         encoder: str = "lite",
         layers: Sequence[str] = LAYERS,
         hidden: int = 256,
+        *,
+        pooling: str = "max",
+        weights: str = "",
     ) -> None:
         super().__init__(transformer)
         self.size, self.encoder, self.layers, self.hidden = size, encoder, tuple(layers), hidden
+        self.pooling, self.weights = pooling, weights
         whole(self, size=(1, 65536), hidden=(1, 65536))
         last = nn.Linear(hidden, transformer.code_size)
         nn.init.normal_(last.weight, 0, 0.1 / hidden**0.5)  # every painting's code begins near the plain one
@@ -61,6 +65,16 @@ class AnyStyle(Styled):
         cast(Tensor, self.centre).copy_(centre)
         cast(Tensor, self.spread).copy_(spread.clamp(min=FLOOR))
 
+    @torch.no_grad()
+    def begin_among(self, codes: Tensor) -> None:
+        """Have the predictor, with weights as drawn, begin with mixtures of `codes`, `(N, D)`, of styles that the
+        transformer knows: near their mean, and apart from it mostly in the directions in which they are."""
+        last, middle = cast(nn.Linear, self.predictor[-1]), codes.mean(0)
+        apart = (codes - middle) / len(codes) ** 0.5
+        mixing = torch.randn(self.hidden, len(codes)).to(codes) / self.hidden**0.5
+        last.bias.copy_(middle)
+        last.weight.add_((mixing @ apart).T)
+
     def code(self, statistics: Tensor) -> Tensor:
         """`(B, D)`: the codes of the paintings with these `statistics`."""
         if statistics.ndim != 2 or statistics.shape[1] != self.size:
@@ -70,7 +84,8 @@ class AnyStyle(Styled):
 
     def description(self) -> dict[str, Any]:
         """What `described` makes a network of the same shape from."""
-        own = {"size": self.size, "encoder": self.encoder, "layers": list(self.layers), "hidden": self.hidden}
+        names = ("size", "encoder", "hidden", "pooling", "weights")
+        own = {name: getattr(self, name) for name in names} | {"layers": list(self.layers)}
         return {"transformer": vars(self.transformer.settings), **own}
 
     @classmethod

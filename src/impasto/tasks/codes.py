@@ -152,7 +152,9 @@ class Coder:
 
         assert isinstance(self.network, AnyStyle)
         if self._encoder is None:
-            self._encoder = encoders.load(self.network.encoder, device=next(self.network.parameters()).device)
+            known_by(self.network)
+            home, pooling = next(self.network.parameters()).device, self.network.pooling
+            self._encoder = encoders.load(self.network.encoder, pooling=pooling, device=home)
         return self._encoder
 
     @staticmethod
@@ -168,3 +170,15 @@ class Coder:
             named[name] = named.get(name, 0.0) + share
         with torch.inference_mode():
             return network.code(named)
+
+
+def known_by(network: AnyStyle, weights: str | Path | None = None) -> None:
+    """Raise UsageError if `weights`, or by default the encoder's own, are not those by which `network` knows paintings:
+    it would take one for another, without a word."""
+    from impasto.encoders import mark  # noqa: PLC0415 (a many-style network needs none)
+
+    if network.weights and network.weights != (here := mark(network.encoder, weights)):
+        raise UsageError(
+            f"the network was trained with weights of {network.encoder} of the SHA-256 {network.weights}..., and these "
+            f"are {here}...: it would take one painting for another"
+        )

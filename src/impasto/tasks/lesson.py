@@ -18,6 +18,7 @@ from impasto.image import fit
 from impasto.networks import Transformer, TransformerSettings
 from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
+from impasto.tasks.base import origin_of
 from impasto.tasks.coloring import recolored
 from impasto.tasks.critic import Critic, Found, Model
 from impasto.tasks.photos import Photos, draws
@@ -56,10 +57,12 @@ class PhotoLesson(ABC):
         self.provenance: dict[str, Any] = {
             "impasto": __version__,
             "task": self.task,
-            "settings": settings.to_mapping(defaults=False),
+            "settings": {name: value for name, value in settings.to_mapping(defaults=False).items() if name != "base"},
             "photos": {"count": len(photos.paths), "sha256": photos.fingerprint()},
             **origin,
         }
+        if settings.base:
+            self.provenance["base"] = origin_of(settings.base)
 
     @property
     @abstractmethod
@@ -81,7 +84,8 @@ class PhotoLesson(ABC):
     @property
     def fingerprint(self) -> str:
         """What the run computes: a state belongs to one run only."""
-        about = {**self.provenance, "impasto": "", "base": _digest(getattr(self.settings, "base", None))}
+        about = {**self.provenance, "impasto": ""}
+        about["base"] = about.get("base", {}).get("sha256", "")
         about["network"] = self.finished(self.network).description()
         about["settings"] = {name: value for name, value in about["settings"].items() if name not in OPEN}
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
@@ -92,7 +96,7 @@ class PhotoLesson(ABC):
         photos = self.placed(torch.cat([self.photos.piece(k, self.settings.size) for k in numbers]))
         painted = self.paint(photos, numbers)
         pictures = painted.pictures.float()
-        if step <= self.settings.recolor:
+        if step <= self.settings.recoloring:
             return away_from_colours(pictures, photos, painted.paintings)
         return self.critic(pictures, photos, painted.models, numbers)
 
@@ -145,7 +149,3 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(draws(seed, "weights").initial_seed())
         yield
-
-
-def _digest(file: str | None) -> str:
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""

@@ -10,8 +10,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from impasto.encoders import mark
 from impasto.encoders.extractor import layout
-from impasto.networks import AnyStyle
+from impasto.errors import UsageError
+from impasto.networks import AnyStyle, ManyStyles
+from impasto.tasks.base import base_of
+from impasto.tasks.codes import known_by
 from impasto.tasks.lesson import Painted, PhotoLesson, begun, seeded
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.team import Team
@@ -33,7 +37,9 @@ def train_any_steps(
 ) -> Iterator[TrainStep]:
     """Train a network to paint like any painting, on the photos of one folder and the paintings of another.
 
-    Some photos and paintings are held back, for the sheets. All else as for `train_style_steps`.
+    Some photos and paintings are held back, for the sheets. A `base` among the settings is a trained network that this
+    one starts from: its transformer has learnt to paint already, and soon takes the codes of other paintings. All else
+    as for `train_style_steps`.
     """
     settings = settings or TrainAnySettings()
     pictures = Photos(paintings, settings.seed, settings.style_size, "painting")
@@ -55,16 +61,41 @@ class AnyLesson(PhotoLesson):
         about = {"count": len(paintings.paths), "sha256": paintings.fingerprint()}
         super().__init__(photos, settings, {"paintings": about})
         self.pictures, self.colours = paintings, settings.colours
-        self.layers = self.critic.encoder.default_style
+        base = base_of(settings)
+        self.layers = base.layers if isinstance(base, AnyStyle) else self.critic.encoder.default_style
         self.seen = [*dict.fromkeys([*self.layers, *self.critic.seen])]
-        sample = torch.cat([self._statistics(self._piece(k)) for k in range(SAMPLE)])
-        with seeded(settings.seed):
-            transformer = begun(settings)
-            made = AnyStyle(transformer, sample.shape[1], settings.network, self.layers, settings.hidden)
-        self._network = made.to(self.critic.device)
+        self._network = self._taken(base) if isinstance(base, AnyStyle) else self._begun(settings, base)
+        self._network.to(self.critic.device)
         self._network.to(memory_format=layout(self.critic.device))  # type: ignore[call-overload]
-        self._network.standardise(sample)
         self.shown = [self.placed(painting) for painting in paintings.held(settings.style_size)]
+
+    def _taken(self, base: AnyStyle) -> AnyStyle:
+        """A network for any painting, as it is."""
+        settings = self.settings
+        if (base.encoder, base.pooling) != (settings.network, settings.pooling):
+            theirs = f"--network {base.encoder} --pooling {base.pooling}"
+            raise UsageError(f"'{settings.base}' sees paintings in another way; take {theirs}")
+        known_by(base, settings.weights)
+        return base
+
+    def _begun(self, settings: TrainAnySettings, base: ManyStyles | None) -> AnyStyle:
+        """A new predictor, of codes for the transformer of `base`, or for a new one."""
+        sample = torch.cat([self._statistics(self._piece(k)) for k in range(SAMPLE)])
+        transformer = base.transformer if base else begun(settings)
+        with seeded(settings.seed):
+            made = AnyStyle(
+                transformer,
+                sample.shape[1],
+                settings.network,
+                self.layers,
+                settings.hidden,
+                pooling=settings.pooling,
+                weights=mark(settings.network, settings.weights),
+            )
+            if base:
+                made.begin_among(base.codes.detach())
+        made.standardise(sample)
+        return made
 
     @property
     def network(self) -> AnyStyle:

@@ -20,6 +20,9 @@ STRENGTH = 0.3
 """Of a network, instead of 0.5. It never comes as near to the style as an optimiser does, and at 0.5 gives all of the
 photo up for it: after 450 steps the content was as far away as nothing at all."""
 
+RECOLOR = 300
+"""Steps in which a network that starts from nothing learns colours."""
+
 OPEN = ("steps", "checkpoint_every", "device", "precision")
 """Settings that a run which goes on need not share with the one that it goes on from."""
 
@@ -81,8 +84,11 @@ class TrainSettings(Settings):
 class TransformerOptions(TrainSettings):
     """Settings of every training of a network that paints photos."""
 
-    recolor: int = option(
-        300, "first steps, which only bring photos into the paintings' colours, where `stylize` begins too", minimum=0
+    recolor: int | None = option(
+        None,
+        f"first steps, which only bring photos into the paintings' colours, where `stylize` begins too; by default "
+        f"{RECOLOR}, and none with --base",
+        minimum=0,
     )
     width: int = option(48, "channels of the network", minimum=4)
     blocks: int = option(5, "residual blocks of the network", minimum=0)
@@ -90,6 +96,14 @@ class TransformerOptions(TrainSettings):
     detail: int = option(16, "its channels at half the resolution", minimum=2)
     deep: int = option(3, "so many of the blocks are at half the others' resolution", minimum=0)
     norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
+    base: str | None = option(None, "a trained network to start from")
+
+    @property
+    def recoloring(self) -> int:
+        """The number of first steps that only bring photos into colours."""
+        if self.recolor is None:
+            return 0 if self.base else RECOLOR
+        return self.recolor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +119,9 @@ class TrainStyleSettings(TransformerOptions):
 class TrainAnySettings(TransformerOptions):
     """Settings of `train any`."""
 
+    base: str | None = option(
+        None, "a trained network, of many styles or of any, to start from: all of it is trained on, at its own shape"
+    )
     hidden: int = option(256, "width of what predicts a painting's code", minimum=1)
     colours: float = option(0.5, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
 

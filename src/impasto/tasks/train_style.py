@@ -14,12 +14,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from impasto import networks
 from impasto.encoders.extractor import layout
 from impasto.errors import UsageError
 from impasto.image import Source, load
 from impasto.image.schemes import stem
 from impasto.networks import ManyStyles
+from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.team import Team
@@ -159,10 +159,8 @@ class StyleLesson(PhotoLesson):
 
 
 def _base(settings: TrainStyleSettings) -> ManyStyles | None:
-    if not settings.base:
-        return None
-    found = networks.load(settings.base)
-    if not isinstance(found, ManyStyles):
+    found = base_of(settings)
+    if found is not None and not isinstance(found, ManyStyles):
         raise UsageError(f"'{settings.base}' is no network of many styles; only to one of these can paintings be added")
     return found
 

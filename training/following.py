@@ -1,0 +1,36 @@
+"""What the scripts that train networks of one pass have in common: lines and sheets of a run, and the file to ship."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from impasto import networks
+from impasto.image import write
+from impasto.tasks.trainer import TrainStep
+
+
+def follow(steps: Iterable[TrainStep], out: Path, sheet_every: int) -> None:
+    """Go through all steps; print means of their losses, and write sheets beside `out`."""
+    began, sums = time.perf_counter(), Counter[str]()
+    for step in steps:
+        sums.update({"steps": 1, "loss": step.loss, **step.terms})
+        if step.notice:
+            print(step.notice, flush=True)
+        if step.index % 50 == 0:
+            count, now = sums.pop("steps"), time.perf_counter()
+            means = "  ".join(f"{name} {value / count:.4f}" for name, value in sums.items())
+            print(f"{step.index}/{step.total}  {means}  {(now - began) / count:.2f} s a step", flush=True)
+            began, sums = now, Counter()
+        if step.index % sheet_every == 0 or step.index == step.total:
+            write(out.with_suffix(".png"), step.sheet())
+
+
+def ship(trained: Path, file: Path, tell: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+    """A network in half precision; `tell` adds to where it comes from. Nothing of this machine is in it."""
+    network, about = networks.load(trained), networks.describe(trained)["provenance"]
+    tell(about)
+    networks.save(network, file, about, half=True)
+    print(json.dumps(about, indent=1), f"{file.stat().st_size / 1e6:.2f} MB", sep="\n")
