@@ -11,6 +11,7 @@ import pytest
 
 from impasto.image import load
 from impasto.jobs.change import changed
+from impasto.jobs.kinds import ONE_PASS
 from impasto.jobs.report import write_page
 from impasto.jobs.spec import CASE, Sweep, axes, built_in, read_sweep
 from impasto.jobs.sweep import run_sweep
@@ -30,10 +31,16 @@ def few(sweep: Sweep) -> Sweep:
     return replace(sweep, inputs=cut(sweep.inputs), settings=cut(sweep.settings), cases=cases)
 
 
+def small(name: str) -> dict[str, Any]:
+    """The settings with which a sweep is quick."""
+    if read_sweep(name).task == ONE_PASS:
+        return {"size": 32, "shown": 192, "recolor": 2, "steps": STEPS}
+    return ({} if name == "resolution" else {"size": 192}) | {"steps": STEPS, "scales": 1}
+
+
 @pytest.mark.parametrize("name", built_in())
 def test_a_built_in_sweep_runs(name: str, tmp_path: Path) -> None:
-    size = {} if name == "resolution" else {"size": 192}
-    sweep = few(changed(read_sweep(name), {}, size | {"steps": STEPS, "scales": 1}))
+    sweep = few(changed(read_sweep(name), {}, small(name)))
     records = [progress.record for progress in run_sweep(sweep, tmp_path, workers=2)]
     assert [record.error for record in records] == [None, None]
     for record in records:

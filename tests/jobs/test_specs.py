@@ -10,18 +10,19 @@ import torch
 from impasto.encoders import Encoder, load
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG, VGG16, VGG19
+from impasto.image import bundled, load_mask
 from impasto.image import load as load_picture
-from impasto.image import load_mask
+from impasto.jobs.kinds import KINDS, as_run
 from impasto.jobs.spec import Sweep, axes, built_in, expand, read_sweep
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.mixture import style_losses
-from impasto.tasks.recipe import TASKS
+from impasto.tasks.photos import draws
 from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.regions import mixture, parse_region
 
 EXPERIMENTS = """
-best-loss content-layers content-seeds histograms inversion-tv keep-color kernels made-contents mixing networks
-noise-or-photo ratio-and-layers receptive-field resolution spatial-control starts texture-layers texture-seeds
+best-loss content-layers content-seeds contrast histograms inversion-tv keep-color kernels made-contents mixing networks
+noise-or-photo norms ratio-and-layers receptive-field resolution spatial-control starts texture-layers texture-seeds
 total-variation two-by-two weights
 """
 LAYERS = ("content_layers", "style_layers", "layers")
@@ -69,7 +70,7 @@ def test_every_cell_has_valid_settings_layers_losses_and_inputs(name: str) -> No
     cells = expand(sweep(name))
     assert 4 <= len(cells) == len({cell.key for cell in cells}) == len({cell.work for cell in cells})
     for cell in cells:
-        settings = TASKS[cell.task].settings.from_mapping(cell.settings)
+        settings = as_run(KINDS[cell.task].settings.from_mapping(cell.settings))
         encoder = network(settings.network)
         for field in LAYERS:
             if text := cell.settings.get(field):
@@ -92,6 +93,14 @@ def test_the_matrix_has_seventy_five_pictures() -> None:
     assert len(cells) == 75
     assert sum(cell.settings["size"] == 128 for cell in cells) == 15
     assert {cell.settings["network"] for cell in cells} == {"vgg16", "vgg19", "resnet50"}
+
+
+def test_networks_do_not_learn_from_the_photo_that_they_are_shown() -> None:
+    for name in ("norms", "contrast"):
+        for cell in expand(sweep(name)):
+            names = sorted(kind for kind, sample in bundled().items() if sample.kind == "photo")
+            order = torch.randperm(len(names), generator=draws(cell.settings.get("seed", 0), "held", "photo"))
+            assert cell.inputs["content"] == f"sample:{names[int(order[0])]}"
 
 
 def test_weights_are_those_of_the_source() -> None:

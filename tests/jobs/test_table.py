@@ -30,6 +30,7 @@ def test_the_table_has_a_row_for_each_cell(sweep: Path) -> None:
         "term:content": "1.2",
         "style": "0.2",
         "content": "0.5",
+        "apart": "",
         "error": "",
     }
     assert len(rows) == 6
@@ -39,5 +40,5 @@ def test_the_table_has_a_row_for_each_cell(sweep: Path) -> None:
 
 def test_a_sweep_without_results_has_a_header(tmp_path: Path) -> None:
     write_plan(tmp_path, Plan("t"))
-    header = "status,picture,seconds,steps,peak_mb,network,shared,loss,last_loss,style,content,error\n"
+    header = "status,picture,seconds,steps,peak_mb,network,shared,loss,last_loss,style,content,apart,error\n"
     assert write_table(tmp_path).read_text() == header

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import fit, load, resize, write
+from impasto.jobs import one_pass
+from impasto.jobs.kinds import KINDS, OnePassSettings, as_run
 from impasto.jobs.results import FAILED, Record
 from impasto.jobs.spec import Cell
 from impasto.synthesis import Step
@@ -33,25 +35,26 @@ THUMBNAIL = 256
 def run(cell: Cell, folder: Path, threads: int) -> Record:
     """Make the picture of `cell` in `folder`/cells, with what there is to know about it."""
     torch.set_num_threads(threads)
-    settings: SynthesisSettings = TASKS[cell.task].settings.from_mapping(cell.settings)
+    settings = KINDS[cell.task].settings.from_mapping(cell.settings)
     began, losses, scales, step = time.perf_counter(), list[tuple[int, float]](), list[int](), None
-    for step in steps_of(cell.task)(*cell.inputs.values(), settings):
+    for step in _steps(cell, settings, folder):
         if step.scale > 1 + len(scales) and losses and step.index > losses[-1][0]:
             scales.append(step.index)
         losses.append((step.index, step.loss))
     if step is None:
         raise RuntimeError("the run made no step")
-    seconds = time.perf_counter() - began
     picture = step.image()
+    seconds = time.perf_counter() - began
     name = f"cells/{cell.key}.png"
-    write(folder / name, picture, metadata=recipe(cell.task, cell.inputs, settings))
-    style, content = _measured(cell.inputs, settings, picture)
+    told = recipe(cell.task, cell.inputs, settings) if cell.task in TASKS else None  # what a command would make again
+    write(folder / name, picture, metadata=told)
+    style, content = _measured(cell.inputs, as_run(settings), picture)
     loss, terms = _of_picture(step)
     return _record(
         cell,
         picture=name,
-        original=_original(cell, folder, step),
-        paintings=_paintings(cell.inputs, settings, folder),
+        original=_original(cell, settings, folder, step),
+        paintings=_paintings(cell.inputs, as_run(settings), folder),
         width=step.size[1],
         height=step.size[0],
         steps=step.index,
@@ -63,7 +66,14 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
         terms=terms,
         style=style,
         content=content,
+        apart=one_pass.apart(cell, settings, folder, picture) if isinstance(settings, OnePassSettings) else None,
     )
+
+
+def _steps(cell: Cell, settings: Any, folder: Path) -> Iterator[Step]:
+    if isinstance(settings, OnePassSettings):
+        return one_pass.one_pass_steps(cell, settings, folder)
+    return steps_of(cell.task)(*cell.inputs.values(), settings)
 
 
 def failed(cell: Cell, error: str) -> Record:
@@ -73,14 +83,14 @@ def failed(cell: Cell, error: str) -> Record:
 
 def _record(cell: Cell, **found: Any) -> Record:
     place, inputs, settings = dict(cell.place), dict(cell.inputs), dict(cell.settings)
-    network = TASKS[cell.task].settings.from_mapping(settings).network
+    network = KINDS[cell.task].settings.from_mapping(settings).network
     return Record(cell.key, cell.index, place, cell.task, inputs, settings, network=network, **found)
 
 
 def _of_picture(step: Step) -> tuple[float | None, dict[str, float]]:
     """The loss and the terms of the picture that a run ends with, which need not be those of its last step.
 
-    None for a picture that was only resized: its loss at that size is not known.
+    None for a picture that was only resized, or painted in one pass: its loss at that size is not known.
     """
     state = step.state()
     if state.scale != step.scale:
@@ -136,12 +146,16 @@ def _small(source: str, folder: Path) -> str:
     return name
 
 
-def _original(cell: Cell, folder: Path, step: Step) -> str:
-    """The photo, or the painting of a texture, at the size of the result: written once, whoever comes first."""
-    source = cell.inputs.get("content") or cell.inputs["style"]
-    name = f"cells/original-{Cell(0, {}, cell.task, {'of': source}, {'size': list(step.size)}).work}.png"
+def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
+    """What the picture was made from, at its size: the photo as it was shown, or the painting of a texture. Written
+    once, whoever comes first."""
+    source, photo = cell.inputs.get("content") or cell.inputs["style"], None
+    about: dict[str, Any] = {"size": list(step.size)}
+    if isinstance(settings, OnePassSettings):
+        photo, about = one_pass.shown(cell, settings), about | {"contrast": settings.contrast, "light": settings.light}
+    name = f"cells/original-{Cell(0, {}, cell.task, {'of': source}, about).work}.png"
     if not (folder / name).exists():
-        write(folder / name, resize(load(source).pixels, step.size).clamp(0, 1))
+        write(folder / name, resize(load(source).pixels, step.size).clamp(0, 1) if photo is None else photo)
     return name
 
 

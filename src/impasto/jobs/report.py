@@ -31,8 +31,12 @@ COLUMNS = (
     ("last loss", "last_loss"),
     ("style distance", "style_distance"),
     ("content distance", "content_distance"),
+    ("levels apart", "apart"),
 )
 """Figures of a record and what the page calls them; those that no record has are left out."""
+
+CHANGES = ("contrast", "light")
+"""Settings by which a photo is changed before it is painted."""
 
 
 @dataclass(frozen=True)
@@ -149,15 +153,17 @@ def _axes(plan: Plan, grid: Grid) -> list[Axis]:
 
 
 def _originals(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
-    """What the cells were made from, each once, by the name of its first input; with its size if it has several."""
+    """What the cells were made from, each once, by the name of its first input; with what differs if it has several."""
     found: dict[str, tuple[str, Record]] = {}
     for record in grid.records:
         if record.original and record.original in previews:
             found.setdefault(record.original, (_first(record), record))
     sources = [source for source, _ in found.values()]
+    differing = {
+        path: _differing(record) if sources.count(source) > 1 else "" for path, (source, record) in found.items()
+    }
     return [
-        Figure(name_of(source) + (_size(record) if sources.count(source) > 1 else ""), previews[path], path, source)
-        for path, (source, record) in found.items()
+        Figure(name_of(source) + differing[path], previews[path], path, source) for path, (source, _) in found.items()
     ]
 
 
@@ -176,8 +182,9 @@ def _first(record: Record) -> str:
     return str(next(iter(record.inputs.values()), record.original))
 
 
-def _size(record: Record) -> str:
-    return f", {record.width} × {record.height}" if record.width and record.height else ""
+def _differing(record: Record) -> str:
+    size = f", {record.width} × {record.height}" if record.width and record.height else ""
+    return size + "".join(f", {name} {record.settings[name]:g}" for name in CHANGES if name in record.settings)
 
 
 def _from_originals(grid: Grid, asked: Mapping[str, list[Pair]], previews: Mapping[Any, Preview]) -> list[Part]:

@@ -59,9 +59,10 @@ class Record:
     `original` are paths within the folder, `paintings` those of the paintings, by what they were called. `network` is
     the one that looked; `instead_of` the one that was asked for, where that is another; `shared` the key of the cell
     that was computed, where it was not this one. `losses` are pairs of step and total, `scales` the steps with which
-    larger sizes began. `loss` and `terms` are those of the picture: the least loss at its size or, where losses draw at
-    random, the loss by the last draw. `style` and `content` are normalised distances to the paintings and to the photo,
-    by layer.
+    larger sizes, or other losses, began. `loss` and `terms` are those of the picture: the least loss at its size or,
+    where losses draw at random, the loss by the last draw. `style` and `content` are normalised distances to the
+    paintings and to the photo, by layer. `apart`: how far the picture of a photo of other contrast or light is from
+    that of the photo as it is, both by one network: the mean difference in levels of 255.
     """
 
     key: str
@@ -89,6 +90,7 @@ class Record:
     terms: Mapping[str, float] = field(default_factory=dict)
     style: Mapping[str, float] = field(default_factory=dict)
     content: Mapping[str, float] = field(default_factory=dict)
+    apart: float | None = None
 
     @property
     def last_loss(self) -> float | None:

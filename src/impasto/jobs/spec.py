@@ -15,7 +15,8 @@ A spec is a TOML file:
     name = "from noise"
     init = "noise"
 
-`spec:FILE` in any text stands for a file beside the spec.
+`spec:FILE` in any text stands for a file beside the spec. Tasks are those of the command line that make a picture step
+by step, and `one-pass`, which trains a small network for the painting first (see `one_pass.py`).
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import UsageError, choose, nearest
+from impasto.jobs.kinds import KINDS, OnePassSettings
 from impasto.tasks.presets import preset
-from impasto.tasks.recipe import TASKS
 from impasto.tasks.settings import plain_type
 from impasto.tasks.tables import read_table
 
@@ -78,6 +79,15 @@ class Cell:
         """The cell's own name: its work and its place."""
         return _hash([self.work, self.place])
 
+    @property
+    def network(self) -> str | None:
+        """The network that it has to train first, as a hash of all that this depends on; None where there is none."""
+        settings = KINDS[self.task].settings.from_mapping(self.settings)
+        if not isinstance(settings, OnePassSettings):
+            return None
+        made = settings.training().to_mapping(defaults=False)
+        return _hash(_portable([self.inputs["style"], settings.photos, made], self.folder))
+
 
 def built_in() -> dict[str, Path]:
     """The specs that come with the package, by name."""
@@ -99,8 +109,8 @@ def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
         if key not in allowed:
             raise UsageError(f"a spec has no '{key}'{nearest(key, allowed)}; allowed: {', '.join(allowed)}")
     if "task" not in table:
-        raise UsageError(f"a spec needs a task: {', '.join(TASKS)}")
-    task = choose(TASKS, str(table["task"]), "task")
+        raise UsageError(f"a spec needs a task: {', '.join(KINDS)}")
+    task = choose(KINDS, str(table["task"]), "task")
     sweep = Sweep(**{**table, "inputs": dict(table.get("inputs", {}))}, folder=folder)
     tables = [*sweep.cases, sweep.inputs]
     for name in (*task.inputs, *sweep.inputs):
@@ -146,7 +156,7 @@ def expand(sweep: Sweep) -> list[Cell]:
 def _cell(
     sweep: Sweep, index: int, fixed: Mapping[str, Any], chosen: Sequence[tuple[str, str, dict[str, Any]]]
 ) -> Cell:
-    task, values = TASKS[sweep.task], dict(fixed)
+    task, values = KINDS[sweep.task], dict(fixed)
     for _, _, more in chosen:
         values |= more
     values = {name: _beside(value, sweep.folder) for name, value in values.items()}
@@ -160,7 +170,7 @@ def _cell(
 
 def _lists(sweep: Sweep) -> dict[str, list[Any]]:
     """Inputs and settings that are axes. A setting that is itself a list is one where it is a list of lists."""
-    kinds = typing.get_type_hints(TASKS[sweep.task].settings)
+    kinds = typing.get_type_hints(KINDS[sweep.task].settings)
     found = {}
     for name, value in (*sweep.inputs.items(), *sweep.settings.items()):
         whole = name in kinds and plain_type(kinds[name])[0] is tuple

@@ -21,13 +21,13 @@ import torch
 
 from impasto.encoders.weights import PUBLISHED, where
 from impasto.errors import ImpastoError
+from impasto.jobs.kinds import KINDS, as_run
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
 from impasto.jobs.spec import Cell, Sweep, axes, expand
 from impasto.process import keep_freed_memory
 from impasto.tasks.common import load_encoder, optimizer_of
 from impasto.tasks.memory import free_memory, parse_memory, resident
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import TASKS
 from impasto.tasks.room import Room
 from impasto.version import __version__
 
@@ -122,7 +122,7 @@ def _needs(cells: Sequence[Cell]) -> Iterator[float]:
     seen: set[tuple[object, ...]] = set()
     for cell in cells:
         with suppress(ImpastoError):
-            settings = TASKS[cell.task].settings.from_mapping(cell.settings)
+            settings = as_run(KINDS[cell.task].settings.from_mapping(cell.settings))
             kind = KIND(settings)
             if kind not in seen:
                 seen.add(kind)
@@ -156,11 +156,10 @@ def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tup
     if hasattr(os, "fork"):
         context.set_forkserver_preload(["impasto.jobs.cell"])
     threads = max(1, _cores() // workers)
-    waiting, running = list(reversed(cells)), dict[Any, tuple[Cell, Any, Any]]()
+    waiting, running = list(cells), dict[Any, tuple[Cell, Any, Any]]()
     try:
         while waiting or running:
-            while waiting and len(running) < workers:
-                cell = waiting.pop()
+            while len(running) < workers and (cell := _next(waiting, [busy for busy, _, _ in running.values()])):
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_work, args=(theirs, cell, folder, threads), daemon=True)
                 process.start()
@@ -172,6 +171,15 @@ def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tup
     finally:
         for _, process, _ in running.values():
             process.kill()
+
+
+def _next(waiting: list[Cell], running: Sequence[Cell]) -> Cell | None:
+    """Take the first cell, but none whose network another one may be training just now; it would be trained twice."""
+    busy = {cell.network for cell in running} - {None}
+    found = next((cell for cell in waiting if cell.network not in busy), None)
+    if found:
+        waiting.remove(found)
+    return found
 
 
 def _received(cell: Cell, process: Any, ours: Any) -> Record:

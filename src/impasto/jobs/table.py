@@ -16,7 +16,7 @@ from impasto.jobs.results import Plan, Record, read_plan, read_results
 FILE = "results.csv"
 
 MEASURED = ("status", "picture", "seconds", "steps", "peak_mb", "network", "shared", "loss", "last_loss")
-LAST = ("style", "content", "error")
+LAST = ("style", "content", "apart", "error")
 
 
 def write_table(folder: Path) -> Path:
@@ -25,8 +25,8 @@ def write_table(folder: Path) -> Path:
     Columns: `axis:NAME` and `input:NAME`, the place and the inputs of the cell; status, picture, seconds, steps,
     peak_mb; network, the one that looked, and shared, the key of the cell that was computed where it was not this one;
     loss and `term:NAME`, those of the picture, and last_loss, that of the last step; style and content, the distances
-    as means over layers; error. Where a cell lacks a number its column is empty. Raises UsageError for a folder that is
-    not of a sweep, ImpastoError where the disk refuses.
+    as means over layers; apart, see `Record`; error. Where a cell lacks a number its column is empty. Raises UsageError
+    for a folder that is not of a sweep, ImpastoError where the disk refuses.
     """
     plan = read_plan(folder)
     records = arrange(plan, read_results(folder)).records
@@ -49,7 +49,12 @@ def _row(plan: Plan, record: Record) -> dict[str, Any]:
     row |= {f"input:{name}": _text(value) for name, value in record.inputs.items()}
     row |= {name: getattr(record, name) for name in MEASURED}
     row |= {f"term:{name}": value for name, value in record.terms.items()}
-    return row | {"style": record.style_distance, "content": record.content_distance, "error": record.error}
+    return row | {
+        "style": record.style_distance,
+        "content": record.content_distance,
+        "apart": record.apart,
+        "error": record.error,
+    }
 
 
 def _text(value: object) -> str:

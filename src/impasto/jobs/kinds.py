@@ -1,0 +1,44 @@
+"""What a cell may do: a task of the command line, or train a network and show it the photo, in one pass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from impasto.tasks.options import StylizeSettings, SynthesisSettings
+from impasto.tasks.recipe import TASKS, Task
+from impasto.tasks.settings import option
+from impasto.tasks.train_options import TrainStyleSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnePassSettings(TrainStyleSettings):
+    """Settings of `one-pass`: those of `train style`, and what the network is shown once it is trained."""
+
+    photos: str | None = option(None, "folder of the photos that it learns from, instead of those in the package")
+    shown: int = option(512, "longer side at which it is shown the photo, in pixels", minimum=32)
+    contrast: float = option(
+        1.0, "what the distance of the photo's values from mid-grey is multiplied by", minimum=0, maximum=4
+    )
+    light: float = option(0.0, "what is added to the photo's values then", minimum=-1, maximum=1)
+
+    def training(self) -> TrainStyleSettings:
+        """The network's part."""
+        names = (each.name for each in fields(TrainStyleSettings))
+        return TrainStyleSettings(**{name: getattr(self, name) for name in names})
+
+
+ONE_PASS = "one-pass"
+
+KINDS: dict[str, Task[Any]] = {**TASKS, ONE_PASS: Task(OnePassSettings, ("content", "style"))}
+"""What a cell has to know about its task, by name."""
+
+
+def as_run(settings: SynthesisSettings | OnePassSettings) -> SynthesisSettings:
+    """The settings themselves; of a training those of `stylize` with its losses, whose picture has the pixels of a
+    batch: what it takes, about, and how its picture is judged."""
+    if not isinstance(settings, OnePassSettings):
+        return settings
+    size = round(settings.size * math.sqrt(settings.batch))
+    return StylizeSettings(**{**settings.losses().to_mapping(), "size": size})

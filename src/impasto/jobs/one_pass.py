@@ -1,0 +1,107 @@
+"""The task `one-pass` of a sweep: a small network is trained for a painting, then paints the photo in one pass.
+
+Cells that differ only in what the network is shown share it: it lies in `networks` in the folder of the sweep, under a
+name made of all that it depends on, as one file with the losses of its training, so that it is there whole or not at
+all. `impasto apply --network FILE` takes it, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from torch import Tensor
+
+from impasto.image import bundled, fit, load, write
+from impasto.jobs.kinds import OnePassSettings
+from impasto.jobs.spec import Cell
+from impasto.networks import describe, save
+from impasto.networks import load as load_network
+from impasto.synthesis import State, Step
+from impasto.tasks.apply import painter
+from impasto.tasks.train_style import train_style_steps
+
+FOLDER = "networks"
+
+STYLE = "painting"
+"""What the network calls its one style."""
+
+COLOURS = "colours"
+"""What the loss of steps is called that only learn colours."""
+
+
+def one_pass_steps(cell: Cell, settings: OnePassSettings, folder: Path) -> Iterator[Step]:
+    """The steps of the training, whenever it was; `step.image()` is the photo as the trained network paints it.
+
+    First steps that only learn colours, whose losses are others, are a scale of their own. The loss of the picture is
+    not known: those of the steps are of pieces of photos.
+    """
+    began = time.perf_counter()
+    path, photo = trained(cell, settings, folder), shown(cell, settings)
+    losses = describe(path)["provenance"]["losses"]
+    first = sum(COLOURS in terms for _, terms in losses)
+    for index, (loss, terms) in enumerate(losses, 1):
+        yield Step(
+            index=index,
+            total=len(losses),
+            scale=1 + (index > first > 0),
+            scales=1 + (first > 0),
+            size=(photo.shape[-2], photo.shape[-1]),
+            loss=loss,
+            terms=terms,
+            seconds=time.perf_counter() - began,
+            notice="",
+            image=lambda: _painted(path, photo),
+            state=lambda: State(0, 0, len(losses), 0.0, {}),
+        )
+
+
+def trained(cell: Cell, settings: OnePassSettings, folder: Path) -> Path:
+    """The file of the network that the cell needs, in the `folder` of its sweep; trained if it is not there.
+
+    Training starts anew where it was killed. Two processes that make the same one make the same file.
+    """
+    path = folder / FOLDER / f"{cell.network}.safetensors"
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as made:
+        out, own = Path(made) / path.name, replace(settings.training(), checkpoint_every=settings.total)
+        photos = settings.photos or _bundled(Path(made) / "photos")
+        steps = train_style_steps(photos, {STYLE: cell.inputs["style"]}, own, out=out)
+        losses = [(step.loss, dict(step.terms)) for step in steps]
+        save(load_network(out), path, {**describe(out)["provenance"], "losses": losses})
+    return path
+
+
+def shown(cell: Cell, settings: OnePassSettings) -> Tensor:
+    """The photo as the network is shown it, `(1, 3, H, W)`: in 255 levels, as a file would hold it."""
+    photo = fit(load(cell.inputs["content"]).pixels, settings.shown)
+    changed = 0.5 + settings.contrast * (photo.clamp(0, 1) - 0.5) + settings.light
+    return (changed.clamp(0, 1) * 255).round() / 255
+
+
+def apart(cell: Cell, settings: OnePassSettings, folder: Path, picture: Tensor) -> float | None:
+    """How far the picture is from what the same network makes of the photo as it is: the mean absolute difference of
+    their values, in levels of 255. None for the picture of that photo."""
+    plain = replace(settings, contrast=1.0, light=0.0)
+    if plain == settings:
+        return None
+    other = _painted(trained(cell, settings, folder), shown(cell, plain))
+    return 255 * float((picture - other).abs().mean())
+
+
+def _painted(path: Path, photo: Tensor) -> Tensor:
+    return painter(load_network(path))(photo)
+
+
+def _bundled(folder: Path) -> Path:
+    """The photos in the package, as files in a folder."""
+    folder.mkdir()
+    for name, sample in bundled().items():
+        if sample.kind == "photo":
+            write(folder / f"{name}.png", load(f"sample:{name}").pixels)
+    return folder
