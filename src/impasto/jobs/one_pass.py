@@ -62,16 +62,15 @@ def one_pass_steps(cell: Cell, settings: OnePassSettings, folder: Path) -> Itera
 def trained(cell: Cell, settings: OnePassSettings, folder: Path) -> Path:
     """The file of the network that the cell needs, in the `folder` of its sweep; trained if it is not there.
 
-    Training starts anew where it was killed. Two processes that make the same one make the same file.
+    Training starts anew where it was killed. Of two processes that make the same one the later file stays.
     """
     path = folder / FOLDER / f"{cell.network}.safetensors"
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as made:
-        out, own = Path(made) / path.name, replace(settings.training(), checkpoint_every=settings.total)
-        photos = settings.photos or _bundled(Path(made) / "photos")
-        steps = train_style_steps(photos, {STYLE: cell.inputs["style"]}, own, out=out)
+        out, photos = Path(made) / path.name, settings.photos or _bundled(Path(made) / "photos")
+        steps = train_style_steps(photos, {STYLE: cell.inputs["style"]}, settings.training(), out=out)
         losses = [(step.loss, dict(step.terms)) for step in steps]
         save(load_network(out), path, {**describe(out)["provenance"], "losses": losses})
     return path
