@@ -18,7 +18,7 @@ from impasto.networks import AnyStyle
 from impasto.tasks.base import base_of
 from impasto.tasks.photos import Photos
 from impasto.tasks.train_any import AnyLesson, train_any_steps
-from impasto.tasks.train_options import RECOLOR, TrainAnySettings, TrainStyleSettings
+from impasto.tasks.train_options import ADDED, RECOLOR, STEPS, TrainAnySettings, TrainStyleSettings
 from impasto.tasks.train_style import StyleLesson
 
 ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, hidden=8, schedule="constant")
@@ -102,6 +102,12 @@ def test_colours_come_first_where_there_is_no_base():
     assert replace(ANY, base="a").recoloring == 0
     assert replace(ANY, base="a", recolor=5).recoloring == 5
     assert replace(ANY, recolor=0).recoloring == 0
+
+
+def test_paintings_are_added_in_fewer_steps():
+    assert TrainStyleSettings().total == TrainAnySettings(base="a").total == STEPS
+    assert TrainStyleSettings(base="a").total == ADDED < STEPS
+    assert TrainStyleSettings(base="a", steps=7).total == 7
 
 
 def test_what_cannot_be_started_from_is_refused(photos, many, tmp_path):

@@ -127,7 +127,7 @@ def test_further_styles_change_nothing_of_a_trained_network(norm, photos, tmp_pa
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     settings = replace(SMALL, steps=3, norm=norm)
     losses(photos, first, settings)
-    more = replace(settings, base=str(first), rate=0.005)
+    more = replace(settings, base=str(first), rate=0.0005)
     assert len(list(train_style_steps(photos, {"glass": "sample:glass"}, more, out=second))) == 3
     before, after = networks.load(first), networks.load(second)
     assert after.styles == (*STYLES, "glass")

@@ -43,7 +43,7 @@ class TrainOptions(Settings):
 HELP = {
     "style": "Train a network to paint photos after each PAINTING, or add these to a trained one (--base).",
     "any": "Train a network to paint photos after any painting, on the folder PAINTINGS; from a trained one (--base).",
-    "texture": "Train a network to make textures like PAINTING.",
+    "texture": "Train a network to make textures like PAINTING, or to paint photos after it (--photos).",
 }
 
 SETTINGS: dict[str, type[TrainSettings]] = {

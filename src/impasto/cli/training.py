@@ -78,7 +78,7 @@ def _work(
     """Go through all steps; `quiet`: another process tells of them."""
     step: TrainStep | None = None
     log = _log(options.log) if options.log and not quiet else None
-    watcher.plan([((settings.size, settings.size), settings.steps)])
+    watcher.plan([((settings.size, settings.size), settings.total)])
     try:
         for step in steps:
             if quiet:
@@ -97,7 +97,7 @@ def _work(
         done = f"stopped after step {step.index} of {step.total}; the same command goes on from the last checkpoint"
         raise Interrupted(f"{done}, at most {every} steps before") from error
     if step is None:
-        watcher.notice(f"{out} has had its {settings.steps} steps already; more --steps go on from there")
+        watcher.notice(f"{out} has had its {settings.total} steps already; more --steps go on from there")
     else:
         watcher.notice(f"the network is in {out}")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from impasto.errors import UsageError
 from impasto.tasks.options import DEVICES, NETWORKS, PRECISIONS, StylizeSettings
 from impasto.tasks.settings import Settings, option
 
@@ -19,6 +20,11 @@ ENDS = ("shuffle", "convolution")
 STRENGTH = 0.3
 """Of a network, instead of 0.5. It never comes as near to the style as an optimiser does, and at 0.5 gives all of the
 photo up for it: after 450 steps the content was as far away as nothing at all."""
+
+STEPS = 20000
+
+ADDED = 300
+"""Steps in which a trained network learns further paintings; see `docs/train.md`."""
 
 RECOLOR = 300
 """Steps in which a network that starts from nothing learns colours."""
@@ -40,7 +46,7 @@ class TrainSettings(Settings):
 
     size: int = option(256, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
     batch: int = option(4, "pieces a step", minimum=1)
-    steps: int = option(20000, "steps in all; a run that goes on may have more", minimum=1)
+    steps: int | None = option(None, f"steps in all; a run that goes on may have more; by default {STEPS}", minimum=1)
     rate: float = option(1e-3, "Adam's rate", minimum=1e-7, maximum=1)
     schedule: str = option(
         "trapezoid",
@@ -74,6 +80,11 @@ class TrainSettings(Settings):
     precision: str = option(
         "auto", "numbers of the networks; auto is float32, or bfloat16 on GPUs that have it", choices=PRECISIONS
     )
+
+    @property
+    def total(self) -> int:
+        """The number of steps."""
+        return self.steps or STEPS
 
     def losses(self) -> StylizeSettings:
         """The run of `stylize` whose losses these are."""
@@ -110,9 +121,17 @@ class TransformerOptions(TrainSettings):
 class TrainStyleSettings(TransformerOptions):
     """Settings of `train style`."""
 
+    steps: int | None = option(
+        None, f"steps in all; a run that goes on may have more; by default {STEPS}, and {ADDED} with --base", minimum=1
+    )
     base: str | None = option(
         None, "a trained network to add the paintings to: it stays as it is, only their codes are trained"
     )
+
+    @property
+    def total(self) -> int:
+        """The number of steps."""
+        return self.steps or (ADDED if self.base else STEPS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,4 +154,32 @@ class TrainTextureSettings(TrainSettings):
     norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
     tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
     tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)
-    strength: float = option(1.0, "there is no photo to be kept", minimum=1, maximum=1)
+    photos: str | None = option(None, "a folder with photos: these it learns to paint, each in many ways")
+    recolor: int | None = option(
+        None,
+        f"first steps with --photos, which only bring them into the painting's colours; by default {RECOLOR}",
+        minimum=0,
+    )
+    diversity: float = option(
+        0.0,
+        "weight of how far the pictures of a batch are from each other, against one picture for all noise",
+        minimum=0,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what would be left aside."""
+        super().__post_init__()
+        if self.photos is None and self.strength not in {STRENGTH, 1.0}:
+            raise UsageError(f"strength is {self.strength}, and there is no photo to be kept; give --photos, or none")
+
+    @property
+    def recoloring(self) -> int:
+        """The number of first steps that only bring photos into colours."""
+        if self.photos is None:
+            return 0
+        return RECOLOR if self.recolor is None else self.recolor
+
+    def losses(self) -> StylizeSettings:
+        """The run of `stylize` whose losses these are; without a photo to be kept, of nothing but style."""
+        found = super().losses()
+        return found if self.photos else replace(found, strength=1.0)

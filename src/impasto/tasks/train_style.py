@@ -32,6 +32,9 @@ Paintings = Mapping[str, Source] | Sequence[str | Path]
 CODES = 10.0
 """The rate of codes, in that of weights."""
 
+ALONE = 100.0
+"""That of codes that are added to a trained network, whose weights do not move under them."""
+
 
 def train_style_steps(
     photos: str | Path,
@@ -147,7 +150,7 @@ class StyleLesson(PhotoLesson):
 
     def rates(self) -> Mapping[str, float]:
         """Codes are numbers about 1, of which most steps see a few: weights' rate leaves them behind."""
-        return {"codes": CODES}
+        return {"codes": ALONE if self._network.before else CODES}
 
     def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
         """All paintings."""

@@ -141,7 +141,7 @@ class _Run:
     def steps(self, keep: Callable[[State], None], out: Path) -> Iterator[TrainStep]:
         """The steps from here on; the first process keeps the state, and writes the network."""
         self.began, self.since = time.perf_counter(), self.done
-        writes, total = self.team.rank == 0, self.settings.steps
+        writes, total = self.team.rank == 0, self.settings.total
         if self.done > total:
             raise UsageError(f"the run has made {self.done} steps already; give it more than {total}")
         while self.done < total:
@@ -185,7 +185,7 @@ class _Run:
 
     def _rate(self, step: int) -> float:
         settings = self.settings
-        share = SCHEDULES[settings.schedule]((step - 1) / settings.steps)
+        share = SCHEDULES[settings.schedule]((step - 1) / settings.total)
         return settings.rate * min(share, step / max(1, settings.warmup))
 
     @torch.no_grad()
@@ -225,11 +225,11 @@ class _Run:
 
     def _record(self, loss: float, terms: Mapping[str, float]) -> TrainStep:
         pace = (time.perf_counter() - self.began) / (self.done - self.since)
-        left = pace * (self.settings.steps - self.done)
+        left = pace * (self.settings.total - self.done)
         rate, notice = self._rate(self.done), self.lesson.told()
 
         def sheet() -> Tensor:
             with torch.inference_mode():
                 return self.lesson.sheet(self.average)
 
-        return TrainStep(self.done, self.settings.steps, loss, terms, rate, self._seconds(), left, notice, sheet)
+        return TrainStep(self.done, self.settings.total, loss, terms, rate, self._seconds(), left, notice, sheet)

@@ -1,4 +1,4 @@
-"""Training of networks for any painting, and of texture networks."""
+"""Training of networks for any painting."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import torch
 
 from impasto import encoders, networks
 from impasto.image import load
-from impasto.networks import AnyStyle, TextureNet
+from impasto.networks import AnyStyle
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.photos import Photos
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.train_any import AnyLesson, recoloured, train_any_steps
-from impasto.tasks.train_options import TrainAnySettings, TrainTextureSettings
-from impasto.tasks.train_texture import TextureLesson, train_texture_steps
+from impasto.tasks.train_options import TrainAnySettings
 
 ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, recolor=1, width=8, blocks=1, hidden=8)
-
-TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)
 
 
 def test_a_network_for_any_painting_goes_on_where_it_was(photos, tmp_path):
@@ -83,24 +80,3 @@ def test_colours_change_for_a_share_of_pieces():
         ]
         assert sorted(roles) == [0, 1, 2]
     assert len({tuple(one.flatten().tolist()) for one in varied}) == 5
-
-
-def test_a_texture_network_learns_and_goes_on_where_it_was(tmp_path):
-    out, other = tmp_path / "net.safetensors", tmp_path / "other.safetensors"
-    settings = replace(TEXTURE, schedule="constant", steps=24)
-    losses = [step.loss for step in train_texture_steps("sample:flow", settings, out=out)]
-    assert sum(losses[-4:]) < 0.6 * sum(losses[:4])
-    half = [step.loss for step in train_texture_steps("sample:flow", replace(settings, steps=12), out=other)]
-    assert half + [step.loss for step in train_texture_steps("sample:flow", settings, out=other)] == losses
-    network = networks.load(out)
-    assert isinstance(network, TextureNet)
-    made = network(network.noise(1, 72, torch.Generator().manual_seed(1)))
-    assert made.shape == (1, 3, 72, 72)
-    assert networks.describe(out)["provenance"]["painting"]["source"] == "sample:flow"
-
-
-def test_a_texture_is_judged_by_style_and_nothing_of_a_photo():
-    lesson = TextureLesson("sample:ink", TEXTURE)
-    _, parts = lesson.loss(1, range(2))
-    assert {*parts} == {"style", "tv", "range"}
-    assert lesson.sheet(lesson.network.eval()).shape[-2:] == (128, lesson.painting.shape[-1] + 4 * (128 + 8))
