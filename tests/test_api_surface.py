@@ -21,6 +21,10 @@ Step
 StylizeSettings
 Sweep
 TextureSettings
+TrainAnySettings
+TrainStep
+TrainStyleSettings
+TrainTextureSettings
 UsageError
 __version__
 apply
@@ -38,6 +42,9 @@ stylize
 stylize_steps
 texture
 texture_steps
+train_any_steps
+train_style_steps
+train_texture_steps
 write
 write_page
 """

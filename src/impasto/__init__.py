@@ -9,7 +9,11 @@
 `impasto.apply("photo.jpg", style="starry=0.7,wave=0.3")` paints in one pass of a trained network.
 
 Each verb that optimises has a twin that reports every step: `for step in impasto.stylize_steps(...)`; to stop is to
-stop reading.
+stop reading. Training has nothing but steps, and goes on from its last checkpoint when it is called again:
+
+>>> for step in impasto.train_style_steps("photos", ["dawn=painting.jpg"], out="dawn.safetensors"):
+...     print(step.index, step.loss)
+>>> picture = impasto.apply("photo.jpg", "dawn.safetensors")
 """
 
 from __future__ import annotations
@@ -39,6 +43,11 @@ if TYPE_CHECKING:
     from impasto.tasks.regions import Region
     from impasto.tasks.stylize import stylize, stylize_steps
     from impasto.tasks.texture import texture, texture_steps
+    from impasto.tasks.train_any import train_any_steps
+    from impasto.tasks.train_options import TrainAnySettings, TrainStyleSettings, TrainTextureSettings
+    from impasto.tasks.train_style import train_style_steps
+    from impasto.tasks.train_texture import train_texture_steps
+    from impasto.tasks.trainer import TrainStep
 
 __all__ = [
     "ApplySettings",
@@ -52,6 +61,10 @@ __all__ = [
     "StylizeSettings",
     "Sweep",
     "TextureSettings",
+    "TrainAnySettings",
+    "TrainStep",
+    "TrainStyleSettings",
+    "TrainTextureSettings",
     "UsageError",
     "__version__",
     "apply",
@@ -69,6 +82,9 @@ __all__ = [
     "stylize_steps",
     "texture",
     "texture_steps",
+    "train_any_steps",
+    "train_style_steps",
+    "train_texture_steps",
     "write",
     "write_page",
 ]
@@ -86,6 +102,10 @@ _HOMES = {
     "StylizeSettings": "impasto.tasks.options",
     "Sweep": "impasto.jobs.spec",
     "TextureSettings": "impasto.tasks.options",
+    "TrainAnySettings": "impasto.tasks.train_options",
+    "TrainStep": "impasto.tasks.trainer",
+    "TrainStyleSettings": "impasto.tasks.train_options",
+    "TrainTextureSettings": "impasto.tasks.train_options",
     "UsageError": "impasto.errors",
     "apply": "impasto.tasks.apply",
     "blend": "impasto.tasks.blend",
@@ -101,6 +121,9 @@ _HOMES = {
     "stylize_steps": "impasto.tasks.stylize",
     "texture": "impasto.tasks.texture",
     "texture_steps": "impasto.tasks.texture",
+    "train_any_steps": "impasto.tasks.train_any",
+    "train_style_steps": "impasto.tasks.train_style",
+    "train_texture_steps": "impasto.tasks.train_texture",
     "write": "impasto.image",
     "write_page": "impasto.jobs.report",
 }
