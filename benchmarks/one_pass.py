@@ -3,10 +3,11 @@
     python -m benchmarks.one_pass --network FILE --photos FOLDER --paintings FOLDER --out FOLDER [--teacher FILE]
 
 Each of `--count` photos is paired with as many paintings as `--each` says, all paintings in their turn. Of each pair
-there are a default run of `stylize` and the network's picture at the same size; both are kept in `--out`, and not
-made again, but the network's with `--again`. A many-style network paints its own styles, whose files its provenance names; an any-style one all pictures of the folder, none of which it should have been trained on.
-Judged in the space of a narrow network with heads into VGG-19's (`--teacher`, see `benchmarks/reach.py`), or of `lite`
-itself, which has trained the networks and flatters them.
+there are a default run of `stylize` and the network's picture at the same size; both are kept in `--out`, and not made
+again, but the network's with `--again`. A many-style network paints its own styles, whose files its provenance names;
+an any-style one all pictures of the folder, none of which it should have been trained on. Judged in the space of a
+narrow network with heads into VGG-19's (`--teacher`, see `benchmarks/reach.py`), or of `lite` itself, which has trained
+the networks and flatters them.
 """
 
 from __future__ import annotations
