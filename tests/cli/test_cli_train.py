@@ -110,6 +110,7 @@ def test_settings_may_be_in_a_file(train, folder):
         (["missing.png"], "missing.png"),
         (["painting.png"], "two paintings are called 'painting'"),
         (["--base", "photo.png"], "photo.png"),
+        (["--base", "painting.safetensors"], "painting.safetensors"),
         (["--resume", "gone"], "gone"),
     ],
 )
@@ -181,6 +182,13 @@ def test_any_and_texture_have_commands_too(cli, photos, tiny_lite, folder):
     said = cli("train", "texture", "painting.png", *quick, "--scales", 2, "--channels", 2, "-o", "t.safetensors")
     assert said.code == 0, said.err
     assert networks.describe(folder / "t.safetensors")["kind"] == "texture"
+    said = cli("train", "any", photos, photos, *quick, "--base", "any.safetensors", "-o", "more.safetensors", "--json")
+    assert said.code == 0, said.err
+    assert '"style"' in said.out  # and not the colours alone
+    assert networks.describe(folder / "more.safetensors")["provenance"]["base"]["source"] == "any.safetensors"
+    said = cli("train", "texture", "painting.png", "--photos", photos, *quick, "--scales", 2, "-o", "p.safetensors")
+    assert said.code == 0, said.err
+    assert networks.describe(folder / "p.safetensors")["settings"]["texture"]["content"]
     refused = cli("train", "any", photos, "painting.png", *quick, "-o", "other.safetensors")
     assert (refused.code, len(refused.lines)) == (2, 1)
     assert "'painting.png' is no folder" in refused.err

@@ -19,7 +19,7 @@ from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.diversity import alike
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.train_options import STRENGTH, TrainTextureSettings
+from impasto.tasks.train_options import PAINTED, TrainTextureSettings
 from impasto.tasks.train_texture import TextureLesson, train_texture_steps
 
 TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)
@@ -95,7 +95,7 @@ def test_a_strength_needs_photos():
         replace(TEXTURE, strength=0.5)
     assert replace(TEXTURE, photos="folder", strength=0.5).losses().strength == 0.5
     assert TEXTURE.losses().strength == 1
-    assert replace(TEXTURE, photos="folder").losses().strength == STRENGTH
+    assert replace(TEXTURE, photos="folder").losses().strength == PAINTED
 
 
 def test_nearest_neighbours_by_the_formula():
