@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 
 # What the page computes with, for its tests in Chromium; npm itself writes the file when it is done.
 $(RUNTIME): $(PAGE)/package.json $(PAGE)/package-lock.json
-	@if command -v npm > /dev/null; then npm ci --prefix $(PAGE) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	@if command -v npm > /dev/null; then npm ci --prefix $(PAGE) --ignore-scripts --no-audit --no-fund --no-update-notifier && touch $@; \
 	else echo "npm is not here: the page in $(PAGE) is not tested"; fi
 
 demo: $(READY)

@@ -18,7 +18,7 @@ let network; // the first one
 let source; // the photo as a bitmap, or the camera's video
 let photo, painted; // pixels
 let photos = 0; // how many there were
-let painting; // the work on a picture, a promise; undefined where there is none
+let painting; // the work on pictures, a promise; undefined where there is none
 let again = false;
 
 // --- telling ---
@@ -59,19 +59,22 @@ const paint = guarded(async () => {
   if (!source || !network) return;
   again = true;
   if (painting) return;
-  painting = (async () => {
+  painting = paintWhileAsked();
+  await painting;
+});
+
+async function paintWhileAsked() {
+  try {
     while (again) {
       again = false;
       await paintOnce();
-      if (source === video) await new Promise(requestAnimationFrame).then(() => (again = source === video));
+      if (source === video) await new Promise(requestAnimationFrame);
+      again ||= source === video;
     }
-  })();
-  try {
-    await painting;
   } finally {
     painting = undefined;
   }
-});
+}
 
 let seen; // what `photo` was made of
 

@@ -205,6 +205,35 @@ def test_paintings_beside_styles(window: Browser, address: str, site: Path) -> N
     assert differs(window, apply(photo, many(), "sand")) <= LEVEL
 
 
+def drop(window: Browser, selector: str, file: Path) -> None:
+    """Let a file fall on an element, as from the desktop."""
+    window.run(
+        "const [selector, bytes, name] = arguments;"
+        "const dataTransfer = new DataTransfer();"
+        "dataTransfer.items.add(new File([new Uint8Array(bytes)], name));"
+        "document.body.dataset.state = 'asked';"
+        "const given = { bubbles: true, cancelable: true, dataTransfer };"
+        "document.querySelector(selector).dispatchEvent(new DragEvent('drop', given))",
+        selector,
+        list(file.read_bytes()),
+        file.name,
+    )
+
+
+@needed
+def test_what_is_dropped_is_a_painting_among_the_paintings_and_else_a_photo(
+    window: Browser, address: str, site: Path
+) -> None:
+    window.open(f"{address}all/")
+    window.wait("done")
+    drop(window, "#own .small", site / "painting.png")
+    assert window.wait("done").startswith("painting, 451x300 in ")
+    drop(window, "h1", site / "photo.png")
+    assert window.wait("done").startswith("painting, 96x72 in ")
+    photo, settings = load(site / "photo.png").pixels, ApplySettings(style_size=ANY_AT)
+    assert differs(window, apply(photo, anything(), str(site / "painting.png"), settings)) <= LEVEL
+
+
 @needed
 def test_an_any_style_network_alone(window: Browser, address: str, site: Path) -> None:
     window.open(f"{address}all/?model=model/any.json")
