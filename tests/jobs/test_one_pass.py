@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from PIL import Image
 import impasto
 from impasto.errors import UsageError
 from impasto.image import load
-from impasto.jobs import sweep
+from impasto.jobs import one_pass, sweep
 from impasto.jobs.kinds import ONE_PASS, OnePassSettings, as_run
 from impasto.jobs.one_pass import shown
 from impasto.jobs.report import page
@@ -199,3 +201,26 @@ def test_a_training_that_fails_fails_its_cell_and_leaves_no_network(tmp_path: Pa
     errors = {progress.record.error for progress in run_sweep(made, tmp_path / "sweep", workers=2)}
     assert errors == {f"'{tmp_path / 'none'}' is no folder; expected one with pictures"}
     assert list((tmp_path / "sweep" / "networks").iterdir()) == []
+
+
+def test_a_training_that_is_cut_short_leaves_nothing_and_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = expand(spec(norm="batch", contrast=1.0, steps=4, checkpoint_every=1))[0]
+    settings, whole = OnePassSettings.from_mapping(cell.settings), one_pass.train_style_steps
+
+    def cut(*args: Any, **more: Any) -> Any:
+        yield from islice(whole(*args, **more), 3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one_pass, "train_style_steps", cut)
+    with pytest.raises(KeyboardInterrupt):
+        one_pass.trained(cell, settings, tmp_path)
+    monkeypatch.undo()
+    assert list((tmp_path / "networks").iterdir()) == []
+    path = one_pass.trained(cell, settings, tmp_path)
+    assert list((tmp_path / "networks").iterdir()) == [path]
+    assert len(describe(path)["provenance"]["losses"]) == 4
+    steps = list(one_pass.one_pass_steps(cell, settings, tmp_path))
+    assert [(step.index, step.scale) for step in steps] == [(1, 1), (2, 1), (3, 2), (4, 2)]
+    assert [set(step.terms) >= {"style", "content"} for step in steps] == [False, False, True, True]
