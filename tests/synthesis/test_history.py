@@ -9,22 +9,36 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.image import in_memory
-from impasto.synthesis import history
-from impasto.synthesis.history import Matrix, Rows, zeros
+from impasto.synthesis import Point, halves, history
+from impasto.synthesis.halves import Changes, Halves
+from impasto.synthesis.history import Matrix, Rows, Vectors, zeros
 
 COUNT, LENGTH = 6, 100
 CPU = torch.device("cpu")
 KINDS = {
     "matrix": lambda: Matrix(COUNT),
-    "rows": lambda: Rows(COUNT, False, in_memory),
-    "half": lambda: Rows(COUNT, True, in_memory),
+    "rows": lambda: Rows(COUNT, in_memory),
+    "half": lambda: Halves(COUNT, in_memory),
 }
+
+
+def changes(s, y):
+    """Between the origin and a point: what they differ by is `s` and `y` to the bit."""
+    origin = Point(torch.zeros_like(s), 0.0, {}, torch.zeros_like(y))
+    return Changes(origin, Point(s, 0.0, {}, y))
+
+
+def put(kept, index, vector, other=None, second=None):
+    """Keep a vector, or two."""
+    pair = changes if isinstance(kept, Halves) else Vectors
+    kept.put((index, index if other is None else other), pair(vector, vector if second is None else second))
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     """So that rows of a test have many, and the last is a shorter one."""
-    monkeypatch.setattr(history, "CHUNK", 7)
+    for module in (history, halves):
+        monkeypatch.setattr(module, "CHUNK", 7)
 
 
 @pytest.fixture(params=KINDS.values(), ids=KINDS)
@@ -51,7 +65,7 @@ def expected(kept, rows):
     whole = np.zeros((COUNT, LENGTH))
     for index, vector in rows.items():
         exact = vector.double().numpy()
-        whole[index] = halved(exact) if getattr(kept, "half", False) else exact
+        whole[index] = halved(exact) if isinstance(kept, Halves) else exact
     return whole
 
 
@@ -61,13 +75,13 @@ def test_the_products_are_those_of_numpy(kept, kind):
     given = vectors(6, kind)
     rows = dict(zip((4, 1, 0, 3, 5), given, strict=False))
     for index, vector in rows.items():
-        kept.put(index, vector)
+        put(kept, index, vector)
     rows[3] = given[5]
-    kept.put(3, given[5])
+    put(kept, 3, given[5])
     whole = expected(kept, rows)
     tall = np.linalg.norm(whole, axis=1)
 
-    near = 1e-14 if kind == torch.float64 and not getattr(kept, "half", False) else 1e-6
+    near = 1e-14 if kind == torch.float64 and not isinstance(kept, Halves) else 1e-6
     among = kept.among([4, 3])
     assert among.dtype == torch.float64
     assert (np.abs(among.numpy() - whole @ whole[[4, 3]].T) <= near * np.outer(tall, tall[[4, 3]])).all()
@@ -85,11 +99,57 @@ def test_the_products_are_those_of_numpy(kept, kind):
     assert (np.abs(combined.double().numpy() - reference) <= near * parts).all()
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_changes_are_the_differences_of_two_points(kind):
+    """Of any shape, in parts, with their products and their largest numbers; kept as numpy's halves of them."""
+    before, after = vectors(4, kind).view(2, 2, 1, 4, 25).unbind()
+    pair = Changes(Point(before[0], 0.0, {}, before[1]), Point(after[0], 0.0, {}, after[1]))
+    s, y = (after - before).view(2, LENGTH).double().numpy()
+    assert np.abs(s).max() != np.abs(y).max()
+    assert pair.largest == [np.abs(s).max(), np.abs(y).max()]
+    near = {torch.float32: 1e-6, torch.float64: 1e-14}[kind]
+    assert abs(pair.curvature - s @ y) <= near * np.linalg.norm(s) * np.linalg.norm(y)
+    assert pair.square == pytest.approx(y @ y, rel=near)
+    kept = KINDS["half"]()
+    kept.put((4, 2), pair)
+    for index, vector in ((4, s), (2, y)):
+        state = kept.state([index])
+        assert (state["pairs"][0].double().numpy() * state["scales"][0] == halved(vector)).all()
+
+
+def test_no_change_that_is_not_a_number_goes_unseen():
+    bad = torch.ones(LENGTH)
+    bad[50] = torch.nan
+    pair = changes(torch.ones(LENGTH), bad)
+    assert np.isnan([pair.curvature, pair.square, pair.largest[1]]).all()
+
+
+def test_half_rows_that_are_not_in_use_change_no_bit(monkeypatch):
+    """A run that goes on from a file has none of them; nor are its tensors aligned as they were."""
+    monkeypatch.setattr(halves, "CHUNK", 3000)  # in fewer there is less to round
+    length = 10_000
+    given = vectors(COUNT + 1, length=length)
+    stale, clean = KINDS["half"](), KINDS["half"]()
+    for index, vector in enumerate(given[:COUNT]):
+        put(stale, index, vector)
+    used = [1, 4]
+    clean.restore(used, stale.state(used))
+    room = torch.empty(length + 1)
+    moved = room[1:].copy_(given[COUNT])
+    assert moved.data_ptr() % 64 != given[COUNT].data_ptr() % 64
+    assert torch.equal(clean.among(used)[used], stale.among(used)[used])
+    assert torch.equal(clean.along(moved)[used], stale.along(given[COUNT])[used])
+    coefficients = torch.zeros(COUNT, dtype=torch.float64)
+    coefficients[used] = torch.tensor([0.3, 1e-9], dtype=torch.float64)
+    found = clean.combined(moved, -0.7, coefficients)
+    assert torch.equal(found, stale.combined(given[COUNT], -0.7, coefficients))
+
+
 @pytest.mark.parametrize("size", [1e-30, 1e-6, 1.0, 65504.0, 1e30])
 def test_a_half_row_is_exact_to_eleven_bits_over_eight_decades(size):
     vector = size * torch.logspace(0, -8.4, LENGTH, dtype=torch.float64).to(torch.float32)
     kept = KINDS["half"]()
-    kept.put(2, vector)
+    put(kept, 2, vector)
     state = kept.state([2])
     assert state["pairs"].dtype == torch.float16
     found = state["pairs"][0].double() * state["scales"][0]
@@ -100,25 +160,25 @@ def test_a_half_row_is_exact_to_eleven_bits_over_eight_decades(size):
 @pytest.mark.parametrize("size", [0.0, 1e-44, 3e38])
 def test_half_rows_of_the_least_and_the_largest_numbers_stay_numbers(size):
     kept = KINDS["half"]()
-    kept.put(0, torch.tensor([size, -size, 0.0]))
+    put(kept, 0, torch.tensor([size, -size, 0.0]))
     found = kept.combined(torch.zeros(3), 1.0, torch.ones(COUNT, dtype=torch.float64))
     torch.testing.assert_close(found, torch.tensor([size, -size, 0.0]), rtol=2**-11, atol=1e-45)
 
 
 def test_sums_of_half_rows_are_not_taken_in_half(monkeypatch):
     """In float16, a sum of ones stops at 2048; and the squares of scaled numbers are out of its range."""
-    monkeypatch.setattr(history, "CHUNK", 3000)
+    monkeypatch.setattr(halves, "CHUNK", 3000)
     kept = KINDS["half"]()
-    kept.put(0, torch.ones(10_000))
+    put(kept, 0, torch.ones(10_000))
     assert kept.among([0])[0, 0] == 10_000
     assert kept.along(torch.ones(10_000))[0] == 10_000
 
 
 def test_chunks_are_added_up_in_double(monkeypatch):
     """In float32, 2 ** 24 plus one stays what it is."""
-    monkeypatch.setattr(history, "CHUNK", 1)
+    monkeypatch.setattr(halves, "CHUNK", 1)
     kept = KINDS["half"]()
-    kept.put(0, torch.ones(4))
+    put(kept, 0, torch.ones(4))
     assert kept.along(torch.tensor([2.0**24, 1, 1, 1]))[0] == 2**24 + 3
 
 
@@ -147,20 +207,26 @@ def _tensors(tree):
 
 
 def test_no_more_than_a_chunk_of_a_half_row_is_ever_converted(monkeypatch):
-    monkeypatch.setattr(history, "CHUNK", 128)
+    monkeypatch.setattr(halves, "CHUNK", 256)
     given = vectors(COUNT, length=10_000)
     kept = KINDS["half"]()
     for index, vector in enumerate(given):
-        kept.put(index, vector)
+        put(kept, index, vector)
     coefficients = torch.ones(COUNT, dtype=torch.float64)
-    for call in (lambda: kept.put(0, given[5]), lambda: kept.among([0, 3]), lambda: kept.along(given[0])):
+    pair = changes(given[4], given[5])
+    for call, rows in (
+        (lambda: Changes(pair.before, pair.after), 2),
+        (lambda: kept.put((0, 1), pair), 2),
+        (lambda: kept.among([0, 3]), COUNT),
+        (lambda: kept.along(given[0]), COUNT),
+    ):
         with Taken() as taken:
             call()
-        assert 128 * 4 <= taken.bytes[0] <= 128 * 4 * 2
+        assert taken.bytes[0] == rows * 256 * 4
     with Taken() as taken:
         kept.combined(given[0], 0.5, coefficients)
     assert taken.bytes[0] == 10_000 * 4, "the result"
-    assert taken.bytes[1] == 128 * 4
+    assert taken.bytes[1] == COUNT * 256 * 4
     with Taken() as taken:
         torch.stack([*given]).half().float()
     assert taken.bytes[0] == COUNT * 10_000 * 4, "the measure sees what it should"
@@ -174,10 +240,10 @@ def test_rows_are_made_when_they_are_first_put(half, kind):
         made.append((shape, dtype, device))
         return torch.full(shape, float("nan"), dtype=dtype, device=device)
 
-    kept, given = Rows(40, half, allocate), vectors(3, torch.float64)
+    kept, given = (Halves if half else Rows)(40, allocate), vectors(3, torch.float64)
     assert made == []
     for index, vector in zip((17, 2, 17), given, strict=True):
-        kept.put(index, vector)
+        put(kept, index, vector)
     assert made == [((LENGTH,), kind, CPU)] * 2
     kept.among([2, 17])
     found = kept.combined(given[0], 1.0, torch.ones(40, dtype=torch.float64))
@@ -192,10 +258,10 @@ def test_rows_may_live_in_files(tmp_path):
         file = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         return torch.from_file(str(file), shared=True, size=shape[0], dtype=dtype)
 
-    filed, plain, given = Rows(COUNT, True, allocate), KINDS["half"](), vectors(4)
+    filed, plain, given = Halves(COUNT, allocate), KINDS["half"](), vectors(4)
     for index, vector in enumerate(given):
-        filed.put(index, vector)
-        plain.put(index, vector)
+        put(filed, index, vector)
+        put(plain, index, vector)
     assert [file.stat().st_size for file in tmp_path.iterdir()] == [2 * LENGTH] * 4
     assert torch.equal(filed.among([0, 1]), plain.among([0, 1]))
     assert torch.equal(filed.along(given[3]), plain.along(given[3]))
@@ -204,14 +270,14 @@ def test_rows_may_live_in_files(tmp_path):
 def test_a_state_is_a_copy_and_the_way_back(kept):
     given = vectors(5)
     for index, vector in zip((0, 2, 3, 5), given, strict=False):
-        kept.put(index, vector)
-    kept.put(4, torch.full((LENGTH,), 9.0))  # not asked for below, and so gone after
+        put(kept, index, vector)
+    put(kept, 4, torch.full((LENGTH,), 9.0))  # not asked for below, and so gone after
     state = kept.state([0, 2, 3, 5])
-    back = Rows(COUNT, kept.half, in_memory) if isinstance(kept, Rows) else Matrix(COUNT)
-    back.put(1, given[4])  # gone as well
-    kept.put(2, given[4])
+    back = Matrix(COUNT) if isinstance(kept, Matrix) else type(kept)(COUNT, in_memory)
+    put(back, 1, given[4])  # gone as well
+    put(kept, 2, given[4])
     back.restore([0, 2, 3, 5], state)
-    kept.put(2, given[1])
+    put(kept, 2, given[1])
     coefficients = torch.tensor([1.0, 0.0, 1e-6, 2.0, 0.0, 1e-12], dtype=torch.float64)
     assert torch.equal(back.combined(given[4], 0.5, coefficients), kept.combined(given[4], 0.5, coefficients))
     along = back.along(given[4])
@@ -220,9 +286,9 @@ def test_a_state_is_a_copy_and_the_way_back(kept):
 
 
 def test_an_empty_history_has_a_state_too(kept):
-    back = type(kept)(COUNT, kept.half, in_memory) if isinstance(kept, Rows) else Matrix(COUNT)
+    back = Matrix(COUNT) if isinstance(kept, Matrix) else type(kept)(COUNT, in_memory)
     back.restore([], kept.state([]))
-    back.put(1, torch.ones(4))
+    put(back, 1, torch.ones(4))
     assert back.along(torch.ones(4)).tolist() == [0, 4, 0, 0, 0, 0]
 
 
@@ -243,8 +309,8 @@ def test_a_matrix_takes_the_memory_of_the_rows_that_were_put():
     length = 1 << 20
     kept, row = Matrix(40), torch.ones(length)
     before = resident()
-    kept.put(0, row)
-    kept.put(20, row)
+    put(kept, 0, row)
+    put(kept, 20, row)
     kept.along(row)
     kept.combined(row, 1.0, torch.zeros(40, dtype=torch.float64))
     taken = resident() - before

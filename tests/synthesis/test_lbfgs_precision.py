@@ -5,7 +5,7 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.image import in_memory
-from impasto.synthesis import LBFGS, load_state, save_state
+from impasto.synthesis import LBFGS, Point, load_state, save_state
 from impasto.synthesis.checkpoint import State
 
 INFINITE = float("inf")
@@ -22,6 +22,11 @@ def evaluations(measure, optimizer, start, goal, most=400):
     while point.loss > goal and measure.count < most:
         point = optimizer.step(point, measure)
     return measure.count
+
+
+def remember(optimizer, s, y):
+    origin = Point(torch.zeros_like(s), 0.0, {}, torch.zeros_like(y))
+    optimizer._remember(optimizer._pair(origin, Point(s, 0.0, {}, y), s))
 
 
 @pytest.mark.parametrize("memory", [3, 20])
@@ -71,20 +76,20 @@ def test_a_pair_whose_curvature_is_lost_in_rounding_is_not_kept():
     s, y = torch.tensor([1.0, 1.0]), torch.tensor([1.00001, -1.0])
     for precision, kept in (("full", 1), ("half", 0)):
         optimizer = LBFGS(2, precision=precision)
-        optimizer._remember(s, y)
+        remember(optimizer, s, y)
         assert len(optimizer.state()["order"]) == kept
     gradient = torch.tensor([3.0, 4.0])
     assert torch.equal(optimizer._direction(gradient), -gradient)
     for scale in (1.0, 2.0, 3.0, 4.0):  # the ring goes on, and loses its oldest to such a pair
-        optimizer._remember(s, scale * s)
+        remember(optimizer, s, scale * s)
     assert optimizer.state()["order"] == [0, 1]
-    optimizer._remember(s, y)
+    remember(optimizer, s, y)
     assert optimizer.state()["order"] == [1]
     torch.testing.assert_close(optimizer._direction(s), -s / 4)
     fresh = LBFGS(2, precision="half")
     fresh.restore(optimizer.state())
     assert torch.equal(fresh._direction(gradient), optimizer._direction(gradient))
-    fresh._remember(s, 5 * s)
+    remember(fresh, s, 5 * s)
     assert fresh.state()["order"] == [1, 0]
     torch.testing.assert_close(fresh._direction(s), -s / 5)
 

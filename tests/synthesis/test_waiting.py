@@ -7,8 +7,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.image import in_memory
-from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels
-from impasto.synthesis.history import Matrix, Rows
+from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels, Point
+from impasto.synthesis.halves import Changes, Halves
+from impasto.synthesis.history import Matrix, Rows, Vectors
 from impasto.synthesis.point import numbers
 
 SIZE = (6, 5)
@@ -66,14 +67,14 @@ def test_a_point_whose_gradient_is_not_finite_is_none_to_go_to(bad):
     assert not point.finite
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: Matrix(6), lambda: Rows(6, True, in_memory), lambda: Rows(6, False, in_memory)]
-)
+@pytest.mark.parametrize("make", [lambda: Matrix(6), lambda: Halves(6, in_memory), lambda: Rows(6, in_memory)])
 def test_products_in_one_transfer_are_those_of_two(make):
     kept, draw = make(), torch.Generator().manual_seed(1)
     vectors = [torch.randn(70, generator=draw) for _ in range(5)]
-    for index in range(4):
-        kept.put(index, vectors[index])
+    for s in (0, 2):
+        ends = [Point(zero * vectors[s], 0.0, {}, zero * vectors[s + 1]) for zero in (0, 1)]
+        pair = Changes(*ends) if isinstance(kept, Halves) else Vectors(vectors[s], vectors[s + 1])
+        kept.put((s, s + 1), pair)
     among, along = kept.products((1, 3), vectors[4])
     assert torch.equal(among, kept.among((1, 3)))
     assert torch.equal(along, kept.along(vectors[4]))

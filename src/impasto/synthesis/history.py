@@ -1,37 +1,51 @@
 """The rows that L-BFGS remembers: where they are kept, and the products that a step takes with them.
 
-A row is a step or a gradient change, as many numbers as the picture has. A caller names rows by their index and never
-uses one that it has not put there; what is not there counts as zero.
+A row is a step or a gradient change, as many numbers as the picture has: two of them are a pair. A caller names rows by
+their index and never uses one that it has not put there; what is not there counts as zero.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from impasto.image import Allocate
-from impasto.synthesis.point import Memory
+from impasto.synthesis.point import Memory, numbers
 
 CHUNK = 1 << 19
-"""Numbers converted at a time: 2 MB. Of fewer the calls cost more than the cache saves; more are slower again."""
-
-HALF = torch.float16
-"""11 bits of mantissa; bfloat16 has 8."""
-
-TOP = 15
-"""Rows in half precision are scaled to below 2 ** TOP, near the end of the range (65504), for the sake of the small."""
+"""Numbers of a row that are worked on at a time: 2 MB."""
 
 
-class History(Protocol):
-    """Rows, and products with them; those of inner products are float64 on the CPU."""
+class Pair(Protocol):
+    """A step s, the change y of the gradient along it, and what decides whether they are worth keeping."""
 
-    def put(self, index: int, vector: Tensor) -> None:
-        """Keep a copy of `vector` as row `index`, in place of the one that was there."""
+    curvature: float
+    """The inner product of s and y."""
+    square: float
+    """That of y with itself."""
+
+
+class Vectors:
+    """A pair of two whole vectors."""
+
+    def __init__(self, s: Tensor, y: Tensor) -> None:
+        self.s, self.y = s, y
+        self.curvature, self.square = numbers([s @ y, y @ y])
+
+
+P_contra = TypeVar("P_contra", contravariant=True)
+
+
+class History(Protocol[P_contra]):
+    """Rows, and products with them; those of inner products are float64 on the CPU. Generic in the pairs it takes."""
+
+    def put(self, indices: tuple[int, int], pair: P_contra) -> None:
+        """Keep a copy of s and y of a pair as two rows, in place of those that were there."""
         ...
 
     def among(self, indices: Sequence[int]) -> Tensor:
@@ -69,11 +83,10 @@ class Matrix:
         self.count = count
         self._rows = torch.empty(0)
 
-    def put(self, index: int, vector: Tensor) -> None:
+    def put(self, indices: tuple[int, int], pair: Vectors) -> None:
         """See `History`."""
-        if not self._rows.numel():
-            self._rows = zeros((self.count, vector.numel()), vector.dtype, vector.device)
-        self._rows[index] = vector
+        for index, vector in zip(indices, (pair.s, pair.y), strict=True):
+            self._put(index, vector)
 
     def among(self, indices: Sequence[int]) -> Tensor:
         """See `History`."""
@@ -108,45 +121,36 @@ class Matrix:
         """See `History`."""
         self._rows = torch.empty(0)
         for index, row in zip(indices, state["pairs"], strict=True):
-            self.put(index, row)
+            self._put(index, row)
+
+    def _put(self, index: int, vector: Tensor) -> None:
+        if not self._rows.numel():
+            self._rows = zeros((self.count, vector.numel()), vector.dtype, vector.device)
+        self._rows[index] = vector
 
 
 class Rows:
-    """Rows in memory of their own, made by `allocate` when a row is first put, in half precision if `half`.
+    """Rows in memory of their own, made by `allocate` when a row is first put.
 
-    A half row is `HALF` times a power of two, which takes nothing from its 11 bits; only numbers below 4e-9 of the
-    row's largest have fewer. Sums are of the rows as they are kept, so that the matrix of inner products is that of
-    the vectors which the direction is made of. They run over chunks, each summed in the vectors' type (float32 among
-    half rows) and all of them in float64: no more than a chunk of a row is ever converted.
+    Sums run over chunks, each summed in the vectors' type and all of them in float64.
     """
 
-    def __init__(self, count: int, half: bool, allocate: Allocate) -> None:
-        self.count, self.half, self.allocate = count, half, allocate
+    def __init__(self, count: int, allocate: Allocate) -> None:
+        self.count, self.allocate = count, allocate
         self._rows: dict[int, Tensor] = {}
-        self._scales: dict[int, float] = {}
 
-    def put(self, index: int, vector: Tensor) -> None:
+    def put(self, indices: tuple[int, int], pair: Vectors) -> None:
         """See `History`."""
-        kind = HALF if self.half else vector.dtype
-        scale = _scale(vector) if self.half else 1.0
-        row = self._row(index, vector, kind)
-        for part in _parts(vector.numel()):
-            row[part] = vector[part] / scale if self.half else vector[part]
-        self._scales[index] = scale
+        for index, vector in zip(indices, (pair.s, pair.y), strict=True):
+            self._put(index, vector)
 
     def among(self, indices: Sequence[int]) -> Tensor:
         """See `History`."""
-        own = [self._rows[index] for index in indices]
-        kind = torch.float32 if self.half else own[0].dtype
-        readers = [_reader(row, kind) for row in own]
-        sums = self._sums(
-            len(own[0]), kind, lambda part: [read(row[part]) for read, row in zip(readers, own, strict=True)]
-        )
-        return sums * torch.tensor([self._scales[index] for index in indices], dtype=torch.float64)
+        return self._sums([self._rows[index] for index in indices])
 
     def along(self, vector: Tensor) -> Tensor:
         """See `History`."""
-        return self._sums(len(vector), vector.dtype, lambda part: [vector[part]])[:, 0]
+        return self._sums([vector])[:, 0]
 
     def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `History`."""
@@ -155,47 +159,39 @@ class Rows:
     def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
         total = torch.mul(vector, gain, out=self.allocate((len(vector),), vector.dtype, vector.device))
-        factors = {index: float(coefficients[index]) * self._scales[index] for index in sorted(self._rows)}
-        read = _reader(vector, vector.dtype)
-        for part in _parts(len(total)):
+        factors = {index: float(coefficients[index]) for index in sorted(self._rows)}
+        for part in parts(len(total), CHUNK):
             piece = total[part]
             for index, factor in factors.items():  # in one order, whichever way the rows came: sums are rounded
                 if factor:
-                    piece.add_(read(self._rows[index][part]), alpha=factor)
+                    piece.add_(self._rows[index][part], alpha=factor)
         return total
 
     def state(self, indices: Sequence[int]) -> Memory:
-        """See `History`; with the factors by which the rows are to be multiplied."""
-        pairs = torch.stack([self._rows[index] for index in indices]) if indices else torch.empty(0)
-        return {"pairs": pairs, "scales": [self._scales[index] for index in indices]}
+        """See `History`."""
+        return {"pairs": torch.stack([self._rows[index] for index in indices]) if indices else torch.empty(0)}
 
     def restore(self, indices: Sequence[int], state: Memory) -> None:
         """See `History`."""
         self._rows.clear()
-        self._scales = dict(zip(indices, state["scales"], strict=True))
         for index, row in zip(indices, state["pairs"], strict=True):
-            self._row(index, row, row.dtype).copy_(row)
+            self._put(index, row)
 
-    def _row(self, index: int, like: Tensor, kind: torch.dtype) -> Tensor:
+    def _put(self, index: int, vector: Tensor) -> None:
         if index not in self._rows:
-            self._rows[index] = self.allocate((like.numel(),), kind, like.device)
-        return self._rows[index]
+            self._rows[index] = self.allocate((vector.numel(),), vector.dtype, vector.device)
+        self._rows[index].copy_(vector)
 
-    def _sums(self, length: int, kind: torch.dtype, pieces: Callable[[slice], list[Tensor]]) -> Tensor:
-        """Inner products `(count, others)` of the rows with others of type `kind`, of which `pieces` tells a part."""
+    def _sums(self, others: Sequence[Tensor]) -> Tensor:
+        """Inner products `(count, others)` of the rows with others."""
         rows = list(self._rows.values())
         device = rows[0].device
-        read, total = _reader(rows[0], kind), torch.zeros(len(rows), 1, dtype=widest(device), device=device)
-        for part in _parts(length):
-            others = pieces(part)
-            found = []
-            for row in rows:
-                piece = read(row[part])
-                found.append(torch.stack([torch.dot(piece, other) for other in others]))
+        total = torch.zeros(len(rows), 1, dtype=widest(device), device=device)
+        for part in parts(len(rows[0]), CHUNK):
+            found = [torch.stack([torch.dot(row[part], other[part]) for other in others]) for row in rows]
             total = total + torch.stack(found).to(total.dtype)
         whole = torch.zeros(self.count, total.shape[1], dtype=torch.float64)
-        scales = torch.tensor([self._scales[index] for index in self._rows], dtype=torch.float64)
-        whole[list(self._rows)] = total.cpu().double() * scales[:, None]
+        whole[list(self._rows)] = total.cpu().double()
         return whole
 
 
@@ -218,18 +214,7 @@ def zeros(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Te
     return raw[start : start + size].view(kind).view(shape)
 
 
-def _parts(length: int) -> Iterator[slice]:
-    for start in range(0, length, CHUNK):
-        yield slice(start, min(start + CHUNK, length))
-
-
-def _reader(like: Tensor, kind: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Converts pieces to `kind`, each in the memory of the one before: fresh memory can cost four times the work."""
-    buffer = torch.empty(min(CHUNK, len(like)), dtype=kind, device=like.device)
-    return lambda piece: piece if piece.dtype == kind else buffer[: len(piece)].copy_(piece)
-
-
-def _scale(vector: Tensor) -> float:
-    """The power of two that brings the largest absolute value just below `2 ** TOP`."""
-    _, exponent = math.frexp(float(torch.linalg.vector_norm(vector, math.inf)))
-    return math.ldexp(1.0, max(exponent - TOP, -126))  # its reciprocal must be a float32
+def parts(length: int, size: int) -> Iterator[slice]:
+    """Parts of so many numbers, the last of the rest."""
+    for start in range(0, length, size):
+        yield slice(start, min(start + size, length))

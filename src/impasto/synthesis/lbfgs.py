@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from impasto.errors import choose
 from impasto.image import Allocate, in_memory
-from impasto.synthesis.history import History, Matrix, Rows, widest
+from impasto.synthesis.halves import Changes, Halves
+from impasto.synthesis.history import History, Matrix, Pair, Rows, Vectors, widest
 from impasto.synthesis.linesearch import StrongWolfe, Trial
-from impasto.synthesis.point import Measure, Memory, Point, numbers
+from impasto.synthesis.point import Measure, Memory, Point
 
 GROWTH = 2.0
 """How many times as long as the last a move may be where no curvature, or only the first of it, is known."""
@@ -71,7 +74,7 @@ class LBFGS:
         known, self._begun = bool(self._order) or self._begun < 2, self._begun + 1
         if self.line_search:
             return self._search(point, direction.view_as(point.gradient), rate, measure)
-        move = direction.mul_(rate)
+        move = direction.mul_(rate) if rate != 1 else direction
         length = measure.length(move.view_as(point.gradient))
         bound = min(self.reach, self._leash or self.reach)
         if length > bound or (self._leash and not known and length):
@@ -79,12 +82,11 @@ class LBFGS:
             length = bound
         if self.precision == "half":  # what is kept of the move is rounded anyway: its memory becomes the next point's
             arrived = measure(move.view_as(point.gradient).add_(point.parameters))
-            move = torch.sub(arrived.parameters, point.parameters, out=self._new(point.parameters)).flatten()
         else:
             there = torch.add(point.parameters, move.view_as(point.gradient), out=self._new(point.parameters))
             arrived = measure(there)
         self._leash = self._longer(length if arrived.loss < point.loss else 0.0, known)
-        self._remember(move, torch.sub(arrived.gradient.flatten(), gradient, out=self._new(gradient)))
+        self._remember(self._pair(point, arrived, move))
         return arrived
 
     def _longer(self, length: float, known: bool) -> float:
@@ -135,10 +137,10 @@ class LBFGS:
         """Memory for another tensor of this kind."""
         return (self.allocate or in_memory)(tuple(like.shape), like.dtype, like.device)
 
-    def _empty(self) -> History:
-        if self.precision == "full" and self.allocate is None:
-            return Matrix(2 * self.memory)
-        return Rows(2 * self.memory, self.precision == "half", self.allocate or in_memory)
+    def _empty(self) -> History[Any]:
+        if self.precision == "half":
+            return Halves(2 * self.memory, self.allocate or in_memory)
+        return Matrix(2 * self.memory) if self.allocate is None else Rows(2 * self.memory, self.allocate)
 
     def _used(self) -> list[int]:
         slots = sorted(self._order)
@@ -157,22 +159,26 @@ class LBFGS:
         if found is start:  # not even a short step goes down: the pairs mislead
             self._forget()
         else:
-            change = (found.point.gradient - point.gradient).flatten()
-            self._remember(direction.flatten() * found.at, change)
+            self._remember(self._pair(point, found.point, direction.mul_(found.at).flatten()))
         return found.point
 
-    def _remember(self, s: Tensor, y: Tensor) -> None:
+    def _pair(self, before: Point, after: Point, move: Tensor) -> Pair:
+        """What a move from one point to the next tells; in half precision its memory is the next point's by then."""
+        if self.precision == "half":
+            return Changes(before, after)
+        gradient = before.gradient.flatten()
+        return Vectors(move, torch.sub(after.gradient.flatten(), gradient, out=self._new(gradient)))
+
+    def _remember(self, pair: Pair) -> None:
         """Keep a pair if its curvature is positive, in place of the oldest when the ring is full."""
         self._settle()
-        curvature, square = numbers([s @ y, y @ y])
-        if not curvature > 1e-10 * square:
+        if not pair.curvature > 1e-10 * pair.square:
             return
         if len(self._order) == self.memory:
             slot = self._order.pop(0)
         else:
             slot = next(slot for slot in range(self.memory) if slot not in self._order)
-        for row, vector in zip((slot, self.memory + slot), (s, y), strict=True):
-            self._history.put(row, vector)
+        self._history.put((slot, self.memory + slot), pair)
         self._fresh = slot
 
     def _settle(self, gradient: Tensor | None = None) -> Tensor | None:

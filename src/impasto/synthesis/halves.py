@@ -1,0 +1,170 @@
+"""The rows of L-BFGS in half precision, for large pictures: half the memory of float32.
+
+All work on them is done in parts that stay in the cache, so that a step takes no memory but for its result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from impasto.image import Allocate
+from impasto.synthesis.history import parts, widest
+from impasto.synthesis.point import Memory, Point, numbers
+
+HALF = torch.float16
+"""11 bits of mantissa; bfloat16 has 8."""
+
+TOP = 15
+"""Rows in half precision are scaled to below 2 ** TOP, near the end of the range (65504), for the sake of the small."""
+
+CHUNK = 1 << 15
+"""Numbers of a row that are worked on at a time: the most that PyTorch leaves to one thread. A call takes 10
+microseconds; a second thread saves a few of them, and waiting for it took 100 on two cores that had other work."""
+
+LARGE = 1 << 21
+"""The same on a GPU, where a call costs as much as many numbers. (Not run on one.)"""
+
+
+class Changes:
+    """A pair for `Halves`: the step from one point to the next, and the change of the gradient.
+
+    Both differences are made in parts, twice. To keep them as vectors in between would take fresh memory of two
+    pictures, which costs as much as all of the work on them.
+    """
+
+    def __init__(self, before: Point, after: Point) -> None:
+        self.before, self.after = before, after
+        device = before.gradient.device
+        products = torch.zeros(2, dtype=widest(device), device=device)
+        ends = []
+        for _, both in self.parts():
+            products += both @ both[1]
+            ends.append(torch.stack([*torch.aminmax(both[0]), *torch.aminmax(both[1])]))
+        # The norm of the largest, torch.linalg.vector_norm(vector, math.inf), takes 14 times as long.
+        largest = torch.stack(ends).abs().amax(0).view(2, 2).amax(1)
+        self.curvature, self.square, *self.largest = numbers([*products, *largest])
+
+    def __len__(self) -> int:
+        return self.before.gradient.numel()
+
+    def parts(self) -> Iterator[tuple[slice, Tensor]]:
+        """Each part, and `(2, numbers)` of both differences there, in the memory of the part before."""
+        before, after = _vectors(self.before), _vectors(self.after)
+        buffer = _buffer(2, before[0], before[0].dtype)
+        for part in parts(len(self), buffer.shape[1]):
+            both = buffer[:, : part.stop - part.start]
+            for k, out in enumerate(both):
+                torch.sub(after[k][part], before[k][part], out=out)
+            yield part, both
+
+
+class Halves:
+    """Rows of `HALF` in memory of their own, made by `allocate` when a row is first put (a `History`).
+
+    A row is that times a power of two, which takes nothing from its 11 bits; only numbers below 4e-9 of the row's
+    largest have fewer. Sums are of the rows as they are kept, so that the matrix of inner products is that of the
+    vectors which the direction is made of: in float32 over a part, and of all parts in float64.
+
+    A part of all rows is one matrix, of the same shape whichever of them are there: on its shape depends the rounding,
+    and a run that goes on from a file has none of the rows that are not in use.
+    """
+
+    def __init__(self, count: int, allocate: Allocate) -> None:
+        self.count, self.allocate = count, allocate
+        self._rows: dict[int, Tensor] = {}
+        self._scales: dict[int, float] = {}
+
+    def put(self, indices: tuple[int, int], pair: Changes) -> None:
+        """See `History`."""
+        scales = [_scale(size) for size in pair.largest]
+        for part, both in pair.parts():
+            for index, vector, scale in zip(indices, both, scales, strict=True):
+                self._row(index, len(pair), vector.device)[part] = vector.mul_(1 / scale)
+        self._scales.update(zip(indices, scales, strict=True))
+
+    def among(self, indices: Sequence[int]) -> Tensor:
+        """See `History`."""
+        return self._products(indices, None)
+
+    def along(self, vector: Tensor) -> Tensor:
+        """See `History`."""
+        return self._products((), vector)[:, 0]
+
+    def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """See `History`; each row is converted once for both."""
+        found = self._products(indices, vector)
+        return found[:, : len(indices)], None if vector is None else found[:, -1]
+
+    def _products(self, indices: Sequence[int], vector: Tensor | None) -> Tensor:
+        like = next(iter(self._rows.values()))
+        shape = (self.count, len(indices) + (vector is not None))
+        total = torch.zeros(shape, dtype=widest(like.device), device=like.device)
+        buffer = _buffer(1, like, torch.float32)[0]
+        for part, rows in self._parts(self._rows, like, torch.float32):
+            others = [rows[index] for index in indices]
+            if vector is not None:
+                others.append(buffer[: part.stop - part.start].copy_(vector[part]))
+            total += torch.stack([torch.mv(rows, other) for other in others], 1)
+        scales = torch.tensor([self._scales.get(index, 0.0) for index in range(self.count)], dtype=torch.float64)
+        found = total.cpu().double() * scales[:, None]
+        found[:, : len(indices)] *= scales[list(indices)]
+        return found
+
+    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+        """See `History`."""
+        total = self.allocate((len(vector),), vector.dtype, vector.device)
+        factors = torch.zeros(self.count, dtype=torch.float64)
+        for index, scale in self._scales.items():
+            factors[index] = float(coefficients[index]) * scale
+        rows = {index: row for index, row in self._rows.items() if factors[index]}
+        here = factors.to(vector.dtype).to(vector.device)
+        for part, matrix in self._parts(rows, vector, vector.dtype):
+            torch.addmv(vector[part], matrix.T, here, beta=gain, out=total[part])
+        return total
+
+    def state(self, indices: Sequence[int]) -> Memory:
+        """See `History`; with the factors by which the rows are to be multiplied."""
+        pairs = torch.stack([self._rows[index] for index in indices]) if indices else torch.empty(0)
+        return {"pairs": pairs, "scales": [self._scales[index] for index in indices]}
+
+    def restore(self, indices: Sequence[int], state: Memory) -> None:
+        """See `History`."""
+        self._rows.clear()
+        self._scales = dict(zip(indices, state["scales"], strict=True))
+        for index, row in zip(indices, state["pairs"], strict=True):
+            self._row(index, len(row), row.device).copy_(row)
+
+    def _row(self, index: int, length: int, device: torch.device) -> Tensor:
+        if index not in self._rows:
+            self._rows[index] = self.allocate((length,), HALF, device)
+        return self._rows[index]
+
+    def _parts(self, rows: Mapping[int, Tensor], like: Tensor, kind: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
+        """Each part, and the rows there as a matrix `(count, numbers)`, zero for those not given, in the memory of the
+        part before."""
+        buffer = _buffer(self.count, like, kind)
+        for part in parts(len(like), buffer.shape[1]):
+            matrix = buffer[:, : part.stop - part.start]
+            for index, row in rows.items():
+                matrix[index].copy_(row[part])
+            yield part, matrix
+
+
+def _vectors(point: Point) -> tuple[Tensor, Tensor]:
+    return point.parameters.flatten(), point.gradient.flatten()
+
+
+def _buffer(count: int, like: Tensor, kind: torch.dtype) -> Tensor:
+    """Zeros `(count, numbers)` for a part of so many vectors."""
+    length = min(len(like), CHUNK if like.device.type == "cpu" else LARGE)
+    return torch.zeros(count, length, dtype=kind, device=like.device)
+
+
+def _scale(largest: float) -> float:
+    """The power of two that brings the largest absolute value just below `2 ** TOP`."""
+    _, exponent = math.frexp(largest)
+    return math.ldexp(1.0, max(exponent - TOP, -126))  # its reciprocal must be a float32
