@@ -5,9 +5,9 @@
 Each of `--count` photos is paired with as many paintings as `--each` says, all paintings in their turn. Of each pair
 there are a default run of `stylize` and the network's picture at the same size; both are kept in `--out`, and not made
 again, but the network's with `--again`. A many-style network paints its own styles, whose files its provenance names;
-an any-style one all pictures of the folder, none of which it should have been trained on. Judged in the space of a
-narrow network with heads into VGG-19's (`--teacher`, see `benchmarks/reach.py`), or of `lite` itself, which has trained
-the networks and flatters them.
+an any-style one all pictures of the folder, or without one the paintings of the package, on none of which it should
+have been trained. Judged in the space of a narrow network with heads into VGG-19's (`--teacher`, see
+`benchmarks/reach.py`), or of `lite` itself, which has trained the networks and flatters them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks import reach
 from benchmarks.pairs import figures, speckle
 from impasto import encoders, networks
 from impasto.image import fitted_size, load, resize, write
+from impasto.image.samples import sample_names
 from impasto.tasks.apply import apply
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.options import StylizeSettings
@@ -41,15 +42,16 @@ def pictures_in(folder: Path) -> list[Path]:
     return [file for file in found if ".mask" not in file.name]
 
 
-def styles_of(network: Path, paintings: Path) -> dict[str, str]:
-    """The painting of each style, by its name; for an any-style network every picture of the folder."""
+def styles_of(network: Path, paintings: Path | None) -> dict[str, str]:
+    """The painting of each style, by its name; for an any-style network every picture of the folder, or those of the
+    package."""
     about = networks.describe(network)
-    if about["kind"] == "any":
+    if about["kind"] != networks.AnyStyle.kind:
+        sources = {name: each["source"] for name, each in about["provenance"]["paintings"].items()}
+        return {name: s if s.startswith("sample:") else str(Path(paintings or ".") / s) for name, s in sources.items()}
+    if paintings:
         return {file.stem: str(file) for file in pictures_in(paintings)}
-    sources = {name: each["source"] for name, each in about["provenance"]["paintings"].items()}
-    return {
-        name: source if source.startswith("sample:") else str(paintings / source) for name, source in sources.items()
-    }
+    return {name: f"sample:{name}" for name, kind in sample_names().items() if kind == "painting"}
 
 
 def pairs(photos: list[Path], styles: list[str], each: int) -> Iterator[tuple[Path, str]]:
@@ -78,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", type=Path, required=True, metavar="FILE")
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--paintings", type=Path, required=True)
+    parser.add_argument("--paintings", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, metavar="FILE")
     parser.add_argument("--count", type=int, default=10)
@@ -100,7 +102,7 @@ def compare(args: argparse.Namespace) -> None:
         if not optimised.exists():
             write(optimised, stylize(photo, styles[style], StylizeSettings(size=args.size)))
         if args.again or not passed.exists():
-            known = networks.describe(args.network)["kind"] == "many"
+            known = networks.describe(args.network)["kind"] != networks.AnyStyle.kind
             asked = style if known else styles[style]
             write(passed, apply(photo, args.network, asked, ApplySettings(size=args.size)))
         content, painting = _seen(photo, styles[style], args.size)

@@ -6,4 +6,5 @@ impasto=${IMPASTO:-../../.venv/bin/impasto}
 for pair in chelsea-flow astronaut-glass coffee-points chelsea-woodcut rocket-ink coffee-tesserae; do
     "$impasto" stylize "sample:${pair%-*}" "sample:${pair#*-}" -o "$pair.jpg" --output-quality 90
 done
+../../.venv/bin/python styles.py
 "$impasto" texture sample:flow -o texture-flow.jpg --output-quality 90

@@ -195,7 +195,7 @@ class Room:
                 self._fitting(size, working + tile)
                 peak, at_once = working + self._taken(cut, stages, size), not self.tile and tile >= whole
                 return Arrangement(cut, MAPPED, True, peak, at_once, mapped=True)
-            remembered, needs = pairs * picture, needs - picture  # a move that is rounded need not be kept
+            remembered, needs = pairs * picture, needs - 2 * picture  # a pair is made without its vectors
         room = tile if self.tile else min(self.total - needs - remembered, whole)
         cut = Cut(room, self.tile)
         self._fitting(size, needs + remembered + tile)
