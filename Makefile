@@ -23,8 +23,8 @@ demo: $(READY)
 	$(BIN)/impasto stylize sample:chelsea sample:flow -o demo/chelsea-flow.png
 	$(BIN)/impasto stylize sample:coffee sample:tesserae -o demo/coffee-tesserae.png
 	$(BIN)/impasto stylize sample:rocket sample:ink -o demo/rocket-ink.png
-	$(BIN)/impasto apply sample:astronaut --style starry -o demo/astronaut-starry.png
-	$(BIN)/impasto apply sample:chelsea --style sample:points -o demo/chelsea-points.png
+	$(BIN)/impasto apply sample:chelsea --style tesserae -o demo/chelsea-tesserae.png
+	$(BIN)/impasto apply sample:coffee --style sample:ink -o demo/coffee-ink.png
 	@echo "The pictures are in $(CURDIR)/demo: look at them."
 
 check: $(READY)
