@@ -7,27 +7,18 @@ the state that it keeps beside OUT, as long as BASE is what it was. With --ship 
 in half precision to FILE.
 """
 
-import argparse
 from pathlib import Path
 
 import torch
 
-from following import follow, ship
+from following import arguments, follow, ship
 from impasto.tasks.train_any import train_any_steps
 from impasto.tasks.train_options import TrainAnySettings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--paintings", type=Path, required=True)
+    parser = arguments(__doc__)
     parser.add_argument("--base", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--sheet-every", type=int, default=250)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--ship", type=Path)
     args = parser.parse_args()
     if args.ship:
         ship(args.out, args.ship)

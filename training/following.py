@@ -1,5 +1,6 @@
 """What the scripts that train networks of one pass have in common: lines and sheets of a run, and the file to ship."""
 
+import argparse
 import json
 import time
 from collections import Counter
@@ -10,6 +11,20 @@ from typing import Any
 from impasto import networks
 from impasto.image import write
 from impasto.tasks.trainer import TrainStep
+
+
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    """The flags that they share."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--paintings", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--sheet-every", type=int, default=250)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--ship", type=Path)
+    return parser
 
 
 def follow(steps: Iterable[TrainStep], out: Path, sheet_every: int) -> None:

@@ -6,13 +6,11 @@ Goes on after a kill, and with more steps after its end, from the state that it 
 trains nothing, but writes OUT in half precision to FILE, with the sources of the paintings.
 """
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from following import follow, ship
+from following import arguments, follow, ship
 from impasto.tasks.train_options import TrainStyleSettings
 from impasto.tasks.train_style import train_style_steps
 
@@ -36,15 +34,7 @@ OURS = ("flow", "glass", "ink", "points", "tesserae", "woodcut")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--paintings", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--sheet-every", type=int, default=250)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--ship", type=Path)
+    parser = arguments(__doc__)
     args = parser.parse_args()
     if args.ship:
         ship(args.out, args.ship, titles)
