@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from impasto import networks
 from impasto.image import write
+from impasto.tasks.tables import read_table
 from impasto.tasks.trainer import TrainStep
 
 
@@ -19,12 +22,22 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--paintings", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--base", type=Path)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--sheet-every", type=int, default=250)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--settings", type=Path)
     parser.add_argument("--ship", type=Path)
     return parser
+
+
+def settings_of(args: argparse.Namespace, **more: Any) -> dict[str, Any]:
+    """Settings of a run: those of the flags, over those of a .toml or .json file."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    file = read_table(str(args.settings)) if args.settings else {}
+    return {"checkpoint_every": 100, **file, "steps": args.steps, "batch": args.batch, **more}
 
 
 def follow(steps: Iterable[TrainStep], out: Path, sheet_every: int) -> None:

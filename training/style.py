@@ -1,16 +1,16 @@
 """Train the network of many styles that is in the package.
 
 python training/style.py --photos PHOTOS --paintings PAINTINGS --out styles.safetensors [--steps N]
+    [--base FILE] [--settings FILE.toml]
 
-Goes on after a kill, and with more steps after its end, from the state that it keeps beside OUT. With --ship FILE it
-trains nothing, but writes OUT in half precision to FILE, with the sources of the paintings.
+With --base all of a network that was trained before is trained on, by other settings. Goes on after a kill, and with
+more steps after its end, from the state that it keeps beside OUT. With --ship FILE it trains nothing, but writes OUT in
+half precision to FILE, with the sources of the paintings.
 """
 
 from typing import Any
 
-import torch
-
-from following import arguments, follow, ship
+from following import arguments, follow, settings_of, ship
 from impasto.tasks.train_options import TrainStyleSettings
 from impasto.tasks.train_style import train_style_steps
 
@@ -39,11 +39,10 @@ def main() -> None:
     if args.ship:
         ship(args.out, args.ship, titles)
         return
-    if args.threads:
-        torch.set_num_threads(args.threads)
     paintings = {name: args.paintings / file for name, (file, _) in PAINTED.items()}
     paintings |= {name: f"sample:{name}" for name in OURS}
-    settings = TrainStyleSettings(steps=args.steps, batch=args.batch, checkpoint_every=100)
+    base = {"base": str(args.base), "whole": True} if args.base else {}
+    settings = TrainStyleSettings.from_mapping(settings_of(args, **base))
     follow(train_style_steps(args.photos, paintings, settings, out=args.out), args.out, args.sheet_every)
 
 

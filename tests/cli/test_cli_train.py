@@ -69,7 +69,10 @@ def test_a_network_comes_out_that_paints(train, folder):
     events = [json.loads(line) for line in said.out.splitlines()]
     steps = [event for event in events if event["event"] == "step"]
     assert [(event["step"], event["total"]) for event in steps] == [(1, 3), (2, 3), (3, 3)]
-    assert [{*event["terms"]} for event in steps] == [{"colours"}, *2 * [{"style", "content", "range", "tv"}]]
+    assert [{*event["terms"]} for event in steps] == [
+        {"colours"},
+        *2 * [{"style", "content", "lattice", "range", "tv"}],
+    ]
     network = networks.load(folder / "net.safetensors")
     assert network.styles == ("painting", "flow")
     photo = torch.rand(1, 3, 40, 50)

@@ -491,8 +491,8 @@ def test_a_small_picture_needs_no_more_room_in_tiles_than_as_a_whole():
     for pairs in (PAIRS // 2, FEWEST):
         fewer = settled(full - (2 * PAIRS - 2 * pairs - 0.01) * picture).at(size)
         assert (fewer.pairs, fewer.half, fewer.mapped) == (pairs, True, False)
-        # With pairs in half precision a step holds two pictures less.
-        assert fewer.peak == pytest.approx(full - (2 * PAIRS - pairs + 2) * picture, rel=1e-9)
+        # With pairs in half precision a step holds three pictures less.
+        assert fewer.peak == pytest.approx(full - (2 * PAIRS - pairs + 3) * picture, rel=1e-9)
     assert least(fits, size, optimizer="adam") == pytest.approx(full - (2 * PAIRS - 3) * picture, rel=1e-2)
 
 

@@ -106,7 +106,7 @@ def test_colours_come_first_where_there_is_no_base():
 
 def test_paintings_are_added_in_fewer_steps():
     assert TrainStyleSettings().total == TrainAnySettings(base="a").total == STEPS
-    assert TrainStyleSettings(base="a").total == ADDED < STEPS
+    assert TrainStyleSettings(base="a").total == ADDED < STEPS == TrainStyleSettings(base="a", whole=True).total
     assert TrainStyleSettings(base="a", steps=7).total == 7
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.image import load
+from impasto.losses import lattice
 from impasto.networks.norm import NORMS as KINDS
 from impasto.networks.transformer import ENDS as SHAPES
 from impasto.tasks.critic import Critic
@@ -20,7 +21,7 @@ from impasto.tasks.options import StylizeSettings
 from impasto.tasks.photos import HELD, Photos, draws, pictures_in, shuffled
 from impasto.tasks.sheet import GAP, contact
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.train_options import ENDS, NORMS, SCHEDULES, SHARED, TrainSettings
+from impasto.tasks.train_options import ENDS, NORMS, SCHEDULES, SHARED, TrainSettings, TrainTextureSettings
 from impasto.tasks.train_style import named
 from impasto.tasks.trainer import SCHEDULES as SHAPES_OF_RATE
 
@@ -157,9 +158,9 @@ def test_a_sheet_has_every_picture_in_its_cell():
 
 
 def test_a_batch_is_judged_as_stylize_judges_each_of_its_pictures(folder):
-    """All terms but total variation, whose unit is that of other photos."""
+    """All terms but total variation, whose unit is that of other photos, and what only trainings have."""
     settings = TrainSettings(size=64, style_size=64, strength=0.5, tv_weight=0.0, tv_chroma_weight=0.0)
-    critic = Critic(settings)
+    critic = Critic(replace(settings, lattice_weight=0.0))
     photos = torch.cat([load(name).pixels[..., 40:104, 60:124] for name in ("sample:chelsea", "sample:coffee")])
     pictures = (torch.rand(2, 3, 64, 64, generator=draws(0)) * 1.2 - 0.1).requires_grad_()
     paintings = ["sample:flow", "sample:ink"]
@@ -180,3 +181,18 @@ def test_a_batch_is_judged_as_stylize_judges_each_of_its_pictures(folder):
     assert float(sum(parts.values())) == pytest.approx(expected, rel=1e-5)
     wanted = torch.cat(slopes)
     assert float((gradient - wanted).abs().max()) < 1e-4 * float(wanted.abs().max())
+
+
+def test_what_keeps_step_with_the_grid_counts_relative_to_the_richest_model():
+    photos = [load(name).pixels[..., 40:104, 60:124] for name in ("sample:chelsea", "sample:coffee")]
+    settings = TrainSettings(size=64, style_size=64, strength=0.4, lattice_weight=3.0)
+    critic = Critic(settings, photos)
+    area = critic.read("sample:ink")
+    picture = torch.rand(1, 3, 64, 64, generator=draws(0))
+    _, parts = critic(picture, photos[0], [critic.model(area)], [0])
+    own = max(float(lattice(each)) for each in (*photos, area.manners[0].pixels))
+    assert own > (1 / 255) ** 2
+    style = 50 * (0.4 / 0.6) ** 2
+    assert float(parts["lattice"]) == pytest.approx(3.0 * style / 50 * float(lattice(picture)) / own, rel=1e-5)
+    assert "lattice" in {term.name for term in critic.model(area)}
+    assert "lattice" not in {term.name for term in Critic(TrainTextureSettings(size=64)).model(area)}

@@ -140,6 +140,30 @@ def test_further_styles_change_nothing_of_a_trained_network(norm, photos, tmp_pa
         losses(photos, tmp_path / "third.safetensors", more)
 
 
+def test_all_of_a_trained_network_can_be_trained_on(photos, whole, tmp_path):
+    """Of its styles those that are given again begin as they were, a new one at their mean, and all move."""
+    names = list(STYLES)
+    base = networks.load(whole[1])
+    again = {names[1]: STYLES[names[1]], "glass": "sample:glass"}
+    settings = replace(SMALL, steps=2, base=str(whole[1]), whole=True, strength=0.4)
+    start = StyleLesson(Photos(photos), again, settings).network
+    assert torch.equal(start.codes[0], base.codes[1])
+    assert torch.equal(start.codes[1], base.codes.mean(0))
+    out = tmp_path / "net.safetensors"
+    steps = list(train_style_steps(photos, again, settings, out=out))
+    assert "colours" not in steps[0].terms
+    after = networks.load(out)
+    assert after.styles == (names[1], "glass")
+    for name, theirs in base.transformer.named_parameters():
+        assert not torch.equal(after.transformer.state_dict()[name], theirs), name
+    assert networks.describe(out)["provenance"]["settings"]["whole"] is True
+
+
+def test_there_is_no_whole_of_nothing():
+    with pytest.raises(UsageError, match="give --base as well"):
+        TrainStyleSettings(whole=True)
+
+
 def test_the_file_tells_where_the_network_comes_from(whole):
     about = networks.describe(whole[1])
     origin = about["provenance"]
@@ -198,7 +222,7 @@ def test_at_first_it_learns_where_stylize_begins(photos):
     lesson = StyleLesson(Photos(photos), STYLES, settings)
     total, parts = lesson.loss(1, range(4))
     assert {*parts} == {"colours"}
-    assert {*lesson.loss(2, range(4))[1]} == {"style", "content", "range", "tv"}
+    assert {*lesson.loss(2, range(4))[1]} == {"style", "content", "range", "tv", "lattice"}
     expected = 0.0
     for k in range(4):
         photo = lesson.photos.piece(k, 64)

@@ -4,6 +4,7 @@ from impasto.losses.additive import Additive, Part, in_strips
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.gathering import Sample, sample
+from impasto.losses.lattice import lattice
 from impasto.losses.moments import gram
 from impasto.losses.normalise import normalised_gradient
 from impasto.losses.objective import IMAGE, Objective, Term
@@ -43,6 +44,7 @@ __all__ = [
     "in_strips",
     "laplacian",
     "laplacian_of",
+    "lattice",
     "normalised_gradient",
     "opponent",
     "out_of_range",

@@ -21,7 +21,7 @@ from impasto.tasks.regions import Area, Manner, manners
 from impasto.tasks.scaling import area_at
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import style_terms
-from impasto.tasks.terms import content_terms, prior_terms
+from impasto.tasks.terms import content_terms, lattice_terms, prior_terms
 from impasto.tasks.train_options import TrainSettings
 
 Model = Sequence[Term]
@@ -90,7 +90,7 @@ class Critic:
         """What a painting asks of every picture: its style, and what holds for any picture beside it."""
         style = style_terms(Context(self.encoder, self.dice), [painting], self.style_layers, *self._style)
         examples = [*self.photos, *(manner.pixels for manner in painting.manners)]
-        return [*style, *prior_terms(self.losses, examples, self.style_weight / BALANCE)]
+        return [*style, *self._priors(examples)]
 
     def models(self, paintings: Tensor, features: Mapping[str, Tensor], photos: Tensor) -> list[Model]:
         """What each of a batch of paintings asks, whose `features` at the layers `seen` are known, of the picture of
@@ -100,8 +100,13 @@ class Critic:
             context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
             area = Area("picture", (Manner(painting),))
             style = style_terms(context, [area], self.style_layers, *self._style)
-            found.append([*style, *prior_terms(self.losses, [photo, painting], self.style_weight / BALANCE)])
+            found.append([*style, *self._priors([photo, painting])])
         return found
+
+    def _priors(self, examples: Sequence[Tensor]) -> list[Term]:
+        share = self.style_weight / BALANCE
+        terms = prior_terms(self.losses, examples, share)
+        return [*terms, *lattice_terms(examples, self.settings.lattice_weight * share)]
 
     def __call__(
         self, pictures: Tensor, photos: Tensor | None, models: Sequence[Model], numbers: Sequence[int]

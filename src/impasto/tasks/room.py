@@ -42,6 +42,9 @@ FLOAT = 4
 PICTURES = 7
 """Pictures that a step of L-BFGS holds besides its history, at most."""
 
+FEWER = 3
+"""Less of them with pairs in half precision, which are made without their vectors; measured."""
+
 SLACK = 2.05
 """What the gradients on the way back take beside the activations, and freed blocks that nothing fits into; measured."""
 
@@ -195,7 +198,7 @@ class Room:
                 self._fitting(size, working + tile)
                 peak, at_once = working + self._taken(cut, stages, size), not self.tile and tile >= whole
                 return Arrangement(cut, MAPPED, True, peak, at_once, mapped=True)
-            remembered, needs = pairs * picture, needs - 2 * picture  # a pair is made without its vectors
+            remembered, needs = pairs * picture, needs - FEWER * picture
         room = tile if self.tile else min(self.total - needs - remembered, whole)
         cut = Cut(room, self.tile)
         self._fitting(size, needs + remembered + tile)

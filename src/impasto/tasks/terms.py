@@ -19,6 +19,7 @@ from impasto.losses import (
     in_strips,
     laplacian,
     laplacian_of,
+    lattice,
     opponent,
     out_of_range,
     part_of_variation,
@@ -137,6 +138,15 @@ def prior_terms(
 
 def _part_out_of_range(image: Tensor, part: Part) -> Tensor:
     return out_of_range(image) * part.share
+
+
+@torch.no_grad()
+def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
+    """No more that keeps step with a network's grid than by chance, relative to the richest of `pictures`."""
+    if not weight:
+        return []
+    own = max([*(float(lattice(picture)) for picture in pictures), ONE_LEVEL])
+    return [Term("lattice", IMAGE, weight, lambda image: lattice(image) / own)]
 
 
 @torch.no_grad()

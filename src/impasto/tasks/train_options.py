@@ -24,6 +24,9 @@ photo up for it: after 450 steps the content was as far away as nothing at all."
 PAINTED = 0.15
 """Of a texture network that is shown photos beside its noise; at 0.3 it lost them within 200 steps."""
 
+LATTICE = 2.0
+"""Of networks that have nothing but the photo to make texture from."""
+
 STEPS = 20000
 
 ADDED = 300
@@ -76,6 +79,9 @@ class TrainSettings(Settings):
     tv_weight: float = option(0.1, "weight of total variation in light, relative to the models' own", minimum=0)
     tv_chroma_weight: float = option(0.05, "weight of total variation in colour, likewise: against speckle", minimum=0)
     tv_beta: float = option(2.0, "exponent of total variation; 1 keeps edges", minimum=1, maximum=6)
+    lattice_weight: float = option(
+        LATTICE, "weight of what repeats with the network's own grid of 4 pixels, relative to the models'", minimum=0
+    )
     range_weight: float = option(1000.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     style_size: int = option(512, "longer side at which paintings are looked at, in pixels", minimum=32)
     checkpoint_every: int = option(200, "steps between checkpoints", minimum=1)
@@ -130,11 +136,25 @@ class TrainStyleSettings(TransformerOptions):
     base: str | None = option(
         None, "a trained network to add the paintings to: it stays as it is, only their codes are trained"
     )
+    whole: bool = option(
+        False, "with --base: train all of it on, for the paintings that are given, known and new; it forgets others"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what would be left aside."""
+        super().__post_init__()
+        if self.whole and not self.base:
+            raise UsageError("whole is about the network to start from, and there is none; give --base as well")
+
+    @property
+    def adding(self) -> bool:
+        """Whether the network is trained already, and paintings are added to it."""
+        return self.base is not None and not self.whole
 
     @property
     def total(self) -> int:
         """The number of steps."""
-        return self.steps or (ADDED if self.base else STEPS)
+        return self.steps or (ADDED if self.adding else STEPS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +177,7 @@ class TrainTextureSettings(TrainSettings):
     norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
     tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
     tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)
+    lattice_weight: float = option(0.0, "weight of what repeats every 4 pixels, relative to the model's", minimum=0)
     strength: float = option(
         PAINTED, "with --photos: from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1
     )

@@ -82,21 +82,22 @@ def _named(text: str) -> tuple[str, str]:
 class Pupil(nn.Module):
     """A network in training: a transformer, and the codes of the styles that are learnt.
 
-    On a `base` its transformer is not trained, and its moments, where the norms keep them, stay as they are.
+    Where styles are added to a `base` its transformer is not trained, and its moments, where the norms keep them, stay
+    as they are. A style that is new to a base begins at the mean of the base's codes.
     """
 
     def __init__(self, settings: TrainStyleSettings, styles: Sequence[str], base: ManyStyles | None) -> None:
         super().__init__()
-        self.styles, self.before = tuple(styles), base.styles if base else ()
+        self.styles, self.before = tuple(styles), base.styles if base and settings.adding else ()
         if taken := set(self.styles) & set(self.before):
             raise UsageError(f"the network to add to has a style '{min(taken)}' already; write OTHER=FILE")
-        if base:
-            self.transformer = base.transformer.requires_grad_(False)
-            self.codes = nn.Parameter(base.codes.detach().mean(0, keepdim=True).repeat(len(styles), 1))
+        self.transformer = base.transformer if base else begun(settings)
+        known = dict(zip(base.styles, base.codes.detach(), strict=True)) if base else {}
+        start = base.codes.detach().mean(0) if base else self.transformer.plain_code()[0]
+        self.codes = nn.Parameter(torch.stack([known.get(name, start) for name in styles]))
+        if base and settings.adding:
+            self.transformer.requires_grad_(False)
             self.register_buffer("codes_before", base.codes.detach().clone())
-        else:
-            self.transformer = begun(settings)
-            self.codes = nn.Parameter(self.transformer.plain_code().repeat(len(styles), 1))
 
     def train(self, mode: bool = True) -> Pupil:
         """Begin or end training."""
