@@ -95,5 +95,7 @@ def test_what_cannot_be_exported(tmp_path):
         export(TextureNet(), tmp_path)
     with pytest.raises(UsageError, match=r"expected a folder, or a name that ends in \.onnx"):
         export(many(), tmp_path / "net.png")
+    with pytest.raises(UsageError, match="there is no folder"):
+        export(many(), tmp_path / "missing" / "net.onnx")
     with pytest.raises(UsageError, match="did you mean 'sand'"):
         export(many(), tmp_path, {"dawn": "snd"})

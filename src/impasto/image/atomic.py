@@ -7,7 +7,28 @@ import secrets
 import shutil
 from pathlib import Path
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, UsageError
+
+
+def check_place(path: Path) -> None:
+    """Raise UsageError where no file can come to be at `path`."""
+    try:
+        _check_place(path)
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror or error}") from error
+
+
+def _check_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UsageError(f"'{path}' cannot be written: there is no folder '{path.parent}'")
+    if path.is_dir():
+        raise UsageError(f"'{path}' cannot be written: it is a folder")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"'{path}' cannot be written: it is not a regular file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise UsageError(f"'{path}' cannot be written: it is protected against writing")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"'{path}' cannot be written: the folder '{path.parent}' is protected against writing")
 
 
 def replace_file(path: Path, data: bytes, *, temporary: str | None = None) -> None:

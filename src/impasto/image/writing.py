@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import metadata as settings
-from impasto.image.atomic import replace_file
+from impasto.image.atomic import check_place, replace_file
 from impasto.image.formats import BMP, JPEG, PNG, SUFFIXES, TIFF, WEBP, Format, format_for
 from impasto.image.picture import strips
 from impasto.image.png16 import encode_png16
@@ -74,23 +73,7 @@ def check_writable(path: str | Path, *, bits: int = 8, size: tuple[int, int] | N
         raise UsageError(
             f"{width}x{height} is too large for {form.name}; each side can have {form.longest_side} pixels"
         )
-    try:
-        _check_place(path)
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be written: {error.strerror or error}") from error
-
-
-def _check_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise UsageError(f"'{path}' cannot be written: there is no folder '{path.parent}'")
-    if path.is_dir():
-        raise UsageError(f"'{path}' cannot be written: it is a folder")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"'{path}' cannot be written: it is not a regular file")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise UsageError(f"'{path}' cannot be written: it is protected against writing")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"'{path}' cannot be written: the folder '{path.parent}' is protected against writing")
+    check_place(path)
 
 
 def _check_shapes(pixels: torch.Tensor, alpha: torch.Tensor | None) -> None:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import UsageError
-from impasto.image.atomic import replace_file
+from impasto.image.atomic import check_place, replace_file
 from impasto.networks import AnyStyle, ManyStyles, Network, TextureNet, Transformer, describe
 from impasto.networks import load as load_network
 from impasto.networks.transformer import SMALLEST
@@ -156,6 +156,7 @@ def _numbers(code: Tensor) -> list[float]:
 
 def _target(path: Path, name: str) -> Path:
     if path.suffix.lower() == ".onnx":
+        check_place(path)
         return path
     if path.suffix:
         raise UsageError(f"'{path}' is no place for a network; expected a folder, or a name that ends in .onnx")
