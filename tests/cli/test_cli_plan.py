@@ -21,7 +21,7 @@ from impasto.cli import plan
 from impasto.cli.plan import FILE, START
 from impasto.cli.watch import Bar, Log, Machine
 from impasto.synthesis import Step
-from impasto.tasks import room
+from impasto.tasks import memory
 from impasto.tasks.job import TILED, Job
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.pace import SIDE
@@ -44,7 +44,7 @@ def known_pace() -> float:
 @pytest.fixture(autouse=True)
 def _resident(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process has 300 MB when it begins, whatever other tests have left in it."""
-    monkeypatch.setattr(room, "resident", lambda: 3e8)
+    monkeypatch.setattr(memory, "resident", lambda: 3e8)
     monkeypatch.setattr("impasto.cli.plan.reached", lambda: 3e8)
 
 

@@ -16,7 +16,8 @@ from impasto import encoders
 from impasto.cli.plan import _row
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Term
-from impasto.tasks import common, stages, terms
+from impasto.tasks import common, memory, stages, terms
+from impasto.tasks import cut as cutting
 from impasto.tasks import room as module
 from impasto.tasks.context import Context
 from impasto.tasks.job import Job
@@ -174,21 +175,21 @@ def test_pictures_in_one_piece_may_live_there_as_well(room):
 
 
 def test_only_gpus_have_memory_of_their_own(monkeypatch):
-    assert module.outside(torch.device("cpu")) is None
-    assert module.outside(torch.device("mps")) is None
-    monkeypatch.setattr(module, "free_memory", lambda device: 10e9 if device.type == "cpu" else 1e9)
-    total, base = module.outside(torch.device("cuda"))
+    assert memory.outside(torch.device("cpu")) is None
+    assert memory.outside(torch.device("mps")) is None
+    monkeypatch.setattr(memory, "free_memory", lambda device: 10e9 if device.type == "cpu" else 1e9)
+    total, base = memory.outside(torch.device("cuda"))
     assert base > 0
-    assert total == pytest.approx(base + module.SPARE * 10e9)
+    assert total == pytest.approx(base + memory.SPARE * 10e9)
 
 
 def test_a_run_with_pictures_away_makes_the_same_picture(monkeypatch):
     """In tiles; the device is the CPU, too, here."""
     settings = StylizeSettings(size=256, steps=6, scales=1)
     expected = impasto.stylize("sample:chelsea", "sample:flow", settings)
-    monkeypatch.setattr(module, "TILE", 2e6)
+    monkeypatch.setattr(cutting, "TILE", 2e6)
     monkeypatch.setattr(module, "THREADS", 0.0)
-    monkeypatch.setattr(module, "resident", lambda: 0.0)
+    monkeypatch.setattr(memory, "resident", lambda: 0.0)
     monkeypatch.setattr(common, "outside", lambda device: (8e9, 1e9))
     tiled, plain = [], TiledObjective.__call__
 

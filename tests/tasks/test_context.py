@@ -17,8 +17,8 @@ from impasto.errors import UsageError
 from impasto.losses import Part, total_variation
 from impasto.synthesis import mapped
 from impasto.tasks.context import Context, whole
+from impasto.tasks.cut import Cut
 from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks.room import Cut
 from impasto.tasks.stages import Size
 from impasto.tasks.tiled import TiledObjective
 

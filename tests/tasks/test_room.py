@@ -19,12 +19,15 @@ from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError, UsageError
 from impasto.synthesis import LBFGS, OPTIMIZERS, in_memory
+from impasto.tasks import cut as cutting
+from impasto.tasks import memory as remembering
 from impasto.tasks import room as module
 from impasto.tasks.context import Context
-from impasto.tasks.memory import activations
+from impasto.tasks.cut import SURE, Cut
+from impasto.tasks.memory import activations, limits
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
-from impasto.tasks.room import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, SURE, Arrangement, Cut, Room, limits
+from impasto.tasks.room import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, Arrangement, Room
 from impasto.tasks.stages import Size, Stage, stages
 from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms, evaluation
@@ -59,7 +62,7 @@ def strides(encoder: Encoder, found: list[Stage]) -> list[int]:
 
 def bytes_of(stage: Stage, height: float, width: float) -> float:
     """Activations of a window on what the stage starts from, by the model."""
-    return module.SLACK * activations(stage.encoder, stage.segment) * height * width
+    return cutting.SLACK * activations(stage.encoder, stage.segment) * height * width
 
 
 def everything(encoder: Encoder, size: Size, layers: Iterable[str] = ()) -> float:
@@ -140,7 +143,7 @@ def rooms(encoder: Encoder, size: Size) -> Iterator[float]:
 
 @every
 def test_less_room_makes_smaller_tiles_and_the_deepest_segments_stay_whole_longest(name, monkeypatch):
-    monkeypatch.setattr(module, "TILE", 2e7)
+    monkeypatch.setattr(cutting, "TILE", 2e7)
     encoder, before, seen = network(name), None, set()
     for room in rooms(encoder, BIG):
         found = stages(encoder, layers_of(encoder), BIG, Cut(room)(encoder, layers_of(encoder), BIG))
@@ -157,10 +160,10 @@ def test_less_room_makes_smaller_tiles_and_the_deepest_segments_stay_whole_longe
 @pytest.mark.parametrize("size", [BIG, (400, 3000), (999, 1001)])
 def test_what_is_cut_fits_into_its_room(name, size, monkeypatch):
     """But for a tile's last step, and as far as the smallest tiles allow."""
-    monkeypatch.setattr(module, "TILE", 2e7)
+    monkeypatch.setattr(cutting, "TILE", 2e7)
     encoder = network(name)
     for room in rooms(encoder, size):
-        if room > 2 * module.TILE:
+        if room > 2 * cutting.TILE:
             assert most(stages(encoder, layers_of(encoder), size, Cut(room)(encoder, layers_of(encoder), size))) < (
                 1.02 * room
             )
@@ -214,8 +217,8 @@ class Saved:
 def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
     """What autograd keeps at a time is all of the segments that are whole, or the largest window of the others and
     what is whole before it, and little more: of a tile's own positions the losses keep a copy."""
-    monkeypatch.setattr(module, "TILE", 2e6)
-    monkeypatch.setattr(module, "SLACK", 1.25)
+    monkeypatch.setattr(cutting, "TILE", 2e6)
+    monkeypatch.setattr(cutting, "SLACK", 1.25)
     encoder, size = network(name), (330, 270)
     draw = torch.Generator().manual_seed(0)
     photo, painting, x = (torch.rand(1, 3, *size, generator=draw) for _ in range(3))
@@ -230,7 +233,7 @@ def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
         with torch.autograd.graph.saved_tensors_hooks(meter.save, lambda saved: saved.tensor):
             value, _ = evaluate(leaf, 0)
             torch.autograd.grad(value, leaf)
-        expected = kept(found) / module.SLACK
+        expected = kept(found) / cutting.SLACK
         assert 0.95 * expected < meter.peak < 1.2 * expected
         assert meter.now == 0
         assert meter.peak < min(room, enough)
@@ -365,7 +368,7 @@ def test_in_files_are_all_pictures_but_two():
     )
     saved = (PICTURES - 2 + 40) * picture + everything(lite, BIG) - ends
     tile = saved - (full.peak - arranged.peak)
-    assert 0.4 * module.TILE < tile <= module.TILE * (1 + 1e-9)
+    assert 0.4 * cutting.TILE < tile <= cutting.TILE * (1 + 1e-9)
 
 
 def test_pictures_are_in_files_where_they_have_to_be(tmp_path):
@@ -394,7 +397,7 @@ def test_other_optimisers_have_no_pairs_to_give_up(optimizer):
     assert isinstance(found[-1], UsageError)
     least = min(one.peak for one in arranged)
     picture = 12 * BIG[0] * BIG[1]
-    assert least > (PICTURES + REMEMBERED[optimizer]) * picture + module.TILE
+    assert least > (PICTURES + REMEMBERED[optimizer]) * picture + cutting.TILE
 
 
 def amount(text: str) -> tuple[float, float]:
@@ -505,8 +508,8 @@ def test_paintings_larger_than_the_result_fit_as_well():
 
 
 def test_limits_are_what_is_allowed_or_most_of_what_is_free(monkeypatch):
-    monkeypatch.setattr(module, "resident", lambda: 3e8)
-    monkeypatch.setattr(module, "free_memory", lambda device: 1e10)
+    monkeypatch.setattr(remembering, "resident", lambda: 3e8)
+    monkeypatch.setattr(remembering, "free_memory", lambda device: 1e10)
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert limits(StylizeSettings(), cpu) == (3e8 + 0.8e10, 3e8)
     assert limits(StylizeSettings(), cuda) == (0.8e10, 0)  # the process lies elsewhere
@@ -552,8 +555,8 @@ def test_a_run_with_little_memory_makes_nearly_the_same_picture(optimizer, apart
     the least of differences, and a line search may try other steps."""
     settings = small(optimizer=optimizer, steps=6)
     expected = impasto.stylize(PHOTO, PAINTING, settings)
-    monkeypatch.setattr(module, "TILE", 1e6)
-    monkeypatch.setattr(module, "resident", lambda: 0.0)
+    monkeypatch.setattr(cutting, "TILE", 1e6)
+    monkeypatch.setattr(remembering, "resident", lambda: 0.0)
     little = least(lambda one: fits_without_files(one) and one.pairs > 5, SMALL, optimizer=optimizer)
     watch = Watch(monkeypatch)
     found = impasto.stylize(PHOTO, PAINTING, replace(settings, memory=f"{1.01 * little:.0f}B"))
@@ -571,8 +574,8 @@ def test_a_run_that_does_not_fit_works_in_files(tmp_path, monkeypatch):
     """With 8 pairs, of which the first six steps need no more; the files go with it."""
     settings = small(steps=6)
     expected = impasto.stylize(PHOTO, PAINTING, settings)
-    monkeypatch.setattr(module, "TILE", 1e6)
-    monkeypatch.setattr(module, "resident", lambda: 0.0)
+    monkeypatch.setattr(cutting, "TILE", 1e6)
+    monkeypatch.setattr(remembering, "resident", lambda: 0.0)
     memory = f"{1.01 * least(fits, SMALL):.0f}B"
     watch, made = Watch(monkeypatch), []
     mapped = module.mapped
@@ -590,7 +593,7 @@ def test_a_run_that_does_not_fit_works_in_files(tmp_path, monkeypatch):
 @pytest.mark.parametrize("changes", [{}, {"scales": 2}, {"optimizer": "adam"}])
 def test_too_little_memory_is_told_before_any_step(changes, monkeypatch):
     """Also where a smaller size would fit."""
-    monkeypatch.setattr(module, "resident", lambda: 0.0)
+    monkeypatch.setattr(remembering, "resident", lambda: 0.0)
     memory = f"{1.01 * settled(1e11).at((67, 100)).peak:.0f}B" if changes == {"scales": 2} else "1MB"
     evaluated: list[object] = []
     features = VGG.features

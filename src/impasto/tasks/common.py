@@ -21,8 +21,9 @@ from impasto.synthesis import (
     pink_noise,
 )
 from impasto.tasks.inputs import Opener
+from impasto.tasks.memory import limits, outside
 from impasto.tasks.options import QUALITIES, SynthesisSettings, TextureSettings
-from impasto.tasks.room import Room, limits, outside
+from impasto.tasks.room import Room
 
 Size = tuple[int, int]
 

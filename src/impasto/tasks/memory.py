@@ -15,6 +15,7 @@ import torch
 from impasto.encoders import Encoder, Segment
 from impasto.errors import UsageError
 from impasto.synthesis import Tile
+from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.stages import Stage
 
 MEASURED: WeakKeyDictionary[Encoder, dict[Segment, float]] = WeakKeyDictionary()
@@ -28,6 +29,11 @@ def parse_memory(text: str) -> float:
     if match is None or match[2].upper() not in UNITS:
         raise UsageError(f"memory is an amount such as 4GB or 1500MB, not '{text}'")
     return float(match[1]) * UNITS[match[2].upper()]
+
+
+def amount(size: float) -> str:
+    """Such as `1.5 GB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def free_memory(device: torch.device) -> float:
@@ -65,6 +71,26 @@ def give_back() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     return bool(ctypes.CDLL(None).malloc_trim(0))
+
+
+SPARE = 0.8
+"""The share of the free memory that a run takes by itself."""
+
+
+def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
+    """Bytes that a run may take: what its settings allow, or most of what is free; and those that it has already, but
+    for what the reading of its pictures took and freed again."""
+    give_back()
+    base = resident() if device.type == "cpu" else 0.0
+    return parse_memory(settings.memory) if settings.memory is not None else base + SPARE * free_memory(device), base
+
+
+def outside(device: torch.device) -> tuple[float, float] | None:
+    """The `limits` of the CPU's memory where a GPU computes, which has its own; None elsewhere."""
+    if device.type != "cuda":
+        return None
+    base = resident()
+    return base + SPARE * free_memory(torch.device("cpu")), base
 
 
 def activations(encoder: Encoder, segment: Segment) -> float:

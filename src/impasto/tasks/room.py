@@ -28,16 +28,15 @@ import torch
 from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
 from impasto.synthesis import Allocate, in_memory, mapped
+from impasto.tasks import cut as cutting
 from impasto.tasks.context import Context
-from impasto.tasks.memory import activations, free_memory, give_back, graph, parse_memory, resident
-from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.stages import LEAST, Stage, computing, keeping
-from impasto.tasks.stages import stages as cut_stages
+from impasto.tasks.cut import Cut, Size, needs_of
+from impasto.tasks.memory import amount, graph
+from impasto.tasks.stages import LEAST, computing, keeping
 from impasto.tasks.team import Team
 
-Size = tuple[int, int]
-
 FLOAT = 4
+
 
 PICTURES = 7
 """Pictures that a step of L-BFGS holds besides its history, at most."""
@@ -45,14 +44,8 @@ PICTURES = 7
 FEWER = 3
 """Less of them with pairs in half precision, which are made without their vectors; measured."""
 
-SLACK = 2.05
-"""What the gradients on the way back take beside the activations, and freed blocks that nothing fits into; measured."""
-
 THREADS = 80e6
 """What the workers of a first step keep for themselves, and holes between blocks; measured."""
-
-TILE = 256e6
-"""Activations of a tile, in bytes: large enough that borders cost little, small enough for the caches to help."""
 
 WORKING = 2
 """Of them those that an evaluation works on: the picture and its gradient."""
@@ -60,47 +53,8 @@ WORKING = 2
 PAIRS, FEWEST, MAPPED = 20, 5, 8
 """Pairs that L-BFGS remembers where there is room, at least, and in files."""
 
-SURE = 8000.0
-"""No network here has more activations than so many bytes for a pixel."""
-
 REMEMBERED = {"adam": 3, "adam-carried": 3, "rmsprop": 2}
 """Pictures that the other optimisers keep."""
-
-SPARE = 0.8
-"""The share of the free memory that a run takes by itself."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How pictures are cut: bytes for the activations of one evaluation, or the side of tiles that was asked for."""
-
-    room: float
-    tile: int | None = None
-
-    def __call__(self, encoder: Encoder, layers: frozenset[str], size: Size) -> Sequence[int]:
-        """The sides of tiles for these layers of a picture of `size`: see `tiled.stages`.
-
-        The deepest segments are kept whole first: they have the most arithmetic for each byte.
-        """
-        if self.tile is not None and self.tile >= max(size):
-            return (0,)
-        if self.tile is None and size[0] * size[1] * SURE <= self.room:
-            return (0,)
-        found = segments(encoder, layers)
-        strides = [encoder.layers[segment.after].stride if segment.after else 1 for segment in found]
-        if self.tile is not None:
-            return [self.tile and _whole_steps(self.tile / stride, s) for s, stride in zip(found, strides, strict=True)]
-        costs, whole = [SLACK * activations(encoder, segment) for segment in found], _needs(encoder, found, size)
-        if sum(whole) <= self.room:
-            return (0,)
-        room, sides = self.room - TILE, [0] * len(found)
-        for k in reversed(range(len(found))):
-            if k and whole[k] <= room:
-                room -= whole[k]
-            else:
-                side = (min(TILE, max(self.room / 2, 1)) / costs[k]) ** 0.5 - 2 * found[k].halo
-                sides[k] = _whole_steps(max(side, LEAST / strides[k]), found[k])
-        return sides
 
 
 @dataclass(frozen=True)
@@ -117,22 +71,6 @@ class Arrangement:
     mapped: bool = False
     away: bool = False
     spare: float = 0.0
-
-
-def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
-    """Bytes that a run may take: what its settings allow, or most of what is free; and those that it has already, but
-    for what the reading of its pictures took and freed again."""
-    give_back()
-    base = resident() if device.type == "cpu" else 0.0
-    return parse_memory(settings.memory) if settings.memory is not None else base + SPARE * free_memory(device), base
-
-
-def outside(device: torch.device) -> tuple[float, float] | None:
-    """The `limits` of the CPU's memory where a GPU computes, which has its own; None elsewhere."""
-    if device.type != "cuda":
-        return None
-    base = resident()
-    return base + SPARE * free_memory(torch.device("cpu")), base
 
 
 @dataclass(frozen=True)
@@ -196,15 +134,15 @@ class Room:
             if not pairs:
                 working, cut = needs - (PICTURES - WORKING) * picture, Cut(tile, self.tile)
                 self._fitting(size, working + tile)
-                peak, at_once = working + self._taken(cut, stages, size), not self.tile and tile >= whole
+                peak, at_once = working + cut.taken(self.encoder, self.layers, size), not self.tile and tile >= whole
                 return Arrangement(cut, MAPPED, True, peak, at_once, mapped=True)
             remembered, needs = pairs * picture, needs - FEWER * picture
         room = tile if self.tile else min(self.total - needs - remembered, whole)
         cut = Cut(room, self.tile)
         self._fitting(size, needs + remembered + tile)
-        peak = needs + remembered + self._taken(cut, stages, size)
+        peak = needs + remembered + cut.taken(self.encoder, self.layers, size)
         spare = max(0.0, self.total - peak)
-        _, graphs = keeping(self._stages(cut, size), spare, graph)
+        _, graphs = keeping(cut.stages(self.encoder, self.layers, size), spare, graph)
         return Arrangement(cut, pairs, half, peak + graphs, not self.tile and room >= whole, spare=spare)
 
     def _away(self, stages: Sequence[Segment], size: Size, most: int, tile: float) -> Arrangement:
@@ -214,7 +152,7 @@ class Room:
         fixed = self._fitting(size, self.base + THREADS + self.encoder.prepared() + tile) - tile
         room = tile if self.tile else min(self.total - fixed, whole)
         cut = Cut(room, self.tile)
-        peak, at_once = fixed + self._taken(cut, stages, size), not self.tile and room >= whole
+        peak, at_once = fixed + cut.taken(self.encoder, self.layers, size), not self.tile and room >= whole
         total, base = self.outside or (0.0, 0.0)
         spare = total - base - PICTURES * picture - self._features(self.kept, size)
         spare -= 2 * self._features((s.end for s in stages if s.end), size)
@@ -224,23 +162,6 @@ class Room:
         pairs = self._pairs(spare / picture, most)
         return Arrangement(cut, pairs or MAPPED, True, peak, at_once, mapped=not pairs, away=True)
 
-    def _stages(self, cut: Cut, size: Size) -> list[Stage]:
-        return cut_stages(self.encoder, self.layers, size, cut(self.encoder, self.layers, size))
-
-    def _taken(self, cut: Cut, stages: Sequence[Segment], size: Size) -> float:
-        """Bytes of the activations of an evaluation: of all segments that are one tile, and of the largest tile."""
-        sides, needs = cut(self.encoder, self.layers, size), _needs(self.encoder, stages, size)
-        whole, largest = 0.0, 0.0
-        for k, (stage, need) in enumerate(zip(stages, needs, strict=True)):
-            side = sides[min(k, len(sides) - 1)]
-            grid = self.encoder.grid(stage.after, size) if stage.after else size
-            tile = SLACK * activations(self.encoder, stage) * (side + 2 * stage.halo) ** 2
-            if 0 < side < max(grid):
-                largest = max(largest, min(tile, need))
-            else:
-                whole += need
-        return whole + largest
-
     def _in_tiles(self, stages: Sequence[Segment], size: Size, whole: float) -> tuple[float, float]:
         """Bytes of the ends of segments with their gradients, and of the activations of a tile; where all of the
         network takes no more than both: nothing, and all of it."""
@@ -248,7 +169,7 @@ class Room:
         if self.tile:
             window = self.tile + 2 * LEAST
             return ends, min(self._activations(stages, (window, window)), whole)
-        return (ends, TILE) if whole > ends + TILE else (0.0, whole)
+        return (ends, cutting.TILE) if whole > ends + cutting.TILE else (0.0, whole)
 
     def _pairs(self, pictures: float, most: int) -> int:
         """How many pairs in half precision to remember where there is room for so many pictures: half of it, or all of
@@ -260,8 +181,8 @@ class Room:
         """What is needed, if it may be taken."""
         if needs > self.total:
             raise UsageError(
-                f"a result of {size[1]}x{size[0]} needs about {_amount(needs)} of memory, "
-                f"and {_amount(self.total)} may be taken; take a smaller --size, or allow more by --memory"
+                f"a result of {size[1]}x{size[0]} needs about {amount(needs)} of memory, "
+                f"and {amount(self.total)} may be taken; take a smaller --size, or allow more by --memory"
             )
         return needs
 
@@ -285,19 +206,4 @@ class Room:
         return sum(FLOAT * channels * grid[0] * grid[1] for channels, grid in found)
 
     def _activations(self, stages: Sequence[Segment], size: Size) -> float:
-        return sum(_needs(self.encoder, stages, size))
-
-
-def _needs(encoder: Encoder, found: Sequence[Segment], size: Size) -> list[float]:
-    """Bytes of all activations of each segment: the same digits for the arrangement as for the cut."""
-    strides = [encoder.layers[segment.after].stride if segment.after else 1 for segment in found]
-    areas = [size[0] * size[1] / stride**2 for stride in strides]
-    return [SLACK * activations(encoder, segment) * area for segment, area in zip(found, areas, strict=True)]
-
-
-def _whole_steps(side: float, segment: Segment) -> int:
-    return max(1, int(side) // segment.step) * segment.step
-
-
-def _amount(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+        return sum(needs_of(self.encoder, stages, size))
