@@ -46,7 +46,7 @@ def test_names_are_those_of_the_tables():
 
 def test_shared_settings_are_those_of_stylize_with_its_defaults():
     ours, theirs = ({f.name: f.default for f in fields(kind)} for kind in (TrainSettings, StylizeSettings))
-    assert {name for name in SHARED if ours[name] != theirs[name]} == {"strength"}
+    assert {name for name in SHARED if ours[name] != theirs[name]} == {"strength", "tv_weight", "tv_chroma_weight"}
     both = {*ours} & {*theirs} - {*SHARED}
     assert both == {"size", "steps", "rate"}  # these mean something else
 

@@ -17,9 +17,10 @@ NORMS = ("instance", "batch")
 
 ENDS = ("shuffle", "convolution")
 
-STRENGTH = 0.3
+STRENGTH = 0.22
 """Of a network, instead of 0.5. It never comes as near to the style as an optimiser does, and at 0.5 gives all of the
-photo up for it: after 450 steps the content was as far away as nothing at all."""
+photo up for it: after 450 steps the content was as far away as nothing at all. At this one it keeps as much of the
+photo as an optimiser does at 0.5; at 0.3 less, and plain areas fill with blotches (`training/README.md`)."""
 
 PAINTED = 0.15
 """Of a texture network that is shown photos beside its noise; at 0.3 it lost them within 200 steps."""
@@ -76,8 +77,8 @@ class TrainSettings(Settings):
     strength: float = option(STRENGTH, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
     content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
     style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
-    tv_weight: float = option(0.1, "weight of total variation in light, relative to the models' own", minimum=0)
-    tv_chroma_weight: float = option(0.05, "weight of total variation in colour, likewise: against speckle", minimum=0)
+    tv_weight: float = option(0.4, "weight of total variation in light, relative to the models' own", minimum=0)
+    tv_chroma_weight: float = option(0.4, "weight of total variation in colour, likewise: against speckle", minimum=0)
     tv_beta: float = option(2.0, "exponent of total variation; 1 keeps edges", minimum=1, maximum=6)
     lattice_weight: float = option(
         LATTICE, "weight of what repeats with the network's own grid of 4 pixels, relative to the models'", minimum=0
