@@ -47,6 +47,10 @@ FEWER = 3
 THREADS = 80e6
 """What the workers of a first step keep for themselves, and holes between blocks; measured."""
 
+USED_UP = 0.5
+"""The graphs, in tiles, that are gone when a tile is at its largest: the last ones to be made are the first to be used;
+measured."""
+
 WORKING = 2
 """Of them those that an evaluation works on: the picture and its gradient."""
 
@@ -143,7 +147,8 @@ class Room:
         peak = needs + remembered + cut.taken(self.encoder, self.layers, size)
         spare = max(0.0, self.total - peak)
         _, graphs = keeping(cut.stages(self.encoder, self.layers, size), spare, graph)
-        return Arrangement(cut, pairs, half, peak + graphs, not self.tile and room >= whole, spare=spare)
+        peak += max(0.0, graphs - USED_UP * tile)
+        return Arrangement(cut, pairs, half, peak, not self.tile and room >= whole, spare=spare)
 
     def _away(self, stages: Sequence[Segment], size: Size, most: int, tile: float) -> Arrangement:
         """Pictures, what the optimiser remembers, targets and the ends of segments in the CPU's memory, tiles on the
