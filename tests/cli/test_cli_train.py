@@ -71,7 +71,7 @@ def test_a_network_comes_out_that_paints(train, folder):
     assert [(event["step"], event["total"]) for event in steps] == [(1, 3), (2, 3), (3, 3)]
     assert [{*event["terms"]} for event in steps] == [
         {"colours"},
-        *2 * [{"style", "content", "lattice", "range", "tv"}],
+        *2 * [{"style", "content", "blotches", "lattice", "range", "tv"}],
     ]
     network = networks.load(folder / "net.safetensors")
     assert network.styles == ("painting", "flow")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.image import load
-from impasto.losses import lattice
+from impasto.losses import blotches, lattice
 from impasto.networks.norm import NORMS as KINDS
 from impasto.networks.transformer import ENDS as SHAPES
 from impasto.tasks.critic import Critic
@@ -160,7 +160,7 @@ def test_a_sheet_has_every_picture_in_its_cell():
 def test_a_batch_is_judged_as_stylize_judges_each_of_its_pictures(folder):
     """All terms but total variation, whose unit is that of other photos, and what only trainings have."""
     settings = TrainSettings(size=64, style_size=64, strength=0.5, tv_weight=0.0, tv_chroma_weight=0.0)
-    critic = Critic(replace(settings, lattice_weight=0.0))
+    critic = Critic(replace(settings, lattice_weight=0.0, blotch_weight=0.0))
     photos = torch.cat([load(name).pixels[..., 40:104, 60:124] for name in ("sample:chelsea", "sample:coffee")])
     pictures = (torch.rand(2, 3, 64, 64, generator=draws(0)) * 1.2 - 0.1).requires_grad_()
     paintings = ["sample:flow", "sample:ink"]
@@ -196,3 +196,15 @@ def test_what_keeps_step_with_the_grid_counts_relative_to_the_richest_model():
     assert float(parts["lattice"]) == pytest.approx(3.0 * style / 50 * float(lattice(picture)) / own, rel=1e-5)
     assert "lattice" in {term.name for term in critic.model(area)}
     assert "lattice" not in {term.name for term in Critic(TrainTextureSettings(size=64)).model(area)}
+
+
+def test_what_is_large_and_not_of_the_photo_counts_relative_to_a_usual_picture():
+    photos = [load(name).pixels[..., 40:104, 60:124] for name in ("sample:chelsea", "sample:coffee")]
+    critic = Critic(TrainSettings(size=64, style_size=64, strength=0.4, blotch_weight=3.0))
+    model = critic.model(critic.read("sample:ink"))
+    pictures = torch.rand(2, 3, 64, 64, generator=draws(0))
+    _, parts = critic(pictures, torch.cat(photos), [model, model], [0, 1])
+    found = sum(float(blotches(pictures[k : k + 1], photos[k])) for k in range(2))
+    assert float(parts["blotches"]) == pytest.approx(3.0 * (0.4 / 0.6) ** 2 * found / 0.01, rel=1e-5)
+    textures = Critic(TrainTextureSettings(size=64, photos="x"))
+    assert "blotches" not in textures(pictures, torch.cat(photos), [model, model], [0, 1])[1]

@@ -21,7 +21,7 @@ from impasto.tasks.regions import Area, Manner, manners
 from impasto.tasks.scaling import area_at
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import style_terms
-from impasto.tasks.terms import content_terms, lattice_terms, prior_terms
+from impasto.tasks.terms import blotch_terms, content_terms, lattice_terms, prior_terms
 from impasto.tasks.train_options import TrainSettings
 
 Model = Sequence[Term]
@@ -138,5 +138,6 @@ class Critic:
         terms = []
         for k, photo in enumerate(torch.split(photos, 1)):
             context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
-            terms.append(content_terms(context, photo, self.content_layers, self.content_weight, self.contents))
+            content = content_terms(context, photo, self.content_layers, self.content_weight, self.contents)
+            terms.append([*content, *blotch_terms(photo, self.settings.blotch_weight * self.style_weight / BALANCE)])
         return terms

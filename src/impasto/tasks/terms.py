@@ -15,6 +15,7 @@ from impasto.losses import (
     Part,
     Term,
     alpha_norm,
+    blotches,
     energy,
     in_strips,
     laplacian,
@@ -34,6 +35,9 @@ from impasto.tasks.options import SynthesisSettings
 
 ONE_LEVEL = (1 / 255) ** 2
 """The variation of a picture whose neighbours differ by one level: the least that a flat one is taken to have."""
+
+COARSE = 0.01
+"""What `blotches` finds in a usual photo if it is compared with a plain one: the median of 100 is 0.011."""
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -147,6 +151,14 @@ def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
         return []
     own = max([*(float(lattice(picture)) for picture in pictures), ONE_LEVEL])
     return [Term("lattice", IMAGE, weight, lambda image: lattice(image) / own)]
+
+
+@torch.no_grad()
+def blotch_terms(photo: Tensor, weight: float) -> list[Term]:
+    """Nothing large that has nothing to do with the photo."""
+    if not weight:
+        return []
+    return [Term("blotches", IMAGE, weight, lambda image: blotches(image, photo) / COARSE)]
 
 
 @torch.no_grad()

@@ -28,6 +28,9 @@ PAINTED = 0.15
 LATTICE = 2.0
 """Of networks that have nothing but the photo to make texture from."""
 
+BLOTCHES = 25.0
+"""Of networks that paint photos. A texture is cheapest for them as the same round thing everywhere."""
+
 STEPS = 20000
 
 ADDED = 300
@@ -82,6 +85,9 @@ class TrainSettings(Settings):
     tv_beta: float = option(2.0, "exponent of total variation; 1 keeps edges", minimum=1, maximum=6)
     lattice_weight: float = option(
         LATTICE, "weight of what repeats with the network's own grid of 4 pixels, relative to the models'", minimum=0
+    )
+    blotch_weight: float = option(
+        BLOTCHES, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
     )
     range_weight: float = option(1000.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     style_size: int = option(512, "longer side at which paintings are looked at, in pixels", minimum=32)
@@ -179,6 +185,9 @@ class TrainTextureSettings(TrainSettings):
     tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
     tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)
     lattice_weight: float = option(0.0, "weight of what repeats every 4 pixels, relative to the model's", minimum=0)
+    blotch_weight: float = option(
+        0.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+    )
     strength: float = option(
         PAINTED, "with --photos: from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1
     )

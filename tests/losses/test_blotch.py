@@ -1,0 +1,66 @@
+"""What the photo does not explain is found, and nothing else is."""
+
+import numpy as np
+import pytest
+import torch
+
+from impasto.losses import blotches
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def coarse(side: int, cell: int, seed: int = 0) -> torch.Tensor:
+    """A picture of squares, each of one colour."""
+    return noise(1, 3, side // cell, side // cell, seed=seed).repeat_interleave(cell, 2).repeat_interleave(cell, 3)
+
+
+def test_other_colours_and_another_light_are_no_blotches():
+    photo = coarse(128, 16)
+    mixed = torch.einsum("ij,bjhw->bihw", noise(3, 3, seed=1), photo) * 0.5 + 0.2
+    plain = torch.zeros_like(photo)
+    assert blotches(mixed, photo) < 0.01 * blotches(mixed, plain)
+    edge = (torch.arange(128) < 64).double()  # another light on either side; windows on the edge see both
+    assert blotches(mixed * (1 - 0.5 * edge), photo) < 0.15 * blotches(mixed * (1 - 0.5 * edge), plain)
+
+
+def test_where_the_photo_is_plain_all_is_a_blotch():
+    image = coarse(128, 16)
+    whole = blotches(image, torch.full_like(image, 0.3))
+    assert blotches(image, 0.3 + 1e-4 * coarse(128, 16, seed=2)).item() == pytest.approx(whole.item(), rel=1e-3)
+    disc = torch.zeros(1, 3, 128, 128, dtype=torch.float64)
+    y, x = torch.meshgrid(*2 * (torch.arange(128) - 64,), indexing="ij")
+    disc[..., (y**2 + x**2) < 12**2] = 0.2
+    photo = coarse(128, 32)
+    assert blotches(photo + disc, photo) > 0.5 * blotches(disc, torch.zeros_like(disc))
+
+
+def test_strokes_are_free():
+    """What is finer than a cell, whatever its contrast."""
+    photo = coarse(128, 16)
+    strokes = (torch.arange(128) // 2 % 2).double() - 0.5
+    nothing = blotches(photo, photo).item()
+    assert blotches(photo + strokes, photo).item() == pytest.approx(nothing, rel=1e-9)
+    assert blotches(photo + 0.3 * coarse(128, 16, seed=3), photo) > 3 * nothing
+
+
+def test_it_is_what_the_formula_says():
+    """One window, by numpy's least squares; noise in the photo is so many further rows."""
+    image, photo = noise(1, 3, 32, 32), noise(1, 3, 32, 32, seed=1)
+
+    def means(x: torch.Tensor) -> np.ndarray:
+        a = x[0].numpy()
+        return np.array([[c[i : i + 8, j : j + 8].mean() for i in range(0, 25, 4) for j in range(0, 25, 4)] for c in a])
+
+    ours, theirs = (m - m.mean(1, keepdims=True) for m in (means(image), means(photo)))
+    rows = np.vstack([theirs.T, np.sqrt(49 * 1e-4) * np.eye(3)])
+    targets = np.vstack([ours.T, np.zeros((3, 3))])
+    away = targets - rows @ np.linalg.lstsq(rows, targets, rcond=None)[0]
+    assert blotches(image, photo).item() == pytest.approx((away**2).sum() / (49 * 3), rel=1e-9)
+
+
+def test_gradients_also_of_small_and_odd_pictures():
+    image, photo = noise(1, 3, 19, 23).requires_grad_(), noise(1, 3, 19, 23, seed=1)
+    assert torch.autograd.gradcheck(lambda x: blotches(x, photo), (image,))
+    assert torch.isfinite(blotches(noise(1, 3, 9, 8), noise(1, 3, 9, 8, seed=1)))
