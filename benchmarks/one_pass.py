@@ -24,6 +24,7 @@ from benchmarks.pairs import figures, speckle
 from impasto import encoders, networks
 from impasto.image import fitted_size, load, resize, write
 from impasto.image.samples import sample_names
+from impasto.losses import blotches
 from impasto.tasks.apply import apply
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.options import StylizeSettings
@@ -31,8 +32,8 @@ from impasto.tasks.stylize import stylize
 
 PICTURES = (".jpg", ".jpeg", ".png")
 HEAD = (
-    "| photo | painting | removed, % (optimised) | (one pass) | share, % | content | | speckle | |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "| photo | painting | removed, % (optimised) | (one pass) | share, % | content | | speckle | | blotches | |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -66,14 +67,16 @@ class Figures:
     def __init__(self, teacher: Path | None) -> None:
         self.judge = reach.teacher(teacher) if teacher else encoders.load("lite")
 
-    def __call__(self, photo: Tensor, painting: Tensor, picture: Tensor) -> tuple[float, float, float]:
-        """Style removed (%), content, and the larger of the two speckles relative to the photo's and the painting's."""
+    def __call__(self, photo: Tensor, painting: Tensor, picture: Tensor) -> tuple[float, float, float, float]:
+        """Style removed (%), content, the larger of the two speckles relative to the photo's and the painting's, and
+        how large blotches are, root mean square in levels of 255."""
+        large = 255 * float(blotches(picture, photo)) ** 0.5
         fine = [speckle(image) for image in (picture, photo, painting)]
         noise = max(own / max(others) for own, *others in zip(*fine, strict=True))
         if isinstance(self.judge, reach.Judge):
             place = self.judge.place(photo, painting, picture)
-            return 100 * (1 - place.style), place.content, noise
-        return *figures(self.judge, photo, painting, picture), noise
+            return 100 * (1 - place.style), place.content, noise, large
+        return *figures(self.judge, photo, painting, picture), noise, large
 
 
 def main() -> None:
@@ -107,7 +110,8 @@ def compare(args: argparse.Namespace) -> None:
             write(passed, apply(photo, args.network, asked, ApplySettings(size=args.size)))
         content, painting = _seen(photo, styles[style], args.size)
         best, ours = (judge(content, painting, load(file).pixels) for file in (optimised, passed))
-        row = [best[0], ours[0], 100 * ours[0] / best[0], best[1], ours[1], best[2], ours[2]]
+        others = [value for pair in zip(best[1:], ours[1:], strict=True) for value in pair]
+        row = [best[0], ours[0], 100 * ours[0] / best[0], *others]
         every.append(row)
         print(f"| {photo.stem} | {style} | {_told(row)} |", flush=True)
     for name, middle in (("median", statistics.median), ("mean", statistics.fmean)):
@@ -124,7 +128,7 @@ def _seen(photo: Path, painting: str, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _told(row: list[float]) -> str:
-    return " | ".join([*(f"{value:.1f}" for value in row[:3]), *(f"{value:.2f}" for value in row[3:])])
+    return " | ".join(f"{value:.{digits}f}" for value, digits in zip(row, (1, 1, 1, 2, 2, 2, 2, 1, 1), strict=True))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Train the network of many styles that is in the package.
 
 python training/style.py --photos PHOTOS --paintings PAINTINGS --out styles.safetensors [--steps N]
-    [--base FILE] [--settings FILE.toml]
+    [--base FILE [--only NAME,NAME]] [--settings FILE.toml]
 
-With --base all of a network that was trained before is trained on, by other settings. Goes on after a kill, and with
-more steps after its end, from the state that it keeps beside OUT. With --ship FILE it trains nothing, but writes OUT in
+With --base all of a network that was trained before is trained on, by other settings; with --only as well it stays as
+it is, and the codes of these styles are learnt anew. Goes on after a kill, and with more steps after its end, from the
+state that it keeps beside OUT. With --ship FILE it trains nothing, but writes OUT in
 half precision to FILE, with the sources of the paintings.
 """
 
@@ -35,19 +36,24 @@ OURS = ("flow", "glass", "ink", "points", "tesserae", "woodcut")
 
 def main() -> None:
     parser = arguments(__doc__)
+    parser.add_argument("--only", metavar="NAME,NAME")
     args = parser.parse_args()
     if args.ship:
         ship(args.out, args.ship, titles)
         return
     paintings = {name: args.paintings / file for name, (file, _) in PAINTED.items()}
     paintings |= {name: f"sample:{name}" for name in OURS}
-    base = {"base": str(args.base), "whole": True} if args.base else {}
+    if args.only:
+        paintings = {name: paintings[name] for name in args.only.split(",")}
+    base = {"base": str(args.base), "anew" if args.only else "whole": True} if args.base else {}
     settings = TrainStyleSettings.from_mapping(settings_of(args, **base))
     follow(train_style_steps(args.photos, paintings, settings, out=args.out), args.out, args.sheet_every)
 
 
 def titles(about: dict[str, Any]) -> None:
-    """Add the names of the paintings to where a network comes from."""
+    """Tell of the paintings of all styles where a network comes from, and their names."""
+    if "base" in about:
+        about["paintings"] = about["base"]["provenance"]["paintings"] | about["paintings"]
     for name, painting in about["paintings"].items():
         painting["title"] = PAINTED[name][1] if name in PAINTED else "painted for Impasto (training/paint.py)"
 

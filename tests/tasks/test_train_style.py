@@ -159,9 +159,32 @@ def test_all_of_a_trained_network_can_be_trained_on(photos, whole, tmp_path):
     assert networks.describe(out)["provenance"]["settings"]["whole"] is True
 
 
-def test_there_is_no_whole_of_nothing():
-    with pytest.raises(UsageError, match="give --base as well"):
-        TrainStyleSettings(whole=True)
+def test_a_style_can_be_learnt_anew(photos, whole, tmp_path):
+    """Its code comes from the mean, as a new one's does; nothing else moves, and all stay where they were."""
+    name, out = list(STYLES)[1], tmp_path / "net.safetensors"
+    base = networks.load(whole[1])
+    settings = replace(SMALL, steps=2, base=str(whole[1]), anew=True)
+    paintings = {"glass": "sample:glass", name: STYLES[name]}
+    start = StyleLesson(Photos(photos), paintings, settings).network
+    assert all(torch.equal(code, base.codes.mean(0)) for code in start.codes)
+    list(train_style_steps(photos, paintings, settings, out=out))
+    after = networks.load(out)
+    assert after.styles == (*STYLES, "glass")
+    for k, style in enumerate(after.styles):
+        kept = style not in paintings
+        assert kept == (k < 3 and torch.equal(after.codes[k], base.codes[k]))
+    for weight, theirs in base.transformer.state_dict().items():
+        assert torch.equal(after.transformer.state_dict()[weight], theirs), weight
+    with pytest.raises(UsageError, match=f"nothing to learn anew: the network to start from has {', '.join(STYLES)}"):
+        StyleLesson(Photos(photos), {"glass": "sample:glass"}, settings)
+
+
+@pytest.mark.parametrize("name", ["whole", "anew"])
+def test_there_is_no_whole_of_nothing(name):
+    with pytest.raises(UsageError, match=f"{name} is about .* give --base as well"):
+        TrainStyleSettings(**{name: True})
+    with pytest.raises(UsageError, match="--whole or --anew"):
+        TrainStyleSettings(base="x", whole=True, anew=True)
 
 
 def test_the_file_tells_where_the_network_comes_from(whole):

@@ -147,11 +147,18 @@ class TrainStyleSettings(TransformerOptions):
         False, "with --base: train all of it on, for the paintings that are given, known and new; it forgets others"
     )
 
+    anew: bool = option(
+        False, "with --base: paintings whose names it knows learn their codes anew, for those that it has"
+    )
+
     def __post_init__(self) -> None:
         """Refuse what would be left aside."""
         super().__post_init__()
-        if self.whole and not self.base:
-            raise UsageError("whole is about the network to start from, and there is none; give --base as well")
+        for name in ("whole", "anew"):
+            if getattr(self, name) and not self.base:
+                raise UsageError(f"{name} is about the network to start from, and there is none; give --base as well")
+        if self.whole and self.anew:
+            raise UsageError("anew is about codes for a network that stays as it is; give --whole or --anew")
 
     @property
     def adding(self) -> bool:

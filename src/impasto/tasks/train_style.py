@@ -83,16 +83,15 @@ class Pupil(nn.Module):
     """A network in training: a transformer, and the codes of the styles that are learnt.
 
     Where styles are added to a `base` its transformer is not trained, and its moments, where the norms keep them, stay
-    as they are. A style that is new to a base begins at the mean of the base's codes.
+    as they are. A style that is new to a base, or learnt anew, begins at the mean of the base's codes.
     """
 
     def __init__(self, settings: TrainStyleSettings, styles: Sequence[str], base: ManyStyles | None) -> None:
         super().__init__()
         self.styles, self.before = tuple(styles), base.styles if base and settings.adding else ()
-        if taken := set(self.styles) & set(self.before):
-            raise UsageError(f"the network to add to has a style '{min(taken)}' already; write OTHER=FILE")
+        _check_names(self.styles, self.before, settings.anew)
         self.transformer = base.transformer if base else begun(settings)
-        known = dict(zip(base.styles, base.codes.detach(), strict=True)) if base else {}
+        known = dict(zip(base.styles, base.codes.detach(), strict=True)) if base and settings.whole else {}
         start = base.codes.detach().mean(0) if base else self.transformer.plain_code()[0]
         self.codes = nn.Parameter(torch.stack([known.get(name, start) for name in styles]))
         if base and settings.adding:
@@ -112,13 +111,21 @@ class Pupil(nn.Module):
         return cast(Tensor, self.transformer(photos, self.codes[torch.tensor(styles, device=self.codes.device)]))
 
     def finished(self) -> ManyStyles:
-        """The network to be used, with the styles that it had before first."""
-        found = ManyStyles(self.transformer, (*self.before, *self.styles))
-        codes: list[Tensor] = [self.codes]
-        if self.before:
-            codes.insert(0, cast(Tensor, self.codes_before))
-        found.codes = nn.Parameter(torch.cat(codes).detach(), requires_grad=False)
+        """The network to be used: the styles that it had before, in their order, and then those that are new."""
+        codes = dict(zip(self.before, cast(Tensor, self.codes_before), strict=True)) if self.before else {}
+        codes |= dict(zip(self.styles, self.codes.detach(), strict=True))
+        found = ManyStyles(self.transformer, tuple(codes))
+        found.codes = nn.Parameter(torch.stack([*codes.values()]), requires_grad=False)
         return found
+
+
+def _check_names(styles: Sequence[str], before: Sequence[str], anew: bool) -> None:
+    """Raises UsageError for a style that would be lost, and where none is there to be learnt anew."""
+    taken = sorted({*styles} & {*before})
+    if taken and not anew:
+        raise UsageError(f"the network to add to has a style '{taken[0]}' already; write OTHER=FILE, or give --anew")
+    if anew and not taken:
+        raise UsageError(f"there is nothing to learn anew: the network to start from has {', '.join(before)}")
 
 
 class StyleLesson(PhotoLesson):
