@@ -21,8 +21,8 @@ def blotches(image: Tensor, photo: Tensor) -> Tensor:
 
     Both `(1, 3, H, W)` in [0, 1], of 8 pixels or more; a scalar. A picture may be lighter or darker than its photo, and
     have any other colours, from one place to the next, and this is little: the cost of the matting Laplacian (Levin,
-    Lischinski and Weiss 2008; in style transfer Luan et al. 2017), of means over `CELL` x `CELL` pixels, so that the hand of the
-    painter is free. Where the photo is plain, all variance counts.
+    Lischinski and Weiss 2008; in style transfer Luan et al. 2017), of means over `CELL` x `CELL` pixels, so that the
+    hand of the painter is free. Where the photo is plain, all variance counts.
     """
     ours, theirs = _windows(image), _windows(photo)
     windows, channels, number = ours.shape
