@@ -1,6 +1,6 @@
 // Where pictures come from: files and cameras; and their pixels.
 
-const SMALLEST = 16;
+const SMALLEST = 24;
 
 const REFUSALS = {
   NotAllowedError: "the camera was refused; the browser's settings for this page allow it",

@@ -19,7 +19,7 @@ from impasto.networks import TextureNet, TransformerSettings, save
 from impasto.tasks.codes import Coder
 from impasto.tasks.export import OPSET, export
 
-SIZES = ((16, 16), (45, 38), (64, 96), (101, 67))
+SIZES = ((24, 24), (45, 38), (64, 96), (101, 67))
 
 
 def run(path: Path, **inputs: Tensor) -> Tensor:

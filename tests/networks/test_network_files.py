@@ -46,7 +46,7 @@ def shown(network) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     if network.kind == "texture":
         return network(network.noise(1, 16, generator))
-    image = torch.rand(1, 3, 20, 24, generator=generator)
+    image = torch.rand(1, 3, 24, 28, generator=generator)
     code = network.code({"wave": 1}) if network.kind == "style" else network.code(torch.ones(1, 10))
     return network(image, code)
 

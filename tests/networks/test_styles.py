@@ -50,7 +50,7 @@ def test_a_mixture_trains_the_codes_in_it_only(many):
 
 
 def test_the_forward_pass_is_the_transformers(many):
-    image, code = torch.rand(1, 3, 16, 24, generator=seeded()), many.code({"wave": 1})
+    image, code = torch.rand(1, 3, 24, 32, generator=seeded()), many.code({"wave": 1})
     assert torch.equal(many(image, code), many.transformer(image, code))
 
 

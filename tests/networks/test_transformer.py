@@ -41,17 +41,24 @@ def network(request) -> Transformer:
     return made(SMALL[request.param])
 
 
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 31), (33, 18), (40, 23)])
-def test_any_size_from_16(network, height, width):
+@pytest.mark.parametrize(("height", "width"), [(24, 24), (25, 39), (41, 26), (48, 31)])
+def test_any_size_from_24(network, height, width):
     result = network(picture(2, height, width), some_code(network, 2))
     assert result.shape == (2, 3, height, width)
     assert result.isfinite().all()
 
 
-def test_a_picture_of_odd_sides_is_the_reflected_one_cropped(network):
+def test_the_network_sees_16_pixels_beyond_the_picture(network):
+    """Or a few more on the right and below, to come to a multiple of 8: numpy's reflection, and the layers in turn."""
     image, code = picture(height=30, width=45), some_code(network)
-    reflected = F.pad(image, (0, 3, 0, 2), mode="reflect")
-    torch.testing.assert_close(network(image, code), network(reflected, code)[..., :30, :45])
+    beyond = ((16, 18), (16, 19))
+    x = torch.from_numpy(np.pad(image[0].numpy(), ((0, 0), *beyond), mode="reflect"))[None]
+    conditions = Conditions(code)
+    if network.settings.ends == "shuffle":
+        x = F.pixel_unshuffle(x, 2)
+    for part in (*network.head, *network.blocks, *network.tail):
+        x = part(x, conditions)
+    torch.testing.assert_close(network(image, code), network.last(x)[..., 16:46, 16:61].clamp(0, 1))
 
 
 def test_pictures_of_a_batch_do_not_see_each_other():
@@ -81,8 +88,8 @@ def test_the_benchmark_compares_with_johnsons_network():
     """1,679,235 is what PyTorch's example of fast neural style has; the products of a pass are the same."""
     ours, theirs = Transformer(TransformerSettings(width=128, ends="convolution")), published()
     assert sum(p.numel() for p in theirs.parameters()) == 1_679_235
-    with torch.no_grad():
-        assert multiplications(theirs, theirs, picture()) == multiplications(ours, plain(ours), picture())
+    with torch.no_grad():  # ours sees 16 pixels more on all sides
+        assert multiplications(theirs, theirs, picture(1, 64, 80)) == multiplications(ours, plain(ours), picture())
 
 
 def test_a_code_is_scales_then_shifts_norm_by_norm(network):
@@ -115,8 +122,8 @@ def test_halves_by_two_codes(network):
     """Far from the border between two regions, each is as the whole picture in its own style would be, given the same
     moments."""
     side = 2 * network.reach + 16
-    image, codes = picture(height=16, width=side), some_code(network, 2)
-    left = torch.zeros(1, 1, 16, side)
+    image, codes = picture(height=24, width=side), some_code(network, 2)
+    left = torch.zeros(1, 1, 24, side)
     left[..., : side // 2] = 1
     moments: list[Moments] = []
     both = network(image, codes[None], torch.cat([left, 1 - left], dim=1), seen=moments)
@@ -148,7 +155,7 @@ def test_with_moments_given_nothing_reaches_further_than_it_says(network):
     network, reach = network.double(), network.reach
     assert reach % network.multiple == 0
     side = 2 * reach + 33
-    image, code = picture(height=16, width=side).double(), some_code(network).double()
+    image, code = picture(height=24, width=side).double(), some_code(network).double()
     moments: list[Moments] = []
     network(image, code, seen=moments)
     network.train()  # without the clamp, which has no gradient beyond [0, 1]
@@ -219,7 +226,7 @@ def test_what_does_not_fit_is_refused():
     image, code = picture(), some_code(network)
     mask = torch.ones(1, 1, 32, 48)
     for call, message in [
-        (lambda: network(picture(height=15), code), "48x15 is too small; the least is 16x16"),
+        (lambda: network(picture(height=23), code), "48x23 is too small; the least is 24x24"),
         (lambda: network(image, code[:, 1:]), rf"the code is \(1, {network.code_size - 1}\)"),
         (lambda: network(image, code[:, None]), "the code is"),
         (lambda: network(image, code, mask), "with masks"),

@@ -34,8 +34,13 @@ def blotches(image: Tensor, photo: Tensor) -> Tensor:
 
 
 def _windows(image: Tensor) -> Tensor:
-    """The coarse picture in windows half over each other, each less its mean, `(windows, C, values)`."""
+    """The coarse picture in windows half over each other, each less its mean, `(windows, C, values)`.
+
+    It goes on beyond its border as its own reflection, or what lies there would be in fewer windows than the rest.
+    """
     coarse = F.avg_pool2d(image, CELL, CELL // 2)
+    down, across = (min(WINDOW // 2, side - 1) for side in coarse.shape[-2:])
+    coarse = F.pad(coarse, (across, across, down, down), mode="reflect")
     height, width = (min(WINDOW, side) for side in coarse.shape[-2:])
     step = max(1, min(height, width) // 2)
     columns: Tensor = F.unfold(coarse, (height, width), stride=step)[0]

@@ -19,8 +19,13 @@ from impasto.networks.layers import Block, Conditions, Deep, Layer, ToPixels
 from impasto.networks.norm import NORMS, ConditionalNorm, Moments
 
 ENDS = ("shuffle", "convolution")
-SMALLEST = 16
-"""Pixels of the shorter side of a picture: what the reflection at the border needs in every layer."""
+MARGIN = 16
+"""Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off. Where it can
+tell that a border is near it paints otherwise: strips of the colours that the picture lacks, cheaper there than inside.
+16 take all that was seen of them (`docs/networks.md`)."""
+
+SMALLEST = 24
+"""Pixels of the shorter side of a picture: more than are reflected beyond it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Transformer(nn.Module):
             blocks.insert(len(blocks) // 2, Deep(settings.width, deep, settings.norm))
         self.blocks = nn.ModuleList(blocks)
         self.multiple = 8 if deep else 4
-        """The picture's sides are reflected to a multiple of this, and the result cropped again."""
+        """The picture's sides, with the margins, are reflected to a multiple of this, and the result cropped again."""
 
     @property
     def norms(self) -> list[ConditionalNorm]:
@@ -123,13 +128,13 @@ class Transformer(nn.Module):
             x = F.pixel_unshuffle(x, 2)
         for part in (*self.head, *self.blocks, *self.tail):
             x = part(x, conditions)
-        made: Tensor = self.last(x)[..., :height, :width]
+        made: Tensor = self.last(x)[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return made if self.training else made.clamp(0, 1)
 
     def _padded(self, x: Tensor) -> Tensor:
-        """Reflected on the right and below, so that positions stay what they are."""
-        below, right = (-side % self.multiple for side in x.shape[-2:])
-        return F.pad(x, (0, right, 0, below), mode="reflect") if below or right else x
+        """Reflected beyond all sides."""
+        below, right = (MARGIN + -side % self.multiple for side in x.shape[-2:])
+        return F.pad(x, (MARGIN, right, MARGIN, below), mode="reflect")
 
     def _check(self, image: Tensor, code: Tensor, masks: Tensor | None, given: Sequence[Moments] | None) -> None:
         if code.shape[-1] != self.code_size or code.ndim != (2 if masks is None else 3):

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from impasto.image import in_memory
 from impasto.networks import ConditionalNorm, Moments, Transformer
 from impasto.networks.layers import Block, Convolution, Deep, Layer, ToPixels
+from impasto.networks.transformer import MARGIN
 from impasto.synthesis.tiles import Span, tiles
 
 STRIP = 1 << 22
@@ -39,10 +40,11 @@ def layered(network: Transformer, image: Tensor, code: Tensor, masks: Tensor | N
     result, end = in_memory(tuple(image.shape), image.dtype, image.device), cast(ToPixels, network.last)
     with torch.inference_mode():
         for span in _strips(x, 1, end.beyond):
-            made = end(x[..., span.first : span.last, :]).clamp_(0, 1)
-            own = made[..., span.start - span.first : span.stop - span.first, :width]
-            place = result[..., span.start : span.stop, :]
-            place.copy_(own[..., : place.shape[-2], :])
+            first, last = max(span.start, MARGIN), min(span.stop, MARGIN + height)
+            if first < last:
+                made = end(x[..., span.first : span.last, :]).clamp_(0, 1)
+                own = made[..., first - span.first : last - span.first, MARGIN : MARGIN + width]
+                result[..., first - MARGIN : last - MARGIN, :] = own
     return result
 
 
@@ -61,17 +63,17 @@ class _Pass:
         self.network, self.size = network, size
         self.home = next(network.parameters()).device
         self.code, self.turn = code.to(self.home), 0
-        self.beyond = tuple(-side % network.multiple for side in size)
-        self.masks = None if masks is None else self._padded(masks)
+        self.grid = tuple(2 * MARGIN + side + -side % network.multiple for side in size)
+        self.masks = None if masks is None else self._seen(masks, 0, self.grid[0])
         self.reduced: dict[int, Tensor] = {}
 
     def features(self, image: Tensor) -> Tensor:
         """What the last layer is shown."""
         ratio = 2 if self.network.settings.ends == "shuffle" else 1
-        grid = tuple((side + more) // ratio for side, more in zip(self.size, self.beyond, strict=True))
+        grid = tuple(side // ratio for side in self.grid)
 
         def rows(first: int, last: int) -> Tensor:
-            part = self._padded(image[..., first * ratio : last * ratio, :], last * ratio - self.size[0])
+            part = self._seen(image, first * ratio, last * ratio)
             return F.pixel_unshuffle(part, ratio).contiguous(memory_format=torch.channels_last)
 
         x: Tensor | None = None
@@ -140,10 +142,12 @@ class _Pass:
         part = self.reduced[ratio][..., span.start : span.stop, :]
         return torch.einsum("bkc,bkhw->bchw", numbers, part)
 
-    def _padded(self, x: Tensor, below: int | None = None) -> Tensor:
-        """Reflected on the right, and so many rows below (all that there are to be, by default)."""
-        right, below = self.beyond[1], self.beyond[0] if below is None else max(0, below)
-        return F.pad(x, (0, right, 0, below), mode="reflect") if right or below else x
+    def _seen(self, x: Tensor, first: int, last: int) -> Tensor:
+        """Rows of what the network sees: the picture, and its reflection beyond all sides."""
+        rows = torch.arange(first - MARGIN, last - MARGIN, device=x.device).abs()
+        end = self.size[0] - 1
+        part = x[..., end - (end - rows).abs(), :]
+        return F.pad(part, (MARGIN, self.grid[1] - MARGIN - self.size[1], 0, 0), mode="reflect")
 
 
 def _moments(norm: ConditionalNorm, x: Tensor) -> Moments:

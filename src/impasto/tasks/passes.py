@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from impasto.image import fitted_size, in_memory, resize
 from impasto.networks import Moments, Transformer
 from impasto.networks.layers import Convolution
+from impasto.networks.transformer import MARGIN
 from impasto.synthesis.tiles import tiles
 
 Size = tuple[int, int]
@@ -79,7 +80,7 @@ def cost(network: Transformer) -> float:
     finally:
         for hook in hooks:
             hook.remove()
-    return SLACK * like.element_size() * max(found) / side**2
+    return SLACK * like.element_size() * max(found) / (side + 2 * MARGIN) ** 2
 
 
 def side_for(network: Transformer, room: float) -> int:
