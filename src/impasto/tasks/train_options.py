@@ -17,10 +17,10 @@ NORMS = ("instance", "batch")
 
 ENDS = ("shuffle", "convolution")
 
-STRENGTH = 0.22
+STRENGTH = 0.28
 """Of a network, instead of 0.5. It never comes as near to the style as an optimiser does, and at 0.5 gives all of the
-photo up for it: after 450 steps the content was as far away as nothing at all. At this one it keeps as much of the
-photo as an optimiser does at 0.5; at 0.3 less, and plain areas fill with blotches (`training/README.md`)."""
+photo up for it: after 450 steps the content was as far away as nothing at all. At this one, without blotches, it keeps
+as much of the photo as an optimiser does at 0.5 (`training/README.md`)."""
 
 PAINTED = 0.15
 """Of a texture network that is shown photos beside its noise; at 0.3 it lost them within 200 steps."""
