@@ -319,7 +319,7 @@ def test_pictures_that_are_none(window: Browser, address: str, site: Path) -> No
     assert window.wait("error") == "bad.png is no picture that this browser can read"
     write(site / "small.png", picture(15, 40))
     window.choose("#photo", site / "small.png")
-    assert window.wait("error") == "40x15 px is too small; at least 16 a side"
+    assert window.wait("error") == "40x15 px is too small; at least 24 a side"
     window.choose("#photo", site / "photo.png")
     assert window.wait("done").startswith("sea, 96x72")
 
