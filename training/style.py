@@ -52,10 +52,15 @@ def main() -> None:
 
 def titles(about: dict[str, Any]) -> None:
     """Tell of the paintings of all styles where a network comes from, and their names."""
-    if "base" in about:
-        about["paintings"] = about["base"]["provenance"]["paintings"] | about["paintings"]
+    about["paintings"] = paintings_of(about)
     for name, painting in about["paintings"].items():
         painting["title"] = PAINTED[name][1] if name in PAINTED else "painted for Impasto (training/paint.py)"
+
+
+def paintings_of(about: dict[str, Any]) -> dict[str, Any]:
+    """Also those that the network that a training started from has kept."""
+    kept = paintings_of(about["base"]["provenance"]) if about["settings"].get("anew") else {}
+    return {**kept, **about["paintings"]}
 
 
 if __name__ == "__main__":
