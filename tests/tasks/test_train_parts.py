@@ -206,5 +206,9 @@ def test_what_is_large_and_not_of_the_photo_counts_relative_to_a_usual_picture()
     _, parts = critic(pictures, torch.cat(photos), [model, model], [0, 1])
     found = sum(float(blotches(pictures[k : k + 1], photos[k])) for k in range(2))
     assert float(parts["blotches"]) == pytest.approx(3.0 * (0.4 / 0.6) ** 2 * found / 0.01, rel=1e-5)
+    only = replace(critic.settings, content_weight=0.0, style_weight=50.0)
+    _, parts = Critic(only)(pictures, torch.cat(photos), [model, model], [0, 1])
+    assert "content" not in parts
+    assert float(parts["blotches"]) == pytest.approx(3.0 * found / 0.01, rel=1e-5)
     textures = Critic(TrainTextureSettings(size=64, photos="x"))
     assert "blotches" not in textures(pictures, torch.cat(photos), [model, model], [0, 1])[1]

@@ -132,9 +132,9 @@ class Critic:
     @torch.no_grad()
     def _contents(self, photos: Tensor | None, numbers: Sequence[int]) -> list[list[Term]]:
         """What each photo asks of its picture."""
-        if photos is None or not self.content_weight:
+        if photos is None:
             return [[] for _ in numbers]
-        features = self.encoder(photos, self.kept)
+        features = self.encoder(photos, self.kept) if self.kept else {}
         terms = []
         for k, photo in enumerate(torch.split(photos, 1)):
             context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
