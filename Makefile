@@ -34,6 +34,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 test: check $(RUNTIME)
+	@command -v chromedriver > /dev/null || echo "chromedriver is not here: the page in $(PAGE) is not tested in a browser; Debian: apt install chromium chromium-driver"
 	$(BIN)/python -m pytest
 
 bench: $(READY)

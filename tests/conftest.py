@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
+from impasto.encoders import weights
 from impasto.encoders.vgg import VGG
 
 torch.set_num_threads(1)  # for tensors as small as these, threads only wait for each other
 
 TINY = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
+
+
+@pytest.fixture
+def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no installed package had weights, as without the extra `vgg19`."""
+    monkeypatch.setattr(weights, "PACKAGED", {})
 
 
 @pytest.fixture

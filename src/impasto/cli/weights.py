@@ -9,7 +9,7 @@ import typer
 
 from impasto.cli.table import show_rows
 from impasto.cli.watch import Watcher
-from impasto.encoders.weights import PUBLISHED, fetch, status, where
+from impasto.encoders.weights import PUBLISHED, fetch, find, status, where
 from impasto.encoders.weights import verify as check
 
 __all__ = ["fetch_weights", "get", "show", "verify", "where"]
@@ -19,15 +19,18 @@ def show() -> None:
     """A line a network."""
     rows = [("lite", "inside the package", "", "")]
     for known in status():
-        here = "here" if known.present else f"impasto weights fetch {known.name}"
+        here = known.source if known.present else f"impasto weights fetch {known.name}"
         rows.append((known.name, f"{known.size / 1e6:.0f} MB", here, str(known.path) if known.present else ""))
     show_rows(rows)
 
 
 def get(networks: Sequence[str], watcher: Watcher) -> None:
-    """Fetch those that are missing; prints where each file is."""
+    """Fetch those that are missing; prints where each file is. A package's file stays in use, and a notice says so."""
     for name in networks:
-        typer.echo(str(fetch(name, on_progress=partial(watcher.fetching, name))))
+        path = fetch(name, on_progress=partial(watcher.fetching, name))
+        if (used := find(name)) not in (None, path):
+            watcher.notice(f"{name} is read from {used}; to use the download, give --weights {path}")
+        typer.echo(str(path))
 
 
 def verify(networks: Sequence[str]) -> None:
@@ -41,6 +44,6 @@ def verify(networks: Sequence[str]) -> None:
 
 def fetch_weights(name: str, weights: str | None, watcher: Watcher) -> None:
     """Before the run and not inside it, where a download would show no progress."""
-    if weights is None and name in PUBLISHED and not where(name).is_file():
+    if weights is None and name in PUBLISHED and find(name) is None:
         watcher.notice(f"fetching the weights of {name}, {PUBLISHED[name].megabytes} MB, once")
         fetch(name, on_progress=partial(watcher.fetching, name))

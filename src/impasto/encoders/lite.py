@@ -44,10 +44,16 @@ class Lite(VGG):
             self._wide[layer] = len(weight)
             isometry = torch.linalg.qr(affine.double(), mode="r").R.to(weight.dtype)
             self.register_buffer(f"metric_{layer}", isometry, persistent=False)
+            self.register_buffer(f"head_{layer}", affine, persistent=False)
 
     def metric(self, layer: str) -> Tensor | None:
         """See the module: `R`, upper triangular, or None for a layer without a head."""
         found: Tensor | None = getattr(self, f"metric_{self.resolve(layer)}", None)
+        return found
+
+    def head(self, layer: str) -> Tensor | None:
+        """`[A | b]`, `(K, C + 1)`: VGG-19's K channels from the layer's C, or None for a layer without a head."""
+        found: Tensor | None = getattr(self, f"head_{self.resolve(layer)}", None)
         return found
 
     def aliases(self) -> Mapping[str, str]:

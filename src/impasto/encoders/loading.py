@@ -11,11 +11,12 @@ import torch
 
 from impasto.encoders.download import Progress, sha256
 from impasto.encoders.extractor import Encoder, layout
+from impasto.encoders.original import is_original, load_original
 from impasto.encoders.precision import HALVES, convert
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.state import read_state
 from impasto.encoders.vgg import VGG, VGG16, VGG19
-from impasto.encoders.weights import PUBLISHED, fetch
+from impasto.encoders.weights import digest_of, fetch, find_packaged
 from impasto.errors import UsageError, choose
 
 Builder = Callable[["Path | None", str, "Progress | None"], Encoder]
@@ -36,11 +37,13 @@ def load(
 ) -> Encoder:
     """The encoder `name`, frozen: `lite` (in the package), `vgg16`, `vgg19` or `resnet50` (downloaded on first use).
 
-    `weights`: a file to use instead, `.safetensors` or `.pth`, with torchvision's keys (for `lite`, its own).
+    With the extra `impasto[vgg19]`, `vgg19` has the original weights and needs no download; otherwise torchvision's,
+    which were trained anew. `weights`: a file to use instead, `.safetensors` or `.pth`, with torchvision's keys or
+    those of the original (for `lite`, its own).
     `pooling`: "max" as trained, or "average" (Gatys et al. 2016). `dtype`: of the weights and activations; pictures in
     float32 go into a network in bfloat16, too (see `encoders/precision.py`). `on_progress(done, total)` hears of a
     download's bytes. Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError
-    for a download that fails.
+    for a download that fails or a damaged file of the extra's.
     """
     build = choose(BUILDERS, name, "network")
     encoder = build(Path(weights) if weights is not None else None, pooling, on_progress)
@@ -60,7 +63,7 @@ def mark(name: str, weights: str | Path | None = None) -> str:
     if weights is not None:
         return _begin(Path(weights))
     if name != "lite":
-        return PUBLISHED[name].digest[:DIGITS]
+        return digest_of(name)[:DIGITS]
     from impasto.encoders.lite import OWN  # noqa: PLC0415
 
     with as_file(OWN) as path:
@@ -81,13 +84,17 @@ def _lite(weights: Path | None, pooling: str, _: Progress | None) -> Encoder:
 
 
 def _torchvision(name: str, plan: Callable[..., VGG | ResNet]) -> Builder:
-    """A builder of the network `plan(pooling=...)` from the file that torchvision publishes for `name`."""
+    """A builder of the network `plan(pooling=...)` from a file with torchvision's keys, or the original VGG-19's."""
 
     def build(weights: Path | None, pooling: str, on_progress: Progress | None) -> Encoder:
         with torch.device("meta"):  # neither memory nor random numbers for values that the file replaces
             encoder = plan(pooling=pooling)
-        path = fetch(name, on_progress=on_progress) if weights is None else weights
-        encoder.load_state_dict(encoder.from_torchvision(read_state(path), str(path)), assign=True)
+        path = weights or find_packaged(name) or fetch(name, on_progress=on_progress)
+        state = read_state(path)
+        if isinstance(encoder, VGG) and is_original(state):
+            load_original(encoder, state, str(path))
+        else:
+            encoder.load_state_dict(encoder.from_torchvision(state, str(path)), assign=True)
         return encoder
 
     return build

@@ -33,8 +33,8 @@ class VGG(Encoder):
     `widths`: the channels of every convolution, stage by stage. Layers are `conv1_1`, `relu1_1`, ..., `pool1`, ...;
     `conv_k` is the k-th convolution counted from the input. `pooling`: "max" as trained, or "average" (Gatys et al.
     2016: smoother gradients). Padding is zero, as in training. `winograd`: whether wide convolutions on CPUs are
-    computed by minimal filtering, about twice as fast and within 2e-6 of the definition; see `encoders/winograd.py`.
-    It can be set at any time.
+    computed by minimal filtering, about twice as fast and with a relative rounding error of 1e-6 to 2e-6 in each
+    convolution; see `encoders/winograd.py`. It can be set at any time.
     """
 
     mean: Tensor

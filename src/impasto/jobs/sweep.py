@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from impasto.encoders.weights import PUBLISHED, where
+from impasto.encoders.weights import PUBLISHED, find
 from impasto.errors import ImpastoError
 from impasto.jobs.kinds import KINDS, as_run
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
@@ -91,7 +91,7 @@ def stand_in(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
     found, absent = [], set()
     for cell in cells:
         network = cell.settings.get("network", STAND_IN)
-        if network in PUBLISHED and "weights" not in cell.settings and not where(network).is_file():
+        if network in PUBLISHED and "weights" not in cell.settings and find(network) is None:
             absent.add(network)
             others = {name: value for name, value in cell.settings.items() if name != "network"}
             cell = replace(cell, settings=others)  # noqa: PLW2901 (the same cell, by another network)
@@ -131,7 +131,7 @@ def _needs(cells: Sequence[Cell]) -> Iterator[float]:
 
 
 def _memory(settings: SynthesisSettings) -> float:
-    encoder, side = load_encoder(settings), settings.size or OWN
+    encoder, side = load_encoder(settings), settings.longer_side() or OWN
     layers = frozenset((*encoder.default_style, *encoder.default_content))
     room = Room(inf, resident(), encoder, layers, frozenset(encoder.default_content), optimizer_of(settings, False))
     needs = room.at((side, side)).peak
