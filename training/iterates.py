@@ -40,15 +40,12 @@ class Iterates:
         self.pool: list[Canvas] = []
 
     def __call__(self, student: Student) -> Tensor:
-        training = student.training
-        student.eval()
         while len(self.pool) < self.count:
             self.pool.append(self._start(student))
         index = random.randrange(self.count)
         if not self.pool[index].left:
             self.pool[index] = self._start(student)
         self._step(student, self.pool[index])
-        student.train(training)
         return self.pool[index].image
 
     def _start(self, student: Student) -> Canvas:

@@ -23,7 +23,7 @@ from impasto.cli.watch import Bar, Log, Machine
 from impasto.synthesis import Step
 from impasto.tasks import memory
 from impasto.tasks.job import TILED, Job
-from impasto.tasks.options import StylizeSettings
+from impasto.tasks.options import QUALITIES, StylizeSettings
 from impasto.tasks.pace import SIDE
 from impasto.tasks.recipe import job_of
 
@@ -70,15 +70,16 @@ def test_a_row_for_each_size_and_the_totals(cli: Cli, folder: Path) -> None:
     told = cli("plan", "stylize", *SAMPLES)
     assert (told.code, told.err) == (0, "")
     rows = table(told.out)
-    assert rows[0] == ["size", "steps", "tiles", "pairs", "memory"]
-    assert [row[:4] for row in rows[1:3]] == [["256x171", "70", "none", "20"], ["512x341", "50", "none", "20"]]
-    coarse, full = (float(row[4].removesuffix(" GB")) for row in rows[1:3])
+    assert rows[0] == ["size", "steps", "network", "tiles", "pairs", "memory"]
+    steps = dict(zip(("226x150", "451x300", "902x600"), QUALITIES["standard"].steps, strict=True))
+    assert [row[:5] for row in rows[1:4]] == [[size, str(n), "lite", "none", "20"] for size, n in steps.items()]
+    coarse, _, full = (float(row[5].removesuffix(" GB")) for row in rows[1:4])
     assert 0 < coarse < full
-    assert rows[3] == ["memory", f"{full:.2f} GB"]
-    assert rows[4][0] == "time"
-    work = 70 * 256 * 171 + 50 * 512 * 341
-    assert time_of(rows[4][1]) == pytest.approx(START + PACE * work, abs=0.5)
-    assert len(rows) == 5
+    assert rows[4] == ["memory", f"{full:.2f} GB"]
+    assert rows[5][0] == "time"
+    work = sum(n * prod(int(side) for side in size.split("x")) for size, n in steps.items())
+    assert time_of(rows[5][1]) == pytest.approx(START + PACE * work, abs=0.5)
+    assert len(rows) == 6
     assert {path.name for path in folder.iterdir()} == {"photo.png", "painting.png"}
 
 
@@ -96,28 +97,29 @@ def test_a_plan_is_that_of_the_run(cli: Cli, quick: Cli, task: str, inputs: tupl
 def test_large_pictures_come_in_tiles_and_half_precision_where_memory_is_little(cli: Cli) -> None:
     large = ("plan", "stylize", *SAMPLES, "--size", 4096)
     roomy, tight = (table(cli(*large, "--memory", memory).out) for memory in ("400GB", "4GB"))
-    assert [row[:4] for row in roomy[1:3]] == [["2048x1363", "70", "none", "20"], ["4096x2725", "50", "none", "20"]]
-    size, steps, tiles, pairs, memory = tight[2]
-    assert (size, steps) == ("4096x2725", "50")
+    last = str(QUALITIES["standard"].steps[-1])
+    assert [row[:5] for row in roomy[4:6]] == [[s, last, "lite", "none", "20"] for s in ("2048x1363", "4096x2725")]
+    size, steps, _, tiles, pairs, memory = tight[5]
+    assert (size, steps) == ("4096x2725", last)
     assert re.fullmatch(r"\d+ px|inside", tiles)
     assert re.fullmatch(r"\d+, half precision", pairs)
     assert int(pairs.split(",")[0]) < 20
     assert float(memory.removesuffix(" GB")) <= 4.0
-    assert tight[3] == ["memory", memory]
-    in_tiles = [[int(number) for number in (*row[0].split("x"), row[1])] for row in tight[1:3] if row[2] != "none"]
+    assert tight[6] == ["memory", memory]
+    in_tiles = [[int(number) for number in (*row[0].split("x"), row[1])] for row in tight[1:6] if row[3] != "none"]
     longer = PACE * (TILED - 1) * sum(prod(numbers) for numbers in in_tiles)
-    assert time_of(tight[4][1]) - time_of(roomy[4][1]) == pytest.approx(longer, abs=2)
+    assert time_of(tight[7][1]) - time_of(roomy[7][1]) == pytest.approx(longer, abs=2)
 
 
 def test_tiles_of_a_side_that_was_asked_for(cli: Cli) -> None:
     rows = table(cli("plan", "stylize", *SAMPLES, "--tile", 128, "--scales", 1).out)
-    assert rows[1][2] == "128 px"
-    assert table(cli("plan", "stylize", *SAMPLES, "--tile", 0, "--scales", 1).out)[1][2] == "none"
+    assert rows[1][3] == "128 px"
+    assert table(cli("plan", "stylize", *SAMPLES, "--tile", 0, "--scales", 1).out)[1][3] == "none"
 
 
 def test_only_methods_that_remember_pairs_have_any(cli: Cli) -> None:
     for optimizer, pairs in [("lbfgs", "20"), ("lbfgs-wolfe", "20"), ("adam", "none"), ("rmsprop", "none")]:
-        assert table(cli("plan", "texture", SAMPLES[1], "--optimizer", optimizer).out)[1][3] == pairs
+        assert table(cli("plan", "texture", SAMPLES[1], "--optimizer", optimizer).out)[1][4] == pairs
 
 
 @pytest.mark.parametrize(
@@ -128,13 +130,13 @@ def test_too_little_memory_is_one_line_and_2(cli: Cli, folder: Path, words: list
     assert (told.code, told.out) == (2, "")
     assert len(told.lines) == 1
     refused = re.fullmatch(
-        r"impasto: a result of 256x171 needs about (\d+) MB of memory, and 100 MB may be taken; "
+        r"impasto: a result of 226x150 needs about (\d+) MB of memory, and 100 MB may be taken; "
         r"take a smaller --size, or allow more by --memory",
         told.err.rstrip(),
     )
     assert refused is not None
     least = int(refused[1])  # what was named is enough for this size, and less is not
-    for more, size in ((1, "512x341"), (-1, "256x171")):
+    for more, size in ((1, "451x300"), (-1, "226x150")):
         assert f"a result of {size} needs" in cli(*words, *SAMPLES, "--memory", f"{least + more}MB").err
     assert not (folder / "out.png").exists()
 

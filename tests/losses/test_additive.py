@@ -110,6 +110,21 @@ def test_the_photos_features_are_compared_part_by_part(wide):
         torch.testing.assert_close(torch.autograd.grad(total, x)[0], whole, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("wide", [None, 7])
+def test_the_correlation_of_parts_is_that_of_the_whole(wide):
+    x, photo = (tensor(seed, 1, CHANNELS, 13, 10) for seed in (0, 1))
+    space = None if wide is None else tensor(3, wide, CHANNELS + 1) - 0.5
+    x.requires_grad_()
+    loss = CONTENT_LOSSES["correlation"]()(photo, space, Dice(), 1.0)
+    value = loss(x)
+    (whole,) = torch.autograd.grad(value, x)
+    for seed in range(5):
+        parts = partition((13, 10), seed)
+        total = loss.value(torch.stack([loss.add(part.of(x), part) for part in parts]).sum(0))
+        assert total.item() == pytest.approx(value.item(), rel=1e-12)
+        torch.testing.assert_close(torch.autograd.grad(total, x)[0], whole, rtol=1e-10, atol=1e-12)
+
+
 def variation(picture: np.ndarray, beta: float) -> float:
     """The definition, pixel by pixel."""
     total = 0.0

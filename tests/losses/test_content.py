@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -24,6 +25,35 @@ def test_features_are_compared_position_by_position():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
     found = CONTENT_LOSSES["features"]()(b, None, Dice(), 0.5)(a)
     assert found.item() == pytest.approx(0.5 * (a - b).square().sum(1).mean().item())
+
+
+@pytest.mark.parametrize("wide", [None, 7])
+def test_correlation_is_numpys(wide):
+    picture, photo = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
+    photo = photo + 0.5 * picture + 100  # a large mean must not drown the variance
+    space = None if wide is None else features(2, wide, 5)
+
+    def maps(values):
+        points = values[0].flatten(1)
+        points = points if space is None else space[:, :-1] @ points
+        return (points - points.mean(1, keepdim=True)).flatten().numpy()
+
+    found = CONTENT_LOSSES["correlation"]()(photo, space, Dice(), 0.5)(picture)
+    assert found.item() == pytest.approx(1 - np.corrcoef(maps(picture), maps(photo))[0, 1], abs=1e-5)
+
+
+def test_correlation_leaves_palette_and_contrast_free():
+    photo, shift = features(1, 1, 4, 5, 6), features(2, 1, 4, 1, 1)
+    loss = CONTENT_LOSSES["correlation"]()(photo, None, Dice(), 1.0)
+    assert loss(photo).item() == pytest.approx(0, abs=1e-6)
+    assert loss(0.3 * photo + shift).item() == pytest.approx(0, abs=1e-5)
+    assert loss(-photo).item() == pytest.approx(2, abs=1e-5)
+    flat = torch.full_like(photo, 3.0).requires_grad_()
+    value = loss(flat)
+    assert value.item() == pytest.approx(1)
+    assert torch.isfinite(torch.autograd.grad(value, flat)[0]).all()
+    nothing = CONTENT_LOSSES["correlation"]()(flat.detach(), None, Dice(), 1.0)
+    assert nothing(photo).item() == pytest.approx(1)
 
 
 def test_self_similarity_is_compared_at_so_many_positions():

@@ -20,7 +20,7 @@ from impasto.tasks.job import TILED, Job
 from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.room import Room
-from impasto.tasks.stylize import stylize_job, stylize_steps
+from impasto.tasks.stylize import POLISH, stylize_job, stylize_steps
 from impasto.tasks.texture import texture_job
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
@@ -56,14 +56,37 @@ def of(job: Job) -> list[tuple[tuple[int, int], int]]:
     return [(planned.size, planned.steps) for planned in job.plan()]
 
 
+@pytest.mark.usefixtures("without_packages")
 def test_the_plan_is_the_schedule() -> None:
     photo = torch.rand(3, 384, 512, generator=torch.Generator().manual_seed(0))
     settings = StylizeSettings(size=512, scales=3, steps=7, quality="draft")
-    assert of(stylize_job(photo, PAINTING, settings)) == [((96, 128), 40), ((192, 256), 40), ((384, 512), 7)]
+    assert of(stylize_job(photo, PAINTING, settings)) == [((96, 128), 40), ((192, 256), 12), ((384, 512), 7)]
     for size, quality in [(0, "standard"), (300, "fine"), (96, "draft")]:
         settings = StylizeSettings(size=size, quality=quality)
         full = (round(384 * (size or 512) / 512), size or 512)
         assert of(stylize_job(photo, PAINTING, settings)) == schedule(settings, full)
+
+
+def test_vgg19_polishes_a_fine_picture_of_lite() -> None:
+    photo = torch.rand(3, 96, 128, generator=torch.Generator().manual_seed(0))
+
+    def networks(**settings: Any) -> list[tuple[tuple[int, int], int, str]]:
+        job = stylize_job(photo, PAINTING, StylizeSettings(size=128, scales=1, **settings))
+        return [(planned.size, planned.steps, planned.room.encoder.name) for planned in job.plan()]
+
+    assert networks(quality="fine", steps=7) == [((96, 128), 7, "lite"), ((96, 128), POLISH, "vgg19")]
+    assert networks(quality="standard", steps=7) == [((96, 128), 7, "lite")]
+    assert networks(quality="fine", network="vgg19", steps=7) == [((96, 128), 7, "vgg19")]
+
+
+def test_the_last_steps_lower_vgg19s_own_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.tasks.stylize.POLISH", 3)
+    photo = torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0))
+    settings = StylizeSettings(size=64, scales=1, steps=4, quality="fine")
+    steps = list(stylize_job(photo, PAINTING, settings).steps())
+    assert [(step.scale, step.scales) for step in steps] == [(1, 2)] * 4 + [(2, 2)] * 3
+    losses = [step.loss for step in steps[4:]]
+    assert losses[-1] < losses[0]
 
 
 def test_every_task_has_a_plan() -> None:

@@ -6,7 +6,7 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import load, resize
 from impasto.losses import gram, relative
 from impasto.tasks import common
-from impasto.tasks.common import schedule
+from impasto.tasks.common import full_size, schedule
 from impasto.tasks.options import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.strength import weights_of
@@ -87,10 +87,23 @@ def test_both_optimisers_lower_the_loss(optimizer):
 
 
 def test_the_schedule_ends_at_the_full_size_and_leaves_out_what_is_too_small():
-    assert schedule(StylizeSettings(quality="fine"), (512, 384))[-1] == ((512, 384), QUALITIES["fine"].steps)
+    first, then, last = QUALITIES["fine"].steps
+    for side, counts in ((512, [first, then]), (1024, [first, then, last]), (4096, [first, then, last, last, last])):
+        found = schedule(StylizeSettings(quality="fine"), (side, side))
+        assert found == [((side >> k, side >> k), n) for k, n in zip(reversed(range(len(counts))), counts, strict=True)]
     assert [size for size, _ in schedule(StylizeSettings(scales=3), (384, 512))] == [(96, 128), (192, 256), (384, 512)]
     assert [size for size, _ in schedule(StylizeSettings(scales=8), (200, 256))] == [(100, 128), (200, 256)]
     assert schedule(StylizeSettings(steps=7, scales=1), (64, 64)) == [((64, 64), 7)]
+
+
+@pytest.mark.parametrize(
+    ("quality", "own", "side"),
+    [("standard", 2000, 1024), ("standard", 400, 800), ("draft", 2000, 512), ("fine", 30, 60)],
+)
+def test_the_usual_size_is_the_qualitys_and_at_most_twice_the_photos(quality, own, side):
+    assert full_size(StylizeSettings(quality=quality), (own, own // 2)) == (side, side // 2)
+    assert full_size(StylizeSettings(quality=quality, size=300), (own, own // 2)) == (300, 150)
+    assert full_size(ReconstructSettings(quality=quality), (own, own)) == (512, 512)
 
 
 def test_no_steps_give_the_start():

@@ -22,7 +22,7 @@ from impasto.tasks.job import Job, Planned
 from impasto.tasks.memory import reached
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.recipe import job_of
-from impasto.tasks.room import REMEMBERED
+from impasto.tasks.room import REMEMBERED, Room
 from impasto.version import __version__
 
 FILE = "pace.json"
@@ -37,7 +37,7 @@ LEARNED = 3.0
 
 def seconds(job: Job) -> float:
     """How long a job will take, by the pace of this machine: measured once for each network and number of threads."""
-    return START + job.seconds(_pace(job))
+    return START + job.seconds(_pace(job.room), _pace(job.polish.room) if job.polish else 0.0)
 
 
 def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher) -> None:
@@ -50,7 +50,7 @@ def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options:
     if options.json:
         watcher.expects(**summary(job))
         return
-    rows = [("size", "steps", "tiles", "pairs", "memory"), *(_row(planned, job) for planned in found)]
+    rows = [("size", "steps", "network", "tiles", "pairs", "memory"), *(_row(planned) for planned in found)]
     show_rows(rows)
     show_rows([("memory", f"{_peak(job) / 1e9:.2f} GB"), ("time", f"about {clock(seconds(job))}")])
 
@@ -66,44 +66,45 @@ def _peak(job: Job) -> float:
     return job.peak if on_gpu else max(job.peak, reached())
 
 
-def _row(planned: Planned, job: Job) -> tuple[str, str, str, str, str]:
+def _row(planned: Planned) -> tuple[str, ...]:
     arranged, (height, width) = planned.arrangement, planned.size
-    sides = arranged.cut(job.room.encoder, job.room.layers, planned.size)
+    sides = arranged.cut(planned.room.encoder, planned.room.layers, planned.size)
     tiles = f"{sides[0]} px" if sides[0] else "inside" if any(sides) else "none"
     pairs = str(arranged.pairs) + ", half precision" * arranged.half + ", in files" * arranged.mapped
-    if job.room.optimizer in REMEMBERED:
+    if planned.room.optimizer in REMEMBERED:
         pairs = "none"
     if arranged.away and not arranged.mapped:
         pairs += ", in the CPU's memory"
-    return f"{width}x{height}", str(planned.steps), tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
+    name = planned.room.encoder.name
+    return f"{width}x{height}", str(planned.steps), name, tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
 
 
 def remember(job: Job, seconds: float) -> None:
     """Learn from a run that took so long: half of what is known from now on is what it showed.
 
-    A short one shows mostly what a step costs whatever its size.
+    A short one shows mostly what a step costs whatever its size, and one by two networks not which of them it was.
     """
-    if seconds < LEARNED:
+    if seconds < LEARNED or job.polish:
         return
     shown = seconds / max(job.seconds(1.0), 1.0)
     known = _known()
-    key = _key(job)
+    key = _key(job.room)
     _keep(known | {key: (known.get(key, shown) + shown) / 2})
 
 
-def _pace(job: Job) -> float:
+def _pace(room: Room) -> float:
     known = _known()
-    key = _key(job)
+    key = _key(room)
     if key not in known:
-        encoder = job.room.encoder
-        known[key] = pace.measure(encoder, sorted(job.room.layers), next(encoder.parameters()).device)
+        encoder = room.encoder
+        known[key] = pace.measure(encoder, sorted(room.layers), next(encoder.parameters()).device)
         _keep(known)
     return known[key]
 
 
-def _key(job: Job) -> str:
-    encoder, device = job.room.encoder, next(job.room.encoder.parameters()).device
-    layers, weights = sorted(job.room.layers), sum(parameter.numel() for parameter in encoder.parameters())
+def _key(room: Room) -> str:
+    encoder, device = room.encoder, next(room.encoder.parameters()).device
+    layers, weights = sorted(room.layers), sum(parameter.numel() for parameter in encoder.parameters())
     key = f"impasto {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}: "
     key += f"{encoder.name} of {weights}, {','.join(layers)}"  # weights of a file may be fewer under the same name
     return key

@@ -1,4 +1,4 @@
-"""Content losses: the photo's features themselves, or how they are like one another.
+"""Content losses: the photo's features themselves, where they rise and fall, or how they are like one another.
 
 A factory makes a loss; the loss, given the photo's features `(1, C, H, W)`, makes the comparison with a picture's.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,12 +15,33 @@ from torch import Tensor
 from impasto.losses.additive import Additive, Part
 from impasto.losses.feature import distance
 from impasto.losses.gathering import gather
+from impasto.losses.precision import widened
 from impasto.losses.sampling import Dice
 from impasto.losses.similarity import pattern_distance, self_similarity
+from impasto.losses.style import positions
 
-ContentLoss = Callable[[Tensor, "Tensor | None", Dice, float], Additive]
-"""`(target, space, dice, unit)` to a function of features in the target's shape; `unit` multiplies a mean squared
-distance."""
+FAINT = 1e-6
+"""Added to variances, relative to the photo's: the features of a flat picture have none."""
+
+
+@dataclass(frozen=True)
+class ContentLoss:
+    """`loss(target, space, dice, unit)` is a function of features in the target's shape.
+
+    `target` are the photo's features, `space` the encoder's metric (see `Encoder.metric`); `unit` multiplies a mean
+    squared distance, and nothing else. `stochastic`: positions are drawn from the dice. `structure`: it serves at
+    several depths together (an encoder's `default_structure`). `level`: its factor beside the squared distance, so that
+    a strength means about the same for both.
+    """
+
+    make: Callable[[Tensor, Tensor | None, Dice, float], Additive]
+    stochastic: bool = False
+    structure: bool = False
+    level: float = 1.0
+
+    def __call__(self, target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+        """The comparison of a picture's features with these."""
+        return self.make(target, space, dice, unit)
 
 
 def features() -> ContentLoss:
@@ -31,7 +53,40 @@ def features() -> ContentLoss:
 
         return Additive(add)
 
-    return make
+    return ContentLoss(make)
+
+
+def correlation() -> ContentLoss:
+    """One minus the correlation of the picture's feature maps with the photo's: 0 where they rise and fall together,
+    1 where they have nothing in common, 2 for the opposite. It has no unit.
+
+    `1 - sum_k cov(f_k, p_k) / sqrt(sum_k var(f_k) sum_k var(p_k))` over the channels k of the space, the covariances
+    over positions: invariant to a constant added to a channel and to a factor of all, that is to most of what another
+    palette or contrast changes. A turned basis gives the same value, so `R` of an encoder's metric serves.
+    """
+
+    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+        middle = widened(positions(target)).mean(1)  # subtracted first: a variance is no difference of large numbers
+
+        def centred(features: Tensor) -> Tensor:
+            points = widened(positions(features))[0] - middle.to(features.device)
+            return points if space is None else points @ space[:, :-1].T
+
+        photo = centred(target)
+        size = photo.square().sum(1).mean()
+
+        def add(found: Tensor, part: Part) -> Tensor:
+            here, there = centred(found), centred(part.of(target).to(found.device))
+            sums = torch.stack([here.square().sum(), (here * there).sum()])
+            return torch.cat([sums / len(here), here.mean(0)]) * part.share
+
+        def finish(total: Tensor) -> Tensor:
+            variance = total[0] - total[2:].square().sum() + FAINT * size
+            return 1 - total[1] / (variance * size * (1 + FAINT)).clamp(min=torch.finfo(size.dtype).tiny).sqrt()
+
+        return Additive(add, finish)
+
+    return ContentLoss(make, structure=True, level=5.0)
 
 
 def similarity(samples: int = 1024) -> ContentLoss:
@@ -51,7 +106,11 @@ def similarity(samples: int = 1024) -> ContentLoss:
 
         return Additive(lambda found, part: gather(found, part, drawn(found.device)), finish, whole=whole)
 
-    return make
+    return ContentLoss(make, stochastic=True)
 
 
-CONTENT_LOSSES: dict[str, Callable[..., ContentLoss]] = {"features": features, "self-similarity": similarity}
+CONTENT_LOSSES: dict[str, Callable[..., ContentLoss]] = {
+    "features": features,
+    "correlation": correlation,
+    "self-similarity": similarity,
+}

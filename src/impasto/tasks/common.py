@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.encoders.compiled import compile_network
 from impasto.encoders.precision import has_bfloat16
+from impasto.encoders.weights import find
 from impasto.errors import ImpastoError, UsageError, nearest
 from impasto.image import fitted_size, load
 from impasto.losses import Dice
@@ -22,7 +25,7 @@ from impasto.synthesis import (
 )
 from impasto.tasks.inputs import Opener
 from impasto.tasks.memory import limits, outside
-from impasto.tasks.options import QUALITIES, SynthesisSettings, TextureSettings
+from impasto.tasks.options import COARSEST, QUALITIES, SynthesisSettings, TextureSettings
 from impasto.tasks.room import Room
 
 Size = tuple[int, int]
@@ -58,6 +61,13 @@ def load_encoder(settings: SynthesisSettings) -> Encoder:
     return compile_network(encoder) if settings.compile else encoder
 
 
+def polisher(settings: SynthesisSettings) -> Encoder | None:
+    """VGG-19 for the last steps of a run of `lite` in the quality "fine", where its weights are on this machine."""
+    if settings.quality != "fine" or settings.network != "lite" or settings.weights or not find("vgg19"):
+        return None
+    return load_encoder(replace(settings, network="vgg19"))
+
+
 def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dtype:
     """The type of the network's numbers: `auto` takes bfloat16 on GPUs that have it: pictures come out as good, but for
     very long runs (docs/precision.md)."""
@@ -70,19 +80,24 @@ def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dty
 
 def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
     """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small are left
-    out."""
-    quality = QUALITIES[settings.quality]
-    steps = quality.steps if settings.steps is None else settings.steps
-    longer = max(full)
-    sides = [round(longer / 2**k) for k in reversed(range(1, settings.scales or quality.scales))]
-    coarse = [_whole(settings, fitted_size(full, side)) for side in sides if side >= SMALLEST]
-    return [*((size, quality.coarse) for size in coarse), (full, steps)]
+    out.
+
+    Sizes are halved as long as they stay above `COARSEST`, and once in any case. The smallest decides the layout and
+    the large strokes, each larger one adds detail and needs fewer steps.
+    """
+    longer, steps = max(full), QUALITIES[settings.quality].steps
+    fitting = max(1, int(math.log2(max(longer / COARSEST, 1))))
+    halvings = fitting if settings.scales is None else settings.scales - 1
+    sides = [side for k in reversed(range(1, halvings + 1)) if (side := round(longer / 2**k)) >= SMALLEST]
+    sizes = [*(_whole(settings, fitted_size(full, side)) for side in sides), full]
+    counts = [steps[min(i, len(steps) - 1)] for i in range(len(sizes))]
+    return list(zip(sizes, [*counts[:-1], counts[-1] if settings.steps is None else settings.steps], strict=True))
 
 
 def full_size(settings: SynthesisSettings, own: Size) -> Size:
     """Height and width of the result: the shape of its model, whose size is `own`, at the size asked for; for a
     texture, also any other."""
-    height, width = fitted_size(own, settings.size or max(own))
+    height, width = fitted_size(own, settings.longer_side(max(own)) or max(own))
     if isinstance(settings, TextureSettings):
         return _whole(settings, (settings.height or height, settings.width or width))
     return height, width

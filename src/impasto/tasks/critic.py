@@ -16,7 +16,7 @@ from impasto.tasks.common import check_room, device_of, load_encoder
 from impasto.tasks.context import Context
 from impasto.tasks.inputs import painting_opener
 from impasto.tasks.layers import parse_layers
-from impasto.tasks.mixture import content_losses, layers_of, style_losses
+from impasto.tasks.mixture import content_layers, content_losses, layers_of, style_losses
 from impasto.tasks.regions import Area, Manner, manners
 from impasto.tasks.scaling import area_at
 from impasto.tasks.strength import BALANCE, weights_of
@@ -60,7 +60,7 @@ class Critic:
         self.photos = [photo.to(self.device) for photo in photos]
         self.contents = content_losses(self.losses.content_loss)
         self.styles = style_losses(self.losses.style_loss)
-        self.content_layers = parse_layers(self.encoder, self.losses.content_layers, self.encoder.default_content)
+        self.content_layers = content_layers(self.encoder, self.contents, self.losses.content_layers)
         self.style_layers = parse_layers(self.encoder, self.losses.style_layers, self.encoder.default_style)
         self.content_weight, self.style_weight = weights_of(self.losses)
         self._style = self.style_weight, self.styles

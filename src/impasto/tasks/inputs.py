@@ -52,7 +52,7 @@ def spilling(most: float, folder: str) -> Allocate:
 
 def photo_opener(settings: SynthesisSettings) -> Opener:
     """What reads the photo, whose shape the result has."""
-    return opener(settings, settings.size or None)
+    return opener(settings, settings.longer_side())
 
 
 def painting_opener(settings: SynthesisSettings, longer_side: int | None) -> Opener:
@@ -65,7 +65,7 @@ def read_inputs(inputs: Mapping[str, Source], settings: SynthesisSettings) -> li
     """The pictures of a task by the names of its inputs, "content" and "style", in their order."""
     pictures: list[Picture] = []
     for name, source in inputs.items():
-        longer_side = settings.size or (max(pictures[0].size) if pictures else None)
+        longer_side = settings.longer_side(max(pictures[0].size) if pictures else None)
         read = photo_opener(settings) if name == "content" else painting_opener(settings, longer_side)
         pictures.append(read(source))
     return pictures

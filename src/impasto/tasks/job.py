@@ -23,13 +23,28 @@ TILED = 1.3
 """How much longer a pixel takes in tiles: part of the network is seen twice, and borders more than once."""
 
 
+Prepare = Callable[[Size], Evaluate]
+"""Makes the objective of one size."""
+
+
 @dataclass(frozen=True)
 class Planned:
-    """One size of a run: its (height, width), its steps, and how they are computed."""
+    """One size of a run: its (height, width), its steps, how they are computed, and against which objective."""
 
     size: Size
     steps: int
     arrangement: Arrangement
+    room: Room
+    prepare: Prepare
+
+
+@dataclass(frozen=True)
+class Polish:
+    """The last `steps` of a run, at its full size, by another network, whose memory is `room`."""
+
+    steps: int
+    prepare: Prepare
+    room: Room
 
 
 @dataclass(frozen=True)
@@ -38,30 +53,41 @@ class Job:
 
     `start` makes the first picture `(1, C, H, W)`, `prepare` the objective of one size; `room` is the memory there is.
     `stochastic`: the objective draws from dice, so that where the draws are fresh its values cannot be compared between
-    steps. `finish` is what becomes of a step before it is handed out.
+    steps. `finish` is what becomes of a step before it is handed out. `polish`: what comes after the schedule.
     """
 
     settings: SynthesisSettings
     full: Size
     start: Callable[[], Tensor]
-    prepare: Callable[[Size], Evaluate]
+    prepare: Prepare
     room: Room
     stochastic: bool = False
     finish: Callable[[Step], Step] = lambda step: step
+    polish: Polish | None = None
 
     def plan(self) -> list[Planned]:
         """The sizes, coarse to fine. Raises UsageError where one does not fit into memory."""
-        return [Planned(size, steps, self.room.at(size)) for size, steps in schedule(self.settings, self.full)]
+        steps = schedule(self.settings, self.full)
+        found = [Planned(size, count, self.room.at(size), self.room, self.prepare) for size, count in steps]
+        last = self.polish
+        if last:
+            found.append(Planned(self.full, last.steps, last.room.at(self.full), last.room, last.prepare))
+        return found
 
     @property
     def peak(self) -> float:
         """Bytes that the process will have at most."""
         return max(planned.arrangement.peak for planned in self.plan())
 
-    def seconds(self, pace: float) -> float:
-        """How long the steps will take, at a `pace` in seconds for a pixel and an evaluation: see `pace.measure`."""
-        factors = {planned.size: 1.0 if planned.arrangement.whole else TILED for planned in self.plan()}
-        return pace * sum(p.steps * p.size[0] * p.size[1] * factors[p.size] for p in self.plan())
+    def seconds(self, pace: float, polish: float = 0.0) -> float:
+        """How long the steps will take, at a `pace` in seconds for a pixel and an evaluation (see `pace.measure`), and
+        those of the polish at one of their own."""
+        total = 0.0
+        for planned in self.plan():
+            each = pace if planned.room is self.room else polish
+            factor = 1.0 if planned.arrangement.whole else TILED
+            total += each * factor * planned.steps * planned.size[0] * planned.size[1]
+        return total
 
     def steps(self, resume: State | None = None) -> Iterator[Step]:
         """Optimise; `resume`, the state of a step of the same job, goes on from there."""
@@ -90,7 +116,7 @@ class Job:
         kept.clear()
         if not planned.arrangement.whole:
             give_back()
-        kept.append(self.prepare(planned.size))
+        kept.append(planned.prepare(planned.size))
         return kept[0]
 
     def _optimizer(self, planned: Planned) -> Callable[[], Optimizer]:
@@ -101,7 +127,7 @@ class Job:
         if self.settings.rate is not None:
             make = partial(make, rate=self.settings.rate)
         if planned.arrangement.half:
-            allocate = self.room.allocate(planned.size)
+            allocate = planned.room.allocate(planned.size)
             make = partial(make, memory=planned.arrangement.pairs, precision="half", allocate=allocate)
         return make
 

@@ -82,8 +82,14 @@ def style_losses(given: str | Callable[..., object]) -> list[Ingredient]:
 
 
 def content_losses(given: str) -> list[Ingredient]:
-    """The content losses of a setting: `features`, `self-similarity`, or both with weights."""
+    """The content losses of a setting, such as `correlation` or `features,self-similarity=0.5`."""
     return parse_losses(given, CONTENT_LOSSES, "content loss")
+
+
+def content_layers(encoder: Encoder, losses: Sequence[Ingredient], text: str | None) -> dict[str, float]:
+    """The layers of content losses: those of `text`, or the encoder's for losses of their kind."""
+    structure = any(ingredient.loss.structure for ingredient in losses)
+    return parse_layers(encoder, text, encoder.default_structure if structure else encoder.default_content)
 
 
 def layers_of(encoder: Encoder, losses: Sequence[Ingredient], layers: Layers) -> dict[str, float]:

@@ -22,24 +22,36 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Quality:
-    """A schedule: so many sizes, each half the next, with `steps` at the full one and `coarse` at each smaller one."""
+    """A schedule of sizes, each half the next. `size`: the default longer side of a result, in pixels; `steps`: the
+    steps at the smallest size, at the next, and so on; the last number is for all that follow."""
 
-    scales: int
-    coarse: int
-    steps: int
+    size: int
+    steps: tuple[int, ...]
 
 
-QUALITIES = {"draft": Quality(2, 40, 12), "standard": Quality(2, 70, 50), "fine": Quality(2, 150, 250)}
+QUALITIES = {
+    "draft": Quality(512, (40, 12)),
+    "standard": Quality(1024, (70, 40, 20)),
+    "fine": Quality(1024, (150, 120, 80)),
+}
+
+LARGEST = 2
+"""By default a result is at most so many times as large as its photo: beyond, it has no more to show."""
+
+COARSEST = 181
+"""No smaller size is added below this longer side, in pixels: 512 px starts at 256, 1024 px, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesisSettings(Settings):
     """Settings of every task that optimises a picture."""
 
-    size: int = option(512, "longer side of the result in pixels; 0 keeps the picture's own", minimum=0)
+    size: int | None = option(512, "longer side of the result in pixels; 0 keeps the picture's own", minimum=0)
     quality: str = option("standard", "how long to work", choices=tuple(QUALITIES))
     steps: int | None = option(None, "steps at the full size, instead of the quality's", minimum=0)
-    scales: int | None = option(None, "number of sizes, coarse to fine, instead of the quality's", minimum=1, maximum=8)
+    scales: int | None = option(
+        None, "number of sizes, each half the next, instead of as many as fit above 181 px", minimum=1, maximum=8
+    )
     seed: int = option(0, "seed of everything random", minimum=0, maximum=2**63 - 1)
     network: str = option("lite", "the network that looks", choices=NETWORKS)
     weights: str | None = option(None, "a file with the network's weights (.pth or .safetensors)")
@@ -71,6 +83,14 @@ class SynthesisSettings(Settings):
         None, "side of the tiles in which the picture is seen; 0 for none, instead of what fits", minimum=0
     )
 
+    def longer_side(self, own: int | None = None) -> int | None:
+        """The longer side of the result in pixels, of a model whose own is `own` (None: not known yet); None for the
+        model's own."""
+        if self.size is not None:
+            return self.size or own
+        default = QUALITIES[self.quality].size
+        return default if own is None else min(default, LARGEST * own)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PaintingSettings(SynthesisSettings):
@@ -93,13 +113,25 @@ class PaintingSettings(SynthesisSettings):
 class StylizeSettings(PaintingSettings):
     """Settings of `stylize`."""
 
+    size: int | None = option(
+        None,
+        "longer side of the result in pixels: by default 1024, a draft 512, but at most twice the photo's own; 0 keeps "
+        "the photo's",
+        minimum=0,
+    )
     strength: float = option(0.5, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
     content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
     style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
     weighting: str = option("normalized", "the scale that the two weights are in", choices=WEIGHTINGS)
     content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
     style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
-    content_loss: str = option("features", "what is compared, with weights: features, or self-similarity, or both")
+    content_loss: str = option("correlation", "content losses with weights: correlation, features, self-similarity")
+    matching: int = option(
+        3,
+        "parts of the photo, each painted after the parts of the painting most like it; 1: after all of it alike",
+        minimum=1,
+        maximum=8,
+    )
     laplacian_weight: float = option(0.0, "weight of the photo's Laplacian, which keeps its edges", minimum=0)
     init: str = option(
         "recolored",
@@ -132,7 +164,7 @@ class ReconstructSettings(SynthesisSettings):
     """Settings of `reconstruct`."""
 
     layers: str | None = option(None, "the layers to match, with weights: relu4_2, or conv_4, or relu1_1,relu4_2=0.5")
-    content_loss: str = option("features", "what is compared, with weights: features, or self-similarity, or both")
+    content_loss: str = option("features", "content losses with weights: features, correlation, self-similarity")
     patch: str | None = option(None, "match only the central features, such as 5x5, to see what they see")
     init: str = option("noise", "where to start: noise, pink, photo or a file")
 

@@ -22,10 +22,14 @@ class Preset:
     reconstruct: Mapping[str, Any] = field(default_factory=dict)
 
 
+PAPER = {"content_loss": "features", "matching": 1, "size": 512}
+"""What the sources of `stylize` have in common: the features of a layer themselves as content, the painting as one, and
+small pictures."""
+
 PLAIN = {"scales": 1, "tv_weight": 0.0, "tv_chroma_weight": 0.0, "range_weight": 10.0}
 """What all had before coarse-to-fine schedules; values out of range were cut off, and hardly held."""
 
-TUTORIAL = {
+TUTORIAL = PAPER | {
     "weighting": "tutorial",
     "content_layers": "conv_4",
     "style_layers": "conv_1-5",
@@ -36,11 +40,16 @@ TUTORIAL = {
 }
 
 PRESETS: Mapping[str, Preset] = {
+    "classic": Preset(
+        "Impasto's default before version 0.2: features of relu4_2 against Gram matrices, two sizes, 512 px",
+        stylize=PAPER | {"scales": 2, "steps": 50, "tv_weight": 0.1, "tv_chroma_weight": 0.05},
+    ),
     "gatys2016": Preset(
         "Gatys, Ecker and Bethge 2016: from noise, average pooling, L-BFGS, layers weighed as in the authors' code",
         # The paper's alpha / beta of 1e-3 in its own equations (`weighting` gatys) leaves little but the photo with the
         # networks at hand, whose features are of another size; their code has means and 1 / C^2 for each layer.
         stylize=PLAIN
+        | PAPER
         | {
             "weighting": "mean",
             "content_layers": "relu4_2",
@@ -92,17 +101,18 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "risser2017": Preset(
         "Risser et al. 2017: Gram matrices and histograms together",
-        stylize={"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
+        stylize=PAPER | {"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
         texture={"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
     ),
     "cnnmrf": Preset(
         "Li and Wand 2016: 3x3 patches of relu3_1 and relu4_1, the painting also turned",
-        stylize={"style_loss": "patches", "style_layers": "relu3_1,relu4_1", "scales": 3},
+        stylize=PAPER | {"style_loss": "patches", "style_layers": "relu3_1,relu4_1", "scales": 3},
         texture={"style_loss": "patches", "layers": "relu3_1,relu4_1", "scales": 3},
     ),
     "strotss": Preset(
         "Kolkin et al. 2019: relaxed earth mover's distance, moments, palette; self-similarity; RMSprop, a pyramid",
-        stylize={
+        stylize=PAPER
+        | {
             "style_loss": "remd,moments,palette",
             "content_loss": "self-similarity",
             "optimizer": "rmsprop",
@@ -112,11 +122,11 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "nnst": Preset(
         "Kolkin et al. 2022: nearest-neighbour features, a pyramid, Adam; and the palette, as features forget contrast",
-        stylize={"style_loss": "nearest,palette", "optimizer": "adam", "canvas": "pyramid", "scales": 4},
+        stylize=PAPER | {"style_loss": "nearest,palette", "optimizer": "adam", "canvas": "pyramid", "scales": 4},
     ),
     "heitz2021": Preset(
         "Heitz et al. 2021: sliced Wasserstein distance",
-        stylize={"style_loss": "sliced"},
+        stylize=PAPER | {"style_loss": "sliced"},
         texture={"style_loss": "sliced"},
     ),
 }

@@ -20,8 +20,8 @@ from impasto.tasks.common import Size, full_size, last, load_encoder
 from impasto.tasks.context import Context
 from impasto.tasks.inputs import photo_opener
 from impasto.tasks.job import Job
-from impasto.tasks.layers import Layers, parse_layers
-from impasto.tasks.mixture import content_losses, layers_of
+from impasto.tasks.layers import Layers
+from impasto.tasks.mixture import content_layers, content_losses, layers_of
 from impasto.tasks.options import ReconstructSettings
 from impasto.tasks.regions import at
 from impasto.tasks.single import single_job
@@ -44,7 +44,7 @@ def reconstruct_job(content: Source, settings: ReconstructSettings | None = None
     settings = settings or ReconstructSettings()
     photo, encoder = photo_opener(settings)(content), load_encoder(settings)
     window, losses = parse_patch(settings.patch), content_losses(settings.content_loss)
-    layers = parse_layers(encoder, settings.layers, encoder.default_content)
+    layers = content_layers(encoder, losses, settings.layers)
 
     def model(context: Context, size: Size, layers: Layers, device: torch.device) -> tuple[list[Term], list[Tensor]]:
         target = at(photo.pixels, size).to(device)
@@ -57,7 +57,7 @@ def reconstruct_job(content: Source, settings: ReconstructSettings | None = None
         full_size(settings, photo.size),
         model,
         {"photo": lambda: photo.pixels},
-        stochastic=settings.content_loss != "features",
+        stochastic=any(part.loss.stochastic for part in losses),
         team=team,
     )
 

@@ -17,34 +17,53 @@ from impasto.tasks.mixture import Ingredient, style_losses
 from impasto.tasks.regions import Area
 from impasto.tasks.strength import LEVELS
 
+DEEP = 4
+"""Stride, in pixels, from which a layer sees what a place shows, and not its grain alone."""
+
 
 @torch.no_grad()
-def style_terms(
+def style_terms(  # noqa: PLR0917 (what is asked for, in the order in which it matters)
     context: Context,
     areas: Sequence[Area],
     layers: Layers,
     weight: float,
     losses: Sequence[Ingredient] | None = None,
+    parts: Sequence[Area] = (),
 ) -> list[Term]:
     """The paintings' statistics, area by area: distance over what nothing would be away (1 is as far as nothing).
 
     With Gram matrices Gatys et al. 2016, eqs. 4 and 5, but normalised, layer by layer. Layers share `weight` in the
     proportions of their own. An area counts in proportion to its extent: its statistics are means over its positions,
-    so that each of these then feels the same push as without areas.
+    so that each of these then feels the same push as without areas. `parts`: the same areas in smaller ones, for
+    statistics that add up, at layers of a stride of `DEEP` or more.
     """
     losses = style_losses("gram") if losses is None else losses
-    return [
-        term for area in areas if weight and area.weight for term in _terms_of(context, area, layers, weight, losses)
-    ]
-
-
-def _terms_of(context: Context, area: Area, layers: Layers, weight: float, losses: Sequence[Ingredient]) -> list[Term]:
     own = [parse_layers(context.encoder, i.layers, ()) if i.layers else dict(layers) for i in losses]
     pairs = [
         (ingredient, chosen, layer)
         for ingredient, chosen in zip(losses, own, strict=True)
         for layer in ([IMAGE] if ingredient.loss.pixels else chosen)
     ]
+    deep = [pair for pair in pairs if parts and _is_deep(context, pair[0].loss, pair[2])]
+    shallow = [pair for pair in pairs if pair not in deep]
+    return [
+        term
+        for group, chosen_areas in ((shallow, areas), (deep, parts))
+        for area in chosen_areas
+        if weight and area.weight and group
+        for term in _terms_of(context, area, group, weight)
+    ]
+
+
+def _is_deep(context: Context, loss: StyleLoss, layer: str) -> bool:
+    return loss.additive and layer != IMAGE and context.encoder.layers[layer].stride >= DEEP
+
+
+Pair = tuple[Ingredient, Layers, str]
+"""A loss, the layers among which its weight is shared, and one of them (or the image itself)."""
+
+
+def _terms_of(context: Context, area: Area, pairs: Sequence[Pair], weight: float) -> list[Term]:
     targets = _targets(context, area, [(ingredient.loss, layer) for ingredient, _, layer in pairs])
     terms = []
     for (ingredient, chosen, layer), target in zip(pairs, targets, strict=True):

@@ -74,7 +74,7 @@ def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it
             else:
                 unit, factor = share, context.weighting.content(encoder.channels(layer), target[0, 0].numel())
             compare = ingredient.loss(target, space, context.dice, factor)
-            total = weight * ingredient.weight * unit
+            total = weight * ingredient.weight * ingredient.loss.level * unit
             seen = compare if window is None else _then(cut, compare)
             terms.append(Term("content", layer, total, seen, context.normalize))
     return terms

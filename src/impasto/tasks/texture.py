@@ -43,7 +43,7 @@ def texture_job(style: Style, settings: TextureSettings | None = None, *, team: 
     if settings.tileable:
         looking = load_encoder(settings)
         looking.tile()  # at the result alone: the examples end where they end
-    examples = manners(mixture(style, settings.mix), read=painting_opener(settings, settings.size or None))
+    examples = manners(mixture(style, settings.mix), read=painting_opener(settings, settings.longer_side()))
     losses = style_losses(settings.style_loss)
     chosen = parse_layers(encoder, settings.layers, encoder.default_style)
     layers = layers_of(encoder, losses, chosen)

@@ -75,7 +75,7 @@ class TrainSettings(Settings):
         "gram", "what is compared, with weights: gram, or gram,histogram=0.5; see `impasto losses`"
     )
     style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
-    content_loss: str = option("features", "what is compared, with weights: features, or self-similarity, or both")
+    content_loss: str = option("features", "content losses with weights: features, correlation, self-similarity")
     content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
     strength: float = option(STRENGTH, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
     content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
