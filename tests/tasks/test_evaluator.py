@@ -176,6 +176,6 @@ def test_the_objective_of_before_goes_before_another_is_made():
     job = stylize_job("sample:chelsea", "sample:flow", StylizeSettings(size=64, steps=1, scales=1))
     (planned,), kept = job.plan(), [evaluation(Context(network("lite")), [])]
     seen: list[int] = []
-    spy = module.replace(job, prepare=lambda size: seen.append(len(kept)) or job.prepare(size))
-    assert spy._prepared(planned, kept) is kept[0]
+    planned = module.replace(planned, prepare=lambda size: seen.append(len(kept)) or job.prepare(size))
+    assert job._prepared(planned, kept) is kept[0]
     assert (seen, len(kept)) == ([0], 1)

@@ -234,7 +234,7 @@ def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
             value, _ = evaluate(leaf, 0)
             torch.autograd.grad(value, leaf)
         expected = kept(found) / cutting.SLACK
-        assert 0.95 * expected < meter.peak < 1.2 * expected
+        assert 0.95 * expected < meter.peak < cutting.SLACK * expected
         assert meter.now == 0
         assert meter.peak < min(room, enough)
         assert any(not stage.whole for stage in found) == (room < enough)
@@ -549,7 +549,7 @@ class Watch:
         patch.setattr(Cut, "__call__", cutting)
 
 
-@pytest.mark.parametrize(("optimizer", "apart"), [("lbfgs", 0.03), ("lbfgs-wolfe", 0.15), ("adam", 1e-4)])
+@pytest.mark.parametrize(("optimizer", "apart"), [("lbfgs", 0.03), ("lbfgs-wolfe", 0.15), ("adam", 1e-3)])
 def test_a_run_with_little_memory_makes_nearly_the_same_picture(optimizer, apart, monkeypatch):
     """Tiles and half precision; tiles of 1 MB instead of 256, so that so small a picture has some. L-BFGS makes more of
     the least of differences, and a line search may try other steps."""

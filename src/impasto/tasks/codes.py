@@ -152,9 +152,10 @@ class Coder:
 
         assert isinstance(self.network, AnyStyle)
         if self._encoder is None:
-            known_by(self.network)
+            weights = encoders.earlier(self.network.weights) if self.network.encoder == "lite" else None
+            known_by(self.network, weights)
             home, pooling = next(self.network.parameters()).device, self.network.pooling
-            self._encoder = encoders.load(self.network.encoder, pooling=pooling, device=home)
+            self._encoder = encoders.load(self.network.encoder, weights=weights, pooling=pooling, device=home)
         return self._encoder
 
     @staticmethod

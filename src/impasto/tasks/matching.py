@@ -106,7 +106,7 @@ def transport(ours: Points, theirs: Points) -> Tensor:
 
 def _points(encoder: Encoder, picture: Tensor, mask: Tensor | None) -> Points:
     """The picture at a deep layer: directions from its mean feature vector, which is what sets parts apart."""
-    height, width = fitted_size((picture.shape[-2], picture.shape[-1]), SIDE)
+    height, width = fitted_size((picture.shape[-2], picture.shape[-1]), min(SIDE, max(picture.shape[-2:])))
     layer = encoder.default_structure[-1]
     least = encoder.smallest([layer])
     device = next(encoder.parameters()).device

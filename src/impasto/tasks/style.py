@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -46,12 +46,13 @@ def style_terms(  # noqa: PLR0917 (what is asked for, in the order in which it m
     ]
     deep = [pair for pair in pairs if parts and _is_deep(context, pair[0].loss, pair[2])]
     shallow = [pair for pair in pairs if pair not in deep]
+    wanted = [(area, shallow) for area in areas] + [(part, deep) for part in parts]
+    wanted = [(area, chosen) for area, chosen in wanted if weight and area.weight and chosen]
+    targets = _targets(context, wanted)
     return [
         term
-        for group, chosen_areas in ((shallow, areas), (deep, parts))
-        for area in chosen_areas
-        if weight and area.weight and group
-        for term in _terms_of(context, area, group, weight)
+        for (area, chosen), found in zip(wanted, targets, strict=True)
+        for term in _terms_of(context, area, chosen, found, weight)
     ]
 
 
@@ -63,39 +64,55 @@ Pair = tuple[Ingredient, Layers, str]
 """A loss, the layers among which its weight is shared, and one of them (or the image itself)."""
 
 
-def _terms_of(context: Context, area: Area, pairs: Sequence[Pair], weight: float) -> list[Term]:
-    targets = _targets(context, area, [(ingredient.loss, layer) for ingredient, _, layer in pairs])
-    terms = []
+def _terms_of(
+    context: Context, area: Area, pairs: Sequence[Pair], targets: Sequence[Any], weight: float
+) -> Iterator[Term]:
     for (ingredient, chosen, layer), target in zip(pairs, targets, strict=True):
         unit = _share(context, ingredient.loss, target, chosen, layer)
         level = LEVELS.get(ingredient.loss.name, 1.0)
         total = weight * ingredient.weight * level * area.weight * area.extent * unit
         reader = Reader(context, ingredient.loss, layer, area.mask, area.name)
-        terms.append(Term("style", layer, total, reader.distance(target), context.normalize))
-    return terms
+        yield Term("style", layer, total, reader.distance(target), context.normalize)
 
 
-def _targets(context: Context, area: Area, pairs: Sequence[tuple[StyleLoss, str]]) -> list[Any]:
-    """What the picture is to be like in an area, for each loss at its layer: the statistic of all its manners."""
-    found: list[list[Any]] = [[] for _ in pairs]
-    for manner in area.manners:
-        readers = [Reader(context, loss, layer, manner.mask, f"the painting of {area.name}") for loss, layer in pairs]
-        sums: dict[int, Any] = {}
+def _targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> list[list[Any]]:
+    """What the picture is to be like in each area, for each of its losses at its layer: the statistic of all manners.
 
-        def visit(layer: str, values: Tensor, part: Part, readers: list[Reader] = readers, sums: Any = sums) -> None:
-            for k, reader in enumerate(readers):
+    A painting that several areas have is shown to the network once.
+    """
+    readers = [
+        [
+            [Reader(context, i.loss, layer, m.mask, f"the painting of {area.name}") for i, _, layer in pairs]
+            for m in area.manners
+        ]
+        for area, pairs in wanted
+    ]
+    shown: dict[int, tuple[Tensor, list[Reader]]] = {}
+    for (area, _), rows in zip(wanted, readers, strict=True):
+        for manner, row in zip(area.manners, rows, strict=True):
+            shown.setdefault(id(manner.pixels), (manner.pixels, []))[1].extend(row)
+    for pixels, watching in shown.values():
+
+        def visit(layer: str, values: Tensor, part: Part, watching: Sequence[Reader] = watching) -> None:
+            for reader in watching:
                 if reader.layer == layer:
-                    sums[k] = reader.whole(values) if part.share == 1 else sums.get(k, 0) + reader.add(values, part)
-                    reader.complete = part.share == 1
+                    reader.read(values, part)
 
-        wanted = dict.fromkeys(layer for _, layer in pairs if layer != IMAGE)
-        if wanted:
-            context.show(manner.pixels, wanted, visit)
-        visit(IMAGE, manner.pixels, Part.whole(manner.pixels))
-        for k, reader in enumerate(readers):
-            found[k].append(sums[k] if reader.complete else reader.finish(sums[k]))
-    shares = [manner.share for manner in area.manners]
-    return [loss.mixed(statistics, shares) for (loss, _), statistics in zip(pairs, found, strict=True)]
+        layers = dict.fromkeys(reader.layer for reader in watching if reader.layer != IMAGE)
+        if layers:
+            context.show(pixels, layers, visit)
+        visit(IMAGE, pixels, Part.whole(pixels))
+    found: list[list[Any]] = []
+    for (area, pairs), rows in zip(wanted, readers, strict=True):
+        shares = [manner.share for manner in area.manners]
+        columns = zip(*rows, strict=True)
+        found.append(
+            [
+                i.loss.mixed([r.found() for r in column], shares)
+                for (i, _, _), column in zip(pairs, columns, strict=True)
+            ]
+        )
+    return found
 
 
 def _share(context: Context, loss: StyleLoss, target: Any, layers: Layers, layer: str) -> float:
@@ -121,7 +138,8 @@ class Reader:
     def __init__(self, context: Context, loss: StyleLoss, layer: str, mask: Tensor | None, name: str) -> None:
         self.context, self.loss, self.layer, self.mask, self.name = context, loss, layer, mask, name
         self.space = None if layer == IMAGE else context.encoder.metric(layer)
-        self.complete = False
+        self._total: Any = None
+        self._complete = False
         self._counts: dict[tuple[int, int], Tensor] = {}  # one evaluation after the other asks for the same grid
         self._sample = Sample(context.dice, loss.side, self.counts)
 
@@ -137,6 +155,18 @@ class Reader:
         if self.loss.pixels or not (self.loss.additive or self.loss.samples):
             return whole
         return Additive(self.add, lambda total: compare(self.finish(total)), whole=whole)
+
+    def read(self, values: Tensor, part: Part) -> None:
+        """Take a part in, or all features at once."""
+        self._complete = part.share == 1
+        if self._complete:
+            self._total = self.whole(values)
+        else:
+            self._total = self.add(values, part) if self._total is None else self._total + self.add(values, part)
+
+    def found(self) -> Any:
+        """The statistic of what was read."""
+        return self._total if self._complete else self.finish(self._total)
 
     def whole(self, values: Tensor) -> Any:
         """The statistic of all features `(1, C, H, W)`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from torch import Tensor
 
@@ -34,7 +34,7 @@ from impasto.tasks.mixture import content_losses, layers_of, style_losses
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Region, Style, at, canvas_of
 from impasto.tasks.room import Room
-from impasto.tasks.scaling import area_at, painting_size
+from impasto.tasks.scaling import areas_at, painting_size
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import style_terms
 from impasto.tasks.team import Team
@@ -77,10 +77,13 @@ def stylize_job(
     painted = coloring.prepared(canvas, photo.pixels, settings)
     kept = layers_of(encoder, contents, content_layers)
 
-    parts: list[Area] = []
-    if settings.matching > 1 and style_weight and settings.propagation == "all":
+    @cache
+    def parts() -> list[Area]:
+        """The areas in parts that are painted after like parts of their paintings; none without a style."""
+        if settings.matching == 1 or not style_weight or settings.propagation != "all":
+            return []
         like = coloring.grey(coloring.recolored(painted, photo.pixels, 1.0), settings).expand(-1, 3, -1, -1)
-        parts = matched(painted, at(like, fitted_size(full, SIDE)), encoder, settings.matching)
+        return matched(painted, at(like, fitted_size(full, min(SIDE, max(full)))), encoder, settings.matching)
 
     def room_for(network: Encoder) -> Room:
         room = room_of(settings, network, [*kept, *seen], kept, full=full, draws=stochastic)
@@ -88,9 +91,9 @@ def stylize_job(
 
     def prepare(room: Room, size: Size) -> Evaluate:
         model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(room.home(size))
-        here = [area_at(area, size, settings, room.home(size)) for area in painted]
+        seen_at = areas_at([*painted, *parts()], size, settings, room.home(size))
+        here, near = seen_at[: len(painted)], seen_at[len(painted) :]
         context = room.context(_context(room.encoder, settings, stochastic), size)
-        near = [area_at(area, size, settings, room.home(size)) for area in parts]
         style_part = style_terms(context, here, style_layers, style_weight, styles, near)
         content_part = content_terms(context, model, content_layers, content_weight, contents)
         share, unit = _scale(settings, style_weight, style_part, content_part)
