@@ -38,6 +38,12 @@ from teachers import Teacher, load_teacher, some_positions  # noqa: E402
 HINT = 0.25
 """Weight of a layer whose head is not shipped; those that are weigh 1."""
 
+SOURCE = (
+    "VGG-19 by Karen Simonyan and Andrew Zisserman (Very Deep Convolutional Networks for Large-Scale Image "
+    "Recognition, 2014), Visual Geometry Group, University of Oxford, CC BY 4.0"
+)
+"""Where the teacher's weights come from; the student starts from them."""
+
 State = dict[str, Tensor]
 
 
@@ -55,6 +61,13 @@ def unexplained(student: Student, teacher: Teacher, images: list[Tensor]) -> dic
             sums[n] = sums[n] + target.sum((0, 2, 3))
             count[n] += target[0, 0].numel()
     return {n: residual[n] / (square[n] - float(torch.as_tensor(sums[n]).square().sum()) / count[n]) for n in LAYERS}
+
+
+def report(student: Student, teacher: Teacher, held: list[Tensor], step: int) -> dict[str, float]:
+    """The unexplained variance on pictures that were held out, printed as a line."""
+    figures = {n: round(v, 4) for n, v in unexplained(student, teacher, held).items()}
+    print(json.dumps({"step": step, "held": figures}), flush=True)
+    return figures
 
 
 def optimizers_of(student: Student, rate: float) -> list[torch.optim.Optimizer]:
@@ -167,7 +180,7 @@ def main() -> None:
         random.seed(args.seed + first)
         torch.manual_seed(args.seed + first)
     else:
-        print(json.dumps({"step": 0, "held": unexplained(student, teacher, held)}), flush=True)
+        report(student, teacher, held, 0)
     iterates, began = Iterates(pictures), time.time()
     usual: State = {}
     for step in range(first, args.steps):
@@ -186,13 +199,16 @@ def main() -> None:
         if (step + 1) % 50 == 0:
             shares = {n: round(float(v), 3) for n, v in usual.items()}
             print(json.dumps({"step": step + 1, "seconds": round(time.time() - began), "train": shares}), flush=True)
-        if (step + 1) % args.every == 0 or step + 1 == args.steps:
+        if (step + 1) % args.every == 0:
             save(args.state, step + 1, student, average, optimizers)
             with averaged(student, average):
-                report = {n: round(v, 4) for n, v in unexplained(student, teacher, held).items()}
-                about = {"teacher": "VGG-19", "steps": step + 1, "unexplained": {n: report[n] for n in KEPT}}
-                student.export(args.out, about)
-            print(json.dumps({"step": step + 1, "held": report}), flush=True)
+                report(student, teacher, held, step + 1)
+    save(args.state, args.steps, student, average, optimizers)
+    with averaged(student, average):
+        figures = report(student, teacher, held, args.steps)
+        about = {"teacher": SOURCE, "steps": args.steps, "unexplained": {n: figures[n] for n in KEPT}}
+        pictures_of = {"photographs": len(photos), "paintings": len(paintings), "held out": len(held)}
+        student.export(args.out, about | {"pictures": pictures_of}, torch.float16)
 
 
 if __name__ == "__main__":

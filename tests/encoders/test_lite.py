@@ -9,7 +9,7 @@ from impasto import encoders
 from impasto.encoders.lite import load_lite, provenance
 from impasto.errors import UsageError
 
-HEADS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512, "relu4_2": 128}
+HEADS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512, "relu4_2": 512}
 
 
 def picture(height: int = 64, width: int = 48) -> torch.Tensor:
