@@ -74,9 +74,10 @@ def correlation() -> ContentLoss:
 
         photo = centred(target)
         size = photo.square().sum(1).mean()
+        maps = photo.T.reshape(1, -1, *target.shape[-2:]).contiguous(memory_format=torch.channels_last)
 
         def add(found: Tensor, part: Part) -> Tensor:
-            here, there = centred(found), centred(part.of(target).to(found.device))
+            here, there = centred(found), positions(part.of(maps).to(found.device))[0]
             sums = torch.stack([here.square().sum(), (here * there).sum()])
             return torch.cat([sums / len(here), here.mean(0)]) * part.share
 
