@@ -310,8 +310,8 @@ def test_the_measurement_itself_by_a_process_that_a_person_starts(cli: Cli, home
 
 def test_where_memory_is_short_no_checkpoint_is_kept_unless_asked_for(cli: Cli, tmp_path: Path) -> None:
     inputs = ("sample:astronaut", "sample:flow")
-    full = job_of("stylize")(*inputs, StylizeSettings(size=512, scales=1, steps=2)).peak
-    words = ("stylize", *inputs, "--size", 512, "--scales", 1, "--steps", 2, "--checkpoint-every", 0)
+    full = job_of("stylize")(*inputs, StylizeSettings(size=256, scales=1, steps=2)).peak
+    words = ("stylize", *inputs, "--size", 256, "--scales", 1, "--steps", 2, "--checkpoint-every", 0)
     short, enough = (("--memory", f"{share * full:.0f}B") for share in (0.999, 1.001))
     told = cli(*words, *short, "-o", tmp_path / "a.png")
     assert any("memory is short, so no checkpoint is kept" in line for line in told.lines)

@@ -22,10 +22,12 @@ def painted(network: str, style: str) -> torch.Tensor:
 
 
 def removed(painting: str, picture: torch.Tensor) -> float:
-    """Percent of the photo's distance to the painting, at the size at which networks learn from it."""
+    """Percent of the photo's distance to the painting, at the size at which networks learn from it, as the network sees
+    it whose losses these learnt by."""
     photo, model = (fit(load(source).pixels, side).clamp(0, 1) for source, side in ((PHOTO, SIDE), (painting, 512)))
     with torch.no_grad():
-        return figures(encoders.load("lite"), photo, model, picture)[0]
+        judge = encoders.load("lite", weights=encoders.earlier("dc54edef"))
+        return figures(judge, photo, model, picture)[0]
 
 
 def steps(provenance: dict[str, Any]) -> list[int]:

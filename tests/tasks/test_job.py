@@ -110,7 +110,7 @@ def test_seconds_are_pixels_times_steps_times_the_pace(tiny: VGG) -> None:
 def test_sizes_in_tiles_take_longer(tiny: VGG) -> None:
     """Room for the coarse size as a whole, and for the full one in tiles."""
     lite = encoders.load("lite")
-    room = Room(4.4e9, 0.0, lite, frozenset(lite.default_style), frozenset())
+    room = Room(6e9, 0.0, lite, frozenset(lite.default_style), frozenset())
     job = replace(Nearby(tiny).job, full=(3000, 4000), room=room)
     assert [planned.arrangement.whole for planned in job.plan()] == [True, False]
     assert job.seconds(1.0) == pytest.approx(40 * 1500 * 2000 + TILED * 3 * 3000 * 4000)

@@ -59,7 +59,11 @@ def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(photos):
     total, _ = lesson.critic(painted, pieces, models, [0, 1])
     expected = 0.0
     for k in range(2):
-        run = stylize_job(pieces[k : k + 1], paintings[k : k + 1], StylizeSettings(size=64, scales=1))
+        run = stylize_job(
+            pieces[k : k + 1],
+            paintings[k : k + 1],
+            StylizeSettings(size=64, scales=1, content_loss="features", matching=1),
+        )
         value, _ = run.prepare((64, 64))(painted[k : k + 1].detach(), 0)
         expected += float(value)
     assert float(total.detach()) == pytest.approx(expected, rel=1e-4)

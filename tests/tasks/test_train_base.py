@@ -52,7 +52,8 @@ def test_its_codes_start_among_those_of_the_base(photos, many):
     away = found - middle
     assert 0 < float(away.norm(dim=1).max()) < 0.5 * float(spread.norm(dim=1).min())
     solved = torch.linalg.lstsq(spread.T, away.T).solution
-    assert float((away.T - spread.T @ solved).norm()) < 0.5 * float(away.norm())
+    # Mostly: more than half of the square.
+    assert float((away.T - spread.T @ solved).norm()) < 0.7 * float(away.norm())
     plain = networks.Transformer(base_of(replace(ANY, base=str(many))).transformer.settings).plain_code()
     assert float((found - plain).norm(dim=1).min()) > float(away.norm(dim=1).max())
 

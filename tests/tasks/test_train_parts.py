@@ -46,7 +46,9 @@ def test_names_are_those_of_the_tables():
 
 def test_shared_settings_are_those_of_stylize_with_its_defaults():
     ours, theirs = ({f.name: f.default for f in fields(kind)} for kind in (TrainSettings, StylizeSettings))
-    assert {name for name in SHARED if ours[name] != theirs[name]} == {"strength", "tv_weight", "tv_chroma_weight"}
+    assert {name for name in SHARED if ours[name] != theirs[name]} == {
+        *("strength", "content_loss", "tv_weight", "tv_chroma_weight")
+    }
     both = {*ours} & {*theirs} - {*SHARED}
     assert both == {"size", "steps", "rate"}  # these mean something else
 
@@ -169,9 +171,8 @@ def test_a_batch_is_judged_as_stylize_judges_each_of_its_pictures(folder):
     (gradient,) = torch.autograd.grad(total, pictures)
     expected, slopes = 0.0, []
     for k, painting in enumerate(paintings):
-        run = stylize_job(
-            photos[k : k + 1], painting, StylizeSettings(size=64, tv_weight=0.0, tv_chroma_weight=0.0, scales=1)
-        )
+        losses = StylizeSettings(size=64, content_loss="features", matching=1, tv_weight=0.0, tv_chroma_weight=0.0)
+        run = stylize_job(photos[k : k + 1], painting, replace(losses, scales=1))
         leaf = pictures[k : k + 1].detach().requires_grad_()
         value, _ = run.prepare((64, 64))(leaf, 0)
         slopes += torch.autograd.grad(value, leaf)

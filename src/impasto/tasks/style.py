@@ -17,8 +17,8 @@ from impasto.tasks.mixture import Ingredient, style_losses
 from impasto.tasks.regions import Area
 from impasto.tasks.strength import LEVELS
 
-DEEP = 4
-"""Stride, in pixels, from which a layer sees what a place shows, and not its grain alone."""
+DEEP = 8
+"""Stride, in pixels, from which a layer sees what a place shows. At 4 parts cost twice as much and look the same."""
 
 
 @torch.no_grad()

@@ -103,8 +103,8 @@ class TrainSettings(Settings):
         return self.steps or STEPS
 
     def losses(self) -> StylizeSettings:
-        """The run of `stylize` whose losses these are."""
-        return StylizeSettings(**{name: getattr(self, name) for name in SHARED})
+        """The run of `stylize` whose losses these are; it compares with a painting as a whole."""
+        return StylizeSettings(**{name: getattr(self, name) for name in SHARED}, matching=1)
 
 
 @dataclass(frozen=True, kw_only=True)
