@@ -113,13 +113,17 @@ class VGG(Encoder):
         """One pass, no further than the deepest of `layers`."""
         found: dict[str, Tensor] = {}
         x = self.entering(x if after else (x - self.mean) / self.std)
-        for name in self.beyond(after):
+        names, waiting = self.beyond(after), False
+        for name, following in zip(names, (*names[1:], ""), strict=True):
             if len(found) == len(layers):
                 break
             if name in self.convs:
                 x = self.convs[name](x)
             elif name.startswith("pool"):
                 x = self.pool(x, 2)
+                x, waiting = F.relu_(x) if waiting else x, False
+            elif following.startswith("pool") and name not in layers and self.pool is F.max_pool2d:
+                waiting = True  # the greatest of four ReLUs is the ReLU of the greatest: a quarter of the work
             else:  # in place, unless the caller is to get the convolution's own output
                 x = F.relu(x) if name.replace("relu", "conv") in found else F.relu_(x)
             if name in layers:

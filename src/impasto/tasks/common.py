@@ -25,7 +25,7 @@ from impasto.synthesis import (
 )
 from impasto.tasks.inputs import Opener
 from impasto.tasks.memory import limits, outside
-from impasto.tasks.options import COARSEST, QUALITIES, SynthesisSettings, TextureSettings
+from impasto.tasks.options import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.room import Room
 
 Size = tuple[int, int]
@@ -61,11 +61,17 @@ def load_encoder(settings: SynthesisSettings) -> Encoder:
     return compile_network(encoder) if settings.compile else encoder
 
 
+def polishes(settings: SynthesisSettings) -> bool:
+    """Whether VGG-19 makes the last steps: of `stylize` by `lite` in the quality "fine", where its weights are on this
+    machine."""
+    lite = settings.network == "lite" and settings.weights is None
+    fine = isinstance(settings, StylizeSettings) and settings.quality == "fine"
+    return fine and lite and find("vgg19") is not None
+
+
 def polisher(settings: SynthesisSettings) -> Encoder | None:
-    """VGG-19 for the last steps of a run of `lite` in the quality "fine", where its weights are on this machine."""
-    if settings.quality != "fine" or settings.network != "lite" or settings.weights or not find("vgg19"):
-        return None
-    return load_encoder(replace(settings, network="vgg19"))
+    """VGG-19 for the last steps, or None."""
+    return load_encoder(replace(settings, network="vgg19")) if polishes(settings) else None
 
 
 def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dtype:
@@ -83,9 +89,9 @@ def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
     out.
 
     Sizes are halved as long as they stay above `COARSEST`, and once in any case. The smallest decides the layout and
-    the large strokes, each larger one adds detail and needs fewer steps.
+    the large strokes, each larger one adds detail and needs fewer steps. What VGG-19 polishes has the standard's steps.
     """
-    longer, steps = max(full), QUALITIES[settings.quality].steps
+    longer, steps = max(full), QUALITIES["standard" if polishes(settings) else settings.quality].steps
     fitting = max(1, int(math.log2(max(longer / COARSEST, 1))))
     halvings = fitting if settings.scales is None else settings.scales - 1
     sides = [side for k in reversed(range(1, halvings + 1)) if (side := round(longer / 2**k)) >= SMALLEST]

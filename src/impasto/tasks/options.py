@@ -30,8 +30,8 @@ class Quality:
 
 
 QUALITIES = {
-    "draft": Quality(512, (40, 12)),
-    "standard": Quality(1024, (70, 40, 20)),
+    "draft": Quality(512, (18, 3)),
+    "standard": Quality(1024, (56, 26, 16)),
     "fine": Quality(1024, (150, 120, 80)),
 }
 

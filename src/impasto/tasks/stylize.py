@@ -41,7 +41,7 @@ from impasto.tasks.team import Team
 from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prior_terms
 from impasto.tasks.weighting import WEIGHTINGS
 
-POLISH = 12
+POLISH = 8
 """Steps of VGG-19 at the end of a fine run: near its own pictures, for a fraction of its time."""
 
 
