@@ -72,6 +72,13 @@ def test_alpha_of_the_photo_comes_back(stylize: Cli) -> None:
     assert any("cannot hold it" in line for line in stylize("-o", "out.jpg").lines)
 
 
+@pytest.mark.usefixtures("without_packages")
+def test_a_fine_picture_without_vgg19_says_how_to_get_it(cli: Cli, folder: Path) -> None:
+    words = ("stylize", "photo.png", "painting.png", "--steps", 1, "--scales", 1, "--size", 48, "-o", "out.png")
+    assert any('pip install "impasto[vgg19]"' in line for line in cli(*words, "--quality", "fine").lines)
+    assert not any("vgg19" in line for line in cli(*words, "--quality", "standard").lines)
+
+
 def test_notices_of_reading_are_shown(stylize: Cli) -> None:
     frames = [Image.new("RGB", (96, 72), color) for color in ("red", "blue")]
     frames[0].save("photo.png", "GIF", save_all=True, append_images=frames[1:])

@@ -21,12 +21,14 @@ from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
 from impasto.image import Picture, check_writable
 from impasto.synthesis import State, Step
-from impasto.tasks.common import full_size
+from impasto.tasks.common import full_size, may_polish, polishes
 from impasto.tasks.inputs import read_inputs
 from impasto.tasks.job import Job
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.recipe import job_of
 from impasto.tasks.team import Team
+
+POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last steps of a fine picture'
 
 
 def run(
@@ -47,6 +49,8 @@ def run(
     for picture in pictures:
         for notice in picture.notices:
             watcher.notice(notice)
+    if may_polish(settings) and not polishes(settings):
+        watcher.notice(f"{POLISH}; see `impasto weights list`")
     size = full_size(settings, pictures[0].size)
     check_writable(path, bits=options.bits, size=size)
     output = Output(path, options, task, inputs, settings, _alpha(task, pictures))

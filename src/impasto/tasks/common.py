@@ -61,12 +61,15 @@ def load_encoder(settings: SynthesisSettings) -> Encoder:
     return compile_network(encoder) if settings.compile else encoder
 
 
-def polishes(settings: SynthesisSettings) -> bool:
-    """Whether VGG-19 makes the last steps: of `stylize` by `lite` in the quality "fine", where its weights are on this
-    machine."""
+def may_polish(settings: SynthesisSettings) -> bool:
+    """Whether VGG-19 would make the last steps if it had weights: of `stylize` by `lite` in the quality "fine"."""
     lite = settings.network == "lite" and settings.weights is None
-    fine = isinstance(settings, StylizeSettings) and settings.quality == "fine"
-    return fine and lite and find("vgg19") is not None
+    return lite and isinstance(settings, StylizeSettings) and settings.quality == "fine"
+
+
+def polishes(settings: SynthesisSettings) -> bool:
+    """Whether VGG-19 makes the last steps: it may, and its weights are on this machine."""
+    return may_polish(settings) and find("vgg19") is not None
 
 
 def polisher(settings: SynthesisSettings) -> Encoder | None:
