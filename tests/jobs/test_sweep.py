@@ -18,6 +18,7 @@ from impasto.jobs.results import RESULTS, read_plan, read_results
 from impasto.jobs.spec import built_in, expand, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep, stand_in
 from impasto.tasks.compare import style_distance
+from impasto.tasks.options import QUALITIES
 
 SPEC = {
     "title": "Two by two",
@@ -193,7 +194,7 @@ def test_the_loss_is_that_of_the_picture(tmp_path):
     assert records["adam"].loss <= min(losses["adam"]) < records["adam"].last_loss
     assert sum(records["adam"].terms.values()) == pytest.approx(records["adam"].loss, rel=1e-4)
     (first,) = records["two sizes"].scales
-    assert first == 41
+    assert first == QUALITIES["draft"].steps[0] + 1
     assert records["two sizes"].loss == min(losses["two sizes"][first - 1 :]) > 0
     assert records["draws"].loss < 2 * records["draws"].last_loss
     assert records["draws"].last_loss == losses["draws"][-1]

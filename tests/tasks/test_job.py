@@ -17,7 +17,7 @@ from impasto.synthesis import OPTIMIZERS, Scale, Step
 from impasto.tasks import job as module
 from impasto.tasks.common import schedule, starting_point
 from impasto.tasks.job import TILED, Job
-from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
+from impasto.tasks.options import QUALITIES, ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.room import Room
 from impasto.tasks.stylize import POLISH, stylize_job, stylize_steps
@@ -28,6 +28,10 @@ PHOTO, PAINTING = "sample:chelsea", "sample:flow"
 FULL = (192, 256)
 
 LAYERS = frozenset(["relu1_1", "relu3_1"])
+
+
+COARSE, NEXT = QUALITIES["draft"].steps
+"""Steps of a draft at its smallest size and at those that follow."""
 
 
 class Nearby:
@@ -60,7 +64,7 @@ def of(job: Job) -> list[tuple[tuple[int, int], int]]:
 def test_the_plan_is_the_schedule() -> None:
     photo = torch.rand(3, 384, 512, generator=torch.Generator().manual_seed(0))
     settings = StylizeSettings(size=512, scales=3, steps=7, quality="draft")
-    assert of(stylize_job(photo, PAINTING, settings)) == [((96, 128), 40), ((192, 256), 12), ((384, 512), 7)]
+    assert of(stylize_job(photo, PAINTING, settings)) == [((96, 128), COARSE), ((192, 256), NEXT), ((384, 512), 7)]
     for size, quality in [(0, "standard"), (300, "fine"), (96, "draft")]:
         settings = StylizeSettings(size=size, quality=quality)
         full = (round(384 * (size or 512) / 512), size or 512)
@@ -92,14 +96,14 @@ def test_the_last_steps_lower_vgg19s_own_loss(monkeypatch: pytest.MonkeyPatch) -
 def test_every_task_has_a_plan() -> None:
     assert of(reconstruct_job(PHOTO, ReconstructSettings(size=64, steps=5))) == [((43, 64), 5)]
     settings = TextureSettings(width=200, height=100, steps=5, quality="draft")
-    assert of(texture_job(PAINTING, settings)) == [((50, 100), 40), ((100, 200), 5)]
+    assert of(texture_job(PAINTING, settings)) == [((50, 100), COARSE), ((100, 200), 5)]
 
 
 def test_seconds_are_pixels_times_steps_times_the_pace(tiny: VGG) -> None:
     def seconds(pace: float = 1e-6, **settings: Any) -> float:
         return Nearby(tiny, **settings).job.seconds(pace)
 
-    assert seconds() == pytest.approx(1e-6 * (40 * 96 * 128 + 3 * 192 * 256))
+    assert seconds() == pytest.approx(1e-6 * (COARSE * 96 * 128 + 3 * 192 * 256))
     assert seconds(3e-6) == pytest.approx(3 * seconds())
     whole = seconds(scales=1, steps=10)
     assert seconds(scales=1, steps=30) == pytest.approx(3 * whole)
@@ -113,7 +117,7 @@ def test_sizes_in_tiles_take_longer(tiny: VGG) -> None:
     room = Room(6e9, 0.0, lite, frozenset(lite.default_style), frozenset())
     job = replace(Nearby(tiny).job, full=(3000, 4000), room=room)
     assert [planned.arrangement.whole for planned in job.plan()] == [True, False]
-    assert job.seconds(1.0) == pytest.approx(40 * 1500 * 2000 + TILED * 3 * 3000 * 4000)
+    assert job.seconds(1.0) == pytest.approx(COARSE * 1500 * 2000 + TILED * 3 * 3000 * 4000)
 
 
 def test_the_peak_is_that_of_the_largest_size(tiny: VGG) -> None:
@@ -140,7 +144,7 @@ def test_asking_computes_nothing_and_steps_prepare_each_size_as_it_comes(tiny: V
     steps = nearby.job.steps()
     next(steps)
     assert nearby.seen == ["start", (96, 128)]
-    assert [step.index for step in steps] == list(range(2, 44))
+    assert [step.index for step in steps] == list(range(2, COARSE + 4))
     assert nearby.seen == ["start", (96, 128), FULL]
 
 
@@ -154,12 +158,12 @@ def test_steps_keep_to_the_plan_and_every_one_is_finished(tiny: VGG) -> None:
     job = replace(Nearby(tiny).job, finish=finish)
     steps = list(job.steps())
     assert [step.size for step in steps] == [size for size, count in of(job) for _ in range(count)]
-    assert {step.total for step in steps} == {43}
-    assert finished == list(range(1, 44))
+    assert {step.total for step in steps} == {COARSE + 3}
+    assert finished == list(range(1, COARSE + 4))
     assert {step.notice for step in steps} == {"seen"}
 
 
-@pytest.mark.parametrize("after", [5, 40, 41])
+@pytest.mark.parametrize("after", [5, COARSE, COARSE + 1])
 def test_a_job_goes_on_from_a_state_to_the_same_bits(tiny: VGG, after: int) -> None:
     whole, state = None, None
     for step in Nearby(tiny).job.steps():

@@ -86,6 +86,7 @@ def test_both_optimisers_lower_the_loss(optimizer):
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.usefixtures("without_packages")
 def test_the_schedule_ends_at_the_full_size_and_leaves_out_what_is_too_small():
     first, then, last = QUALITIES["fine"].steps
     for side, counts in ((512, [first, then]), (1024, [first, then, last]), (4096, [first, then, last, last, last])):
