@@ -31,7 +31,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(512, (18, 3)),
-    "standard": Quality(1024, (56, 26, 16)),
+    "standard": Quality(1024, (52, 22, 15)),
     "fine": Quality(1024, (150, 120, 80)),
 }
 
