@@ -96,7 +96,7 @@ def test_the_last_steps_lower_vgg19s_own_loss(monkeypatch: pytest.MonkeyPatch) -
 def test_every_task_has_a_plan() -> None:
     assert of(reconstruct_job(PHOTO, ReconstructSettings(size=64, steps=5))) == [((43, 64), 5)]
     settings = TextureSettings(width=200, height=100, steps=5, quality="draft")
-    assert of(texture_job(PAINTING, settings)) == [((50, 100), COARSE), ((100, 200), 5)]
+    assert of(texture_job(PAINTING, settings)) == [((50, 100), QUALITIES["draft"].unaided[0]), ((100, 200), 5)]
 
 
 def test_seconds_are_pixels_times_steps_times_the_pace(tiny: VGG) -> None:

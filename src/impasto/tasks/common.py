@@ -94,7 +94,8 @@ def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
     Sizes are halved as long as they stay above `COARSEST`, and once in any case. The smallest decides the layout and
     the large strokes, each larger one adds detail and needs fewer steps. What VGG-19 polishes has the standard's steps.
     """
-    longer, steps = max(full), QUALITIES["standard" if polishes(settings) else settings.quality].steps
+    longer, quality = max(full), QUALITIES["standard" if polishes(settings) else settings.quality]
+    steps = quality.steps if isinstance(settings, StylizeSettings) else quality.unaided
     fitting = max(1, int(math.log2(max(longer / COARSEST, 1))))
     halvings = fitting if settings.scales is None else settings.scales - 1
     sides = [side for k in reversed(range(1, halvings + 1)) if (side := round(longer / 2**k)) >= SMALLEST]

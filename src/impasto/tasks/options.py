@@ -22,17 +22,19 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Quality:
-    """A schedule of sizes, each half the next. `size`: the default longer side of a result, in pixels; `steps`: the
-    steps at the smallest size, at the next, and so on; the last number is for all that follow."""
+    """A schedule of sizes, each half the next. `size`: the default longer side of a stylized picture, in pixels; `steps`:
+    the steps at the smallest size, at the next, and so on; the last number is for all that follow. `unaided`: the same of
+    tasks that start from noise, which takes longer than from a photo."""
 
     size: int
     steps: tuple[int, ...]
+    unaided: tuple[int, ...]
 
 
 QUALITIES = {
-    "draft": Quality(512, (18, 3)),
-    "standard": Quality(1024, (52, 22, 15)),
-    "fine": Quality(1024, (150, 120, 80)),
+    "draft": Quality(512, (18, 3), (40, 12)),
+    "standard": Quality(1024, (52, 22, 15), (70, 50)),
+    "fine": Quality(1024, (150, 120, 80), (150, 250)),
 }
 
 LARGEST = 2
