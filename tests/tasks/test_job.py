@@ -30,8 +30,8 @@ FULL = (192, 256)
 LAYERS = frozenset(["relu1_1", "relu3_1"])
 
 
-COARSE, NEXT = QUALITIES["draft"].steps
-"""Steps of a draft at its smallest size and at those that follow."""
+COARSE = QUALITIES["draft"].unaided[0]
+"""Steps of a draft at its smallest size, but of `stylize`."""
 
 
 class Nearby:
@@ -63,8 +63,8 @@ def of(job: Job) -> list[tuple[tuple[int, int], int]]:
 @pytest.mark.usefixtures("without_packages")
 def test_the_plan_is_the_schedule() -> None:
     photo = torch.rand(3, 384, 512, generator=torch.Generator().manual_seed(0))
-    settings = StylizeSettings(size=512, scales=3, steps=7, quality="draft")
-    assert of(stylize_job(photo, PAINTING, settings)) == [((96, 128), COARSE), ((192, 256), NEXT), ((384, 512), 7)]
+    settings, (first, then) = StylizeSettings(size=512, scales=3, steps=7, quality="draft"), QUALITIES["draft"].steps
+    assert of(stylize_job(photo, PAINTING, settings)) == [((96, 128), first), ((192, 256), then), ((384, 512), 7)]
     for size, quality in [(0, "standard"), (300, "fine"), (96, "draft")]:
         settings = StylizeSettings(size=size, quality=quality)
         full = (round(384 * (size or 512) / 512), size or 512)
@@ -96,7 +96,7 @@ def test_the_last_steps_lower_vgg19s_own_loss(monkeypatch: pytest.MonkeyPatch) -
 def test_every_task_has_a_plan() -> None:
     assert of(reconstruct_job(PHOTO, ReconstructSettings(size=64, steps=5))) == [((43, 64), 5)]
     settings = TextureSettings(width=200, height=100, steps=5, quality="draft")
-    assert of(texture_job(PAINTING, settings)) == [((50, 100), QUALITIES["draft"].unaided[0]), ((100, 200), 5)]
+    assert of(texture_job(PAINTING, settings)) == [((50, 100), COARSE), ((100, 200), 5)]
 
 
 def test_seconds_are_pixels_times_steps_times_the_pace(tiny: VGG) -> None:

@@ -22,9 +22,12 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Quality:
-    """A schedule of sizes, each half the next. `size`: the default longer side of a stylized picture, in pixels; `steps`:
-    the steps at the smallest size, at the next, and so on; the last number is for all that follow. `unaided`: the same of
-    tasks that start from noise, which takes longer than from a photo."""
+    """A schedule of sizes, each half the next.
+
+    `size`: the default longer side of a stylized picture, in pixels; `steps`: its steps at the smallest size, at the
+    next, and so on; the last number is for all that follow. `unaided`: the same for tasks that start from noise, which
+    take longer than from a photo.
+    """
 
     size: int
     steps: tuple[int, ...]
