@@ -1,8 +1,9 @@
 """`lite`: the network inside the package, a VGG-19 a tenth of the size that measures in VGG-19's space.
 
 It has VGG-19's layers and strides at a fraction of the width, and a linear head `A f + b` from each layer that the
-default losses use to VGG-19's own features (after the ReLU). A distance in that space needs no wide tensor: writing `[A | b] = Q R` with orthonormal `Q`, inner products and distances of `A f + b` are those of `R [f; 1]`,
-which is as narrow as `f` itself. `metric` hands out `R`.
+default losses use to VGG-19's own features (after the ReLU). A distance in that space needs no wide tensor: writing
+`[A | b] = Q R` with orthonormal `Q`, inner products and distances of `A f + b` are those of `R [f; 1]`, which is as
+narrow as `f` itself. `metric` hands out `R`.
 
 How it was trained, on what and how well it predicts: `training/README.md` and the metadata inside `lite.safetensors`.
 """
