@@ -83,7 +83,9 @@ def test_torchrun_makes_the_picture_of_one_process(tmp_path, mask, capsys):
     one, two = pixels(tmp_path / "one.png"), pixels(tmp_path / "two.png")
     assert np.abs(one - two).max() <= 4
     assert np.abs(one - two).mean() < 0.2
-    assert losses(done.stdout) == pytest.approx(expected, rel=1e-4)
+    found = losses(done.stdout)
+    assert found[:3] == pytest.approx(expected[:3], rel=1e-4)
+    assert found == pytest.approx(expected, rel=5e-3)
     assert "impasto" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"home", "mask.png", "one.png", "two.png"}
 
