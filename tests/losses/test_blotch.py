@@ -1,10 +1,12 @@
 """What the photo does not explain is found, and nothing else is."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
-from impasto.losses import blotches
+from impasto.losses import Part, blotches, blotches_of
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -70,3 +72,27 @@ def test_gradients_also_of_small_and_odd_pictures():
     image, photo = noise(1, 3, 19, 23).requires_grad_(), noise(1, 3, 19, 23, seed=1)
     assert torch.autograd.gradcheck(lambda x: blotches(x, photo), (image,))
     assert torch.isfinite(blotches(noise(1, 3, 9, 8), noise(1, 3, 9, 8, seed=1)))
+
+
+@pytest.mark.parametrize("size", [(50, 61), (64, 96), (33, 24)])
+def test_parts_add_up(size):
+    """However a picture is cut, also within a block of means, with rows and columns left over."""
+    image, photo = noise(1, 3, *size), noise(1, 3, *size, seed=1)
+    loss = blotches_of(photo, scale=100)
+    total = 0
+    for top, bottom in pairwise([0, 7, 29, size[0]]):
+        for left, right in pairwise([0, 16, 21, size[1]]):
+            part = Part(top, left, bottom - top, right - left, size)
+            total = total + loss.add(part.of(image), part)
+    assert loss.value(total).item() == pytest.approx(100 * blotches(image, photo).item(), rel=1e-12)
+
+
+def test_lengths_grow_with_the_picture():
+    image, photo = coarse(256, 4), coarse(256, 4, seed=1)
+    large = [each.repeat_interleave(4, 2).repeat_interleave(4, 3) for each in (image, photo)]
+    assert blotches(*large).item() == pytest.approx(blotches(*[at_512(each) for each in large]).item(), rel=1e-9)
+
+
+def at_512(image: torch.Tensor) -> torch.Tensor:
+    """Means over squares of two pixels."""
+    return torch.nn.functional.avg_pool2d(image, image.shape[-1] // 512)

@@ -19,6 +19,7 @@ from impasto.networks.transformer import ENDS as SHAPES
 from impasto.tasks.critic import Critic
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.photos import HELD, Photos, draws, pictures_in, shuffled
+from impasto.tasks.presets import preset
 from impasto.tasks.sheet import GAP, contact
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.train_options import ENDS, NORMS, SCHEDULES, SHARED, TrainSettings, TrainTextureSettings
@@ -47,10 +48,10 @@ def test_names_are_those_of_the_tables():
 def test_shared_settings_are_those_of_stylize_with_its_defaults():
     ours, theirs = ({f.name: f.default for f in fields(kind)} for kind in (TrainSettings, StylizeSettings))
     assert {name for name in SHARED if ours[name] != theirs[name]} == {
-        *("strength", "content_loss", "tv_weight", "tv_chroma_weight")
+        *("strength", "style_loss", "content_loss", "tv_weight", "tv_chroma_weight")
     }
     both = {*ours} & {*theirs} - {*SHARED}
-    assert both == {"size", "steps", "rate"}  # these mean something else
+    assert both == {"size", "steps", "rate", "blotch_weight"}  # these mean something else
 
 
 def test_each_comes_once_before_any_comes_again():
@@ -171,8 +172,8 @@ def test_a_batch_is_judged_as_stylize_judges_each_of_its_pictures(folder):
     (gradient,) = torch.autograd.grad(total, pictures)
     expected, slopes = 0.0, []
     for k, painting in enumerate(paintings):
-        losses = StylizeSettings(size=64, content_loss="features", matching=1, tv_weight=0.0, tv_chroma_weight=0.0)
-        run = stylize_job(photos[k : k + 1], painting, replace(losses, scales=1))
+        losses = StylizeSettings(**preset("classic", "stylize") | {"size": 64, "scales": 1})
+        run = stylize_job(photos[k : k + 1], painting, replace(losses, tv_weight=0.0, tv_chroma_weight=0.0))
         leaf = pictures[k : k + 1].detach().requires_grad_()
         value, _ = run.prepare((64, 64))(leaf, 0)
         slopes += torch.autograd.grad(value, leaf)

@@ -1,7 +1,7 @@
 """Features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
 
 from impasto.losses.additive import Additive, Part, in_strips
-from impasto.losses.blotch import blotches
+from impasto.losses.blotch import blotches, blotches_of
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.gathering import Sample, sample
@@ -38,6 +38,7 @@ __all__ = [
     "Term",
     "alpha_norm",
     "blotches",
+    "blotches_of",
     "difference",
     "distance",
     "energy",

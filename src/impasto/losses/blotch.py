@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from impasto.losses.additive import Additive, Part
+
 CELL = 8
 """Side of the squares whose means are looked at, in pixels: finer strokes are free."""
 
@@ -16,6 +18,10 @@ GRAIN = 1e-4
 """Variance in the photo, 2.5 levels of 255, that is taken for noise, and explains little."""
 
 
+SIDE = 512
+"""Longer side of the pictures that these lengths are meant for, in pixels; in larger ones they grow in whole steps."""
+
+
 def blotches(image: Tensor, photo: Tensor) -> Tensor:
     """The mean variance of `image` that no affine function of the colours of `photo` explains, window by window.
 
@@ -24,25 +30,51 @@ def blotches(image: Tensor, photo: Tensor) -> Tensor:
     Lischinski and Weiss 2008; in style transfer Luan et al. 2017), of means over `CELL` x `CELL` pixels, so that the
     hand of the painter is free. Where the photo is plain, all variance counts.
     """
-    ours, theirs = _windows(image), _windows(photo)
-    windows, channels, number = ours.shape
-    shared, known = theirs @ ours.mT / number, theirs @ theirs.mT / number
-    grain = GRAIN * torch.eye(known.shape[-1], dtype=known.dtype, device=known.device)
-    explained = (shared * torch.linalg.solve(known + grain, shared)).sum() / (windows * channels)
-    found: Tensor = ours.square().mean() - explained
-    return found
+    return blotches_of(photo)(image)
 
 
-def _windows(image: Tensor) -> Tensor:
+def blotches_of(photo: Tensor, scale: float = 1.0) -> Additive:
+    """`blotches` times `scale` as a function of the picture, which sums over parts of it."""
+    height, width = photo.shape[-2:]
+    side = CELL // 2 * max(1, round(max(height, width) / SIDE))
+    theirs = _windows(_blocks(photo, Part.whole(photo), side))
+    number = theirs.shape[-1]
+    known = theirs @ theirs.mT / number
+    known = known + GRAIN * torch.eye(known.shape[-1], dtype=known.dtype, device=known.device)
+
+    def finish(blocks: Tensor) -> Tensor:
+        ours = _windows(blocks)
+        shared = theirs.to(ours) @ ours.mT / number
+        explained = (shared * torch.linalg.solve(known.to(ours), shared)).sum() / (ours.shape[0] * ours.shape[1])
+        found: Tensor = scale * (ours.square().mean() - explained)
+        return found
+
+    return Additive(lambda image, part: _blocks(image, part, side), finish)
+
+
+def _blocks(image: Tensor, part: Part, side: int) -> Tensor:
+    """What a part of a picture adds to the means over `side` x `side` pixels of all of it, `(1, C, h, w)`."""
+    image = image[..., : part.height, : part.width]
+    down, across = (n // side for n in part.grid)
+    top, left = part.top % side, part.left % side
+    below, right = -(top + part.height) % side, -(left + part.width) % side
+    means = F.avg_pool2d(F.pad(image, (left, right, top, below)), side)
+    first, start = part.top // side, part.left // side
+    means = means[..., : down - first, : across - start]  # what is left over at the far edges makes no block
+    return F.pad(means, (start, across - start - means.shape[-1], first, down - first - means.shape[-2]))
+
+
+def _windows(blocks: Tensor) -> Tensor:
     """The coarse picture in windows half over each other, each less its mean, `(windows, C, values)`.
 
-    It goes on beyond its border as its own reflection, or what lies there would be in fewer windows than the rest.
+    Its values are means over 2 x 2 blocks. It goes on beyond its border as its own reflection, or what lies there would
+    be in fewer windows than the rest.
     """
-    coarse = F.avg_pool2d(image, CELL, CELL // 2)
+    coarse = F.avg_pool2d(blocks, 2, 1)
     down, across = (min(WINDOW // 2, side - 1) for side in coarse.shape[-2:])
     coarse = F.pad(coarse, (across, across, down, down), mode="reflect")
     height, width = (min(WINDOW, side) for side in coarse.shape[-2:])
     step = max(1, min(height, width) // 2)
     columns: Tensor = F.unfold(coarse, (height, width), stride=step)[0]
-    found = columns.view(image.shape[1], -1, columns.shape[-1]).permute(2, 0, 1)
+    found = columns.view(blocks.shape[1], -1, columns.shape[-1]).permute(2, 0, 1)
     return found - found.mean(-1, keepdim=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from impasto.encoders import Encoder
 from impasto.errors import UsageError
+from impasto.tasks.options import USUAL
 
 COUNTED = "conv_"
 """What a bare number counts."""
@@ -15,13 +16,14 @@ Layers = Mapping[str, float]
 
 
 def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -> dict[str, float]:
-    """Layers and weights from text such as `relu1_1,relu2_1=0.5` or `conv_1-5`; `default` where there is none.
+    """Layers and weights from text such as `relu1_1,relu2_1=0.5` or `conv_1-5`; `default` where there is none, and for
+    `usual`.
 
     A range runs over consecutive `conv_k`, and a bare number stands for one: `conv_2,4,8` as a course writes it. Raises
     UsageError for an unknown layer (with the nearest), a weight that is not a number of at least 0, and an empty list.
     """
     weights: dict[str, float] = {}
-    for part in (",".join(default) if text is None else text).split(","):
+    for part in default if text is None or text == USUAL else text.split(","):
         names, _, value = part.strip().partition("=")
         for name in _range(COUNTED + names.strip() if names.strip()[:1].isdigit() else names.strip()):
             weights[encoder.resolve(name)] = parse_weight(part.strip(), value, "relu4_2=0.5")

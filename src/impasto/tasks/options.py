@@ -16,6 +16,9 @@ SPACES = ("ycbcr", "lab", "oklab")
 MATCHING = ("transport", "mean", "pca", "cholesky", "histogram")
 WEIGHTINGS = ("normalized", "gatys", "mean", "tutorial", "tutorial-mean")
 
+USUAL = "usual"
+"""Stands for the network's own layers, all of the same weight."""
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -118,6 +121,9 @@ class PaintingSettings(SynthesisSettings):
 class StylizeSettings(PaintingSettings):
     """Settings of `stylize`."""
 
+    style_loss: str | Callable[..., Any] = option(
+        "w2", "what is compared, with weights: w2, or gram,histogram=0.5, or sliced(samples=2048); see `impasto losses`"
+    )
     size: int | None = option(
         None,
         "longer side of the result in pixels: by default 1024, a draft 512, but at most twice the photo's own; 0 keeps "
@@ -129,7 +135,9 @@ class StylizeSettings(PaintingSettings):
     style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
     weighting: str = option("normalized", "the scale that the two weights are in", choices=WEIGHTINGS)
     content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
-    style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
+    style_layers: str | None = option(
+        None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5; usual: the network's own, all alike"
+    )
     content_loss: str = option("correlation", "content losses with weights: correlation, features, self-similarity")
     matching: int = option(
         3,
@@ -138,6 +146,9 @@ class StylizeSettings(PaintingSettings):
         maximum=8,
     )
     laplacian_weight: float = option(0.0, "weight of the photo's Laplacian, which keeps its edges", minimum=0)
+    blotch_weight: float = option(
+        0.0, "weight of the loss against what is large and has nothing to do with the photo", minimum=0
+    )
     init: str = option(
         "recolored",
         "where to start: recolored (the photo in the painting's colours), photo, noise, pink, painting or a file",
@@ -161,7 +172,7 @@ class StylizeSettings(PaintingSettings):
     )
     range_weight: float = option(1000.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     tv_weight: float = option(0.1, "weight of total variation in light, relative to the models' own", minimum=0)
-    tv_chroma_weight: float = option(0.05, "weight of total variation in colour, likewise: against speckle", minimum=0)
+    tv_chroma_weight: float = option(0.1, "weight of total variation in colour, likewise: against speckle", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)

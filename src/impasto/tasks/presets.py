@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from impasto.errors import choose
+from impasto.tasks.options import USUAL
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,17 @@ class Preset:
     reconstruct: Mapping[str, Any] = field(default_factory=dict)
 
 
-PAPER = {"content_loss": "features", "matching": 1, "size": 512}
-"""What the sources of `stylize` have in common: the features of a layer themselves as content, the painting as one, and
-small pictures."""
+PAPER = {
+    "style_loss": "gram",
+    "style_layers": USUAL,
+    "content_loss": "features",
+    "matching": 1,
+    "blotch_weight": 0.0,
+    "tv_chroma_weight": 0.05,
+    "size": 512,
+}
+"""What the sources of `stylize` have in common: Gram matrices, all layers alike, the features of a layer themselves as
+content, the painting as one, blotches free, and small pictures."""
 
 PLAIN = {"scales": 1, "tv_weight": 0.0, "tv_chroma_weight": 0.0, "range_weight": 10.0}
 """What all had before coarse-to-fine schedules; values out of range were cut off, and hardly held."""
@@ -42,14 +51,14 @@ TUTORIAL = PAPER | {
 PRESETS: Mapping[str, Preset] = {
     "classic": Preset(
         "Impasto's default before version 0.2: features of relu4_2 against Gram matrices, two sizes, 512 px",
-        stylize=PAPER | {"scales": 2, "steps": 50, "tv_weight": 0.1, "tv_chroma_weight": 0.05},
+        stylize=PAPER | {"scales": 2, "steps": 50, "tv_weight": 0.1},
     ),
     "gatys2016": Preset(
         "Gatys, Ecker and Bethge 2016: from noise, average pooling, L-BFGS, layers weighed as in the authors' code",
         # The paper's alpha / beta of 1e-3 in its own equations (`weighting` gatys) leaves little but the photo with the
         # networks at hand, whose features are of another size; their code has means and 1 / C^2 for each layer.
-        stylize=PLAIN
-        | PAPER
+        stylize=PAPER
+        | PLAIN
         | {
             "weighting": "mean",
             "content_layers": "relu4_2",
@@ -64,22 +73,22 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "tutorial": Preset(
         "PyTorch's tutorial: conv_4 against conv_1 to conv_5, 1 against 1e6, from the photo, 300 steps",
-        stylize=PLAIN | TUTORIAL,
+        stylize=TUTORIAL | PLAIN,
         texture=PLAIN | {"layers": "conv_1-5", "steps": 300},
         reconstruct={"scales": 1, "layers": "conv_4", "steps": 300},
     ),
     "assignment": Preset(
         "a course's: the tutorial's losses over the number of layers, style at conv_1,2,5,9,13, 1 against 1e6",
-        stylize=PLAIN
-        | TUTORIAL
+        stylize=TUTORIAL
+        | PLAIN
         | {"weighting": "tutorial-mean", "style_layers": "conv_1,conv_2,conv_5,conv_9,conv_13"},
         texture=PLAIN | {"layers": "conv_1,conv_2,conv_5,conv_9,conv_13", "steps": 300},
         reconstruct={"scales": 1, "layers": "conv_2", "steps": 300},
     ),
     "seo2023": Preset(
         "Seo 2023: conv_9 against conv_2,4,8,16, 1 against 0.5",
-        stylize=PLAIN
-        | TUTORIAL
+        stylize=TUTORIAL
+        | PLAIN
         | {
             "weighting": "mean",
             "content_layers": "conv_9",
@@ -91,7 +100,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "cheng": Preset(
         "Cheng's course project: the tutorial's losses, 1 against 1e5, from noise",
-        stylize=PLAIN | TUTORIAL | {"style_weight": 1e5, "init": "noise"},
+        stylize=TUTORIAL | PLAIN | {"style_weight": 1e5, "init": "noise"},
         texture=PLAIN | {"layers": "conv_1-5", "steps": 300},
         reconstruct={"scales": 1, "layers": "conv_4", "steps": 300},
     ),

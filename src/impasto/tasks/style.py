@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from impasto.encoders import Encoder
 from impasto.errors import UsageError
 from impasto.image import propagate
 from impasto.losses import IMAGE, Additive, Features, Part, Sample, StyleLoss, Term
@@ -19,6 +20,15 @@ from impasto.tasks.strength import LEVELS
 
 DEEP = 8
 """Stride, in pixels, from which a layer sees what a place shows. At 4 parts cost twice as much and look the same."""
+
+
+def default_layers(encoder: Encoder) -> tuple[str, ...]:
+    """The encoder's style layers as text with weights: 2 as far as a stride of 4, half as much at each stride after.
+
+    Means make up more of the energy where features are fine, so distances over energy are smaller there for the same
+    difference to the eye. And what deep layers want of a painting are its objects; the photo has its own.
+    """
+    return tuple(f"{name}={min(2.0, DEEP / encoder.layers[name].stride):g}" for name in encoder.default_style)
 
 
 @torch.no_grad()

@@ -36,9 +36,9 @@ from impasto.tasks.regions import Area, Region, Style, at, canvas_of
 from impasto.tasks.room import Room
 from impasto.tasks.scaling import areas_at, painting_size
 from impasto.tasks.strength import BALANCE, weights_of
-from impasto.tasks.style import style_terms
+from impasto.tasks.style import default_layers, style_terms
 from impasto.tasks.team import Team
-from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prior_terms
+from impasto.tasks.terms import blotch_terms, content_terms, evaluation, laplacian_terms, prior_terms
 from impasto.tasks.weighting import WEIGHTINGS
 
 POLISH = 8
@@ -66,7 +66,8 @@ def stylize_job(
     encoder = load_encoder(settings)
     contents, styles = content_losses(settings.content_loss), style_losses(settings.style_loss)
     content_layers = layers_of_content(encoder, contents, settings.content_layers)
-    style_layers = parse_layers(encoder, settings.style_layers, encoder.default_style)
+    usual = encoder.default_style if settings.style_layers else default_layers(encoder)
+    style_layers = parse_layers(encoder, settings.style_layers, usual)
     content_weight, style_weight = weights_of(settings)
     stochastic = any(part.loss.stochastic for part in [*contents, *styles])
 
@@ -99,7 +100,8 @@ def stylize_job(
         share, unit = _scale(settings, style_weight, style_part, content_part)
         models = [model, *(manner.pixels for area in here for manner in area.manners)]
         priors = prior_terms(settings, models, share, unit) + laplacian_terms(model, settings.laplacian_weight * unit)
-        return evaluation(context, [*style_part, *content_part, *priors])
+        plain = blotch_terms(model, settings.blotch_weight * share)
+        return evaluation(context, [*style_part, *content_part, *priors, *plain])
 
     def recolored() -> Tensor:
         # Without style the photo stays as it is, and nothing would bring its colours back.

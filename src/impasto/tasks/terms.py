@@ -15,7 +15,7 @@ from impasto.losses import (
     Part,
     Term,
     alpha_norm,
-    blotches,
+    blotches_of,
     energy,
     in_strips,
     laplacian,
@@ -158,7 +158,7 @@ def blotch_terms(photo: Tensor, weight: float) -> list[Term]:
     """Nothing large that has nothing to do with the photo."""
     if not weight:
         return []
-    return [Term("blotches", IMAGE, weight, lambda image: blotches(image, photo) / COARSE)]
+    return [Term("blotches", IMAGE, weight, blotches_of(photo, 1 / COARSE))]
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from impasto.errors import UsageError
-from impasto.tasks.options import DEVICES, NETWORKS, PRECISIONS, StylizeSettings
+from impasto.tasks.options import DEVICES, NETWORKS, PRECISIONS, USUAL, StylizeSettings
 from impasto.tasks.settings import Settings, option
 
 SCHEDULES = ("constant", "cosine", "trapezoid")
@@ -103,8 +103,9 @@ class TrainSettings(Settings):
         return self.steps or STEPS
 
     def losses(self) -> StylizeSettings:
-        """The run of `stylize` whose losses these are; it compares with a painting as a whole."""
-        return StylizeSettings(**{name: getattr(self, name) for name in SHARED}, matching=1)
+        """The run of `stylize` whose losses these are; it compares with a painting as a whole, all layers alike."""
+        shared = {name: getattr(self, name) for name in SHARED} | {"style_layers": self.style_layers or USUAL}
+        return StylizeSettings(**shared, matching=1, blotch_weight=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
