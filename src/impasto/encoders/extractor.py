@@ -40,7 +40,7 @@ class Encoder(nn.Module, ABC):
     default_content: tuple[str, ...]
     """The layers whose features are compared one by one."""
     default_structure: tuple[str, ...]
-    """The layers whose maps are correlated, with weights: outlines at the first, objects at the last."""
+    """The layers whose maps are correlated: outlines at the first, objects at the last."""
     default_style: tuple[str, ...]
     endless = False
     """Whether pictures are seen as repeating without end: see `tile`."""

@@ -64,7 +64,7 @@ class ResNet(Encoder):
     mean: Tensor
     std: Tensor
     default_content = ("layer2.3",)
-    default_structure = ("layer1.2", "layer2.3")
+    default_structure = ("relu1", "layer1.2", "layer2.3")
     default_style = ("relu1", "layer1.0", "layer2.0", "layer3.0")
 
     def __init__(self, name: str, blocks: Sequence[int] = RESNET50, width: int = 64, pooling: str = "max") -> None:

@@ -40,7 +40,7 @@ class VGG(Encoder):
     mean: Tensor
     std: Tensor
     default_content = ("relu4_2",)
-    default_structure = ("relu2_1=0.5", "relu3_1", "relu4_1")
+    default_structure = ("relu2_1", "relu3_1", "relu4_1")
     default_style = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
     def __init__(self, name: str, widths: Sequence[Sequence[int]], pooling: str = "max", winograd: bool = True) -> None:
