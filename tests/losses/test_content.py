@@ -63,6 +63,15 @@ def test_self_similarity_is_compared_at_so_many_positions():
         assert found.item() == pytest.approx(self_similarity(a, b, None, Dice(3), samples).item())
 
 
+def test_nearest_compares_directions_position_by_position():
+    a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
+    loss = CONTENT_LOSSES["nearest"]()
+    assert loss.painted
+    found, same = (loss(b, None, Dice(), 0.5)(x).item() for x in (a, 3 * b))
+    assert found == pytest.approx(1 - torch.cosine_similarity(a, b).mean().item(), abs=1e-5)
+    assert same == pytest.approx(0, abs=1e-5)
+
+
 def test_every_style_loss_is_made_by_its_name():
     for name, factory in STYLE_LOSSES.items():
         loss = factory()

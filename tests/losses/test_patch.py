@@ -5,7 +5,8 @@ from scipy.spatial.distance import cdist
 from skimage.util import view_as_windows
 
 from impasto.errors import UsageError
-from impasto.losses.patch import nearest, patches
+from impasto.losses.cloud import cloud as cloud_of
+from impasto.losses.patch import nearest, patches, replaced
 from impasto.losses.sampling import Dice
 from impasto.losses.style import Features, StyleLoss
 
@@ -45,6 +46,15 @@ def test_nearest_centres_by_the_mean_of_what_the_mask_shows():
     mean = np.average(cloud(y), axis=0, weights=weights.flatten().numpy())
     costs = cdist(cloud(x) - cloud(x).mean(0), cloud(y[..., :5]) - mean, "cosine")
     assert compare(nearest(), Features(x), Features(y, weights)) == pytest.approx(costs.min(1).mean(), rel=1e-4)
+
+
+def test_features_are_exchanged_for_the_nearest_that_the_mask_shows():
+    x, y = picture(0, 1, 4, 5, 6) + 1, picture(1, 1, 4, 4, 7) - 3
+    weights = torch.zeros(1, 1, 4, 7, dtype=torch.float64)
+    weights[..., :3] = 1
+    shown = cloud(y)[weights.flatten() > 0]
+    wanted = shown[cdist(cloud(x) - cloud(x).mean(0), shown - shown.mean(0), "cosine").argmin(1)]
+    assert np.array_equal(cloud(replaced(x, cloud_of(Features(y, weights)))), wanted)
 
 
 def test_nearest_does_not_see_a_constant_added_to_all_features():

@@ -171,7 +171,7 @@ def test_textures_mix_and_turn():
     assert torch.isfinite(texture(PAINTING, settings)).all()
 
 
-@pytest.mark.parametrize("name", ["tutorial", "assignment", "seo2023", "cheng", "gatys2016"])
+@pytest.mark.parametrize("name", ["tutorial", "assignment", "seo2023", "cheng", "gatys2016", "strotss", "nnst"])
 def test_the_weights_of_a_source_give_a_picture_between_photo_and_noise(name):
     from impasto.tasks.presets import preset  # noqa: PLC0415
 

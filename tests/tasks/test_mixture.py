@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from impasto.errors import UsageError
-from impasto.tasks.mixture import parse_losses
+from impasto.tasks.mixture import content_losses, parse_losses
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,9 @@ def test_losses_are_read_with_settings_weights_and_layers(text, expected):
 def test_bad_mixtures_are_refused(text, message):
     with pytest.raises(UsageError, match=message):
         parse_losses(text, TABLE, "style loss")
+
+
+def test_content_losses_that_look_at_a_painting_need_one():
+    assert [i.loss.painted for i in content_losses("features,nearest=2", painted=True)] == [False, True]
+    with pytest.raises(UsageError, match="which only stylize does"):
+        content_losses("nearest")

@@ -10,7 +10,7 @@ from impasto.tasks.common import full_size, schedule
 from impasto.tasks.options import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.strength import weights_of
-from impasto.tasks.stylize import stylize, stylize_steps
+from impasto.tasks.stylize import stylize, stylize_job, stylize_steps
 from impasto.tasks.texture import texture
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
@@ -59,6 +59,16 @@ def test_strength_runs_from_the_photo_to_the_texture():
     assert 0 < away[0] < away[1] < away[2]
     assert weights_of(StylizeSettings(strength=0.0)) == (1.0, 0.0)
     assert weights_of(StylizeSettings(strength=1.0))[0] == 0.0
+
+
+@pytest.mark.parametrize("growth", [1.0, 3.0])
+def test_content_weighs_more_at_coarser_sizes_if_it_is_to_grow(growth):
+    job = stylize_job(PHOTO, PAINTING, small(size=256, scales=2, content_growth=growth))
+    coarse, fine = (
+        [term.weight for term in planned.prepare(planned.size).objective.terms if term.name == "content"]
+        for planned in job.plan()
+    )
+    assert coarse == pytest.approx([growth * weight for weight in fine])
 
 
 def test_weights_given_take_the_place_of_strength():

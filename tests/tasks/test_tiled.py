@@ -264,6 +264,15 @@ def test_self_similarity_of_all_positions():
     check_equal(in_tiles(encoder, terms, x, (32, 8, 4)), at_once(encoder, terms, x))
 
 
+def test_content_that_looks_at_a_painting():
+    encoder, x = network("lite"), picture(5, 101, 97)
+    losses, areas = content_losses("nearest", painted=True), whole(picture(1, 60, 64))
+    terms = content_terms(
+        Context(encoder), picture(4, 101, 97), {"relu3_1": 1.0, "relu4_1": 2.0}, 1.0, losses, None, areas
+    )
+    check_equal(in_tiles(encoder, terms, x, (32, 8, 4)), at_once(encoder, terms, x))
+
+
 def test_self_similarity_of_some_positions():
     """In tiles other positions are drawn than at once; they are the same in the photo and in the picture."""
     encoder, x, photo, dice = network("lite"), picture(5, *SIZE), picture(4, *SIZE), Dice(6, fresh=True)

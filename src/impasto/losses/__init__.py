@@ -9,6 +9,7 @@ from impasto.losses.lattice import lattice
 from impasto.losses.moments import gram
 from impasto.losses.normalise import normalised_gradient
 from impasto.losses.objective import IMAGE, Objective, Term
+from impasto.losses.patch import replaced
 from impasto.losses.prior import (
     alpha_norm,
     laplacian,
@@ -53,6 +54,7 @@ __all__ = [
     "out_of_range",
     "part_of_variation",
     "relative",
+    "replaced",
     "sample",
     "self_similarity",
     "total_variation",

@@ -15,10 +15,11 @@ from torch import Tensor
 from impasto.losses.additive import Additive, Part
 from impasto.losses.feature import distance
 from impasto.losses.gathering import gather
+from impasto.losses.neighbours import cosine_distance, unit
 from impasto.losses.precision import widened
 from impasto.losses.sampling import Dice
 from impasto.losses.similarity import pattern_distance, self_similarity
-from impasto.losses.style import positions
+from impasto.losses.style import into_space, positions
 
 FAINT = 1e-6
 """Added to variances, relative to the photo's: the features of a flat picture have none."""
@@ -31,13 +32,15 @@ class ContentLoss:
     `target` are the photo's features, `space` the encoder's metric (see `Encoder.metric`); `unit` multiplies a mean
     squared distance, and nothing else. `stochastic`: positions are drawn from the dice. `structure`: it serves at
     several depths together (an encoder's `default_structure`). `level`: its factor beside the squared distance, so that
-    a strength means about the same for both.
+    a strength means about the same for both. `painted`: the target is to be the painting's features instead, those that
+    are nearest to the photo's (see `tasks/repainting.py`).
     """
 
     make: Callable[[Tensor, Tensor | None, Dice, float], Additive]
     stochastic: bool = False
     structure: bool = False
     level: float = 1.0
+    painted: bool = False
 
     def __call__(self, target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
         """The comparison of a picture's features with these."""
@@ -110,8 +113,24 @@ def similarity(samples: int = 1024) -> ContentLoss:
     return ContentLoss(make, stochastic=True)
 
 
+def nearest() -> ContentLoss:
+    """Mean cosine distance to the painting's features that are nearest to the photo's, each where the photo has it
+    (Kolkin et al. 2022, "Neural Neighbor Style Transfer")."""
+
+    def make(target: Tensor, space: Tensor | None, dice: Dice, factor: float) -> Additive:
+        def add(found: Tensor, part: Part) -> Tensor:
+            pair = (found, part.of(target).to(found.device))
+            here, there = (unit(into_space(positions(features)[0], space)) for features in pair)
+            return cosine_distance(here, there).mean() * part.share
+
+        return Additive(add)
+
+    return ContentLoss(make, structure=True, painted=True)
+
+
 CONTENT_LOSSES: dict[str, Callable[..., ContentLoss]] = {
     "features": features,
     "correlation": correlation,
     "self-similarity": similarity,
+    "nearest": nearest,
 }

@@ -43,6 +43,19 @@ def nearest(samples: int = 4096, candidates: int = 16384) -> StyleLoss:
     return StyleLoss("nearest", cloud, distance, mix, stochastic=True)
 
 
+@torch.no_grad()
+def replaced(features: Tensor, painting: Cloud, candidates: int = 16384) -> Tensor:
+    """Features `(1, C, H, W)`, each exchanged for the painting's that `nearest` finds for it, among as many
+    `candidates`."""
+    here = cloud(Features(features.to(painting.points.device), None, painting.space))
+    present = _present(painting)
+    kept = present.points[Dice().positions(len(present.points), candidates).to(present.points.device)]
+    others = unit(into_space(kept, painting.space) - _centre(painting))
+    points = unit(into_space(here.points, painting.space) - _centre(here))
+    found = kept.index_select(0, search(points, len(kept), lambda part: others[part]))
+    return found.T.reshape(features.shape).to(features)
+
+
 def _centre(cloud: Cloud) -> Tensor:
     mean = cloud.points.mean(0) if cloud.shares is None else cloud.shares @ cloud.points
     return into_space(mean[None], cloud.space)

@@ -81,9 +81,15 @@ def style_losses(given: str | Callable[..., object]) -> list[Ingredient]:
     return parse_losses(given, STYLE_LOSSES, "style loss")
 
 
-def content_losses(given: str) -> list[Ingredient]:
-    """The content losses of a setting, such as `correlation` or `features,self-similarity=0.5`."""
-    return parse_losses(given, CONTENT_LOSSES, "content loss")
+def content_losses(given: str, painted: bool = False) -> list[Ingredient]:
+    """The content losses of a setting, such as `correlation` or `features,self-similarity=0.5`.
+
+    `painted`: there is a painting. Raises UsageError for losses that need one where there is none.
+    """
+    found = parse_losses(given, CONTENT_LOSSES, "content loss")
+    if not painted and any(ingredient.loss.painted for ingredient in found):
+        raise UsageError(f"the content losses '{given}' look at a painting, which only stylize does")
+    return found
 
 
 def content_layers(encoder: Encoder, losses: Sequence[Ingredient], text: str | None) -> dict[str, float]:

@@ -133,12 +133,17 @@ class StylizeSettings(PaintingSettings):
     strength: float = option(0.5, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
     content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
     style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
+    content_growth: float = option(
+        1.0, "factor of the content's weight from each size to the next smaller one", minimum=0.01, maximum=100
+    )
     weighting: str = option("normalized", "the scale that the two weights are in", choices=WEIGHTINGS)
     content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
     style_layers: str | None = option(
         None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5; usual: the network's own, all alike"
     )
-    content_loss: str = option("correlation", "content losses with weights: correlation, features, self-similarity")
+    content_loss: str = option(
+        "correlation", "content losses with weights: correlation, features, self-similarity, nearest"
+    )
     matching: int = option(
         3,
         "parts of the photo, each painted after the parts of the painting most like it; 1: after all of it alike",

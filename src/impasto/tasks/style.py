@@ -58,11 +58,11 @@ def style_terms(  # noqa: PLR0917 (what is asked for, in the order in which it m
     shallow = [pair for pair in pairs if pair not in deep]
     wanted = [(area, shallow) for area in areas] + [(part, deep) for part in parts]
     wanted = [(area, chosen) for area, chosen in wanted if weight and area.weight and chosen]
-    targets = _targets(context, wanted)
+    found = targets(context, wanted)
     return [
         term
-        for (area, chosen), found in zip(wanted, targets, strict=True)
-        for term in _terms_of(context, area, chosen, found, weight)
+        for (area, chosen), own in zip(wanted, found, strict=True)
+        for term in _terms_of(context, area, chosen, own, weight)
     ]
 
 
@@ -85,7 +85,7 @@ def _terms_of(
         yield Term("style", layer, total, reader.distance(target), context.normalize)
 
 
-def _targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> list[list[Any]]:
+def targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> list[list[Any]]:
     """What the picture is to be like in each area, for each of its losses at its layer: the statistic of all manners.
 
     A painting that several areas have is shown to the network once.

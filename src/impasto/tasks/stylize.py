@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -64,7 +65,7 @@ def stylize_job(
     full = full_size(settings, photo.size)
     canvas = canvas_of(style, settings, regions, photo.size, painting_opener(settings, max(full)))
     encoder = load_encoder(settings)
-    contents, styles = content_losses(settings.content_loss), style_losses(settings.style_loss)
+    contents, styles = content_losses(settings.content_loss, painted=True), style_losses(settings.style_loss)
     content_layers = layers_of_content(encoder, contents, settings.content_layers)
     usual = encoder.default_style if settings.style_layers else default_layers(encoder)
     style_layers = parse_layers(encoder, settings.style_layers, usual)
@@ -96,7 +97,8 @@ def stylize_job(
         here, near = seen_at[: len(painted)], seen_at[len(painted) :]
         context = room.context(_context(room.encoder, settings, stochastic), size)
         style_part = style_terms(context, here, style_layers, style_weight, styles, near)
-        content_part = content_terms(context, model, content_layers, content_weight, contents)
+        grown = content_weight * settings.content_growth ** round(math.log2(max(full) / max(size)))
+        content_part = content_terms(context, model, content_layers, grown, contents, areas=here)
         share, unit = _scale(settings, style_weight, style_part, content_part)
         models = [model, *(manner.pixels for area in here for manner in area.manners)]
         priors = prior_terms(settings, models, share, unit) + laplacian_terms(model, settings.laplacian_weight * unit)

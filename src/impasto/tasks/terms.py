@@ -32,6 +32,8 @@ from impasto.tasks.evaluator import Evaluator
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import Ingredient, content_losses, layers_of
 from impasto.tasks.options import SynthesisSettings
+from impasto.tasks.regions import Area
+from impasto.tasks.repainting import repainted
 
 ONE_LEVEL = (1 / 255) ** 2
 """The variation of a picture whose neighbours differ by one level: the least that a flat one is taken to have."""
@@ -53,12 +55,13 @@ def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it
     weight: float,
     losses: Sequence[Ingredient] | None = None,
     window: tuple[int, int] | None = None,
+    areas: Sequence[Area] = (),
 ) -> list[Term]:
     """The photo's features themselves: mean squared distance over their own mean square (1 is as far as nothing).
 
     Gatys et al. 2016, eq. 1, but normalised, so that the number means the same for every network, layer and size;
     other scales of weights are the context's. Layers share `weight` in the proportions of their own. `window`: only
-    the central (height, width) of the features count.
+    the central (height, width) of the features count. `areas`: what the losses that look at paintings have.
     """
     terms: list[Term] = []
     losses = content_losses("features") if losses is None else losses
@@ -66,9 +69,11 @@ def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it
     everything = context.features(photo, layers_of(encoder, losses, layers)) if weight else {}
     for ingredient in losses if weight else ():
         own = parse_layers(encoder, ingredient.layers, ()) if ingredient.layers else dict(layers)
+        models = {layer: everything[layer] for layer in own}
+        models = repainted(context, models, areas) if ingredient.loss.painted else models
         for layer, share in own.items():
-            cut = _center(layer, everything[layer], window)
-            target, space = cut(everything[layer]), encoder.metric(layer)
+            cut = _center(layer, models[layer], window)
+            target, space = cut(models[layer]), encoder.metric(layer)
             if context.weighting is None:
                 unit, factor = share / sum(own.values()), 1 / max(_energy(target, space), 1e-12)
             else:
