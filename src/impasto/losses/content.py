@@ -90,7 +90,7 @@ def correlation() -> ContentLoss:
 
         return Additive(add, finish)
 
-    return ContentLoss(make, structure=True, level=5.0)
+    return ContentLoss(make, structure=True, level=4.25)
 
 
 def similarity(samples: int = 1024) -> ContentLoss:

@@ -39,7 +39,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(512, (18, 3), (40, 12)),
-    "standard": Quality(1024, (52, 22, 15), (70, 50)),
+    "standard": Quality(1024, (52, 26, 14), (70, 50)),
     "fine": Quality(1024, (150, 120, 80), (150, 250)),
 }
 
@@ -145,14 +145,14 @@ class StylizeSettings(PaintingSettings):
         "correlation", "content losses with weights: correlation, features, self-similarity, nearest"
     )
     matching: int = option(
-        3,
+        1,
         "parts of the photo, each painted after the parts of the painting most like it; 1: after all of it alike",
         minimum=1,
         maximum=8,
     )
     laplacian_weight: float = option(0.0, "weight of the photo's Laplacian, which keeps its edges", minimum=0)
     blotch_weight: float = option(
-        0.0, "weight of the loss against what is large and has nothing to do with the photo", minimum=0
+        4.0, "weight of the loss against what is large and has nothing to do with the photo", minimum=0
     )
     init: str = option(
         "recolored",

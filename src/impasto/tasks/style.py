@@ -23,12 +23,12 @@ DEEP = 8
 
 
 def default_layers(encoder: Encoder) -> tuple[str, ...]:
-    """The encoder's style layers as text with weights: 2 as far as a stride of 4, half as much at each stride after.
+    """The encoder's style layers as far as a stride of `DEEP`, as text with weights: half their stride, at most 2.
 
-    Means make up more of the energy where features are fine, so distances over energy are smaller there for the same
-    difference to the eye. And what deep layers want of a painting are its objects; the photo has its own.
+    Strokes count more than grain. What still deeper layers want of a painting are its objects; the photo has its own.
     """
-    return tuple(f"{name}={min(2.0, DEEP / encoder.layers[name].stride):g}" for name in encoder.default_style)
+    strides = {name: encoder.layers[name].stride for name in encoder.default_style}
+    return tuple(f"{name}={min(2.0, stride / 2):g}" for name, stride in strides.items() if stride <= DEEP)
 
 
 @torch.no_grad()
