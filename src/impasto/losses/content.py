@@ -90,7 +90,7 @@ def correlation() -> ContentLoss:
 
         return Additive(add, finish)
 
-    return ContentLoss(make, structure=True, level=4.25)
+    return ContentLoss(make, structure=True, level=3.6)
 
 
 def similarity(samples: int = 1024) -> ContentLoss:
