@@ -39,7 +39,6 @@ def page() -> str:
         "",
         "Every loss, prior, control and start, on the bundled samples; made by `python docs/gallery/make.py`, which",
         "adds `-o`, `--quiet`, `--output-quality 85` and `--threads 1` to the commands. [Figures](../method.md).",
-        "Those of `stylize` were made when its `--range-weight` was 10; it is 1000 now ([why](../schedules.md)).",
     ]
     for title, about, entries in SECTIONS:
         lines += ["", f"## {title}", "", about, ""]

@@ -44,7 +44,7 @@ USES = {
     "empty file": (["stylize", "photo.png", "empty.png"], "'empty.png' is empty"),
     "unknown sample": (["stylize", "sample:chelsey", "painting.png"], "did you mean 'chelsea'?"),
     "unknown layer": (["stylize", "--content-layers", "relu4_9"], "no layer 'relu4_9' (did you mean 'relu4_"),
-    "layer too deep": (["stylize", "--size", "16"], "need at least 32 px a side"),
+    "layer too deep": (["stylize", "--size", "8"], "need at least 16 px a side"),
     "negative steps": (["stylize", "--steps", "-1"], "steps must be at least 0, not -1"),
     "no number": (["stylize", "--steps", "many"], "--steps"),
     "not finite": (["stylize", "--tv-weight", "nan"], "tv_weight must be a finite number"),

@@ -149,7 +149,7 @@ def test_too_little_memory_is_one_line_and_2(cli: Cli, folder: Path, words: list
         (["--memory", "much"], "memory is an amount such as 4GB or 1500MB, not 'much'"),
         (["--memory", ""], "memory is an amount such as 4GB or 1500MB, not ''"),
         (["--tile", "-1"], "tile must be at least 0, not -1"),
-        (["--size", "16"], "need at least 32 px a side"),
+        (["--size", "8"], "need at least 16 px a side"),
         (["--init", "nois"], "did you mean 'noise'?"),
         (["--strenght", "1"], "--strength"),
     ],
@@ -235,7 +235,7 @@ def test_a_pace_is_measured_once_and_kept(stylize: Cli, home: Path, measured: li
 
 @pytest.mark.parametrize(
     "words",
-    [["--style-layers", "relu1_1"], ["--pooling", "average"], ["--threads", "2"]],
+    [["--style-layers", "relu5_1"], ["--pooling", "average"], ["--threads", "2"]],
     ids=["layers", "pooling", "threads"],
 )
 def test_a_pace_belongs_to_layers_and_threads(stylize: Cli, measured: list[str], words: list[str]) -> None:

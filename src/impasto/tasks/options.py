@@ -152,7 +152,7 @@ class StylizeSettings(PaintingSettings):
     )
     laplacian_weight: float = option(0.0, "weight of the photo's Laplacian, which keeps its edges", minimum=0)
     blotch_weight: float = option(
-        3.2, "weight of the loss against what is large and has nothing to do with the photo", minimum=0
+        0.3, "weight of the loss against what is large and has nothing to do with the photo", minimum=0
     )
     init: str = option(
         "recolored",
