@@ -70,22 +70,19 @@ def losses(lines: str) -> list[float]:
 
 
 def test_torchrun_makes_the_picture_of_one_process(tmp_path, mask, capsys):
-    """Style in two regions, content, variation. L-BFGS makes more of rounding with every step: some pixels differ by a
-    level or two after six."""
-    words = ["stylize", "sample:chelsea", "sample:flow", *RUN, "--region", f"{mask}:sample:ink"]
+    """Style in two regions, content, variation. Two steps: L-BFGS makes more of rounding with every further one."""
+    run = [*RUN[:3], "2", *RUN[4:]]
+    words = ["stylize", "sample:chelsea", "sample:flow", *run, "--style-loss", "gram", "--region", f"{mask}:sample:ink"]
     assert main([*words, "-o", str(tmp_path / "one.png"), "--json"]) == 0
     expected = losses(capsys.readouterr().out)
-    assert len(expected) == 6
+    assert len(expected) == 2
     launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
     launched += [str(free_port()), "-m", "impasto", *words, "-o", str(tmp_path / "two.png"), "--json"]
     done = subprocess.run(launched, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stderr
     one, two = pixels(tmp_path / "one.png"), pixels(tmp_path / "two.png")
-    assert np.abs(one - two).max() <= 4
-    assert np.abs(one - two).mean() < 0.2
-    found = losses(done.stdout)
-    assert found[:3] == pytest.approx(expected[:3], rel=1e-4)
-    assert found == pytest.approx(expected, rel=5e-3)
+    assert np.abs(one - two).max() <= 1
+    assert losses(done.stdout) == pytest.approx(expected, rel=1e-4)
     assert "impasto" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"home", "mask.png", "one.png", "two.png"}
 

@@ -74,7 +74,7 @@ def test_every_cell_has_valid_settings_layers_losses_and_inputs(name: str) -> No
         encoder = network(settings.network)
         for field in LAYERS:
             if text := cell.settings.get(field):
-                assert parse_layers(encoder, text, ())
+                assert parse_layers(encoder, text, encoder.default_style)
         if "style" in cell.inputs:
             assert style_losses(settings.style_loss)  # type: ignore[attr-defined]
             for source, _ in mixture(cell.inputs["style"], settings.mix):  # type: ignore[attr-defined]

@@ -183,7 +183,7 @@ def test_a_killed_sweep_goes_on_with_no_cell_twice_and_none_lost(tmp_path):
 
 def test_the_loss_is_that_of_the_picture(tmp_path):
     cases = [
-        {"name": "adam", "optimizer": "adam", "rate": 0.5},
+        {"name": "adam", "optimizer": "adam", "rate": 0.5, "style_loss": "gram"},
         {"name": "two sizes", "scales": 2, "size": 192, "quality": "draft"},
         {"name": "draws", "style_loss": "sliced", "optimizer": "adam"},
         {"name": "enlarged", "scales": 2, "size": 192, "quality": "draft", "steps": 0},
@@ -212,7 +212,10 @@ def test_style_is_measured_to_what_was_asked_for(tmp_path):
         {"name": "mixed", "style": "sample:glass", "mix": ["sample:flow=0.5"]},
         {"name": "region", "style": "sample:glass", "region": [f"{region}:sample:flow"]},
     ]
-    found = made(tmp_path, "stylize", {"content": "sample:coffee"}, cases, size=128, steps=30, strength=1.0)
+    as_measured = {"style_loss": "gram", "style_layers": "usual"}
+    found = made(
+        tmp_path, "stylize", {"content": "sample:coffee"}, cases, size=128, steps=30, strength=1.0, **as_measured
+    )
     for layer, distance in found["flow"].style.items():
         assert found["all mixed"].style[layer] == pytest.approx(distance, rel=1e-3)
     assert found["all mixed"].paintings == found["flow"].paintings
