@@ -4,12 +4,16 @@ import pytest
 import torch
 from scipy.ndimage import laplace
 
+from impasto import encoders
 from impasto.errors import UsageError
 from impasto.image import SPACES, load, resize
+from impasto.losses import blotches
 from impasto.tasks.common import dice_of, full_size, optimizer_of, schedule
+from impasto.tasks.layers import parse_layers
 from impasto.tasks.options import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import parse_patch, reconstruct
 from impasto.tasks.regions import Region
+from impasto.tasks.style import default_layers
 from impasto.tasks.stylize import stylize, stylize_steps
 from impasto.tasks.texture import texture
 
@@ -196,3 +200,18 @@ def test_a_run_with_draws_is_the_same_every_time_and_another_with_another_seed()
     assert torch.equal(once, again)
     other = stylize(PHOTO, PAINTING, small(style_loss="sliced(samples=64)", steps=4, seed=1))
     assert not torch.equal(once, other)
+
+
+def test_blotches_are_held_down():
+    plain, held = (stylize(PHOTO, OTHER, small(size=128, steps=20, blotch_weight=weight)) for weight in (0.0, 20.0))
+    photo = photo_at(plain)
+    assert blotches(held, photo) < 0.5 * blotches(plain, photo)
+
+
+def test_strokes_count_more_than_grain_unless_layers_are_named():
+    encoder = encoders.load("lite")
+    weighted = parse_layers(encoder, None, default_layers(encoder))
+    assert weighted == {"relu1_1": 0.5, "relu2_1": 1.0, "relu3_1": 2.0, "relu4_1": 2.0}
+    assert parse_layers(encoder, "usual", encoder.default_style) == dict.fromkeys(encoder.default_style, 1.0)
+    named = stylize(PHOTO, PAINTING, small(style_layers="relu1_1=0.5,relu2_1=1,relu3_1=2,relu4_1=2"))
+    assert torch.equal(named, stylize(PHOTO, PAINTING, small()))
