@@ -525,7 +525,8 @@ SMALL = (133, 200)
 
 
 def small(**changes: object) -> StylizeSettings:
-    return StylizeSettings(**({"size": 200, "steps": 3, "scales": 1} | changes))
+    seen = {"style_loss": "gram", "style_layers": "usual", "content_loss": "features"}  # the layers of `layers_of`
+    return StylizeSettings(**({"size": 200, "steps": 3, "scales": 1} | seen | changes))
 
 
 class Watch:

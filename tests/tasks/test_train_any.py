@@ -12,6 +12,7 @@ from impasto.image import load
 from impasto.networks import AnyStyle
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.photos import Photos
+from impasto.tasks.presets import preset
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.train_any import AnyLesson, recoloured, train_any_steps
 from impasto.tasks.train_options import TrainAnySettings
@@ -62,7 +63,7 @@ def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(photos):
         run = stylize_job(
             pieces[k : k + 1],
             paintings[k : k + 1],
-            StylizeSettings(size=64, scales=1, content_loss="features", matching=1),
+            StylizeSettings(**preset("classic", "stylize") | {"size": 64, "scales": 1}),
         )
         value, _ = run.prepare((64, 64))(painted[k : k + 1].detach(), 0)
         expected += float(value)

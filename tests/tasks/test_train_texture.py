@@ -18,6 +18,7 @@ from impasto.tasks.apply import apply
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.diversity import alike
 from impasto.tasks.options import StylizeSettings
+from impasto.tasks.presets import preset
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.train_options import PAINTED, TrainTextureSettings
 from impasto.tasks.train_texture import TextureLesson, train_texture_steps
@@ -73,8 +74,8 @@ def test_a_photo_is_asked_for_as_stylize_asks_for_it(photos):
     assert lesson.photos
     pieces = torch.cat([lesson.photos.piece(k, 64) for k in range(2)])
     made = lesson.network(noise, pieces).detach()
-    losses = {"content_loss": "features", "matching": 1, "tv_weight": 0.0, "tv_chroma_weight": 0.0}
-    run = StylizeSettings(size=64, scales=1, **losses)
+    losses = preset("classic", "stylize") | {"tv_weight": 0.0, "tv_chroma_weight": 0.0}
+    run = StylizeSettings(**losses | {"size": 64, "scales": 1})
     expected = 0.0
     for k in range(2):
         job = stylize_job(pieces[k : k + 1], load("sample:ink"), run)
