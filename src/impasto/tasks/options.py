@@ -85,7 +85,9 @@ class SynthesisSettings(Settings):
         choices=PRECISIONS,
     )
     compile: bool = option(False, "compile the network: pays on GPUs, for many steps")
-    memory: str | None = option(None, "what the run may take, such as 4GB, instead of most of what is free")
+    memory: str | None = option(
+        None, "what the run may take, such as 4GB, instead of most of what is free (with lite of 1.45 GB a megapixel)"
+    )
     scratch: str | None = option(None, "folder for what does not fit into memory, instead of the system's")
     tile: int | None = option(
         None, "side of the tiles in which the picture is seen; 0 for none, instead of what fits", minimum=0
