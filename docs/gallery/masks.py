@@ -29,9 +29,9 @@ def draw_masks(folder: Path) -> None:
         ImageDraw.Draw(areas).ellipse(_box(shares, areas.size), fill=color)
     areas.save(folder / "coffee-map.png")
 
-    painting = Image.new("RGB", (768, 768), TABLE)
-    ImageDraw.Draw(painting).rectangle((0, 0, 767, 255), fill="#1f77b4")
-    ImageDraw.Draw(painting).rectangle((0, 512, 767, 767), fill="#d62728")
+    painting = Image.new("RGB", (608, 768), TABLE)  # as `sample:glass`
+    ImageDraw.Draw(painting).rectangle((0, 0, 607, 255), fill="#1f77b4")
+    ImageDraw.Draw(painting).rectangle((0, 512, 607, 767), fill="#d62728")
     painting.save(folder / "painting-map.png")
 
 
