@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -42,6 +43,8 @@ def main(args: Sequence[str] | None = None) -> int:
             line, code = explain(error)
             if crew.tells(error):
                 sys.stderr.write(f"impasto: {line}\n")
+            with suppress(RuntimeError):  # the others may have gone before
+                crew.leave()
     return code if isinstance(code, int) else 0
 
 

@@ -76,12 +76,17 @@ def join(device: str) -> Team:
 
 
 def leave() -> None:
-    """The work is done."""
-    if size() > 1:
-        import torch  # noqa: PLC0415
+    """The work is done, or has failed: close what connects the processes.
 
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+    What is left open is closed while the interpreter ends, when its threads may still run: the process then aborts.
+    """
+    if not _OPEN:
+        return
+    import torch  # noqa: PLC0415
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    _OPEN.clear()
 
 
 def tells(error: BaseException) -> bool:
