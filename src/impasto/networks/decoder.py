@@ -1,0 +1,94 @@
+"""From maps at strides 1, 2, 4 and 8 to a picture: what paints once the features have been moved.
+
+There is no norm: all statistics are in the maps already. At strides 4 and 8 there is noise beside the features, as fixed
+as the weights: where a photo is plain, strokes are made from it; without it they repeat with the network's grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from impasto.networks.layers import Convolution, Enlarging, ToPixels
+
+SLOPE = 0.2
+"""Of the leaky ReLUs."""
+
+GRAIN = 128
+"""Side of the square of noise, in positions, after which it repeats."""
+
+GRAINY = 2
+"""The first level that sees noise: stride 4."""
+
+START = 0.2
+"""How much of a residual block there is at the beginning, relative to a usual one."""
+
+Spread = tuple[Tensor, Tensor]
+"""Scales and shifts of a level, `(B, C, 1, 1)`, or maps as large as the level's."""
+
+
+class Decoder(nn.Module):
+    """Levels from coarse to fine: the maps of each are added to what came from below, through residual blocks.
+
+    `inputs`: channels of the maps at each stride, finest first; `channels` of the levels; `blocks` at each; `grain`:
+    channels of noise. All that comes out at first is 0.
+    """
+
+    def __init__(self, inputs: Sequence[int], channels: Sequence[int], blocks: Sequence[int], grain: int) -> None:
+        super().__init__()
+        more = [grain if k >= GRAINY else 0 for k in range(len(inputs))]
+        self.enter = nn.ModuleList(
+            Convolution(i + m, o, 1 if k else 3) for k, (i, m, o) in enumerate(zip(inputs, more, channels, strict=True))
+        )
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(Residual(width) for _ in range(count)))
+            for width, count in zip(channels, blocks, strict=True)
+        )
+        self.enlarge = nn.ModuleList(
+            Enlarging(below, here) for here, below in zip(channels, channels[1:], strict=False)
+        )
+        self.last = ToPixels(channels[0])
+        nn.init.zeros_(self.last.convolution.weight)
+        nn.init.zeros_(self.last.convolution.bias)  # type: ignore[arg-type]
+        self.register_buffer("noise", torch.randn(1, grain, GRAIN, GRAIN))
+
+    def forward(self, maps: Sequence[Tensor], spread: Sequence[Spread], origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """`(B, 3, H, W)` from maps at strides 1, 2, 4, 8; `origin`: the pixel of the picture where they begin."""
+        x: Tensor | None = None
+        for k in reversed(range(len(maps))):
+            own = maps[k]
+            if k >= GRAINY:
+                own = torch.cat([own, self._noise(own, 2**k, origin)], dim=1)
+            entered = self.enter[k](own.contiguous(memory_format=torch.channels_last))
+            if x is not None:
+                entered = entered + self.enlarge[k](F.leaky_relu(x, SLOPE))
+            scale, shift = spread[k]
+            x = self.blocks[k](torch.addcmul(shift, entered, scale))
+        return self.last(F.leaky_relu(cast(Tensor, x), SLOPE))  # type: ignore[no-any-return]
+
+    def _noise(self, like: Tensor, stride: int, origin: tuple[int, int]) -> Tensor:
+        rows, columns = (
+            (torch.arange(side, device=like.device) + start // stride) % GRAIN
+            for side, start in zip(like.shape[-2:], origin, strict=True)
+        )
+        noise = cast(Tensor, self.noise)[:, :, rows][..., columns]
+        return noise.to(like).expand(like.shape[0], -1, -1, -1)
+
+
+class Residual(nn.Module):
+    """Two convolutions, a leaky ReLU before each, added to what comes in (He et al. 2016, "Identity mappings")."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.second = Convolution(channels, channels), Convolution(channels, channels)
+        with torch.no_grad():
+            self.second.convolution.weight *= START
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` and what the block adds to it."""
+        y = self.first(F.leaky_relu(x, SLOPE))
+        return x + self.second(F.leaky_relu(y, SLOPE))  # type: ignore[no-any-return]

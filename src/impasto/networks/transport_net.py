@@ -1,0 +1,216 @@
+"""One pass, any style: the features of the photo are moved to the painting's, and a decoder paints what they are.
+
+A style is a normal distribution of colours, and of features at strides 1, 2, 4 and 8: a mean and a covariance for each.
+The optimal transport from the photo's to the painting's is known in closed form (`networks/transport.py`), so there is
+nothing that has to guess a painting: one that no one has seen is moved to as exactly as any other. The colours are the
+picture that the decoder adds strokes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from impasto.errors import UsageError
+from impasto.networks.decoder import Decoder, Spread
+from impasto.networks.features import Features
+from impasto.networks.transport import Normal, moved, normal_of, transport
+
+MARGIN = 16
+"""Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off."""
+
+MULTIPLE = 8
+SMALLEST = 24
+"""Pixels of the shorter side of a picture: more than are reflected beyond it."""
+
+UNIT = 0.6
+"""About the deviation of features: by it they are divided before the decoder sees them."""
+
+COLOURS = 3
+FAITHFUL = 1e-3
+"""The ridge of the transport of colours; see `transport.RIDGE`."""
+
+
+@dataclass(frozen=True)
+class TransportSettings:
+    """What such a network is made of.
+
+    `widths` of the convolutions that see, stage by stage; `axes`: principal axes of each stage's features that are
+    moved; `channels` and `blocks` of the decoder, finest first; `grain`: channels of noise.
+    """
+
+    widths: Sequence[Sequence[int]] = ((16, 32), (64, 48), (128, 48, 48, 64), (160,))
+    axes: Sequence[int] = (16, 40, 64, 80)
+    channels: Sequence[int] = (16, 32, 80, 128)
+    blocks: Sequence[int] = (0, 1, 2, 3)
+    grain: int = 4
+
+
+class Maps(NamedTuple):
+    """Of a picture: what is moved, colours and axes of features from fine to coarse, and the features themselves."""
+
+    moving: Sequence[Tensor]
+    seen: Sequence[Tensor]
+
+
+class TransportNet(nn.Module):
+    """A picture and a code in, the picture in the code's style out.
+
+    A code, `(B, code_size)`, holds the normal distributions of a style, and a scale and a shift for each channel of the
+    decoder, 1 and 0 but for styles that were learnt.
+    """
+
+    def __init__(self, settings: TransportSettings | None = None) -> None:
+        super().__init__()
+        self.settings = settings = settings or TransportSettings()
+        self.features = Features(settings.widths)
+        seen = [stage[0] for stage in settings.widths]
+        self.axes = nn.ModuleList(nn.Conv2d(width, axes, 1) for width, axes in zip(seen, settings.axes, strict=True))
+        self.axes.requires_grad_(False)
+        inputs = [settings.axes[0] + 2 * COLOURS]
+        inputs += [axes + width for axes, width in zip(settings.axes[1:], seen[1:], strict=True)]
+        self.decoder = Decoder(inputs, settings.channels, settings.blocks, settings.grain)
+        self.moving = (COLOURS, *settings.axes)
+        """Channels of what is moved."""
+
+    @property
+    def code_size(self) -> int:
+        """Numbers of a code."""
+        return sum(size + size * (size + 1) // 2 for size in self.moving) + 2 * sum(self.settings.channels)
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away, at most, the picture matters to a pixel of the result once the style is moved to; a
+        multiple of `MULTIPLE`."""
+        far = sum(2**k * (2 * count + 1) for k, count in enumerate(self.settings.blocks)) + 2
+        far += sum(2**k * (len(stage) + 1) for k, stage in enumerate(self.settings.widths))
+        return -(-far // MULTIPLE) * MULTIPLE
+
+    def padded(self, image: Tensor) -> Tensor:
+        """Reflected beyond all sides, to sides that are multiples of 8."""
+        below, right = (MARGIN + -side % MULTIPLE for side in image.shape[-2:])
+        return F.pad(image, (MARGIN, right, MARGIN, below), mode="reflect")
+
+    def maps(self, image: Tensor) -> Maps:
+        """What is seen of a padded picture."""
+        image = image.contiguous(memory_format=torch.channels_last)
+        seen = self.features(image)
+        return Maps([image, *(axes(x) for axes, x in zip(self.axes, seen, strict=True))], seen)
+
+    def normals(self, image: Tensor) -> list[Normal]:
+        """What makes the style of a picture, `(B, 3, H, W)`: those of a painting are its code."""
+        return [normal_of(x) for x in self.maps(self.padded(image)).moving]
+
+    def code_of(self, normals: Sequence[Normal]) -> Tensor:
+        """`(B, code_size)`: the code of a style with these."""
+        parts = []
+        for mean, covariance in normals:
+            rows, columns = torch.tril_indices(mean.shape[1], mean.shape[1]).to(mean.device)
+            parts += [mean, covariance[:, rows, columns]]
+        level = parts[0].new_tensor([[1.0, 0.0]]).expand(len(parts[0]), 2)
+        spread = [level.repeat_interleave(width, dim=1) for width in self.settings.channels]
+        return torch.cat([*parts, *spread], dim=1)
+
+    def goals(self, code: Tensor) -> list[Normal]:
+        """The normal distributions in codes `(B, D)`."""
+        found, at = list[Normal](), 0
+        for size in self.moving:
+            rows, columns = torch.tril_indices(size, size)
+            place = torch.zeros(size, size, dtype=torch.long)
+            place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
+            mean, triangle = code[:, at : at + size], code[:, at + size : at + size + len(rows)]
+            found.append(Normal(mean, triangle[:, place.to(code.device)]))
+            at += size + len(rows)
+        return found
+
+    def spread(self, code: Tensor) -> list[Spread]:
+        """The decoder's scales and shifts in codes `(B, D)`."""
+        widths = self.settings.channels
+        rest = code[:, -2 * sum(widths) :, None, None]
+        parts = torch.split(rest, [width for each in widths for width in (each, each)], dim=1)
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
+    def ways(self, normals: Sequence[Normal], code: Tensor, strength: float = 1.0) -> list[Tensor]:
+        """The affine maps `(B, C, C + 1)` from a photo's distributions to a style's, or, with a lower strength, so far
+        along the way, which is straight."""
+        found = []
+        for k, (own, goal) in enumerate(zip(normals, self.goals(code), strict=True)):
+            way = transport(own, goal, FAITHFUL) if not k else transport(own, goal)
+            stay = torch.eye(way.shape[1], way.shape[2]).to(way)
+            found.append(stay.lerp(way, strength))
+        return found
+
+    def paint(
+        self,
+        maps: Maps,
+        ways: Sequence[Sequence[Tensor]],
+        spreads: Sequence[Sequence[Spread]],
+        masks: Tensor | None = None,
+        origin: tuple[int, int] = (0, 0),
+    ) -> Tensor:
+        """The picture of these maps, each region k moved along `ways[k]`; `masks`, `(B, K, H, W)`."""
+        shares = [
+            None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
+            for x in maps.moving
+        ]
+        new = [
+            _mixed([moved(x, way[k]) for way in ways], share)
+            for k, (x, share) in enumerate(zip(maps.moving, shares, strict=True))
+        ]
+        base, finest = new[0].clamp(0, 1), maps.moving[0]
+        shown = [torch.cat([new[1], 2 * base - 1, 2 * finest - 1], dim=1)]
+        shown += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(new[2:], maps.seen[1:], strict=True)]
+        spread = [
+            (_mixed([s[k][0] for s in spreads], share), _mixed([s[k][1] for s in spreads], share))
+            for k, share in enumerate(shares[1:])
+        ]
+        return base + cast(Tensor, self.decoder(shown, spread, origin))
+
+    def forward(
+        self,
+        image: Tensor,
+        code: Tensor,
+        masks: Tensor | None = None,
+        strength: float = 1.0,
+        origin: tuple[int, int] = (0, 0),
+    ) -> Tensor:
+        """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, D)`; clamped in `eval()` only.
+
+        With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, D)`, region k has code k.
+        """
+        self.check(image, code, masks)
+        maps = self.maps(self.padded(image))
+        own = [normal_of(x) for x in maps.moving]
+        codes = [code] if masks is None else list(code.unbind(1))
+        ways = [self.ways(own, each, strength) for each in codes]
+        shown = None if masks is None else self.padded(masks)
+        made = self.paint(maps, ways, [self.spread(each) for each in codes], shown, origin)
+        height, width = image.shape[-2:]
+        made = made[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return made if self.training else made.clamp(0, 1)
+
+    def check(self, image: Tensor, code: Tensor, masks: Tensor | None) -> None:
+        """Raises UsageError for what does not go together."""
+        height, width = image.shape[-2:]
+        if min(height, width) < SMALLEST:
+            raise UsageError(f"a picture of {width}x{height} is too small; the least is {SMALLEST}x{SMALLEST}")
+        if code.shape[-1] != self.code_size or code.ndim != (2 if masks is None else 3):
+            wanted = f"(B, {self.code_size})" if masks is None else f"(B, K, {self.code_size}) with masks"
+            raise UsageError(f"the code is {tuple(code.shape)}; expected {wanted}")
+        if masks is not None and masks.shape[1] != code.shape[1]:
+            raise UsageError(f"{masks.shape[1]} masks for {code.shape[1]} codes; there must be as many")
+        if masks is not None and masks.shape[-2:] != image.shape[-2:]:
+            (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
+            raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
+
+
+def _mixed(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:
+    """One of several maps at each position, in shares `(B, K, h, w)`."""
+    if shares is None:
+        return parts[0]
+    return torch.stack([part * shares[:, k : k + 1] for k, part in enumerate(parts)]).sum(0)

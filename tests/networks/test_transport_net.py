@@ -1,0 +1,127 @@
+"""The network of transport: what it begins as, codes, masks, parts of a picture, other sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.image.color import match_colors
+from impasto.networks.transport import normal_of
+from impasto.networks.transport_net import MARGIN, TransportNet, TransportSettings
+
+SMALL = TransportSettings(
+    widths=((4,), (8,), (8, 8), (12,)), axes=(3, 6, 6, 8), channels=(4, 6, 8, 8), blocks=(0, 1, 1, 1)
+)
+
+
+def picture(height: int, width: int, seed: int = 0) -> Tensor:
+    """Soft colours."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 5, 6, generator=generator)
+    found = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
+    return (found + 0.05 * torch.randn(1, 3, height, width, generator=generator)).clamp(0, 1)
+
+
+@pytest.fixture
+def network() -> TransportNet:
+    """One whose weights are all drawn, and so paints something."""
+    torch.manual_seed(0)
+    found = TransportNet(SMALL).eval()
+    torch.nn.init.normal_(found.decoder.last.convolution.weight, 0, 0.05)
+    return found
+
+
+def code(network: TransportNet, seed: int = 9) -> Tensor:
+    return network.code_of(network.normals(picture(70, 90, seed)))
+
+
+def test_it_begins_as_the_photo_in_the_paintings_colours():
+    network, photo, painting = TransportNet(SMALL).eval(), picture(64, 72), picture(64, 64, 5) ** 2
+    with torch.no_grad():
+        found = network(photo, network.code_of(network.normals(painting)))
+    # Colours are counted with what is reflected beyond the border.
+    wanted = match_colors(network.padded(photo), network.padded(painting))[..., MARGIN:80, MARGIN:88]
+    assert (found - wanted).abs().mean() < 0.003
+    assert (found - photo).abs().mean() > 0.05
+
+
+def test_a_code_holds_what_it_was_made_from(network):
+    normals = network.normals(picture(70, 90))
+    found = network.code_of(normals)
+    assert found.shape == (1, network.code_size)
+    for again, own in zip(network.goals(found), normals, strict=True):
+        torch.testing.assert_close(again.mean, own.mean)
+        torch.testing.assert_close(again.covariance, own.covariance)
+    for scale, shift in network.spread(found):
+        assert torch.equal(scale, torch.ones_like(scale))
+        assert not shift.any()
+
+
+def test_features_are_moved_to_the_paintings(network):
+    photo, painting = picture(64, 80), picture(64, 64, 3)
+    maps, goals = network.maps(network.padded(photo)), network.normals(painting)
+    ways = network.ways([normal_of(x) for x in maps.moving], network.code_of(goals))
+    for x, way, goal in zip(maps.moving, ways, goals, strict=True):
+        found = normal_of((way[:, :, :-1] @ x.flatten(2) + way[:, :, -1:]).view_as(x))
+        torch.testing.assert_close(found.mean, goal.mean, rtol=1e-3, atol=1e-4)
+
+
+def test_no_strength_is_the_photos_own_features(network):
+    photo = picture(64, 80)
+    maps = network.maps(network.padded(photo))
+    for way in network.ways([normal_of(x) for x in maps.moving], code(network), 0.0):
+        assert torch.equal(way[0], torch.eye(*way.shape[1:]))
+
+
+@pytest.mark.parametrize("size", [(24, 24), (45, 38), (64, 57)])
+def test_any_size(network, size):
+    assert network(picture(*size), code(network)).shape == (1, 3, *size)
+
+
+def test_the_part_of_a_picture_is_painted_as_in_the_whole(network):
+    """With the whole picture's ways, and where the part sees as far as `reach` says."""
+    photo, style = network.padded(picture(400, 300)), code(network)
+    whole = network.maps(photo)
+    ways, spread = network.ways([normal_of(x) for x in whole.moving], style), network.spread(style)
+    everything = network.paint(whole, [ways], [spread])
+    first, last, reach = 160, 304, network.reach
+    part = network.paint(
+        network.maps(photo[..., first - reach : last + reach, :]), [ways], [spread], origin=(first - reach, 0)
+    )
+    torch.testing.assert_close(part[..., reach:-reach, :], everything[..., first:last, :], rtol=0, atol=1e-5)
+    other = network.paint(network.maps(photo[..., first - 8 : last + 8, :]), [ways], [spread], origin=(first - 8, 0))
+    assert (other[..., 8:-8, :] - everything[..., first:last, :]).abs().max() > 1e-4
+
+
+def test_masks_choose_among_codes(network):
+    photo, first, second = picture(64, 96), code(network, 1), code(network, 2)
+    left = torch.zeros(1, 1, 64, 96)
+    left[..., :48] = 1
+    both = network(photo, torch.stack([first, second], 1), torch.cat([left, 1 - left], 1))
+    far = network.reach  # wider than the picture: the halves see each other, so compare with masks of one region
+    assert far > 48
+    alone = network(
+        photo, torch.stack([first, second], 1), torch.cat([torch.ones_like(left), torch.zeros_like(left)], 1)
+    )
+    torch.testing.assert_close(alone, network(photo, first), rtol=0, atol=1e-5)
+    assert (both[..., :24] - network(photo, first)[..., :24]).abs().mean() < (
+        both[..., :24] - network(photo, second)[..., :24]
+    ).abs().mean()
+
+
+def test_noise_depends_on_the_place(network):
+    photo, style = picture(64, 64), code(network)
+    here, there = network(photo, style), network(photo, style, origin=(64, 128))
+    assert (here - there).abs().max() > 1e-3
+    assert torch.equal(here, network(photo, style, origin=(8 * 128, 0)))
+
+
+def test_what_does_not_fit_is_refused(network):
+    with pytest.raises(UsageError, match="too small"):
+        network(picture(20, 64), code(network))
+    with pytest.raises(UsageError, match="the code is"):
+        network(picture(64, 64), code(network)[:, 1:])
+    with pytest.raises(UsageError, match="2 masks for 1 codes"):
+        network(picture(64, 64), code(network)[:, None], torch.ones(1, 2, 64, 64) / 2)
