@@ -24,13 +24,18 @@ def picture(height: int, width: int, seed: int = 0) -> Tensor:
     return (found + 0.05 * torch.randn(1, 3, height, width, generator=generator)).clamp(0, 1)
 
 
+def small(seed: int = 0) -> TransportNet:
+    """A small one whose weights are all drawn, so that it paints something."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        found = TransportNet(SMALL).eval().requires_grad_(False)
+        torch.nn.init.normal_(found.decoder.last.convolution.weight, 0, 0.05)
+    return found
+
+
 @pytest.fixture
 def network() -> TransportNet:
-    """One whose weights are all drawn, and so paints something."""
-    torch.manual_seed(0)
-    found = TransportNet(SMALL).eval()
-    torch.nn.init.normal_(found.decoder.last.convolution.weight, 0, 0.05)
-    return found
+    return small()
 
 
 def code(network: TransportNet, seed: int = 9) -> Tensor:

@@ -6,6 +6,7 @@ from impasto.networks.norm import ConditionalNorm, Moments
 from impasto.networks.styles import ManyStyles
 from impasto.networks.texture_net import TextureNet, TextureSettings
 from impasto.networks.transformer import Transformer, TransformerSettings
+from impasto.networks.transport_net import TransportNet, TransportSettings
 
 __all__ = [
     "AnyStyle",
@@ -17,6 +18,8 @@ __all__ = [
     "TextureSettings",
     "Transformer",
     "TransformerSettings",
+    "TransportNet",
+    "TransportSettings",
     "describe",
     "load",
     "save",

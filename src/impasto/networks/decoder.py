@@ -1,12 +1,13 @@
 """From maps at strides 1, 2, 4 and 8 to a picture: what paints once the features have been moved.
 
-There is no norm: all statistics are in the maps already. At strides 4 and 8 there is noise beside the features, as fixed
-as the weights: where a photo is plain, strokes are made from it; without it they repeat with the network's grid.
+There is no norm: all statistics are in the maps already. At strides 4 and 8 there is noise beside the features, as
+fixed as the weights: where a photo is plain, strokes are made from it; without it they repeat with the network's grid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -48,9 +49,7 @@ class Decoder(nn.Module):
             nn.Sequential(*(Residual(width) for _ in range(count)))
             for width, count in zip(channels, blocks, strict=True)
         )
-        self.enlarge = nn.ModuleList(
-            Enlarging(below, here) for here, below in zip(channels, channels[1:], strict=False)
-        )
+        self.enlarge = nn.ModuleList(Enlarging(below, here) for here, below in pairwise(channels))
         self.last = ToPixels(channels[0])
         nn.init.zeros_(self.last.convolution.weight)
         nn.init.zeros_(self.last.convolution.bias)  # type: ignore[arg-type]

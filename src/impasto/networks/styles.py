@@ -10,15 +10,30 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import UsageError, choose
-from impasto.networks.transformer import Styled, Transformer, TransformerSettings
+from impasto.networks.transformer import Transformer, TransformerSettings
+from impasto.networks.transport_net import TransportNet, TransportSettings
+
+Body = Transformer | TransportNet
+
+
+class Styled(nn.Module):
+    """What paints, and what makes codes for it; as a network it is what paints."""
+
+    def __init__(self, transformer: Body) -> None:
+        super().__init__()
+        self.transformer = transformer
+
+    def forward(self, image: Tensor, code: Tensor, masks: Tensor | None = None) -> Tensor:
+        """See the network's own `forward`."""
+        return self.transformer(image, code, masks)  # type: ignore[no-any-return]
 
 
 class ManyStyles(Styled):
-    """A transformer and a code for each of its named styles."""
+    """A network that paints, and a code for each of its named styles."""
 
     kind = "style"
 
-    def __init__(self, transformer: Transformer, styles: Sequence[str]) -> None:
+    def __init__(self, transformer: Body, styles: Sequence[str]) -> None:
         super().__init__(transformer)
         if not styles or len(set(styles)) < len(styles) or not all(isinstance(name, str) for name in styles):
             told = ", ".join(map(str, styles)) or "none"
@@ -41,9 +56,21 @@ class ManyStyles(Styled):
 
     def description(self) -> dict[str, Any]:
         """What `described` makes a network of the same shape from."""
-        return {"transformer": vars(self.transformer.settings), "styles": list(self.styles)}
+        return {**described_body(self.transformer), "styles": list(self.styles)}
 
     @classmethod
     def described(cls, description: Mapping[str, Any]) -> ManyStyles:
         """A network as `description` told, with weights of its own."""
-        return cls(Transformer(TransformerSettings(**description["transformer"])), description["styles"])
+        return cls(body_of(description), description["styles"])
+
+
+def described_body(body: Body) -> dict[str, Any]:
+    """What `body_of` makes a network of the same shape from."""
+    return {"transport" if isinstance(body, TransportNet) else "transformer": dict(vars(body.settings))}
+
+
+def body_of(description: Mapping[str, Any]) -> Body:
+    """A network as `description` told, with weights of its own."""
+    if "transport" in description:
+        return TransportNet(TransportSettings(**description["transport"]))
+    return Transformer(TransformerSettings(**description["transformer"]))

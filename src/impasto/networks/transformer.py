@@ -149,25 +149,6 @@ class Transformer(nn.Module):
             raise UsageError(f"{len(given)} moments for {len(self.norms)} norms; there must be as many")
 
 
-class Styled(nn.Module):
-    """A transformer, and what makes codes for it; as a network it is the transformer."""
-
-    def __init__(self, transformer: Transformer) -> None:
-        super().__init__()
-        self.transformer = transformer
-
-    def forward(
-        self,
-        image: Tensor,
-        code: Tensor,
-        masks: Tensor | None = None,
-        given: Sequence[Moments] | None = None,
-        seen: list[Moments] | None = None,
-    ) -> Tensor:
-        """See `Transformer.forward`."""
-        return self.transformer(image, code, masks, given, seen)  # type: ignore[no-any-return]
-
-
 Ends = tuple[nn.ModuleList, nn.ModuleList, nn.Module]
 
 

@@ -7,6 +7,7 @@ of all maps that reach the painting's mean and covariance the one that changes e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,19 @@ def normal_of(features: Tensor) -> Normal:
     return Normal(mean, apart.mT @ apart / points.shape[1])
 
 
+def merged(parts: Sequence[tuple[int, Normal]]) -> Normal:
+    """That of several sets of positions together, from the number and the distribution of each (Chan, Golub and LeVeque
+    1979); sums in float64."""
+    total = sum(count for count, _ in parts)
+    like = parts[0][1].mean
+    mean = sum((count / total * part.mean.double() for count, part in parts), torch.zeros_like(like).double())
+    covariance = torch.zeros_like(parts[0][1].covariance).double()
+    for count, part in parts:
+        apart = part.mean.double() - mean
+        covariance += count / total * (part.covariance.double() + apart[:, :, None] * apart[:, None])
+    return Normal(mean.to(like), covariance.to(like))
+
+
 def transport(source: Normal, goal: Normal, ridge: float = RIDGE) -> Tensor:
     """`[A | b]`, `(B, C, C + 1)`: the affine map `A f + b` that takes `source` to `goal`.
 
@@ -55,8 +69,9 @@ def transport(source: Normal, goal: Normal, ridge: float = RIDGE) -> Tensor:
 
 def moved(features: Tensor, affine: Tensor) -> Tensor:
     """`(B, C, H, W)` through an affine map of `transport`."""
+    batch, _, height, width = features.shape
     made = torch.baddbmm(affine[..., -1:].mT, _points(features), affine[..., :-1].mT)
-    return made.unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
+    return made.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
 def _points(features: Tensor) -> Tensor:

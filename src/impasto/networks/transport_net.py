@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from impasto.errors import UsageError
 from impasto.networks.decoder import Decoder, Spread
 from impasto.networks.features import Features
+from impasto.networks.transformer import whole
 from impasto.networks.transport import Normal, moved, normal_of, transport
 
 MARGIN = 16
@@ -32,6 +33,8 @@ UNIT = 0.6
 """About the deviation of features: by it they are divided before the decoder sees them."""
 
 COLOURS = 3
+LEVELS = 4
+MOST = 1024
 FAITHFUL = 1e-3
 """The ridge of the transport of colours; see `transport.RIDGE`."""
 
@@ -49,6 +52,21 @@ class TransportSettings:
     channels: Sequence[int] = (16, 32, 80, 128)
     blocks: Sequence[int] = (0, 1, 2, 3)
     grain: int = 4
+
+    def __post_init__(self) -> None:
+        whole(self, grain=(0, 64))
+        table = {"widths": [len(self.widths)], "axes": self.axes, "channels": self.channels, "blocks": self.blocks}
+        for name, numbers in table.items():
+            least, levels = int(name != "blocks"), len(self.widths) if name == "widths" else len(numbers)
+            if levels != LEVELS or not all(_is_whole(n, least) for n in numbers):
+                told = list(getattr(self, name))
+                raise UsageError(f"{name} is {told}; allowed: {LEVELS} whole numbers from {least} to {MOST}")
+        if not all(stage and all(_is_whole(width, 1) for width in stage) for stage in self.widths):
+            raise UsageError(f"widths is {self.widths}; allowed: for each stage whole numbers from 1 to {MOST}")
+
+
+def _is_whole(number: object, least: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= MOST
 
 
 class Maps(NamedTuple):
@@ -81,15 +99,35 @@ class TransportNet(nn.Module):
     @property
     def code_size(self) -> int:
         """Numbers of a code."""
-        return sum(size + size * (size + 1) // 2 for size in self.moving) + 2 * sum(self.settings.channels)
+        statistics = sum(size + size * (size + 1) // 2 for size in self.moving)
+        return statistics + 2 * sum(self.settings.channels)
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of what it sees are multiples of."""
+        return MULTIPLE
+
+    def plain_code(self) -> Tensor:
+        """`(1, code_size)`: the style of no picture in particular, all means 0 and covariances 1."""
+        like = cast(nn.Conv2d, self.axes[0]).weight
+        normals = [Normal(like.new_zeros(1, size), torch.eye(size).to(like)[None]) for size in self.moving]
+        return self.code_of(normals)
 
     @property
     def reach(self) -> int:
         """How many pixels away, at most, the picture matters to a pixel of the result once the style is moved to; a
         multiple of `MULTIPLE`."""
-        far = sum(2**k * (2 * count + 1) for k, count in enumerate(self.settings.blocks)) + 2
-        far += sum(2**k * (len(stage) + 1) for k, stage in enumerate(self.settings.widths))
+        far: int = sum((2 * count + 1) << k for k, count in enumerate(self.settings.blocks)) + 2
+        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths))
         return -(-far // MULTIPLE) * MULTIPLE
+
+    @property
+    def held(self) -> float:
+        """Numbers for each pixel of the maps that are there together: those seen, moved and shown to the decoder."""
+        sizes = [self.settings.widths[0][0] + COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
+        return sum(
+            (seen + 3 * axes) / 4**k for k, (seen, axes) in enumerate(zip(sizes, self.settings.axes, strict=True))
+        )
 
     def padded(self, image: Tensor) -> Tensor:
         """Reflected beyond all sides, to sides that are multiples of 8."""

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import Picture, Source, fitted_size, load, luminance, match_colors, reduced, resize, with_luminance
-from impasto.networks import Network, TextureNet, Transformer
+from impasto.networks import Network, TextureNet, Transformer, TransportNet
 from impasto.networks import load as load_network
 from impasto.tasks import passes
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.codes import Coder, Style, find, shares_of
 from impasto.tasks.layered import held, layered
 from impasto.tasks.regions import Region, areas, parse_region
+from impasto.tasks.rounds import in_rounds
 
 Size = tuple[int, int]
 
@@ -64,7 +65,7 @@ class Painter:
     has none: it paints from noise, and sees of a photo, unless it was trained to see it, nothing but the size.
     """
 
-    network: Transformer | TextureNet
+    network: Transformer | TransportNet | TextureNet
     codes: Tensor
     regions: tuple[Region, ...]
     settings: ApplySettings
@@ -104,6 +105,8 @@ class Painter:
             return made.to(pixels.device, copy=True)
         code, network = self.codes if masks is None else self.codes[None], self.network
         side = self._side(network, size)
+        if isinstance(network, TransportNet):
+            return in_rounds(network, pixels, code, masks, side=side or 0)
         if side is None:
             return layered(network, pixels, code, masks)
         return passes.through(network, pixels, code, masks, side=side, thumbnail=settings.thumbnail)
@@ -119,9 +122,9 @@ class Painter:
         masks[:, -1:] += 1 - masks.sum(1, keepdim=True)  # the edges that are nobody's
         return masks, [*(region.weight for region in self.regions), self.rest]
 
-    def _side(self, network: Transformer, size: Size) -> int | None:
+    def _side(self, network: Transformer | TransportNet, size: Size) -> int | None:
         """The side of the tiles that were asked for, 0 for none. Otherwise 0 where a pass over the whole takes little,
-        None, for layer by layer, where that fits, and the side of tiles that do where it does not."""
+        None, for layer by layer, where a transformer's fits so, and the side of tiles that do where it does not."""
         from impasto.tasks.memory import free_memory, parse_memory, resident  # noqa: PLC0415 (most have no need of it)
 
         if self.settings.tile is not None:
@@ -142,7 +145,9 @@ class Painter:
             )
         if whole <= min(WHOLE, room):
             return 0
-        return None if held(network) * pixels + TILE <= room else passes.side_for(network, min(TILE, room))
+        if isinstance(network, Transformer) and held(network) * pixels + TILE <= room:
+            return None
+        return passes.side_for(network, min(TILE, room))
 
 
 def painter(

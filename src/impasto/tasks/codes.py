@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,11 +14,10 @@ from impasto.errors import UsageError, choose, nearest
 from impasto.image import Source, fitted_size, load, resize
 from impasto.image.schemes import parse
 from impasto.networks import AnyStyle, ManyStyles, describe, shipped
+from impasto.networks.transport_net import SMALLEST
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
-
-    from impasto.encoders import Encoder
 
 Style = Source | Mapping[str, float] | Sequence[tuple[Source, float]] | None
 """One style, or several with their shares: names for a many-style network, paintings for an any-style one."""
@@ -115,11 +114,10 @@ def find(network: str | Path | None, styles: Sequence[Source]) -> Path | Travers
 
 
 class Coder:
-    """Makes the codes of one network's styles; an any-style network's encoder is loaded when it is first needed."""
+    """Makes the codes of one network's styles."""
 
     def __init__(self, network: ManyStyles | AnyStyle, size: int = 512) -> None:
         self.network, self.size = network, size
-        self._encoder: Encoder | None = None
 
     def __call__(self, style: Style) -> Tensor:
         """`(1, D)`: the mixture of the codes of `style`."""
@@ -129,34 +127,19 @@ class Coder:
         if not shares:
             raise UsageError("an any-style network needs a painting to paint after")
         with torch.inference_mode():
-            codes = [share * self.network.code(self.statistics(painting)) for painting, share in shares]
+            codes = [share * self.network.code(self.painting(painting)) for painting, share in shares]
             return torch.stack(codes).sum(0)
 
-    def statistics(self, painting: Source) -> Tensor:
-        """What an any-style network knows a painting by."""
-        assert isinstance(self.network, AnyStyle)
-        encoder, picture = self.encoder(), load(painting)
+    def painting(self, source: Source) -> Tensor:
+        """The pixels of a painting at the size at which it is looked at, where the network is."""
+        picture = load(source)
         pixels = resize(picture.pixels, fitted_size(picture.size, self.size)).clamp(0, 1)
-        if min(pixels.shape[-2:]) < (least := encoder.smallest(self.network.layers)):
+        if min(pixels.shape[-2:]) < SMALLEST:
             shape = f"{pixels.shape[-1]}x{pixels.shape[-2]}"
             raise UsageError(
-                f"the painting '{picture.source}' comes out at {shape} px; at least {least} a side are seen"
+                f"the painting '{picture.source}' comes out at {shape} px; at least {SMALLEST} a side are seen"
             )
-        with torch.inference_mode():
-            home = next(self.network.parameters()).device
-            return AnyStyle.statistics(encoder(pixels.to(home), self.network.layers))
-
-    def encoder(self) -> Any:
-        """The encoder of an any-style network, where the network is."""
-        from impasto import encoders  # noqa: PLC0415 (a many-style network needs none)
-
-        assert isinstance(self.network, AnyStyle)
-        if self._encoder is None:
-            weights = encoders.earlier(self.network.weights) if self.network.encoder == "lite" else None
-            known_by(self.network, weights)
-            home, pooling = next(self.network.parameters()).device, self.network.pooling
-            self._encoder = encoders.load(self.network.encoder, weights=weights, pooling=pooling, device=home)
-        return self._encoder
+        return pixels.to(next(self.network.parameters()).device)
 
     @staticmethod
     def _known(network: ManyStyles, shares: Shares) -> Tensor:
@@ -171,15 +154,3 @@ class Coder:
             named[name] = named.get(name, 0.0) + share
         with torch.inference_mode():
             return network.code(named)
-
-
-def known_by(network: AnyStyle, weights: str | Path | None = None) -> None:
-    """Raise UsageError if `weights`, or by default the encoder's own, are not those by which `network` knows paintings:
-    it would take one for another, without a word."""
-    from impasto.encoders import mark  # noqa: PLC0415 (a many-style network needs none)
-
-    if network.weights and network.weights != (here := mark(network.encoder, weights)):
-        raise UsageError(
-            f"the network was trained with weights of {network.encoder} of the SHA-256 {network.weights}..., and these "
-            f"are {here}...: it would take one painting for another"
-        )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.image import fitted_size, in_memory, resize
-from impasto.networks import Moments, Transformer
+from impasto.networks import Moments, Transformer, TransportNet
 from impasto.networks.layers import Convolution
 from impasto.networks.transformer import MARGIN
 from impasto.synthesis.tiles import tiles
@@ -65,8 +65,9 @@ def moments(
     return seen
 
 
-def cost(network: Transformer) -> float:
-    """Bytes that a pass takes for each pixel, about: those of the largest layer, seen on a small picture."""
+def cost(network: Transformer | TransportNet) -> float:
+    """Bytes that a pass takes for each pixel, about: those of the largest layer, seen on a small picture, and of the maps
+    that a network of transport holds besides."""
     found: list[float] = []
 
     def see(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
@@ -80,10 +81,11 @@ def cost(network: Transformer) -> float:
     finally:
         for hook in hooks:
             hook.remove()
-    return SLACK * like.element_size() * max(found) / (side + 2 * MARGIN) ** 2
+    kept = network.held if isinstance(network, TransportNet) else 0.0
+    return like.element_size() * (SLACK * max(found) / (side + 2 * MARGIN) ** 2 + kept)
 
 
-def side_for(network: Transformer, room: float) -> int:
+def side_for(network: Transformer | TransportNet, room: float) -> int:
     """The side of the largest tiles whose windows take no more than `room` bytes, but `LEAST` in any case."""
     side = int((room / cost(network)) ** 0.5) - 2 * network.reach
     return max(LEAST, side // network.multiple * network.multiple)

@@ -1,0 +1,38 @@
+"""A picture in tiles against the same in one pass."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.networks.test_transport_net import code, picture, small
+
+from impasto.tasks.rounds import in_rounds
+
+
+@pytest.mark.parametrize("size", [(201, 146), (160, 330)])
+@pytest.mark.parametrize("side", [64, 96, 500])
+def test_tiles_are_the_whole_picture(size, side):
+    network = small()
+    photo, style = picture(*size), code(network)
+    whole = network(photo, style)
+    assert whole.std() > 0.01
+    found = in_rounds(network, photo, style, side=side)
+    torch.testing.assert_close(found, whole, rtol=0, atol=2e-5)
+    assert in_rounds(network, photo, style).equal(whole)
+
+
+def test_tiles_of_regions_too():
+    network = small()
+    photo, styles = picture(150, 170), torch.stack([code(network, 1), code(network, 2)], 1)
+    mask = torch.linspace(0, 1, 170).expand(1, 1, 150, 170)
+    masks = torch.cat([mask, 1 - mask], 1)
+    found = in_rounds(network, photo, styles, masks, side=64)
+    torch.testing.assert_close(found, network(photo, styles, masks), rtol=0, atol=2e-5)
+
+
+def test_strength_goes_along():
+    network = small()
+    photo, style = picture(90, 120), code(network)
+    found = in_rounds(network, photo, style, side=64, strength=0.4)
+    torch.testing.assert_close(found, network(photo, style, strength=0.4), rtol=0, atol=2e-5)
+    assert (found - in_rounds(network, photo, style, side=64)).abs().max() > 0.01
