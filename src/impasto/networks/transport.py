@@ -38,7 +38,7 @@ def normal_of(features: Tensor) -> Normal:
     points = _points(features)
     mean = points.mean(1)
     apart = points - mean[:, None]
-    return Normal(mean, apart.mT @ apart / points.shape[1])
+    return Normal(mean, apart.transpose(-1, -2) @ apart / points.shape[1])
 
 
 def merged(parts: Sequence[tuple[int, Normal]]) -> Normal:
@@ -70,7 +70,7 @@ def transport(source: Normal, goal: Normal, ridge: float = RIDGE) -> Tensor:
 def moved(features: Tensor, affine: Tensor) -> Tensor:
     """`(B, C, H, W)` through an affine map of `transport`."""
     batch, _, height, width = features.shape
-    made = torch.baddbmm(affine[..., -1:].mT, _points(features), affine[..., :-1].mT)
+    made = torch.baddbmm(affine[..., -1:].transpose(-1, -2), _points(features), affine[..., :-1].transpose(-1, -2))
     return made.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
@@ -80,9 +80,14 @@ def _points(features: Tensor) -> Tensor:
 
 
 def _raised(covariance: Tensor, ridge: float) -> Tensor:
-    size = covariance.shape[-1]
-    mean = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    return covariance + (ridge * mean + TINY) * torch.eye(size, dtype=covariance.dtype, device=covariance.device)
+    one = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
+    return covariance + (ridge / len(one) * _trace(covariance) + TINY) * one
+
+
+def _trace(matrix: Tensor) -> Tensor:
+    """`(B, 1, 1)`; ONNX's own diagonal is made for float32."""
+    one = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    return (matrix * one).sum((-2, -1), keepdim=True)
 
 
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,12 +96,12 @@ def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
         return newton_schulz(matrix)  # ONNX knows no eigenvalues
     values, vectors = torch.linalg.eigh(matrix)
     roots = values.clamp(min=TINY**2).sqrt()[..., None, :]
-    return vectors * roots @ vectors.mT, vectors / roots @ vectors.mT
+    return vectors * roots @ vectors.transpose(-1, -2), vectors / roots @ vectors.transpose(-1, -2)
 
 
 def newton_schulz(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """The same by products alone: the coupled iteration of Higham 2008, equation 6.35."""
-    size = matrix.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
+    size = _trace(matrix)
     one = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     root, inverse = matrix / size, one.expand_as(matrix)
     for _ in range(ROUNDS):

@@ -126,7 +126,8 @@ class TransportNet(nn.Module):
         """Numbers for each pixel of the maps that are there together: those seen, moved and shown to the decoder."""
         sizes = [self.settings.widths[0][0] + COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
         return sum(
-            (seen + 3 * axes) / 4**k for k, (seen, axes) in enumerate(zip(sizes, self.settings.axes, strict=True))
+            (seen + 3 * axes) / (1 << 2 * k)
+            for k, (seen, axes) in enumerate(zip(sizes, self.settings.axes, strict=True))
         )
 
     def padded(self, image: Tensor) -> Tensor:
@@ -148,7 +149,7 @@ class TransportNet(nn.Module):
         """`(B, code_size)`: the code of a style with these."""
         parts = []
         for mean, covariance in normals:
-            rows, columns = torch.tril_indices(mean.shape[1], mean.shape[1]).to(mean.device)
+            rows, columns = _triangle(mean.shape[1])
             parts += [mean, covariance[:, rows, columns]]
         level = parts[0].new_tensor([[1.0, 0.0]]).expand(len(parts[0]), 2)
         spread = [level.repeat_interleave(width, dim=1) for width in self.settings.channels]
@@ -158,7 +159,7 @@ class TransportNet(nn.Module):
         """The normal distributions in codes `(B, D)`."""
         found, at = list[Normal](), 0
         for size in self.moving:
-            rows, columns = torch.tril_indices(size, size)
+            rows, columns = _triangle(size)
             place = torch.zeros(size, size, dtype=torch.long)
             place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
             mean, triangle = code[:, at : at + size], code[:, at + size : at + size + len(rows)]
@@ -245,6 +246,13 @@ class TransportNet(nn.Module):
         if masks is not None and masks.shape[-2:] != image.shape[-2:]:
             (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
             raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
+
+
+def _triangle(size: int) -> tuple[Tensor, Tensor]:
+    """Rows and columns of what determines a symmetric matrix."""
+    pairs = [(row, column) for row in range(size) for column in range(row + 1)]
+    rows, columns = zip(*pairs, strict=True)
+    return torch.tensor(rows), torch.tensor(columns)
 
 
 def _mixed(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:

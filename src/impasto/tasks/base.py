@@ -10,10 +10,10 @@ from typing import Any
 from impasto import networks
 from impasto.errors import UsageError
 from impasto.networks import AnyStyle, ManyStyles, TextureNet
-from impasto.tasks.train_options import TransformerOptions
+from impasto.tasks.train_options import PaintingOptions
 
 
-def base_of(settings: TransformerOptions) -> ManyStyles | AnyStyle | None:
+def base_of(settings: PaintingOptions) -> ManyStyles | AnyStyle | None:
     """The network that the settings name, if any.
 
     Its shape is the shape of what comes from it: raises UsageError where the settings ask for another one.
@@ -24,8 +24,6 @@ def base_of(settings: TransformerOptions) -> ManyStyles | AnyStyle | None:
     if isinstance(found, TextureNet):
         raise UsageError(f"'{settings.base}' is a texture network; one that paints photos is needed to start from")
     shape = dict(vars(found.transformer.settings))
-    if isinstance(found, AnyStyle):
-        shape["hidden"] = found.hidden
     for field in fields(settings):
         value = getattr(settings, field.name)
         if field.name in shape and value not in {field.default, shape[field.name]}:

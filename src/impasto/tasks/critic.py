@@ -20,7 +20,7 @@ from impasto.tasks.mixture import content_layers, content_losses, layers_of, sty
 from impasto.tasks.regions import Area, Manner, manners
 from impasto.tasks.scaling import area_at
 from impasto.tasks.strength import BALANCE, weights_of
-from impasto.tasks.style import style_terms
+from impasto.tasks.style import default_layers, style_terms
 from impasto.tasks.terms import blotch_terms, content_terms, lattice_terms, prior_terms
 from impasto.tasks.train_options import TrainSettings
 
@@ -61,7 +61,8 @@ class Critic:
         self.contents = content_losses(self.losses.content_loss)
         self.styles = style_losses(self.losses.style_loss)
         self.content_layers = content_layers(self.encoder, self.contents, self.losses.content_layers)
-        self.style_layers = parse_layers(self.encoder, self.losses.style_layers, self.encoder.default_style)
+        usual = self.encoder.default_style if self.losses.style_layers else default_layers(self.encoder)
+        self.style_layers = parse_layers(self.encoder, self.losses.style_layers, usual)
         self.content_weight, self.style_weight = weights_of(self.losses)
         self._style = self.style_weight, self.styles
         self.dice = Dice(settings.seed, fresh=True)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from impasto.errors import UsageError
 from impasto.image.atomic import check_place, replace_file
-from impasto.networks import AnyStyle, ManyStyles, Network, TextureNet, Transformer, describe
+from impasto.networks import AnyStyle, ManyStyles, Network, TextureNet, Transformer, TransportNet, describe
 from impasto.networks import load as load_network
 from impasto.networks.transformer import SMALLEST
 from impasto.tasks.codes import Coder, Style, find
@@ -73,8 +73,7 @@ def export(
     data = _graph(_Plain(network.transformer), example, ["image", "code"], "result")
     files = {graph: data + _property("impasto", json.dumps(about))}
     if isinstance(network, AnyStyle):
-        side = coder.encoder().smallest(network.layers) + 64
-        files[painter] = _graph(_Painting(coder), (torch.rand(1, 3, side, side + 16),), ["painting"], "code")
+        files[painter] = _graph(_Painting(network), (torch.rand(1, 3, *EXAMPLE),), ["painting"], "code")
     files[graph.with_suffix(".json")] = json.dumps(about).encode()
     for file, content in files.items():
         replace_file(file, content)
@@ -82,9 +81,9 @@ def export(
 
 
 class _Plain(nn.Module):
-    """The transformer with nothing but a picture and a code."""
+    """What paints, with nothing but a picture and a code."""
 
-    def __init__(self, network: Transformer) -> None:
+    def __init__(self, network: Transformer | TransportNet) -> None:
         super().__init__()
         self.network = network
 
@@ -95,14 +94,12 @@ class _Plain(nn.Module):
 class _Painting(nn.Module):
     """From a painting to its code."""
 
-    def __init__(self, coder: Coder) -> None:
+    def __init__(self, network: AnyStyle) -> None:
         super().__init__()
-        self.network, self.encoder = coder.network, coder.encoder()
+        self.network = network
 
     def forward(self, painting: Tensor) -> Tensor:
-        assert isinstance(self.network, AnyStyle)
-        features = self.encoder(painting, self.network.layers)
-        return self.network.code(AnyStyle.statistics(features))
+        return self.network.code(painting)
 
 
 def _graph(module: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str], output: str) -> bytes:

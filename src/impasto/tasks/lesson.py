@@ -24,7 +24,7 @@ from impasto.tasks.critic import Critic, Found, Model
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.sheet import contact
-from impasto.tasks.train_options import OPEN, TransformerOptions
+from impasto.tasks.train_options import OPEN, PaintingOptions, TransformerOptions
 from impasto.version import __version__
 
 RECOLORING = 100.0
@@ -50,7 +50,7 @@ class PhotoLesson(ABC):
 
     task: str
 
-    def __init__(self, photos: Photos, settings: TransformerOptions, origin: Mapping[str, Any]) -> None:
+    def __init__(self, photos: Photos, settings: PaintingOptions, origin: Mapping[str, Any]) -> None:
         self.photos, self.settings = photos, settings
         self.critic = Critic(settings, photos.held(settings.size))
         self.held = [photo.to(self.critic.device) for photo in photos.held(round(LOOK * settings.size))]
@@ -93,12 +93,16 @@ class PhotoLesson(ABC):
     def loss(self, step: int, places: range) -> tuple[Tensor, dict[str, Tensor]]:
         """See `trainer.Lesson`."""
         numbers = [(step - 1) * self.settings.batch + place for place in places]
-        photos = self.placed(torch.cat([self.photos.piece(k, self.settings.size) for k in numbers]))
+        photos = self.placed(self.pieces(numbers))
         painted = self.paint(photos, numbers)
         pictures = painted.pictures.float()
         if step <= self.settings.recoloring:
             return away_from_colours(pictures, photos, painted.paintings)
         return self.critic(pictures, photos, painted.models, numbers)
+
+    def pieces(self, numbers: Sequence[int]) -> Tensor:
+        """The photos of a batch."""
+        return torch.cat([self.photos.piece(k, self.settings.size) for k in numbers])
 
     def placed(self, pictures: Tensor) -> Tensor:
         """Pictures on the device, as networks like them."""

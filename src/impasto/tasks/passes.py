@@ -66,8 +66,8 @@ def moments(
 
 
 def cost(network: Transformer | TransportNet) -> float:
-    """Bytes that a pass takes for each pixel, about: those of the largest layer, seen on a small picture, and of the maps
-    that a network of transport holds besides."""
+    """Bytes that a pass takes for each pixel, about: those of the largest layer, seen on a small picture, and of the
+    maps that a network of transport holds besides."""
     found: list[float] = []
 
     def see(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:

@@ -94,6 +94,17 @@ class Photos:
         found = resize(photo[..., top : top + side, left : left + side].float() / 255, (size, size)).clamp(0, 1)
         return found.flip(3) if mirrored < 0.5 else found
 
+    def close(self, k: int, size: int, least: float, most: float) -> Tensor:
+        """The k-th piece of a run, `(1, 3, size, size)` in [0, 1]: a square of a photo as it is seen at a longer side
+        between `least` and `most` pixels, and perhaps its mirror image; all of its width where that is less."""
+        photo, generator = self._photo(k), draws(self.seed, "close", self.what, k)
+        height, width = photo.shape[-2:]
+        share, down, right, mirrored = torch.rand(4, generator=generator).tolist()
+        side = min(round(size * max(height, width) / (least + (most - least) * share)), height, width)
+        top, left = round(down * (height - side)), round(right * (width - side))
+        found = resize(photo[..., top : top + side, left : left + side].float() / 255, (size, size)).clamp(0, 1)
+        return found.flip(3) if mirrored < 0.5 else found
+
     def _photo(self, k: int) -> Tensor:
         chosen = shuffled(len(self.paths), k, self.seed, self.what)
         for path in self.paths[chosen:] + self.paths[:chosen]:

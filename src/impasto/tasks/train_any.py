@@ -1,5 +1,8 @@
-"""Training of a network for any painting: its style is a code, predicted from the statistics of the painting's features
-(Ghiasi et al. 2017, whose predictor sees the painting itself)."""
+"""Training of a network for any painting: a decoder learns to paint features that have been moved to a painting's.
+
+The network is one of transport (`networks/transport_net.py`). What it sees of a painting needs no training, so that some
+hundreds of paintings are enough: all that it has to learn is what features look like.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,28 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from impasto.encoders import mark
 from impasto.encoders.extractor import layout
+from impasto.encoders.lite import Lite
 from impasto.errors import UsageError
-from impasto.networks import AnyStyle, ManyStyles
+from impasto.networks import AnyStyle, TransportSettings
+from impasto.networks.decoder import GRAIN
+from impasto.tasks.axes import transport_net, widths_of
 from impasto.tasks.base import base_of
-from impasto.tasks.codes import known_by
-from impasto.tasks.lesson import Painted, PhotoLesson, begun, seeded
+from impasto.tasks.lesson import Painted, PhotoLesson, seeded
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.team import Team
 from impasto.tasks.train_options import TrainAnySettings
 from impasto.tasks.trainer import TrainStep, train
 
 SAMPLE = 64
-"""Pieces of paintings from which it is told how statistics spread."""
+"""Pieces of photos, and as many of paintings, that tell the principal axes of features."""
+
+PHOTO, PAINTING = (0.6, 1.25), (0.8, 1.2)
+"""Longer sides at which photos and paintings are seen, in that of the paintings, `style_size`: near those at which they
+will be, or strokes would be learnt too small."""
+
+WIDER = 1.3
+"""Sides of the pieces of paintings, in those of photos: statistics of a small piece are not the painting's."""
 
 
 def train_any_steps(
@@ -37,12 +48,11 @@ def train_any_steps(
 ) -> Iterator[TrainStep]:
     """Train a network to paint like any painting, on the photos of one folder and the paintings of another.
 
-    Some photos and paintings are held back, for the sheets. A `base` among the settings is a trained network that this
-    one starts from: its transformer has learnt to paint already, and soon takes the codes of other paintings. All else
-    as for `train_style_steps`.
+    Some photos and paintings are held back, for the sheets. A `base` among the settings is a network for any painting
+    that is trained on. All else as for `train_style_steps`.
     """
     settings = settings or TrainAnySettings()
-    pictures = Photos(paintings, settings.seed, settings.style_size, "painting")
+    pictures = Photos(paintings, settings.seed, what="painting")
     lesson = AnyLesson(Photos(photos, settings.seed), pictures, settings)
     before = Path(resume) if resume else None
     yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, team=team)
@@ -51,8 +61,8 @@ def train_any_steps(
 class AnyLesson(PhotoLesson):
     """What is to be learnt from photos and paintings; see `trainer.Lesson`.
 
-    A piece of a painting is a style: its code comes from its statistics, and the picture is judged by it. Some pieces
-    change their colours first, of which a few paintings show too few.
+    A piece of a painting is a style: photos are moved to it, and judged by it. Some pieces change their colours first,
+    of which a few paintings show too few.
     """
 
     task = "train any"
@@ -61,61 +71,52 @@ class AnyLesson(PhotoLesson):
         about = {"count": len(paintings.paths), "sha256": paintings.fingerprint()}
         super().__init__(photos, settings, {"paintings": about})
         self.pictures, self.colours = paintings, settings.colours
-        base = base_of(settings)
-        self.layers = base.layers if isinstance(base, AnyStyle) else self.critic.encoder.default_style
-        self.seen = [*dict.fromkeys([*self.layers, *self.critic.seen])]
-        self._network = self._taken(base) if isinstance(base, AnyStyle) else self._begun(settings, base)
+        self._network = self._taken(settings) if settings.base else self._begun(settings)
         self._network.to(self.critic.device)
         self._network.to(memory_format=layout(self.critic.device))  # type: ignore[call-overload]
         self.shown = [self.placed(painting) for painting in paintings.held(settings.style_size)]
 
-    def _taken(self, base: AnyStyle) -> AnyStyle:
+    @staticmethod
+    def _taken(settings: TrainAnySettings) -> AnyStyle:
         """A network for any painting, as it is."""
-        settings = self.settings
-        if (base.encoder, base.pooling) != (settings.network, settings.pooling):
-            theirs = f"--network {base.encoder} --pooling {base.pooling}"
-            raise UsageError(f"'{settings.base}' sees paintings in another way; take {theirs}")
-        known_by(base, settings.weights)
+        base = base_of(settings)
+        if not isinstance(base, AnyStyle):
+            raise UsageError(f"'{settings.base}' is no network for any painting; only one of these can be trained on")
+        base.transformer.decoder.requires_grad_(True)
         return base
 
-    def _begun(self, settings: TrainAnySettings, base: ManyStyles | None) -> AnyStyle:
-        """A new predictor, of codes for the transformer of `base`, or for a new one."""
-        sample = torch.cat([self._statistics(self._piece(k)) for k in range(SAMPLE)])
-        transformer = base.transformer if base else begun(settings)
+    def _begun(self, settings: TrainAnySettings) -> AnyStyle:
+        encoder = self.critic.encoder
+        shape = TransportSettings(widths_of(encoder)) if isinstance(encoder, Lite) else TransportSettings()
+        sample = (torch.cat([self._photo(-k), self._painting(-k, settings.size)]) for k in range(1, SAMPLE + 1))
         with seeded(settings.seed):
-            made = AnyStyle(
-                transformer,
-                sample.shape[1],
-                settings.network,
-                self.layers,
-                settings.hidden,
-                pooling=settings.pooling,
-                weights=mark(settings.network, settings.weights),
-            )
-            if base:
-                made.begin_among(base.codes.detach())
-        made.standardise(sample)
-        return made
+            return AnyStyle(transport_net(encoder, map(self.placed, sample), shape))
 
     @property
     def network(self) -> AnyStyle:
         """See `trainer.Lesson`."""
         return self._network
 
+    def pieces(self, numbers: Sequence[int]) -> Tensor:
+        """Photos as near as they will be seen."""
+        return torch.cat([self._photo(k) for k in numbers])
+
     def paint(self, photos: Tensor, numbers: Sequence[int]) -> Painted:
         """Each photo after a piece of a painting."""
-        paintings = torch.cat([self._piece(k) for k in numbers])
+        side = round(WIDER * self.settings.size / 8) * 8
+        paintings = self.placed(torch.cat([self._painting(k, side) for k in numbers]))
         with torch.no_grad():
-            features = self.critic.encoder(paintings, self.seen)
-        codes = self.network.code(AnyStyle.statistics({name: features[name] for name in self.layers}))
+            features = self.critic.encoder(paintings, self.critic.seen)
+            codes = self.network.code(paintings)
+        place = torch.randint(0, GRAIN, (2,), generator=draws(self.settings.seed, "grain", numbers[0])).tolist()
         with self.critic.precision():
-            painted = self.network(photos, codes)
+            painted = self.network.transformer(photos, codes, origin=(8 * place[0], 8 * place[1]))
         return Painted(painted, self.critic.models(paintings, features, photos), torch.split(paintings, 1))
 
     def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
         """The paintings that are held back."""
         own = cast(AnyStyle, network)
-        return [(painting, own.code(self._statistics(painting))) for painting in self.shown]
+        return [(painting, own.code(painting)) for painting in self.shown]
 
     def finished(self, network: nn.Module) -> AnyStyle:
         """As it is."""
@@ -125,13 +126,12 @@ class AnyLesson(PhotoLesson):
         """What a person should know that was not told before."""
         return "; ".join(filter(None, (self.photos.told(), self.pictures.told())))
 
-    @torch.no_grad()
-    def _statistics(self, painting: Tensor) -> Tensor:
-        features = self.critic.encoder(painting, self.layers)
-        return AnyStyle.statistics({name: features[name] for name in self.layers})
+    def _photo(self, k: int) -> Tensor:
+        return self.photos.close(k, self.settings.size, *(share * self.settings.style_size for share in PHOTO))
 
-    def _piece(self, k: int) -> Tensor:
-        return self.placed(recoloured(self.pictures.piece(k, self.settings.size), self.colours, self.settings.seed, k))
+    def _painting(self, k: int, side: int) -> Tensor:
+        seen = self.pictures.close(k, side, *(share * self.settings.style_size for share in PAINTING))
+        return recoloured(seen, self.colours, self.settings.seed, k)
 
 
 def recoloured(piece: Tensor, share: float, *key: object) -> Tensor:

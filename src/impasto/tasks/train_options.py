@@ -22,6 +22,10 @@ STRENGTH = 0.28
 photo up for it: after 450 steps the content was as far away as nothing at all. At this one, without blotches, it keeps
 as much of the photo as an optimiser does at 0.5 (`training/README.md`)."""
 
+MOVED = 0.6
+"""Of a network of transport, which begins with the photo in the painting's colours and keeps more of it than an
+optimiser does."""
+
 PAINTED = 0.15
 """Of a texture network that is shown photos beside its noise; at 0.3 it lost them within 200 steps."""
 
@@ -103,14 +107,28 @@ class TrainSettings(Settings):
         return self.steps or STEPS
 
     def losses(self) -> StylizeSettings:
-        """The run of `stylize` whose losses these are; it compares with a painting as a whole, all layers alike."""
-        shared = {name: getattr(self, name) for name in SHARED} | {"style_layers": self.style_layers or USUAL}
+        """The run of `stylize` whose losses these are; it compares with a painting as a whole, and where the loss is of
+        Gram matrices all layers alike."""
+        layers = self.style_layers or (USUAL if self.style_loss == "gram" else None)
+        shared = {name: getattr(self, name) for name in SHARED} | {"style_layers": layers}
         return StylizeSettings(**shared, matching=1, blotch_weight=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerOptions(TrainSettings):
-    """Settings of every training of a network that paints photos."""
+class PaintingOptions(TrainSettings):
+    """Settings of every training of a network that paints photos after paintings."""
+
+    base: str | None = option(None, "a trained network to start from")
+
+    @property
+    def recoloring(self) -> int:
+        """The number of first steps that only bring photos into colours."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerOptions(PaintingOptions):
+    """Settings of every training of a transformer."""
 
     recolor: int | None = option(
         None,
@@ -124,7 +142,6 @@ class TransformerOptions(TrainSettings):
     detail: int = option(16, "its channels at half the resolution", minimum=2)
     deep: int = option(3, "so many of the blocks are at half the others' resolution", minimum=0)
     norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
-    base: str | None = option(None, "a trained network to start from")
 
     @property
     def recoloring(self) -> int:
@@ -173,14 +190,20 @@ class TrainStyleSettings(TransformerOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainAnySettings(TransformerOptions):
+class TrainAnySettings(PaintingOptions):
     """Settings of `train any`."""
 
-    base: str | None = option(
-        None, "a trained network, of many styles or of any, to start from: all of it is trained on, at its own shape"
+    size: int = option(224, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
+    base: str | None = option(None, "a network for any painting to start from")
+    style_loss: str | Callable[..., Any] = option(
+        "w2", "what is compared, with weights: w2, or gram,histogram=0.5; see `impasto losses`"
     )
-    hidden: int = option(256, "width of what predicts a painting's code", minimum=1)
-    colours: float = option(0.5, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
+    content_loss: str = option("correlation", "content losses with weights: features, correlation, self-similarity")
+    strength: float = option(MOVED, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
+    blotch_weight: float = option(
+        4.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+    )
+    colours: float = option(0.3, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,65 @@
+"""A network of transport before its training: it sees as `lite` does, along the principal axes of features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from impasto.encoders import Encoder
+from impasto.encoders.lite import Lite
+from impasto.errors import UsageError
+from impasto.networks import TransportNet, TransportSettings
+from impasto.networks.transport import Normal, merged, normal_of
+from impasto.networks.transport_net import LEVELS
+
+FAINT = 0.01
+"""An axis is measured in its own deviation, but no finer than that of this share of the first one's variance."""
+
+
+@torch.no_grad()
+def transport_net(encoder: Encoder, pictures: Iterable[Tensor], settings: TransportSettings) -> TransportNet:
+    """A network with the convolutions of `encoder`, a `lite`, and axes from `pictures`, `(B, 3, H, W)` each; the weights
+    of its decoder are drawn.
+
+    Raises UsageError for another encoder.
+    """
+    if not isinstance(encoder, Lite):
+        raise UsageError(f"a network of transport sees as lite does, and the network that judges is {encoder.name}")
+    network = TransportNet(settings)
+    for number, stage in enumerate(network.features.stages, 1):
+        for k, convolution in enumerate(cast(nn.ModuleList, stage), 1):
+            theirs = cast(nn.Conv2d, encoder.convs[f"conv{number}_{k}"])
+            cast(nn.Conv2d, convolution).weight.copy_(theirs.weight)
+            cast(Tensor, cast(nn.Conv2d, convolution).bias).copy_(cast(Tensor, theirs.bias))
+    for axes, normal in zip(network.axes, _normals(network, pictures), strict=True):
+        _set_axes(cast(nn.Conv2d, axes), normal)
+    return network
+
+
+def widths_of(encoder: Lite) -> Sequence[Sequence[int]]:
+    """The channels of its convolutions as far as a network of transport has them: to the first of the last stage."""
+    return (*encoder.widths[: LEVELS - 1], encoder.widths[LEVELS - 1][:1])
+
+
+def _normals(network: TransportNet, pictures: Iterable[Tensor]) -> list[Normal]:
+    """The distribution of each stage's features over all pictures."""
+    parts: list[list[tuple[int, Normal]]] = [[] for _ in network.axes]
+    for picture in pictures:
+        for features, found in zip(network.features(picture), parts, strict=True):
+            every = normal_of(features)
+            count = features.shape[2] * features.shape[3]
+            found += [(count, Normal(m[None], c[None])) for m, c in zip(*every, strict=True)]
+    return [merged(found) for found in parts]
+
+
+def _set_axes(axes: nn.Conv2d, normal: Normal) -> None:
+    """The first principal axes of a distribution, each in its own deviation."""
+    values, vectors = torch.linalg.eigh(normal.covariance[0].double())
+    values, vectors = values.flip(0)[: axes.out_channels], vectors.flip(1)[:, : axes.out_channels]
+    deviations = values.clamp(min=FAINT * float(values[0])).sqrt()
+    rows = (vectors / deviations).T
+    axes.weight.copy_(rows[..., None, None])
+    cast(Tensor, axes.bias).copy_(-(rows @ normal.mean[0].double()))

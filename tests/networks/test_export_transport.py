@@ -1,0 +1,27 @@
+"""A network of transport as ONNX, run by onnxruntime, against PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from tests.networks.test_transport_net import picture, small
+
+from impasto.networks import AnyStyle
+from impasto.tasks.export import export
+
+
+@pytest.mark.parametrize("size", [(45, 38), (96, 120), (131, 67)])
+def test_the_graphs_paint_as_the_network_does(tmp_path, size):
+    network = AnyStyle(small()).eval()
+    export(network, tmp_path / "any.onnx")
+    photo, painting = picture(*size), picture(70, 90, 4)
+    with torch.inference_mode():
+        code = network.code(painting)
+        wanted = network(photo, code)
+    coder, painter = (onnxruntime.InferenceSession(str(tmp_path / name)) for name in ("any.painter.onnx", "any.onnx"))
+    (found,) = coder.run(None, {"painting": painting.numpy()})
+    np.testing.assert_allclose(found, code, atol=1e-4)
+    (made,) = painter.run(None, {"image": photo.numpy(), "code": found})
+    assert np.abs(made - wanted.numpy()).max() < 1 / 255
