@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from impasto import encoders
-from impasto.networks import AnyStyle, ManyStyles, Transformer, TransformerSettings
-
-LAYERS = ("relu1_1", "relu2_1")
+from impasto.networks import (
+    AnyStyle,
+    ManyStyles,
+    Transformer,
+    TransformerSettings,
+    TransportNet,
+    TransportSettings,
+)
 
 
 def body(seed: int = 0, **settings: object) -> Transformer:
@@ -30,16 +34,23 @@ def many(*styles: str, seed: int = 0, **settings: object) -> ManyStyles:
     return network.eval()
 
 
-def anything(seed: int = 0, **settings: object) -> AnyStyle:
-    """A network for any painting, whose statistics are those of `lite`'s first two layers."""
-    lite = encoders.load("lite")
-    size = 2 * sum(lite.layers[name].channels for name in LAYERS)
+SMALL = TransportSettings(
+    widths=((4,), (8,), (8, 8), (12,)), axes=(3, 6, 6, 8), channels=(4, 6, 8, 8), blocks=(0, 1, 1, 1)
+)
+
+
+def moving(seed: int = 0) -> TransportNet:
+    """A network of transport of few channels, whose decoder paints something."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = AnyStyle(body(seed, **settings), size, "lite", LAYERS, hidden=16)
-        with torch.no_grad():
-            network.predictor[-1].weight.normal_(0, 0.05)  # type: ignore[union-attr, operator]
-    return network.eval()
+        network = TransportNet(SMALL).eval().requires_grad_(False)
+        torch.nn.init.normal_(network.decoder.last.convolution.weight, 0, 0.05)
+    return network
+
+
+def anything(seed: int = 0) -> AnyStyle:
+    """A network for any painting."""
+    return AnyStyle(moving(seed)).eval()
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:

@@ -6,7 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from tests.networks.test_transport_net import picture, small
+from tests.networks.test_transport_net import picture
+from tests.painters import moving
 
 from impasto.networks import AnyStyle
 from impasto.tasks.export import export
@@ -14,7 +15,7 @@ from impasto.tasks.export import export
 
 @pytest.mark.parametrize("size", [(45, 38), (96, 120), (131, 67)])
 def test_the_graphs_paint_as_the_network_does(tmp_path, size):
-    network = AnyStyle(small()).eval()
+    network = AnyStyle(moving()).eval()
     export(network, tmp_path / "any.onnx")
     photo, painting = picture(*size), picture(70, 90, 4)
     with torch.inference_mode():

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from tests.painters import anything, moving
 
 from impasto.errors import UsageError
-from impasto.networks import AnyStyle, ManyStyles, Transformer, TransformerSettings
+from impasto.networks import ManyStyles, Transformer, TransformerSettings
 
 SETTINGS = TransformerSettings(width=8, blocks=1, detail=6)
 
@@ -19,13 +20,6 @@ def many() -> ManyStyles:
     with torch.no_grad():
         network.codes.add_(torch.randn(network.codes.shape, generator=seeded()))
     return network
-
-
-@pytest.fixture
-def arbitrary() -> AnyStyle:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return AnyStyle(Transformer(SETTINGS), 10, layers=("relu1_1", "relu2_1"), hidden=16).eval()
 
 
 def test_every_style_begins_as_the_plain_one():
@@ -76,42 +70,18 @@ def test_styles_need_names_of_their_own(names):
         ManyStyles(Transformer(SETTINGS), names)
 
 
-def test_statistics_are_means_and_log_deviations_layer_by_layer():
-    first = torch.randn(2, 3, 8, 9, generator=seeded(1)) * 5 + 1
-    second = torch.randn(2, 2, 4, 5, generator=seeded(2))
-    told = AnyStyle.statistics({"relu2_1": second, "relu1_1": first})
-    expected = []
-    for features in (first.numpy(), second.numpy()):
-        expected += [torch.tensor(features.mean((2, 3))), torch.tensor(features.std((2, 3))).log()]
-    torch.testing.assert_close(told, torch.cat(expected, dim=1), atol=1e-3, rtol=1e-3)
+def test_the_code_of_a_painting_is_its_distributions():
+    network, painting = anything(), torch.rand(2, 3, 40, 52, generator=seeded())
+    codes = network.code(painting)
+    normals = network.transformer.normals(painting)
+    assert torch.equal(codes, network.transformer.code_of(normals))
+    assert not torch.allclose(codes[0], codes[1], atol=1e-3)
 
 
-def test_statistics_of_silence_are_finite():
-    assert AnyStyle.statistics({"relu1_1": torch.zeros(1, 3, 4, 4)}).isfinite().all()
-
-
-def test_paintings_begin_near_the_plain_code_and_apart(arbitrary):
-    codes = arbitrary.code(torch.randn(5, 10, generator=seeded()))
-    plain = arbitrary.transformer.plain_code()
-    assert codes.shape == (5, plain.shape[1])
-    assert (codes - plain).abs().max() < 0.5
-    assert codes.std(dim=0).min() > 0
-
-
-def test_the_predictor_sees_standardised_statistics(arbitrary):
-    paintings = torch.randn(50, 10, generator=seeded()) * 7 + 3
-    paintings[:, 4] = 2  # a channel that never changes
-    seen = []
-    arbitrary.predictor.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    arbitrary.standardise(paintings)
-    arbitrary.code(paintings)
-    (relative,) = seen
-    torch.testing.assert_close(relative.mean(dim=0), torch.zeros(10), atol=1e-5, rtol=0)
-    expected = torch.ones(10)
-    expected[4] = 0
-    torch.testing.assert_close(relative.std(dim=0, correction=0), expected)
-
-
-def test_statistics_of_another_encoder_are_refused(arbitrary):
-    with pytest.raises(UsageError, match=r"the statistics are \(1, 11\); expected \(B, 10\)"):
-        arbitrary.code(torch.zeros(1, 11))
+def test_a_network_of_transport_may_have_named_styles():
+    body = moving()
+    network = ManyStyles(body, ["sea", "sand"])
+    torch.testing.assert_close(network.code({"sand": 1.0}), body.plain_code())
+    again = ManyStyles.described(network.description())
+    assert again.styles == ("sea", "sand")
+    assert again.transformer.settings == body.settings

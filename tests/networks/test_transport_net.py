@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.painters import SMALL, moving
 from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image.color import match_colors
 from impasto.networks.transport import normal_of
-from impasto.networks.transport_net import MARGIN, TransportNet, TransportSettings
-
-SMALL = TransportSettings(
-    widths=((4,), (8,), (8, 8), (12,)), axes=(3, 6, 6, 8), channels=(4, 6, 8, 8), blocks=(0, 1, 1, 1)
-)
+from impasto.networks.transport_net import MARGIN, TransportNet
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -24,18 +21,9 @@ def picture(height: int, width: int, seed: int = 0) -> Tensor:
     return (found + 0.05 * torch.randn(1, 3, height, width, generator=generator)).clamp(0, 1)
 
 
-def small(seed: int = 0) -> TransportNet:
-    """A small one whose weights are all drawn, so that it paints something."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        found = TransportNet(SMALL).eval().requires_grad_(False)
-        torch.nn.init.normal_(found.decoder.last.convolution.weight, 0, 0.05)
-    return found
-
-
 @pytest.fixture
 def network() -> TransportNet:
-    return small()
+    return moving()
 
 
 def code(network: TransportNet, seed: int = 9) -> Tensor:

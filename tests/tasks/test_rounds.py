@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.networks.test_transport_net import code, picture, small
+from tests.networks.test_transport_net import code, picture
+from tests.painters import moving
 
 from impasto.tasks.rounds import in_rounds
 
@@ -12,7 +13,7 @@ from impasto.tasks.rounds import in_rounds
 @pytest.mark.parametrize("size", [(201, 146), (160, 330)])
 @pytest.mark.parametrize("side", [64, 96, 500])
 def test_tiles_are_the_whole_picture(size, side):
-    network = small()
+    network = moving()
     photo, style = picture(*size), code(network)
     whole = network(photo, style)
     assert whole.std() > 0.01
@@ -22,7 +23,7 @@ def test_tiles_are_the_whole_picture(size, side):
 
 
 def test_tiles_of_regions_too():
-    network = small()
+    network = moving()
     photo, styles = picture(150, 170), torch.stack([code(network, 1), code(network, 2)], 1)
     mask = torch.linspace(0, 1, 170).expand(1, 1, 150, 170)
     masks = torch.cat([mask, 1 - mask], 1)
@@ -31,7 +32,7 @@ def test_tiles_of_regions_too():
 
 
 def test_strength_goes_along():
-    network = small()
+    network = moving()
     photo, style = picture(90, 120), code(network)
     found = in_rounds(network, photo, style, side=64, strength=0.4)
     torch.testing.assert_close(found, network(photo, style, strength=0.4), rtol=0, atol=2e-5)

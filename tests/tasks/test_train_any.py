@@ -7,17 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from impasto import encoders, networks
+from impasto import networks
 from impasto.image import load
 from impasto.networks import AnyStyle
 from impasto.tasks.options import StylizeSettings
 from impasto.tasks.photos import Photos
-from impasto.tasks.presets import preset
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.train_any import AnyLesson, recoloured, train_any_steps
 from impasto.tasks.train_options import TrainAnySettings
 
-ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, recolor=1, width=8, blocks=1, hidden=8)
+ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0)
 
 
 def test_a_network_for_any_painting_goes_on_where_it_was(photos, tmp_path):
@@ -34,14 +33,10 @@ def test_a_network_for_any_painting_goes_on_where_it_was(photos, tmp_path):
 def test_it_paints_after_paintings_that_it_has_not_seen(photos, tmp_path):
     out = tmp_path / "any.safetensors"
     *_, last = train_any_steps(photos, photos, ANY, out=out)
-    network, lite = networks.load(out), encoders.load("lite")
+    network = networks.load(out)
     assert isinstance(network, AnyStyle)
-    assert (network.encoder, network.layers) == ("lite", lite.default_style)
     with torch.inference_mode():
-        codes = [
-            network.code(AnyStyle.statistics(lite(load(f"sample:{name}").pixels, network.layers)))
-            for name in ("ink", "glass")
-        ]
+        codes = [network.code(load(f"sample:{name}").pixels) for name in ("ink", "glass")]
         photo = load("sample:coffee").pixels
         first, second = (network(photo, code) for code in codes)
     assert first.shape == photo.shape
@@ -53,17 +48,23 @@ def test_it_paints_after_paintings_that_it_has_not_seen(photos, tmp_path):
 def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(photos):
     settings = replace(ANY, colours=0.0, strength=0.5, tv_weight=0.1, tv_chroma_weight=0.05, lattice_weight=0.0)
     settings = replace(settings, blotch_weight=0.0)
-    lesson = AnyLesson(Photos(photos), Photos(photos, longest=96, what="painting"), settings)
-    pieces = lesson.placed(torch.cat([lesson.photos.piece(k, 64) for k in range(2)]))
-    paintings = torch.cat([lesson.pictures.piece(k, 64) for k in range(2)])
-    painted, models, _ = lesson.paint(pieces, [0, 1])
+    lesson = AnyLesson(Photos(photos), Photos(photos, what="painting"), settings)
+    pieces = lesson.placed(lesson.pieces([0, 1]))
+    painted, models, paintings = lesson.paint(pieces, [0, 1])
     total, _ = lesson.critic(painted, pieces, models, [0, 1])
     expected = 0.0
     for k in range(2):
         run = stylize_job(
             pieces[k : k + 1],
-            paintings[k : k + 1],
-            StylizeSettings(**preset("classic", "stylize") | {"size": 64, "scales": 1}),
+            paintings[k],
+            StylizeSettings(
+                size=64,
+                scales=1,
+                style_scale=paintings[k].shape[-1] / 64,
+                tv_weight=0.1,
+                tv_chroma_weight=0.05,
+                blotch_weight=0.0,
+            ),
         )
         value, _ = run.prepare((64, 64))(painted[k : k + 1].detach(), 0)
         expected += float(value)

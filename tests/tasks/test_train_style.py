@@ -232,13 +232,6 @@ def test_a_loss_that_is_not_finite_ends_the_run(photos, tmp_path):
         losses(photos, tmp_path / "net.safetensors", replace(SMALL, style_weight=1e300))
 
 
-def test_a_network_of_another_kind_takes_no_paintings(photos, tmp_path):
-    other = tmp_path / "any.safetensors"
-    networks.save(networks.AnyStyle(networks.Transformer(networks.TransformerSettings(width=4, blocks=0)), 8), other)
-    with pytest.raises(UsageError, match="no network of many styles"):
-        losses(photos, tmp_path / "net.safetensors", TrainStyleSettings(base=str(other)))
-
-
 def test_at_first_it_learns_where_stylize_begins(photos):
     """A photo in the colours of its painting."""
     settings = replace(SMALL, recolor=1)

@@ -66,11 +66,23 @@ class ManyStyles(Styled):
 
 def described_body(body: Body) -> dict[str, Any]:
     """What `body_of` makes a network of the same shape from."""
-    return {"transport" if isinstance(body, TransportNet) else "transformer": dict(vars(body.settings))}
+    name = "transport" if isinstance(body, TransportNet) else "transformer"
+    return {name: {key: _listed(value) for key, value in vars(body.settings).items()}}
 
 
 def body_of(description: Mapping[str, Any]) -> Body:
     """A network as `description` told, with weights of its own."""
     if "transport" in description:
-        return TransportNet(TransportSettings(**description["transport"]))
+        return TransportNet(
+            TransportSettings(**{key: _fixed(value) for key, value in description["transport"].items()})
+        )
     return Transformer(TransformerSettings(**description["transformer"]))
+
+
+def _listed(value: object) -> object:
+    """As JSON has it."""
+    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(_fixed(each) for each in value) if isinstance(value, list) else value

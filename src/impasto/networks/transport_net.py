@@ -147,13 +147,15 @@ class TransportNet(nn.Module):
 
     def code_of(self, normals: Sequence[Normal]) -> Tensor:
         """`(B, code_size)`: the code of a style with these."""
-        parts = []
-        for mean, covariance in normals:
-            rows, columns = _triangle(mean.shape[1])
-            parts += [mean, covariance[:, rows, columns]]
-        level = parts[0].new_tensor([[1.0, 0.0]]).expand(len(parts[0]), 2)
+        said = _told(normals)
+        level = said.new_tensor([[1.0, 0.0]]).expand(len(said), 2)
         spread = [level.repeat_interleave(width, dim=1) for width in self.settings.channels]
-        return torch.cat([*parts, *spread], dim=1)
+        return torch.cat([said, *spread], dim=1)
+
+    @torch.no_grad()
+    def told(self, painting: Tensor) -> Tensor:
+        """`(B, N)`: the first numbers of the code of a painting, all that it says of itself."""
+        return _told(self.normals(painting))
 
     def goals(self, code: Tensor) -> list[Normal]:
         """The normal distributions in codes `(B, D)`."""
@@ -246,6 +248,14 @@ class TransportNet(nn.Module):
         if masks is not None and masks.shape[-2:] != image.shape[-2:]:
             (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
             raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
+
+
+def _told(normals: Sequence[Normal]) -> Tensor:
+    parts = []
+    for mean, covariance in normals:
+        rows, columns = _triangle(mean.shape[1])
+        parts += [mean, covariance[:, rows, columns]]
+    return torch.cat(parts, dim=1)
 
 
 def _triangle(size: int) -> tuple[Tensor, Tensor]:

@@ -21,8 +21,8 @@ FAINT = 0.01
 
 @torch.no_grad()
 def transport_net(encoder: Encoder, pictures: Iterable[Tensor], settings: TransportSettings) -> TransportNet:
-    """A network with the convolutions of `encoder`, a `lite`, and axes from `pictures`, `(B, 3, H, W)` each; the weights
-    of its decoder are drawn.
+    """A network with the convolutions of `encoder`, a `lite`, and axes from `pictures`, `(B, 3, H, W)` each; the
+    weights of its decoder are drawn.
 
     Raises UsageError for another encoder.
     """

@@ -1,7 +1,7 @@
 """Training of a network for any painting: a decoder learns to paint features that have been moved to a painting's.
 
-The network is one of transport (`networks/transport_net.py`). What it sees of a painting needs no training, so that some
-hundreds of paintings are enough: all that it has to learn is what features look like.
+The network is one of transport (`networks/transport_net.py`). What it sees of a painting needs no training, so that
+some hundreds of paintings are enough: all that it has to learn is what features look like.
 """
 
 from __future__ import annotations

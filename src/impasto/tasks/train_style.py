@@ -1,7 +1,8 @@
 """Training of a network for one painting or many: a photo in, painted after any of them in one pass.
 
 Johnson et al. 2016 for one; Dumoulin et al. 2017 for many, whose paintings differ by the scales and shifts of the norms
-alone, so that further ones can be added to a trained network by learning theirs.
+alone, so that further ones can be added to a trained network by learning theirs. From a network for any painting comes
+one that knows some paintings better.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from impasto.encoders.extractor import layout
 from impasto.errors import UsageError
 from impasto.image import Source, load
 from impasto.image.schemes import stem
-from impasto.networks import ManyStyles
+from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
 from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
@@ -80,40 +81,59 @@ def _named(text: str) -> tuple[str, str]:
 
 
 class Pupil(nn.Module):
-    """A network in training: a transformer, and the codes of the styles that are learnt.
+    """A network in training: what paints, and the codes of the styles that are learnt.
 
-    Where styles are added to a `base` its transformer is not trained, and its moments, where the norms keep them, stay
-    as they are. A style that is new to a base, or learnt anew, begins at the mean of the base's codes.
+    Where styles are added to a `base` it is not trained, and its moments, where norms keep them, stay as they are. A
+    style that is new to a base, or learnt anew, begins at the mean of the base's codes. Of the code of a network of
+    transport what its painting says, `paintings`, stays, and the rest is learnt.
     """
 
-    def __init__(self, settings: TrainStyleSettings, styles: Sequence[str], base: ManyStyles | None) -> None:
+    def __init__(
+        self,
+        settings: TrainStyleSettings,
+        paintings: Mapping[str, Tensor],
+        base: ManyStyles | AnyStyle | None,
+    ) -> None:
         super().__init__()
-        self.styles, self.before = tuple(styles), base.styles if base and settings.adding else ()
+        known = base if isinstance(base, ManyStyles) else None
+        self.styles, self.before = tuple(paintings), known.styles if known and settings.adding else ()
         _check_names(self.styles, self.before, settings.anew)
         self.transformer = base.transformer if base else begun(settings)
-        known = dict(zip(base.styles, base.codes.detach(), strict=True)) if base and settings.whole else {}
-        start = base.codes.detach().mean(0) if base else self.transformer.plain_code()[0]
-        self.codes = nn.Parameter(torch.stack([known.get(name, start) for name in styles]))
-        if base and settings.adding:
+        start = known.codes.detach().mean(0) if known else self.transformer.plain_code()[0]
+        kept = dict(zip(known.styles, known.codes.detach(), strict=True)) if known and settings.whole else {}
+        codes, said = torch.stack([kept.get(name, start) for name in paintings]), start.new_zeros(len(paintings), 0)
+        if isinstance(self.transformer, TransportNet):
+            said = torch.cat([self.transformer.told(painting) for painting in paintings.values()])
+            self.transformer.decoder.requires_grad_(not settings.adding)
+        elif settings.adding:
             self.transformer.requires_grad_(False)
-            self.register_buffer("codes_before", base.codes.detach().clone())
+        self.register_buffer("said", said)
+        self.codes = nn.Parameter(codes[:, said.shape[1] :])
+        if self.before and known:
+            self.register_buffer("codes_before", known.codes.detach().clone())
 
     def train(self, mode: bool = True) -> Pupil:
         """Begin or end training."""
         super().train(mode)
-        if self.before:
+        if self.before and isinstance(self.transformer, Transformer):
             for norm in self.transformer.norms:
                 norm.eval()
         return self
 
+    @property
+    def whole_codes(self) -> Tensor:
+        """`(N, D)`: the codes of all styles that are learnt."""
+        return torch.cat([cast(Tensor, self.said), self.codes], dim=1)
+
     def forward(self, photos: Tensor, styles: Sequence[int]) -> Tensor:
         """Photos `(B, 3, H, W)`, each painted after the style of that number."""
-        return cast(Tensor, self.transformer(photos, self.codes[torch.tensor(styles, device=self.codes.device)]))
+        chosen = self.whole_codes[torch.tensor(styles, device=self.codes.device)]
+        return cast(Tensor, self.transformer(photos, chosen))
 
     def finished(self) -> ManyStyles:
         """The network to be used: the styles that it had before, in their order, and then those that are new."""
         codes = dict(zip(self.before, cast(Tensor, self.codes_before), strict=True)) if self.before else {}
-        codes |= dict(zip(self.styles, self.codes.detach(), strict=True))
+        codes |= dict(zip(self.styles, self.whole_codes.detach(), strict=True))
         found = ManyStyles(self.transformer, tuple(codes))
         found.codes = nn.Parameter(torch.stack([*codes.values()]), requires_grad=False)
         return found
@@ -138,10 +158,11 @@ class StyleLesson(PhotoLesson):
 
     def __init__(self, photos: Photos, paintings: Mapping[str, Source], settings: TrainStyleSettings) -> None:
         super().__init__(photos, settings, {"paintings": {name: origin(p) for name, p in paintings.items()}})
-        self._network = Pupil(settings, list(paintings), _base(settings))
-        self._network.to(self.critic.device, memory_format=layout(self.critic.device))  # type: ignore[call-overload]
         areas = [self.critic.read(painting) for painting in paintings.values()]
         self.paintings = [area.manners[0].pixels for area in areas]
+        seen = {name: pixels.cpu() for name, pixels in zip(paintings, self.paintings, strict=True)}
+        self._network = Pupil(settings, seen, base_of(settings))
+        self._network.to(self.critic.device, memory_format=layout(self.critic.device))  # type: ignore[call-overload]
         self.models = [self.critic.model(area) for area in areas]
 
     @property
@@ -162,18 +183,11 @@ class StyleLesson(PhotoLesson):
 
     def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
         """All paintings."""
-        return list(zip(self.paintings, torch.split(cast(Pupil, network).codes, 1), strict=True))
+        return list(zip(self.paintings, torch.split(cast(Pupil, network).whole_codes, 1), strict=True))
 
     def finished(self, network: nn.Module) -> ManyStyles:
         """With the styles that it had before."""
         return cast(Pupil, network).finished()
-
-
-def _base(settings: TrainStyleSettings) -> ManyStyles | None:
-    found = base_of(settings)
-    if found is not None and not isinstance(found, ManyStyles):
-        raise UsageError(f"'{settings.base}' is no network of many styles; only to one of these can paintings be added")
-    return found
 
 
 def origin(painting: Source) -> dict[str, str]:
