@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import linalg
 
-from impasto.networks.transport import Normal, moved, newton_schulz, normal_of, transport
+from impasto.networks.transport import RIDGE, Normal, moved, newton_schulz, normal_of, transport
 
 
 def features(channels: int, seed: int, spread: float = 1.0) -> torch.Tensor:
@@ -64,7 +64,7 @@ def test_a_photo_of_one_colour_gives_numbers():
 @pytest.mark.parametrize("spread", [1.0, 3.0])
 def test_products_alone_find_the_same_roots(spread):
     matrix = normal_of(features(80, 7, spread)).covariance.double()
-    matrix += 1e-6 * matrix.diagonal(dim1=1, dim2=2).mean() * torch.eye(80)
+    matrix += RIDGE * matrix.diagonal(dim1=1, dim2=2).mean() * torch.eye(80)
     root, inverse = newton_schulz(matrix)
     torch.testing.assert_close(root @ root, matrix, rtol=0, atol=1e-9 * float(matrix.norm()))
     torch.testing.assert_close(inverse @ root, torch.eye(80, dtype=torch.float64)[None], rtol=0, atol=1e-6)
