@@ -36,10 +36,11 @@ def normal_of(features: Tensor) -> Normal:
     >>> normal_of(torch.tensor([[[[0.0, 2.0]]]])).covariance
     tensor([[[1.]]])
     """
-    points = _points(features)
-    mean = points.mean(1)
-    apart = points - mean[:, None]
-    return Normal(mean, apart.transpose(-1, -2) @ apart / points.shape[1])
+    with exactly(features):
+        points = _points(features.float())
+        mean = points.mean(1)
+        apart = points - mean[:, None]
+        return Normal(mean, apart.transpose(-1, -2) @ apart / points.shape[1])
 
 
 def merged(parts: Sequence[tuple[int, Normal]]) -> Normal:
@@ -71,8 +72,16 @@ def transport(source: Normal, goal: Normal, ridge: float = RIDGE) -> Tensor:
 def moved(features: Tensor, affine: Tensor) -> Tensor:
     """`(B, C, H, W)` through an affine map of `transport`."""
     batch, _, height, width = features.shape
-    made = torch.baddbmm(affine[..., -1:].transpose(-1, -2), _points(features), affine[..., :-1].transpose(-1, -2))
+    with exactly(features):
+        points = _points(features.to(affine.dtype))
+        made = torch.baddbmm(affine[..., -1:].transpose(-1, -2), points, affine[..., :-1].transpose(-1, -2))
     return made.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+
+def exactly(like: Tensor) -> torch.autocast:
+    """Within it numbers are as precise as they are written, also where networks compute in half precision: a covariance
+    of 8 bits is none."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def _points(features: Tensor) -> Tensor:

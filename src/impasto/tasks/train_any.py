@@ -107,7 +107,8 @@ class AnyLesson(PhotoLesson):
         paintings = self.placed(torch.cat([self._painting(k, side) for k in numbers]))
         with torch.no_grad():
             features = self.critic.encoder(paintings, self.critic.seen)
-            codes = self.network.code(paintings)
+            with self.critic.precision():
+                codes = self.network.code(paintings)
         place = torch.randint(0, GRAIN, (2,), generator=draws(self.settings.seed, "grain", numbers[0])).tolist()
         with self.critic.precision():
             painted = self.network.transformer(photos, codes, origin=(8 * place[0], 8 * place[1]))

@@ -68,6 +68,9 @@ class TrainSettings(Settings):
         choices=SCHEDULES,
     )
     warmup: int = option(50, "steps over which the rate rises first", minimum=0)
+    clip: float | None = option(
+        None, "the gradient's greatest length; a longer one is made this short", minimum=1e-9
+    )
     ema: float = option(
         0.999, "how much of itself the running average of the weights keeps a step", minimum=0, maximum=0.99999
     )
@@ -202,6 +205,12 @@ class TrainAnySettings(PaintingOptions):
     strength: float = option(MOVED, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
     blotch_weight: float = option(
         4.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+    )
+    clip: float | None = option(
+        1.0,
+        "the gradient's greatest length; a longer one is made this short, so that at this length, which all exceed, "
+        "paintings of strong strokes and of faint ones have the same say",
+        minimum=1e-9,
     )
     colours: float = option(0.3, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
 

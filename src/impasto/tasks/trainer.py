@@ -162,7 +162,7 @@ class _Run:
         loss, *values = numbers.tolist()
         if not math.isfinite(loss):
             raise ImpastoError(f"the loss is not finite at step {self.done + 1}; take a smaller --rate")
-        for parameter, gradient in zip(self.named.values(), gradients, strict=True):
+        for parameter, gradient in zip(self.named.values(), self._shortened(gradients), strict=True):
             parameter.grad = gradient
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.done + 1) * group["times"]
@@ -179,6 +179,14 @@ class _Run:
         sent = self.team.sum_(torch.cat([*(gradient.reshape(-1) for gradient in gradients), numbers.to(gradients[0])]))
         pieces = torch.split(sent, [*(gradient.numel() for gradient in gradients), len(numbers)])
         return [piece.view_as(own) for piece, own in zip(pieces[:-1], gradients, strict=True)], pieces[-1]
+
+    def _shortened(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Not longer, all together, than `clip`."""
+        if self.settings.clip is None:
+            return gradients
+        length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each) for each in gradients]))
+        share = self.settings.clip / length.clamp(min=self.settings.clip)
+        return [each * share for each in gradients]
 
     def _times(self, name: str) -> float:
         return next((times for start, times in self.lesson.rates().items() if name.startswith(start)), 1.0)
