@@ -23,6 +23,7 @@ from impasto.image import load
 from impasto.tasks.train_options import TrainStyleSettings
 
 QUICK = ["--size", 64, "--style-size", 64, "--batch", 2, "--width", 4, "--blocks", 0, "--steps", 3, "--recolor", 1]
+QUICK += ["--base", "none"]
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def test_torchrun_trains_one_network(train, photos, tiny_lite, folder):
 
 def test_any_and_texture_have_commands_too(cli, photos, tiny_lite, folder):
     quick = ["--size", 64, "--style-size", 64, "--batch", 2, "--steps", 2, "--weights", tiny_lite]
-    said = cli("train", "any", photos, photos, *quick, "--width", 4, "--blocks", 0, "--recolor", 1, "--hidden", 8)
+    said = cli("train", "any", photos, photos, *quick)
     assert said.code == 0, said.err
     assert networks.describe(folder / "any.safetensors")["kind"] == "any"
     said = cli("train", "texture", "painting.png", *quick, "--scales", 2, "--channels", 2, "-o", "t.safetensors")

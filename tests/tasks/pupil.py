@@ -17,6 +17,7 @@ from impasto.tasks.train_style import train_style_steps
 STYLES = {"flow": "sample:flow", "ink": "sample:ink", "woodcut": "sample:woodcut"}
 
 SMALL = TrainStyleSettings(
+    base="none",
     size=64,
     style_size=64,
     batch=4,

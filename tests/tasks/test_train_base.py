@@ -48,9 +48,9 @@ STYLE = TrainStyleSettings(size=64, style_size=64, batch=2, steps=2, warmup=0, r
 
 def test_a_network_for_any_painting_comes_to_know_some(photos, anything, tmp_path):
     """It begins with what it sees of them, and learns to paint them otherwise; what it sees by stays."""
-    settings = replace(STYLE, base=str(anything), whole=True)
+    settings = replace(STYLE, base=str(anything))
     out, base = tmp_path / "some.safetensors", networks.load(anything)
-    lesson = StyleLesson(Photos(photos), STYLES, settings)
+    lesson = StyleLesson(Photos(photos), STYLES, replace(settings, whole=True))
     for k, pixels in enumerate(lesson.paintings):
         assert torch.equal(lesson.network.whole_codes[k : k + 1].detach(), base.code(pixels))
     *_, last = train_style_steps(photos, STYLES, settings, out=out)
@@ -118,7 +118,7 @@ def test_the_file_tells_what_it_started_from(photos, anything, tmp_path):
 
 
 def test_colours_come_first_where_there_is_no_base():
-    settings = TrainStyleSettings()
+    settings = TrainStyleSettings(base="none")
     assert settings.recoloring == RECOLOR
     assert replace(settings, base="a").recoloring == ANY.recoloring == 0
     assert replace(settings, base="a", recolor=5).recoloring == 5
@@ -126,7 +126,7 @@ def test_colours_come_first_where_there_is_no_base():
 
 
 def test_paintings_are_added_in_fewer_steps():
-    assert TrainStyleSettings().total == TrainAnySettings(base="a").total == STEPS
+    assert TrainStyleSettings(base="none").total == TrainAnySettings(base="a").total == STEPS
     assert TrainStyleSettings(base="a").total == ADDED < STEPS == TrainStyleSettings(base="a", whole=True).total
     assert TrainStyleSettings(base="a", steps=7).total == 7
 
@@ -137,12 +137,12 @@ def test_what_cannot_be_started_from_is_refused(photos, many, tmp_path):
     with pytest.raises(UsageError, match="is a texture network"):
         base_of(replace(ANY, base=str(texture)))
     settings = replace(STYLE, base=str(many))
-    with pytest.raises(UsageError, match=r"width is 9, but .* has 8; a network to start from brings its own"):
+    with pytest.raises(UsageError, match=r"width is 9, but .* is a network of width 8 already; give --base none"):
         base_of(replace(settings, width=9))
     assert base_of(replace(settings, width=8)).transformer.settings.width == 8
     with pytest.raises(UsageError, match="is no network for any painting"):
         lesson(photos, replace(ANY, base=str(many)))
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="unknown network"):
         base_of(replace(ANY, base=str(tmp_path / "gone")))
 
 

@@ -16,6 +16,7 @@ from impasto.tasks.train_options import TrainStyleSettings
 class OnePassSettings(TrainStyleSettings):
     """Settings of `one-pass`: those of `train style`, and what the network is shown once it is trained."""
 
+    base: str | None = option(None, "a trained network to start from, instead of a transformer from nothing")
     photos: str | None = option(None, "folder of the photos that it learns from, instead of those in the package")
     shown: int = option(512, "longer side at which it is shown the photo, in pixels", minimum=32)
     contrast: float = option(

@@ -8,9 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from impasto.encoders import Encoder
 from impasto.encoders.lite import Lite
-from impasto.errors import UsageError
 from impasto.networks import TransportNet, TransportSettings
 from impasto.networks.transport import Normal, merged, normal_of
 from impasto.networks.transport_net import LEVELS
@@ -20,14 +18,9 @@ FAINT = 0.01
 
 
 @torch.no_grad()
-def transport_net(encoder: Encoder, pictures: Iterable[Tensor], settings: TransportSettings) -> TransportNet:
-    """A network with the convolutions of `encoder`, a `lite`, and axes from `pictures`, `(B, 3, H, W)` each; the
-    weights of its decoder are drawn.
-
-    Raises UsageError for another encoder.
-    """
-    if not isinstance(encoder, Lite):
-        raise UsageError(f"a network of transport sees as lite does, and the network that judges is {encoder.name}")
+def transport_net(encoder: Lite, pictures: Iterable[Tensor], settings: TransportSettings) -> TransportNet:
+    """A network with the convolutions of `encoder`, and axes from `pictures`, `(B, 3, H, W)` each; the weights of its
+    decoder are drawn."""
     network = TransportNet(settings)
     for number, stage in enumerate(network.features.stages, 1):
         for k, convolution in enumerate(cast(nn.ModuleList, stage), 1):

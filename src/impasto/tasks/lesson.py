@@ -18,13 +18,13 @@ from impasto.image import fit
 from impasto.networks import Transformer, TransformerSettings
 from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
-from impasto.tasks.base import origin_of
+from impasto.tasks.base import SHAPE, origin_of
 from impasto.tasks.coloring import recolored
 from impasto.tasks.critic import Critic, Found, Model
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.sheet import contact
-from impasto.tasks.train_options import OPEN, PaintingOptions, TransformerOptions
+from impasto.tasks.train_options import OPEN, PaintingOptions, TrainStyleSettings
 from impasto.version import __version__
 
 RECOLORING = 100.0
@@ -140,9 +140,9 @@ def away_from_colours(pictures: Tensor, photos: Tensor, paintings: Sequence[Tens
     return away, {"colours": away.detach()}
 
 
-def begun(settings: TransformerOptions) -> Transformer:
+def begun(settings: TrainStyleSettings) -> Transformer:
     """A transformer with weights drawn from the seed."""
-    made = {name: getattr(settings, name) for name in ("width", "blocks", "ends", "norm", "detail", "deep")}
+    made = {name: getattr(settings, name) for name in SHAPE}
     with seeded(settings.seed):
         return Transformer(TransformerSettings(**made))
 

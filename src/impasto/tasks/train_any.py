@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from impasto import encoders
 from impasto.encoders.extractor import layout
 from impasto.encoders.lite import Lite
 from impasto.errors import UsageError
@@ -86,8 +87,8 @@ class AnyLesson(PhotoLesson):
         return base
 
     def _begun(self, settings: TrainAnySettings) -> AnyStyle:
-        encoder = self.critic.encoder
-        shape = TransportSettings(widths_of(encoder)) if isinstance(encoder, Lite) else TransportSettings()
+        encoder = cast(Lite, encoders.load("lite", device=self.critic.device))  # whatever judges
+        shape = TransportSettings(widths_of(encoder))
         sample = (torch.cat([self._photo(-k), self._painting(-k, settings.size)]) for k in range(1, SAMPLE + 1))
         with seeded(settings.seed):
             return AnyStyle(transport_net(encoder, map(self.placed, sample), shape))

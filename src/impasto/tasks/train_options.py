@@ -35,6 +35,11 @@ LATTICE = 2.0
 BLOTCHES = 25.0
 """Of networks that paint photos. A texture is cheapest for them as the same round thing everywhere."""
 
+ANY = "any"
+"""The network of the package that trainings for some paintings start from."""
+
+NOTHING = "none"
+
 STEPS = 20000
 
 ADDED = 300
@@ -68,9 +73,7 @@ class TrainSettings(Settings):
         choices=SCHEDULES,
     )
     warmup: int = option(50, "steps over which the rate rises first", minimum=0)
-    clip: float | None = option(
-        None, "the gradient's greatest length; a longer one is made this short", minimum=1e-9
-    )
+    clip: float | None = option(None, "the gradient's greatest length; a longer one is made this short", minimum=1e-9)
     ema: float = option(
         0.999, "how much of itself the running average of the weights keeps a step", minimum=0, maximum=0.99999
     )
@@ -121,7 +124,22 @@ class TrainSettings(Settings):
 class PaintingOptions(TrainSettings):
     """Settings of every training of a network that paints photos after paintings."""
 
+    size: int = option(224, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
     base: str | None = option(None, "a trained network to start from")
+    clip: float | None = option(
+        1.0,
+        "the gradient's greatest length; a longer one is made this short, so that at this length, which all exceed, "
+        "paintings of strong strokes and of faint ones have the same say",
+        minimum=1e-9,
+    )
+    style_loss: str | Callable[..., Any] = option(
+        "w2", "what is compared, with weights: w2, or gram,histogram=0.5; see `impasto losses`"
+    )
+    content_loss: str = option("correlation", "content losses with weights: features, correlation, self-similarity")
+    strength: float = option(MOVED, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
+    blotch_weight: float = option(
+        4.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+    )
 
     @property
     def recoloring(self) -> int:
@@ -130,53 +148,46 @@ class PaintingOptions(TrainSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerOptions(PaintingOptions):
-    """Settings of every training of a transformer."""
+class TrainStyleSettings(PaintingOptions):
+    """Settings of `train style`."""
 
+    steps: int | None = option(
+        None,
+        f"steps in all; a run that goes on may have more; by default {STEPS}, and {ADDED} to add styles",
+        minimum=1,
+    )
+    base: str | None = option(
+        ANY,
+        "a trained network to start from. One for any painting is trained on, all of it, and comes to know the "
+        "paintings; to one of styles they are added: it stays as it is, only their codes are trained. "
+        f"{NOTHING!r}: a transformer of weights drawn anew",
+    )
+    whole: bool = option(
+        False, "with a base of styles: train all of it on, for the paintings that are given; it forgets others"
+    )
+    anew: bool = option(
+        False, "with a base of styles: paintings whose names it knows learn their codes anew, for those that it has"
+    )
     recolor: int | None = option(
         None,
         f"first steps, which only bring photos into the paintings' colours, where `stylize` begins too; by default "
-        f"{RECOLOR}, and none with --base",
+        f"{RECOLOR} from nothing, and none with a base",
         minimum=0,
     )
-    width: int = option(48, "channels of the network", minimum=4)
-    blocks: int = option(5, "residual blocks of the network", minimum=0)
+    width: int = option(48, "channels of a transformer from nothing", minimum=4)
+    blocks: int = option(5, "its residual blocks", minimum=0)
     ends: str = option("shuffle", "how it enters and leaves its own resolution", choices=ENDS)
     detail: int = option(16, "its channels at half the resolution", minimum=2)
     deep: int = option(3, "so many of the blocks are at half the others' resolution", minimum=0)
     norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
 
-    @property
-    def recoloring(self) -> int:
-        """The number of first steps that only bring photos into colours."""
-        if self.recolor is None:
-            return 0 if self.base else RECOLOR
-        return self.recolor
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainStyleSettings(TransformerOptions):
-    """Settings of `train style`."""
-
-    steps: int | None = option(
-        None, f"steps in all; a run that goes on may have more; by default {STEPS}, and {ADDED} with --base", minimum=1
-    )
-    base: str | None = option(
-        None, "a trained network to add the paintings to: it stays as it is, only their codes are trained"
-    )
-    whole: bool = option(
-        False, "with --base: train all of it on, for the paintings that are given, known and new; it forgets others"
-    )
-
-    anew: bool = option(
-        False, "with --base: paintings whose names it knows learn their codes anew, for those that it has"
-    )
-
     def __post_init__(self) -> None:
         """Refuse what would be left aside."""
         super().__post_init__()
+        if self.base == NOTHING:
+            object.__setattr__(self, "base", None)
         for name in ("whole", "anew"):
-            if getattr(self, name) and not self.base:
+            if getattr(self, name) and self.base is None:
                 raise UsageError(f"{name} is about the network to start from, and there is none; give --base as well")
         if self.whole and self.anew:
             raise UsageError("anew is about codes for a network that stays as it is; give --whole or --anew")
@@ -191,27 +202,19 @@ class TrainStyleSettings(TransformerOptions):
         """The number of steps."""
         return self.steps or (ADDED if self.adding else STEPS)
 
+    @property
+    def recoloring(self) -> int:
+        """The number of first steps that only bring photos into colours."""
+        if self.recolor is None:
+            return 0 if self.base else RECOLOR
+        return self.recolor
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainAnySettings(PaintingOptions):
     """Settings of `train any`."""
 
-    size: int = option(224, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
     base: str | None = option(None, "a network for any painting to start from")
-    style_loss: str | Callable[..., Any] = option(
-        "w2", "what is compared, with weights: w2, or gram,histogram=0.5; see `impasto losses`"
-    )
-    content_loss: str = option("correlation", "content losses with weights: features, correlation, self-similarity")
-    strength: float = option(MOVED, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
-    blotch_weight: float = option(
-        4.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
-    )
-    clip: float | None = option(
-        1.0,
-        "the gradient's greatest length; a longer one is made this short, so that at this length, which all exceed, "
-        "paintings of strong strokes and of faint ones have the same say",
-        minimum=1e-9,
-    )
     colours: float = option(0.3, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
 
 

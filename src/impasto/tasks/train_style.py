@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from impasto import networks
 from impasto.encoders.extractor import layout
 from impasto.errors import UsageError
 from impasto.image import Source, load
 from impasto.image.schemes import stem
 from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
 from impasto.tasks.base import base_of
+from impasto.tasks.codes import find
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.team import Team
@@ -53,6 +56,8 @@ def train_style_steps(
     the same, and share each batch (see `tasks/team.py`).
     """
     settings = settings or TrainStyleSettings()
+    if settings.adding and networks.describe(find(settings.base, ()))["kind"] == AnyStyle.kind:
+        settings = replace(settings, whole=True)  # it knows no styles that it could forget
     lesson = StyleLesson(Photos(photos, settings.seed), named(paintings), settings)
     before = Path(resume) if resume else None
     yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, team=team)
