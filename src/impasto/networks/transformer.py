@@ -82,6 +82,8 @@ class Transformer(nn.Module):
         parts = (self.head, self.blocks, self.tail)
         return [module for part in parts for module in part.modules() if isinstance(module, ConditionalNorm)]
 
+    margin = MARGIN
+
     @property
     def code_size(self) -> int:
         """Numbers of a code: a scale and a shift for each channel of each norm."""

@@ -22,7 +22,7 @@ from impasto.networks.features import Features
 from impasto.networks.transformer import whole
 from impasto.networks.transport import Normal, moved, normal_of, transport
 
-MARGIN = 16
+MARGIN = 8
 """Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off."""
 
 MULTIPLE = 8
@@ -35,6 +35,8 @@ UNIT = 0.6
 COLOURS = 3
 LEVELS = 4
 MOST = 1024
+BT601 = (0.299, 0.587, 0.114)
+CELL = 4
 FAITHFUL = 1e-3
 """The ridge of the transport of colours; see `transport.RIDGE`."""
 
@@ -96,6 +98,8 @@ class TransportNet(nn.Module):
         self.moving = (COLOURS, *settings.axes)
         """Channels of what is moved."""
 
+    margin = MARGIN
+
     @property
     def code_size(self) -> int:
         """Numbers of a code."""
@@ -118,7 +122,7 @@ class TransportNet(nn.Module):
         """How many pixels away, at most, the picture matters to a pixel of the result once the style is moved to; a
         multiple of `MULTIPLE`."""
         far: int = sum((2 * count + 1) << k for k, count in enumerate(self.settings.blocks)) + 2
-        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths))
+        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
         return -(-far // MULTIPLE) * MULTIPLE
 
     @property
@@ -203,7 +207,7 @@ class TransportNet(nn.Module):
             _mixed([moved(x, way[k]) for way in ways], share)
             for k, (x, share) in enumerate(zip(maps.moving, shares, strict=True))
         ]
-        base, finest = new[0].clamp(0, 1), maps.moving[0]
+        base, finest = calm(new[0]).clamp(0, 1), maps.moving[0]
         shown = [torch.cat([new[1], 2 * base - 1, 2 * finest - 1], dim=1)]
         shown += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(new[2:], maps.seen[1:], strict=True)]
         spread = [
@@ -248,6 +252,14 @@ class TransportNet(nn.Module):
         if masks is not None and masks.shape[-2:] != image.shape[-2:]:
             (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
             raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
+
+
+def calm(picture: Tensor) -> Tensor:
+    """`(B, 3, H, W)` with its colour seen over `CELL` x `CELL` pixels, its light as it is: the colour noise of photos,
+    which the way to a rich palette makes louder, is no paint."""
+    smooth = F.interpolate(F.avg_pool2d(picture, CELL), scale_factor=CELL, mode="bilinear")
+    light = ((picture - smooth) * picture.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return smooth + light
 
 
 def _told(normals: Sequence[Normal]) -> Tensor:

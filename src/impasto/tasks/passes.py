@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from impasto.image import fitted_size, in_memory, resize
 from impasto.networks import Moments, Transformer, TransportNet
 from impasto.networks.layers import Convolution
-from impasto.networks.transformer import MARGIN
 from impasto.synthesis.tiles import tiles
 
 Size = tuple[int, int]
@@ -82,7 +81,7 @@ def cost(network: Transformer | TransportNet) -> float:
         for hook in hooks:
             hook.remove()
     kept = network.held if isinstance(network, TransportNet) else 0.0
-    return like.element_size() * (SLACK * max(found) / (side + 2 * MARGIN) ** 2 + kept)
+    return like.element_size() * (SLACK * max(found) / (side + 2 * network.margin) ** 2 + kept)
 
 
 def side_for(network: Transformer | TransportNet, room: float) -> int:
