@@ -44,7 +44,7 @@ def test_it_begins_as_the_photo_in_the_paintings_colours():
     noise = [
         (c - torch.nn.functional.avg_pool2d(c, 9, 1, 4))[..., 8:-8, 8:-8].std() for c in (found - ours, wanted - theirs)
     ]
-    assert noise[0] < noise[1] / 3
+    assert noise[0] < noise[1] / 2
     assert torch.allclose(found.mean((2, 3)), wanted.mean((2, 3)), atol=0.01)
 
 
