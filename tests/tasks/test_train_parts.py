@@ -192,10 +192,13 @@ def test_what_keeps_step_with_the_grid_counts_relative_to_the_richest_model():
     area = critic.read("sample:ink")
     picture = torch.rand(1, 3, 64, 64, generator=draws(0))
     _, parts = critic(picture, photos[0], [critic.model(area)], [0])
-    own = max(float(lattice(each)) for each in (*photos, area.manners[0].pixels))
-    assert own > (1 / 255) ** 2
+    expected = 0.0
+    for period, cells in ((4, 6), (8, 12), (16, 12)):
+        own = max(float(lattice(each, period, cells)) for each in (*photos, area.manners[0].pixels))
+        assert own > (1 / 255) ** 2
+        expected += float(lattice(picture, period, cells)) / own
     style = 50 * (0.4 / 0.6) ** 2
-    assert float(parts["lattice"]) == pytest.approx(3.0 * style / 50 * float(lattice(picture)) / own, rel=1e-5)
+    assert float(parts["lattice"]) == pytest.approx(3.0 * style / 50 * expected, rel=1e-5)
     assert "lattice" in {term.name for term in critic.model(area)}
     assert "lattice" not in {term.name for term in Critic(TrainTextureSettings(size=64)).model(area)}
 

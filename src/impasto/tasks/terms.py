@@ -149,13 +149,25 @@ def _part_out_of_range(image: Tensor, part: Part) -> Tensor:
     return out_of_range(image) * part.share
 
 
+GRIDS = ((4, 6), (8, 12), (16, 12))
+"""Periods, and over how many: the grids of networks of one pass, and twice the coarser one, since a pattern may also
+change its sign from one position to the next. Over fewer of the wide ones chance would hide what repeats."""
+
+
 @torch.no_grad()
 def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
     """No more that keeps step with a network's grid than by chance, relative to the richest of `pictures`."""
     if not weight:
         return []
-    own = max([*(float(lattice(picture)) for picture in pictures), ONE_LEVEL])
-    return [Term("lattice", IMAGE, weight, lambda image: lattice(image) / own)]
+    terms = []
+    for period, cells in GRIDS:
+        own = max([*(float(lattice(picture, period, cells)) for picture in pictures), ONE_LEVEL])
+
+        def of(image: Tensor, period: int = period, cells: int = cells, own: float = own) -> Tensor:
+            return lattice(image, period, cells) / own
+
+        terms.append(Term("lattice", IMAGE, weight, of))
+    return terms
 
 
 @torch.no_grad()
