@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from impasto.encoders import NETWORKS, lite, load, mark
+from impasto.encoders import NETWORKS, lite, load
 from impasto.encoders.loading import BUILDERS, _torchvision
 from impasto.encoders.vgg import VGG
 from impasto.encoders.weights import PUBLISHED, Published, where
@@ -115,16 +115,3 @@ def test_lite_is_asked_for_by_name(tiny: VGG, monkeypatch: pytest.MonkeyPatch) -
         {"weights": None, "pooling": "max"},
         {"weights": Path("own.safetensors"), "pooling": "average"},
     ]
-
-
-def test_a_mark_is_the_beginning_of_the_hash_of_the_file(tmp_path: Path) -> None:
-    own = Path(lite.__file__).with_name("lite.safetensors")
-    assert mark("lite") == hashlib.sha256(own.read_bytes()).hexdigest()[:8]
-    assert mark("vgg19") in PUBLISHED["vgg19"].file
-    other = tmp_path / "other.pth"
-    other.write_bytes(b"weights")
-    assert mark("vgg19", other) == hashlib.sha256(b"weights").hexdigest()[:8] != mark("vgg19")
-    with pytest.raises(UsageError, match=r"gone.*cannot be read"):
-        mark("vgg19", tmp_path / "gone")
-    with pytest.raises(UsageError, match="unknown network"):
-        mark("vgg1")

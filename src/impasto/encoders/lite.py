@@ -28,15 +28,6 @@ OWN = files("impasto.encoders") / "lite.safetensors"
 """The file inside the package."""
 
 
-def earlier(mark: str) -> Path | None:
-    """The file of an earlier `lite` whose SHA-256 begins with `mark`, where one is in the package; else None.
-
-    An any-style network knows paintings by the network that it was trained with, and by no other.
-    """
-    path = Path(str(files("impasto.encoders") / f"lite-{mark}.safetensors"))
-    return path if path.is_file() else None
-
-
 class Lite(VGG):
     """A narrow VGG with heads: `metric(layer)` is `(C + 1, C + 1)` for each layer that has one."""
 

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import as_file
 from pathlib import Path
 
 import torch
 
-from impasto.encoders.download import Progress, sha256
+from impasto.encoders.download import Progress
 from impasto.encoders.extractor import Encoder, layout
 from impasto.encoders.original import is_original, load_original
 from impasto.encoders.precision import HALVES, convert
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.state import read_state
 from impasto.encoders.vgg import VGG, VGG16, VGG19
-from impasto.encoders.weights import digest_of, fetch, find_packaged
-from impasto.errors import UsageError, choose
+from impasto.encoders.weights import fetch, find_packaged
+from impasto.errors import choose
 
 Builder = Callable[["Path | None", str, "Progress | None"], Encoder]
 """Makes an encoder from a weight file (None: its own), a pooling and a listener to the download."""
-
-DIGITS = 8
-"""Of a hash: as many as torchvision has in the names of its files."""
 
 
 def load(
@@ -54,27 +50,6 @@ def load(
         if parameter.ndim == 4:  # as the images are laid out
             parameter.data = parameter.data.contiguous(memory_format=layout(parameter.device))
     return encoder
-
-
-def mark(name: str, weights: str | Path | None = None) -> str:
-    """The first eight digits of the SHA-256 of the weight file that `load` would read: what depends on the weights can
-    tell them from others. Downloads nothing."""
-    choose(BUILDERS, name, "network")
-    if weights is not None:
-        return _begin(Path(weights))
-    if name != "lite":
-        return digest_of(name)[:DIGITS]
-    from impasto.encoders.lite import OWN  # noqa: PLC0415
-
-    with as_file(OWN) as path:
-        return _begin(path)
-
-
-def _begin(path: Path) -> str:
-    try:
-        return sha256(path)[:DIGITS]
-    except OSError as error:
-        raise UsageError(f"the weights '{path}' cannot be read: {error.strerror or error}") from error
 
 
 def _lite(weights: Path | None, pooling: str, _: Progress | None) -> Encoder:
