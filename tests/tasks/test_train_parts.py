@@ -13,7 +13,7 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.image import load
-from impasto.losses import blotches, lattice
+from impasto.losses import blotches, lattice, repetition, repetition_of
 from impasto.networks.norm import NORMS as KINDS
 from impasto.networks.transformer import ENDS as SHAPES
 from impasto.tasks.critic import Critic
@@ -192,15 +192,12 @@ def test_what_keeps_step_with_the_grid_counts_relative_to_the_richest_model():
     area = critic.read("sample:ink")
     picture = torch.rand(1, 3, 64, 64, generator=draws(0))
     _, parts = critic(picture, photos[0], [critic.model(area)], [0])
-    expected = 0.0
-    for period, cells in ((4, 6), (8, 12), (16, 12)):
-        own = max(float(lattice(each, period, cells)) for each in (*photos, area.manners[0].pixels))
-        assert own > (1 / 255) ** 2
-        expected += float(lattice(picture, period, cells)) / own
+    own = max(float(lattice(each)) for each in (*photos, area.manners[0].pixels))
+    assert own > (1 / 255) ** 2
     style = 50 * (0.4 / 0.6) ** 2
-    assert float(parts["lattice"]) == pytest.approx(3.0 * style / 50 * expected, rel=1e-5)
-    assert "lattice" in {term.name for term in critic.model(area)}
-    assert "lattice" not in {term.name for term in Critic(TrainTextureSettings(size=64)).model(area)}
+    assert float(parts["lattice"]) == pytest.approx(3.0 * style / 50 * float(lattice(picture)) / own, rel=1e-5)
+    assert "lattice" in {term.name for term in critic.model(area).terms}
+    assert "lattice" not in {term.name for term in Critic(TrainTextureSettings(size=64)).model(area).terms}
 
 
 def test_what_is_large_and_not_of_the_photo_counts_relative_to_a_usual_picture():
@@ -217,3 +214,14 @@ def test_what_is_large_and_not_of_the_photo_counts_relative_to_a_usual_picture()
     assert float(parts["blotches"]) == pytest.approx(3.0 * found / 0.01, rel=1e-5)
     textures = Critic(TrainTextureSettings(size=64, photos="x"))
     assert "blotches" not in textures(pictures, torch.cat(photos), [model, model], [0, 1])[1]
+
+
+def test_what_repeats_more_than_in_the_photo_and_the_painting_counts():
+    photo = load("sample:chelsea").pixels[..., 40:136, 60:156]
+    critic = Critic(TrainSettings(size=96, style_size=96, strength=0.4, repetition_weight=2.0))
+    area = critic.read("sample:ink")
+    picture = torch.rand(1, 3, 12, 12, generator=draws(0)).tile(1, 1, 8, 8)
+    _, parts = critic(picture, photo, [critic.model(area)], [0])
+    found = repetition_of(photo, float(repetition(area.manners[0].pixels).mean()))(picture)
+    assert found > 0.1
+    assert float(parts["repetition"]) == pytest.approx(2.0 * (0.4 / 0.6) ** 2 * float(found) / 0.02, rel=1e-5)

@@ -19,6 +19,7 @@ from impasto.losses.prior import (
     part_of_variation,
     total_variation,
 )
+from impasto.losses.repetition import repetition, repetition_of
 from impasto.losses.sampling import Dice
 from impasto.losses.similarity import self_similarity
 from impasto.losses.style import Features, StyleLoss, from_function
@@ -54,6 +55,8 @@ __all__ = [
     "out_of_range",
     "part_of_variation",
     "relative",
+    "repetition",
+    "repetition_of",
     "replaced",
     "sample",
     "self_similarity",

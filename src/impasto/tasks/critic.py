@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from impasto.image import Source
-from impasto.losses import Dice, Objective, Part, Term
+from impasto.losses import Dice, Objective, Part, Term, repetition
 from impasto.tasks.common import check_room, device_of, load_encoder
 from impasto.tasks.context import Context
 from impasto.tasks.inputs import painting_opener
@@ -21,11 +22,16 @@ from impasto.tasks.regions import Area, Manner, manners
 from impasto.tasks.scaling import area_at
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import default_layers, style_terms
-from impasto.tasks.terms import blotch_terms, content_terms, lattice_terms, prior_terms
+from impasto.tasks.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
 from impasto.tasks.train_options import TrainSettings
 
-Model = Sequence[Term]
-"""What a painting asks of a picture."""
+
+class Model(NamedTuple):
+    """The terms of a painting, and how regular its texture is: see `losses.repetition`."""
+
+    terms: Sequence[Term]
+    repetition: float
+
 
 Found = tuple[Tensor, dict[str, Tensor]]
 """A loss, and its parts by name."""
@@ -91,7 +97,7 @@ class Critic:
         """What a painting asks of every picture: its style, and what holds for any picture beside it."""
         style = style_terms(Context(self.encoder, self.dice), [painting], self.style_layers, *self._style)
         examples = [*self.photos, *(manner.pixels for manner in painting.manners)]
-        return [*style, *self._priors(examples)]
+        return self._model([*style, *self._priors(examples)], [manner.pixels for manner in painting.manners])
 
     def models(self, paintings: Tensor, features: Mapping[str, Tensor], photos: Tensor) -> list[Model]:
         """What each of a batch of paintings asks, whose `features` at the layers `seen` are known, of the picture of
@@ -101,8 +107,13 @@ class Critic:
             context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
             area = Area("picture", (Manner(painting),))
             style = style_terms(context, [area], self.style_layers, *self._style)
-            found.append([*style, *self._priors([photo, painting])])
+            found.append(self._model([*style, *self._priors([photo, painting])], [painting]))
         return found
+
+    @torch.no_grad()
+    def _model(self, terms: Sequence[Term], paintings: Sequence[Tensor]) -> Model:
+        counts = self.settings.repetition_weight > 0
+        return Model(terms, max(float(repetition(each).mean()) for each in paintings) if counts else 0.0)
 
     def _priors(self, examples: Sequence[Tensor]) -> list[Term]:
         share = self.style_weight / BALANCE
@@ -115,8 +126,8 @@ class Critic:
         """The sum over the pictures of what each is away from its photo and its model; `numbers` are their own, from
         which they draw what is random."""
         objectives = [
-            Objective([*model, *content])
-            for model, content in zip(models, self._contents(photos, numbers), strict=True)
+            Objective([*model.terms, *content])
+            for model, content in zip(models, self._contents(photos, models, numbers), strict=True)
         ]
         wanted = sorted({layer for objective in objectives for layer in objective.layers})
         features = (
@@ -131,14 +142,18 @@ class Critic:
         return total, parts
 
     @torch.no_grad()
-    def _contents(self, photos: Tensor | None, numbers: Sequence[int]) -> list[list[Term]]:
-        """What each photo asks of its picture."""
+    def _contents(self, photos: Tensor | None, models: Sequence[Model], numbers: Sequence[int]) -> list[list[Term]]:
+        """The terms of each photo."""
         if photos is None:
             return [[] for _ in numbers]
         features = self.encoder(photos, self.kept) if self.kept else {}
         terms = []
-        for k, photo in enumerate(torch.split(photos, 1)):
+        share, settings = self.style_weight / BALANCE, self.settings
+        for k, (photo, model) in enumerate(zip(torch.split(photos, 1), models, strict=True)):
             context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
             content = content_terms(context, photo, self.content_layers, self.content_weight, self.contents)
-            terms.append([*content, *blotch_terms(photo, self.settings.blotch_weight * self.style_weight / BALANCE)])
+            blotch = blotch_terms(photo, settings.blotch_weight * share)
+            terms.append(
+                [*content, *blotch, *repetition_terms(photo, model.repetition, settings.repetition_weight * share)]
+            )
         return terms

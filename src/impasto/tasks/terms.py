@@ -24,6 +24,7 @@ from impasto.losses import (
     opponent,
     out_of_range,
     part_of_variation,
+    repetition_of,
     total_variation,
 )
 from impasto.synthesis import Evaluate
@@ -40,6 +41,9 @@ ONE_LEVEL = (1 / 255) ** 2
 
 COARSE = 0.01
 """What `blotches` finds in a usual photo if it is compared with a plain one: the median of 100 is 0.011."""
+
+REPEATED = 0.02
+"""A tenth of what `repetition` finds in a pattern that anyone sees."""
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -149,25 +153,13 @@ def _part_out_of_range(image: Tensor, part: Part) -> Tensor:
     return out_of_range(image) * part.share
 
 
-GRIDS = ((4, 6), (8, 12), (16, 12))
-"""Periods, and over how many: the grids of networks of one pass, and twice the coarser one, since a pattern may also
-change its sign from one position to the next. Over fewer of the wide ones chance would hide what repeats."""
-
-
 @torch.no_grad()
 def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
     """No more that keeps step with a network's grid than by chance, relative to the richest of `pictures`."""
     if not weight:
         return []
-    terms = []
-    for period, cells in GRIDS:
-        own = max([*(float(lattice(picture, period, cells)) for picture in pictures), ONE_LEVEL])
-
-        def of(image: Tensor, period: int = period, cells: int = cells, own: float = own) -> Tensor:
-            return lattice(image, period, cells) / own
-
-        terms.append(Term("lattice", IMAGE, weight, of))
-    return terms
+    own = max([*(float(lattice(picture)) for picture in pictures), ONE_LEVEL])
+    return [Term("lattice", IMAGE, weight, lambda image: lattice(image) / own)]
 
 
 @torch.no_grad()
@@ -176,6 +168,14 @@ def blotch_terms(photo: Tensor, weight: float) -> list[Term]:
     if not weight:
         return []
     return [Term("blotches", IMAGE, weight, blotches_of(photo, 1 / COARSE))]
+
+
+@torch.no_grad()
+def repetition_terms(photo: Tensor, usual: float, weight: float) -> list[Term]:
+    """No texture that repeats more than the photo's own in the same window, or than `usual`, the painting's."""
+    if not weight:
+        return []
+    return [Term("repetition", IMAGE, weight, repetition_of(photo, usual, 1 / REPEATED))]
 
 
 @torch.no_grad()

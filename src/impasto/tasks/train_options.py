@@ -22,7 +22,7 @@ STRENGTH = 0.28
 photo up for it: after 450 steps the content was as far away as nothing at all. At this one, without blotches, it keeps
 as much of the photo as an optimiser does at 0.5 (`training/README.md`)."""
 
-MOVED = 0.6
+MOVED = 0.7
 """Of a network of transport, which begins with the photo in the painting's colours and keeps more of it than an
 optimiser does."""
 
@@ -99,6 +99,9 @@ class TrainSettings(Settings):
     blotch_weight: float = option(
         BLOTCHES, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
     )
+    repetition_weight: float = option(
+        0.0, "weight of texture that repeats at even distances, more than the photo's and the painting's own", minimum=0
+    )
     range_weight: float = option(1000.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
     style_size: int = option(512, "longer side at which paintings are looked at, in pixels", minimum=32)
     checkpoint_every: int = option(200, "steps between checkpoints", minimum=1)
@@ -137,8 +140,13 @@ class PaintingOptions(TrainSettings):
     )
     content_loss: str = option("correlation", "content losses with weights: features, correlation, self-similarity")
     strength: float = option(MOVED, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
+    tv_chroma_weight: float = option(1.2, "weight of total variation in colour, likewise: against speckle", minimum=0)
     blotch_weight: float = option(
-        4.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+        2.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+    )
+
+    repetition_weight: float = option(
+        1.0, "weight of texture that repeats at even distances, more than the photo's and the painting's own", minimum=0
     )
 
     @property
