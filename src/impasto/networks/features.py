@@ -13,11 +13,17 @@ MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
+def normalised(image: Tensor) -> Tensor:
+    """A picture in [0, 1] as VGGs take it."""
+    mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, DEVIATION))
+    return (image - mean) / deviation
+
+
 class Features(nn.Module):
     """Stages of 3x3 convolutions and ReLUs, with a 2x2 pooling between them; frozen.
 
-    `widths`: the channels of every convolution, stage by stage. The first convolution reflects the picture, the others
-    see zeros beyond it, as `lite` does, whose weights these are.
+    `widths`: the channels of every convolution, stage by stage. The weights are those of `lite`. All convolutions
+    reflect, where `lite` pads with zeros: these look like a dark frame, and a network paints it.
     """
 
     def __init__(self, widths: Sequence[Sequence[int]]) -> None:
@@ -26,18 +32,14 @@ class Features(nn.Module):
         for stage in widths:
             convolutions = nn.ModuleList()
             for width in stage:
-                convolutions.append(nn.Conv2d(channels, width, 3, padding=1))
+                convolutions.append(nn.Conv2d(channels, width, 3, padding=1, padding_mode="reflect"))
                 channels = width
             self.stages.append(convolutions)
-        cast(nn.Conv2d, cast(nn.ModuleList, self.stages[0])[0]).padding_mode = "reflect"
-        for name, value in (("mean", MEAN), ("deviation", DEVIATION)):
-            self.register_buffer(name, torch.tensor(value, device="cpu").view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Of `(B, 3, H, W)` in [0, 1], the maps after the first ReLU of each stage; sides are multiples of 8."""
-        x = (image - cast(Tensor, self.mean)) / cast(Tensor, self.deviation)
-        x, found = x.contiguous(memory_format=torch.channels_last), list[Tensor]()
+        x, found = normalised(image).contiguous(memory_format=torch.channels_last), list[Tensor]()
         for number, stage in enumerate(self.stages):
             x = F.max_pool2d(x, 2) if number else x
             for k, convolution in enumerate(cast(nn.ModuleList, stage)):

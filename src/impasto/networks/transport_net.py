@@ -49,10 +49,10 @@ class TransportSettings:
     moved; `channels` and `blocks` of the decoder, finest first; `grain`: channels of noise.
     """
 
-    widths: Sequence[Sequence[int]] = ((16, 32), (64, 48), (128, 48, 48, 64), (160,))
-    axes: Sequence[int] = (16, 40, 64, 80)
-    channels: Sequence[int] = (16, 32, 80, 128)
-    blocks: Sequence[int] = (0, 1, 2, 3)
+    widths: Sequence[Sequence[int]] = ((16, 24), (48, 32), (96, 32, 32, 48), (128,))
+    axes: Sequence[int] = (12, 32, 56, 72)
+    channels: Sequence[int] = (12, 24, 64, 128)
+    blocks: Sequence[int] = (0, 0, 1, 3)
     grain: int = 4
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ class TransportNet(nn.Module):
         """How many pixels away, at most, the picture matters to a pixel of the result once the style is moved to; a
         multiple of `MULTIPLE`."""
         far: int = sum((2 * count + 1) << k for k, count in enumerate(self.settings.blocks)) + 2
-        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
+        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL + 2 * MULTIPLE
         return -(-far // MULTIPLE) * MULTIPLE
 
     @property
@@ -214,7 +214,7 @@ class TransportNet(nn.Module):
             (_mixed([s[k][0] for s in spreads], share), _mixed([s[k][1] for s in spreads], share))
             for k, share in enumerate(shares[1:])
         ]
-        return base + cast(Tensor, self.decoder(shown, spread, origin))
+        return base + strokes(cast(Tensor, self.decoder(shown, spread, origin)).to(base))
 
     def forward(
         self,
@@ -260,6 +260,15 @@ def calm(picture: Tensor) -> Tensor:
     smooth = F.interpolate(F.avg_pool2d(picture, CELL), scale_factor=CELL, mode="bilinear")
     light = ((picture - smooth) * picture.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
     return smooth + light
+
+
+def strokes(painted: Tensor) -> Tensor:
+    """`(B, 3, H, W)` less its mean over about 24 x 24 pixels: what the decoder adds changes no surface's colour.
+
+    Decoders that may do so leave the palette half way: light and colour vary a fifth to a half less than the base's.
+    """
+    cells = F.pad(F.avg_pool2d(painted, MULTIPLE), (1, 1, 1, 1), mode="reflect")
+    return painted - F.interpolate(F.avg_pool2d(cells, 3, 1), scale_factor=MULTIPLE, mode="bilinear")
 
 
 def _told(normals: Sequence[Normal]) -> Tensor:

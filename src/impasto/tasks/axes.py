@@ -11,30 +11,21 @@ from torch import Tensor, nn
 from impasto.encoders.lite import Lite
 from impasto.networks import TransportNet, TransportSettings
 from impasto.networks.transport import Normal, merged, normal_of
-from impasto.networks.transport_net import LEVELS
+from impasto.tasks.narrowing import narrow
 
 FAINT = 0.01
 """An axis is measured in its own deviation, but no finer than that of this share of the first one's variance."""
 
 
 @torch.no_grad()
-def transport_net(encoder: Lite, pictures: Iterable[Tensor], settings: TransportSettings) -> TransportNet:
-    """A network with the convolutions of `encoder`, and axes from `pictures`, `(B, 3, H, W)` each; the weights of its
-    decoder are drawn."""
+def transport_net(encoder: Lite, pictures: Sequence[Tensor], settings: TransportSettings) -> TransportNet:
+    """A network with features like those of `encoder`, and axes from `pictures`, `(B, 3, H, W)` each; the weights of
+    its decoder are drawn."""
     network = TransportNet(settings)
-    for number, stage in enumerate(network.features.stages, 1):
-        for k, convolution in enumerate(cast(nn.ModuleList, stage), 1):
-            theirs = cast(nn.Conv2d, encoder.convs[f"conv{number}_{k}"])
-            cast(nn.Conv2d, convolution).weight.copy_(theirs.weight)
-            cast(Tensor, cast(nn.Conv2d, convolution).bias).copy_(cast(Tensor, theirs.bias))
+    narrow(network.features, encoder, pictures)
     for axes, normal in zip(network.axes, _normals(network, pictures), strict=True):
         _set_axes(cast(nn.Conv2d, axes), normal)
     return network
-
-
-def widths_of(encoder: Lite) -> Sequence[Sequence[int]]:
-    """The channels of its convolutions as far as a network of transport has them: to the first of the last stage."""
-    return (*encoder.widths[: LEVELS - 1], encoder.widths[LEVELS - 1][:1])
 
 
 def _normals(network: TransportNet, pictures: Iterable[Tensor]) -> list[Normal]:

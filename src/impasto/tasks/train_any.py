@@ -19,7 +19,7 @@ from impasto.encoders.lite import Lite
 from impasto.errors import UsageError
 from impasto.networks import AnyStyle, TransportSettings
 from impasto.networks.decoder import GRAIN
-from impasto.tasks.axes import transport_net, widths_of
+from impasto.tasks.axes import transport_net
 from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, seeded
 from impasto.tasks.photos import Photos, draws
@@ -88,10 +88,9 @@ class AnyLesson(PhotoLesson):
 
     def _begun(self, settings: TrainAnySettings) -> AnyStyle:
         encoder = cast(Lite, encoders.load("lite", device=self.critic.device))  # whatever judges
-        shape = TransportSettings(widths_of(encoder))
-        sample = (torch.cat([self._photo(-k), self._painting(-k, settings.size)]) for k in range(1, SAMPLE + 1))
+        sample = [torch.cat([self._photo(-k), self._painting(-k, settings.size)]) for k in range(1, SAMPLE + 1)]
         with seeded(settings.seed):
-            return AnyStyle(transport_net(encoder, map(self.placed, sample), shape))
+            return AnyStyle(transport_net(encoder, [self.placed(each) for each in sample], TransportSettings()))
 
     @property
     def network(self) -> AnyStyle:

@@ -129,6 +129,11 @@ class PaintingOptions(TrainSettings):
 
     size: int = option(224, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
     base: str | None = option(None, "a trained network to start from")
+    schedule: str = option(
+        "cosine",
+        "how the rate falls: not at all, along a cosine, or in a straight line over the last fifth",
+        choices=SCHEDULES,
+    )
     clip: float | None = option(
         1.0,
         "the gradient's greatest length; a longer one is made this short, so that at this length, which all exceed, "
@@ -140,7 +145,7 @@ class PaintingOptions(TrainSettings):
     )
     content_loss: str = option("correlation", "content losses with weights: features, correlation, self-similarity")
     strength: float = option(MOVED, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
-    tv_chroma_weight: float = option(1.2, "weight of total variation in colour, likewise: against speckle", minimum=0)
+    tv_chroma_weight: float = option(0.8, "weight of total variation in colour, likewise: against speckle", minimum=0)
     blotch_weight: float = option(
         2.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
     )
