@@ -34,7 +34,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 test: check $(RUNTIME)
-	@command -v chromedriver > /dev/null || echo "chromedriver is not here: the page in $(PAGE) is not tested in a browser; Debian: apt install chromium chromium-driver"
+	@command -v chromium chromium-browser google-chrome > /dev/null || echo "Chromium is not installed, so the page in $(PAGE) is not tested; Debian: apt install chromium"
 	$(BIN)/python -m pytest
 
 bench: $(READY)

@@ -1,4 +1,4 @@
-"""The page in a headless Chromium, against PyTorch. It needs Chromium, its driver, and the runtime beside the page."""
+"""The page in a headless Chromium, against PyTorch. It needs Chromium and the runtime beside the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tests.browser.driver import ISOLATED, Browser, browser, served
+from playwright.sync_api import Browser
+from tests.browser.window import ISOLATED, Window, launched, served
+from tests.browser.window import window as opened
 from tests.painters import anything, many, picture
 
 from impasto.image import load, write
@@ -25,14 +27,14 @@ from impasto.tasks.export import export
 PAGE = Path(__file__).parents[2] / "docs" / "browser"
 FILES = [file for file in PAGE.iterdir() if file.suffix in {".html", ".js", ".css", ".jpg"}]
 RUNTIME = PAGE / "node_modules" / "onnxruntime-web"
-DRIVER = shutil.which("chromedriver")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LEVEL = 1.01 / 255
 SECONDS = 90
-"""For one test, on a machine that has other work too; alone they take a second or two."""
+"""For one wait, on a machine that has other work too; alone a test takes a second or two."""
 
 needed = pytest.mark.skipif(
-    DRIVER is None or not RUNTIME.is_dir(),
-    reason="needs chromedriver and npm (Debian: apt install chromium chromium-driver npm); then run `make test`",
+    CHROMIUM is None or not RUNTIME.is_dir(),
+    reason="needs Chromium and npm (Debian: apt install chromium npm); then run `make test`",
 )
 
 ANY_AT = 96
@@ -82,48 +84,46 @@ def address(site: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with browser(str(DRIVER), tmp_path_factory.mktemp("chromium"), *camera) as found:
+def chromium() -> Iterator[Browser]:
+    with launched(str(CHROMIUM)) as found:
         yield found
 
 
 @pytest.fixture
-def window(chromium: Browser) -> Browser:
-    chromium.allow(SECONDS)
-    return chromium
+def window(chromium: Browser) -> Iterator[Window]:
+    with opened(chromium, SECONDS) as found:
+        yield found
 
 
-def shown(window: Browser) -> torch.Tensor:
+def shown(window: Window) -> torch.Tensor:
     """What the page shows, as a picture."""
-    url = window.run("return document.getElementById('result').toDataURL('image/png')")
+    url = window.run("() => document.getElementById('result').toDataURL('image/png')")
     return load(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))).pixels
 
 
-def set_to(window: Browser, selector: str, value: float) -> None:
+def set_to(window: Window, selector: str, value: float) -> None:
     window.run(
-        "const found = document.querySelector(arguments[0]);"
-        "if (found.type === 'checkbox') found.checked = Boolean(arguments[1]); else found.value = arguments[1];"
-        "document.body.dataset.state = 'asked'; found.dispatchEvent(new Event('input'))",
-        selector,
-        value,
+        "([selector, value]) => { const found = document.querySelector(selector);"
+        "if (found.type === 'checkbox') found.checked = Boolean(value); else found.value = value;"
+        "document.body.dataset.state = 'asked'; found.dispatchEvent(new Event('input')); }",
+        [selector, value],
     )
     window.wait("done")
 
 
-def shares(window: Browser) -> dict[str, float]:
+def shares(window: Window) -> dict[str, float]:
     """Where the sliders stand, by their names."""
-    script = "return [...document.querySelectorAll('.tile input')].map(e => [e.name, Number(e.value)])"
+    script = "() => [...document.querySelectorAll('.tile input')].map(e => [e.name, Number(e.value)])"
     return dict(window.run(script))
 
 
-def differs(window: Browser, wanted: torch.Tensor) -> float:
+def differs(window: Window, wanted: torch.Tensor) -> float:
     """The largest difference of what is shown from what is wanted."""
     return float((shown(window) - wanted).abs().max())
 
 
 @needed
-def test_a_photo_is_painted_as_by_pytorch(window: Browser, address: str, site: Path) -> None:
+def test_a_photo_is_painted_as_by_pytorch(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}all/")
     assert re.fullmatch(r"sea, 451x300 in \d+\.\d\d s", window.wait("done"))
     assert shares(window) == {"sea": 100, "sand": 0, "snow": 0}
@@ -146,13 +146,13 @@ def test_a_photo_is_painted_as_by_pytorch(window: Browser, address: str, site: P
 
 
 @needed
-def test_tiles_surprises_and_the_way_back(window: Browser, address: str, site: Path) -> None:
+def test_tiles_surprises_and_the_way_back(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}styles/")
     window.wait("done")
     window.choose("#photo", site / "photo.png")
     window.wait("done")
-    window.until("return document.body.dataset.tiles", lambda found: found == "done")
-    tiles = window.run("return [...document.querySelectorAll('.tile canvas')].map(e => e.toDataURL())")
+    window.until("() => document.body.dataset.tiles === 'done'")
+    tiles = window.run("() => [...document.querySelectorAll('.tile canvas')].map(e => e.toDataURL())")
     assert len(set(tiles)) == 3
     window.click("button[title='snow alone']")
     window.wait("done")
@@ -177,19 +177,20 @@ def test_tiles_surprises_and_the_way_back(window: Browser, address: str, site: P
 
 
 @needed
-def test_what_is_saved_is_what_is_painted(window: Browser, address: str, tmp_path: Path) -> None:
-    window.develop("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+def test_what_is_saved_is_what_is_painted(window: Window, address: str, tmp_path: Path) -> None:
     window.open(f"{address}styles/")
     window.wait("done")
     painted = shown(window)
     window.click("#before")  # the photo is shown, the painted picture is what is wanted
-    window.click("#save")
-    window.until("return 0", lambda _: (tmp_path / "impasto.png").exists())
-    assert torch.equal(load(tmp_path / "impasto.png").pixels, painted)
+    with window.page.expect_download() as saving:
+        window.click("#save")
+    assert saving.value.suggested_filename == "impasto.png"
+    saving.value.save_as(tmp_path / "saved.png")
+    assert torch.equal(load(tmp_path / "saved.png").pixels, painted)
 
 
 @needed
-def test_paintings_beside_styles(window: Browser, address: str, site: Path) -> None:
+def test_paintings_beside_styles(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}all/")
     window.wait("done")
     window.choose("#photo", site / "photo.png")
@@ -205,24 +206,22 @@ def test_paintings_beside_styles(window: Browser, address: str, site: Path) -> N
     assert differs(window, apply(photo, many(), "sand")) <= LEVEL
 
 
-def drop(window: Browser, selector: str, file: Path) -> None:
+def drop(window: Window, selector: str, file: Path) -> None:
     """Let a file fall on an element, as from the desktop."""
     window.run(
-        "const [selector, bytes, name] = arguments;"
+        "([selector, bytes, name]) => {"
         "const dataTransfer = new DataTransfer();"
         "dataTransfer.items.add(new File([new Uint8Array(bytes)], name));"
         "document.body.dataset.state = 'asked';"
         "const given = { bubbles: true, cancelable: true, dataTransfer };"
-        "document.querySelector(selector).dispatchEvent(new DragEvent('drop', given))",
-        selector,
-        list(file.read_bytes()),
-        file.name,
+        "document.querySelector(selector).dispatchEvent(new DragEvent('drop', given)); }",
+        [selector, list(file.read_bytes()), file.name],
     )
 
 
 @needed
 def test_what_is_dropped_is_a_painting_among_the_paintings_and_else_a_photo(
-    window: Browser, address: str, site: Path
+    window: Window, address: str, site: Path
 ) -> None:
     window.open(f"{address}all/")
     window.wait("done")
@@ -235,7 +234,7 @@ def test_what_is_dropped_is_a_painting_among_the_paintings_and_else_a_photo(
 
 
 @needed
-def test_an_any_style_network_alone(window: Browser, address: str, site: Path) -> None:
+def test_an_any_style_network_alone(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}all/?model=model/any.json")
     window.wait("done")
     window.choose("#photo", site / "photo.png")
@@ -252,24 +251,24 @@ def test_an_any_style_network_alone(window: Browser, address: str, site: Path) -
 
 
 @needed
-def test_threads_where_the_server_isolates_the_page(window: Browser, address: str, site: Path) -> None:
+def test_threads_where_the_server_isolates_the_page(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}isolated/")
     window.wait("done")
-    assert window.run("return crossOriginIsolated")
+    assert window.run("() => crossOriginIsolated")
     window.choose("#photo", site / "photo.png")
     window.wait("done")
     assert differs(window, apply(load(site / "photo.png").pixels, many(), "sea")) <= LEVEL
 
 
 @needed
-def test_the_camera(window: Browser, address: str) -> None:
+def test_the_camera(window: Window, address: str) -> None:
     window.open(f"{address}styles/")
     window.wait("done")
     window.click("#camera")
-    window.until("return document.getElementById('result').ariaLabel", lambda found: " 512x384 " in found)
+    window.until("() => document.getElementById('result').ariaLabel.includes(' 512x384 ')")
     window.click("#camera")  # what it saw last stays, as a photo
     window.wait("done")
-    assert window.run("return document.getElementById('camera').textContent") == "Camera"
+    assert window.find("#camera").text_content() == "Camera"
     set_to(window, "#strength", 0)
     last = shown(window)
     assert last.std() > 0.01
@@ -282,13 +281,12 @@ def test_the_camera(window: Browser, address: str) -> None:
 
 
 @needed
-def test_no_camera(window: Browser, address: str) -> None:
+def test_no_camera(window: Window, address: str) -> None:
     window.open(f"{address}styles/")
     window.wait("done")
     for name, told in {"NotFoundError": "no camera was found", "NotAllowedError": "the camera was refused"}.items():
         window.run(
-            "const name = arguments[0];"
-            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', name))",
+            "name => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', name)); }",
             name,
         )
         window.click("#camera")
@@ -297,7 +295,7 @@ def test_no_camera(window: Browser, address: str) -> None:
 
 
 @needed
-def test_what_is_missing_is_told_with_the_command_that_makes_it(window: Browser, address: str, site: Path) -> None:
+def test_what_is_missing_is_told_with_the_command_that_makes_it(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}none/")
     assert 'run "impasto export styles -o docs/browser/model"' in window.wait("error")
     window.open(f"{address}unready/")
@@ -311,7 +309,7 @@ def test_what_is_missing_is_told_with_the_command_that_makes_it(window: Browser,
 
 
 @needed
-def test_pictures_that_are_none(window: Browser, address: str, site: Path) -> None:
+def test_pictures_that_are_none(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}styles/")
     window.wait("done")
     (site / "bad.png").write_bytes(b"no picture")
@@ -325,13 +323,13 @@ def test_pictures_that_are_none(window: Browser, address: str, site: Path) -> No
 
 
 @needed
-def test_all_controls_have_names_that_can_be_read_out(window: Browser, address: str, site: Path) -> None:
+def test_all_controls_have_names_that_can_be_read_out(window: Window, address: str, site: Path) -> None:
     window.open(f"{address}all/")
     window.wait("done")
     window.choose("#painting", site / "painting.png")
     window.wait("done")
-    controls = window.find("button, input, select, canvas#result")
-    labels = [window("GET", f"element/{control}/computedlabel", None) for control in controls]
+    controls = window.find("button, input, select, canvas#result").all()
+    labels = [re.sub(r'^- \w+ "(.*?)".*', r"\1", control.aria_snapshot(), flags=re.DOTALL) for control in controls]
     assert all(labels)
     assert {"Photo", "Camera", "Before", "Save", "Strength", "Longer side", "snow alone", "share of snow"} <= set(
         labels
