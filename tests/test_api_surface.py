@@ -74,3 +74,18 @@ def test_importing_impasto_does_not_import_torch() -> None:
 
 def test_star_import_gives_the_verbs() -> None:
     subprocess.run([sys.executable, "-c", "from impasto import *; stylize, load, UsageError, encoders"], check=True)
+
+
+def test_every_module_imports_where_only_unix_has_more() -> None:
+    """As on Windows, which lacks these modules of the standard library. (`encoders/download.py` asks for the platform
+    before it imports `fcntl`.)"""
+    code = (
+        "import importlib, pkgutil, sys\n"
+        "sys.modules.update(dict.fromkeys(('resource', 'pwd', 'grp', 'termios', 'readline')))\n"
+        "import impasto\n"
+        "names = [m.name for m in pkgutil.walk_packages(impasto.__path__, 'impasto.') if '__main__' not in m.name]\n"
+        "print(len([importlib.import_module(name) for name in names]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 150

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +21,7 @@ from impasto.jobs.spec import Cell
 from impasto.synthesis import Step
 from impasto.tasks.common import load_encoder
 from impasto.tasks.compare import canvas_distance, content_distance
+from impasto.tasks.memory import reached
 from impasto.tasks.options import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.tasks.recipe import TASKS, recipe, steps_of
 from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region
@@ -59,7 +58,7 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
         height=step.size[0],
         steps=step.index,
         seconds=round(seconds, 3),
-        peak_mb=round(_peak(), 1),
+        peak_mb=round(reached() / 1e6, 1),
         losses=losses,
         scales=scales,
         loss=loss,
@@ -157,9 +156,3 @@ def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
     if not (folder / name).exists():
         write(folder / name, resize(load(source).pixels, step.size).clamp(0, 1) if photo is None else photo)
     return name
-
-
-def _peak() -> float:
-    """The largest memory that this process had, in MB."""
-    peak: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 1024

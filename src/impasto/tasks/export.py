@@ -1,6 +1,6 @@
 """A trained network as ONNX, for other programs and for browsers, and beside it what they have to know, as JSON.
 
-The graph takes `image` `(1, 3, H, W)` in [0, 1] of any size from 16 pixels a side, and `code` `(1, D)`; it gives
+The graph takes `image` `(1, 3, H, W)` in [0, 1] of any size from 24 pixels a side, and `code` `(1, D)`; it gives
 `result`, like the image. Codes are numbers of the JSON, so that styles mix while it runs. An any-style network has a
 second graph, from a `painting` to its `code`.
 """

@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -56,10 +57,15 @@ def resident() -> float:
 
 
 def reached() -> float:
-    """The most bytes that this process has had at once so far; 0 where the system does not say."""
+    """Return the largest memory that this process has used so far, in bytes; 0 where the system does not tell."""
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/self/status").read_text().splitlines()
         return float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    with suppress(ImportError):  # Windows has no such module
+        import resource  # noqa: PLC0415
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return float(peak if sys.platform == "darwin" else 1024 * peak)
     return 0.0
 
 
