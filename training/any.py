@@ -1,11 +1,10 @@
 """Train the network for any painting that is in the package.
 
-python training/any.py --photos PHOTOS --paintings PAINTINGS --base styles.safetensors --out any.safetensors [--steps N]
-    [--settings FILE.toml]
+python training/any.py --photos PHOTOS --paintings PAINTINGS --out any.safetensors [--steps N] [--settings FILE.toml]
 
-It starts from BASE, the trained network of many styles. Goes on after a kill, and with more steps after its end, from
-the state that it keeps beside OUT, as long as BASE is what it was. With --ship FILE it trains nothing, but writes OUT
-in half precision to FILE.
+The settings are the defaults of `impasto train any`. A killed run continues with the same command, and a finished one
+with more steps, from the checkpoint beside OUT. With --ship FILE nothing is trained: OUT is written to FILE in half
+precision.
 """
 
 from following import arguments, follow, settings_of, ship

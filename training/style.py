@@ -1,12 +1,13 @@
-"""Train the network of many styles that is in the package.
+"""Train the network of sixteen styles that is in the package.
 
-python training/style.py --photos PHOTOS --paintings PAINTINGS --out styles.safetensors [--steps N]
-    [--base FILE [--only NAME,NAME]] [--settings FILE.toml]
+python training/style.py --photos PHOTOS --paintings PAINTINGS --base any.safetensors --out styles.safetensors
+    [--steps N] [--only NAME,NAME] [--settings FILE.toml]
 
-With --base all of a network that was trained before is trained on, by other settings; with --only as well it stays as
-it is, and the codes of these styles are learnt anew. Goes on after a kill, and with more steps after its end, from the
-state that it keeps beside OUT. With --ship FILE it trains nothing, but writes OUT in
-half precision to FILE, with the sources of the paintings.
+It starts from the network for any painting and trains its decoder and the styles' codes, with the defaults of
+`impasto train style`. With --only, BASE is a network of styles; it stays as it is, and the codes of these styles are
+learnt anew. A killed run continues with the same command, and a finished one with more steps, from the checkpoint
+beside OUT. With --ship FILE nothing is trained: OUT is written to FILE in half precision, with the sources of the
+paintings.
 """
 
 from typing import Any
@@ -45,7 +46,7 @@ def main() -> None:
     paintings |= {name: f"sample:{name}" for name in OURS}
     if args.only:
         paintings = {name: paintings[name] for name in args.only.split(",")}
-    base = {"base": str(args.base), "anew" if args.only else "whole": True} if args.base else {}
+    base = ({"base": str(args.base)} if args.base else {}) | ({"anew": True} if args.only else {})
     settings = TrainStyleSettings.from_mapping(settings_of(args, **base))
     follow(train_style_steps(args.photos, paintings, settings, out=args.out), args.out, args.sheet_every)
 
