@@ -83,11 +83,11 @@ def test_any_size(network, size):
 
 def test_the_part_of_a_picture_is_painted_as_in_the_whole(network):
     """With the whole picture's ways, and where the part sees as far as `reach` says."""
-    photo, style = network.padded(picture(400, 300)), code(network)
+    photo, style = network.padded(picture(700, 120)), code(network)
     whole = network.maps(photo)
     ways, spread = network.ways([normal_of(x) for x in whole.moving], style), network.spread(style)
     everything = network.paint(whole, [ways], [spread])
-    first, last, reach = 160, 304, network.reach
+    first, last, reach = 280, 424, network.reach
     part = network.paint(
         network.maps(photo[..., first - reach : last + reach, :]), [ways], [spread], origin=(first - reach, 0)
     )

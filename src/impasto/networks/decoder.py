@@ -6,6 +6,7 @@ fixed as the weights: where a photo is plain, strokes are made from it; without 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
@@ -14,13 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from impasto.networks.layers import Convolution, Enlarging, ToPixels
+from impasto.networks.layers import Convolution, ToPixels
 
 SLOPE = 0.2
 """Of the leaky ReLUs."""
 
 GRAIN = 128
 """Side of the square of noise, in positions, after which it repeats."""
+
+SMOOTH, SMOOTHEST = 0.7, 2.0
+"""Deviations of the Gaussians by which noise is smoothed, in positions, the least and the most."""
 
 GRAINY = 2
 """The first level that sees noise: stride 4."""
@@ -30,6 +34,20 @@ START = 0.2
 
 Spread = tuple[Tensor, Tensor]
 """Scales and shifts of a level, `(B, C, 1, 1)`, or maps as large as the level's."""
+
+
+def grains(channels: int) -> Tensor:
+    """Noise of variance 1, `(1, channels, GRAIN, GRAIN)`, that repeats without a seam and is smoother from channel to
+    channel."""
+    white = torch.randn(1, channels, GRAIN, GRAIN)
+    if not channels:
+        return white
+    row = torch.fft.fftfreq(GRAIN)
+    square = row[:, None].square() + row[: GRAIN // 2 + 1].square()
+    width = torch.linspace(SMOOTH, SMOOTHEST, channels).view(-1, 1, 1)
+    kept = (-2 * (math.pi * width).square() * square).exp()
+    noise: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * kept, s=(GRAIN, GRAIN))
+    return noise / noise.std((2, 3), keepdim=True)
 
 
 class Decoder(nn.Module):
@@ -49,11 +67,11 @@ class Decoder(nn.Module):
             nn.Sequential(*(Residual(width) for _ in range(count)))
             for width, count in zip(channels, blocks, strict=True)
         )
-        self.enlarge = nn.ModuleList(Enlarging(below, here) for here, below in pairwise(channels))
+        self.enlarge = nn.ModuleList(Upsampling(below, here) for here, below in pairwise(channels))
         self.last = ToPixels(channels[0])
         nn.init.zeros_(self.last.convolution.weight)
         nn.init.zeros_(self.last.convolution.bias)  # type: ignore[arg-type]
-        self.register_buffer("noise", torch.randn(1, grain, GRAIN, GRAIN))
+        self.register_buffer("noise", grains(grain))
 
     def forward(self, maps: Sequence[Tensor], spread: Sequence[Spread], origin: tuple[int, int] = (0, 0)) -> Tensor:
         """`(B, 3, H, W)` from maps at strides 1, 2, 4, 8; `origin`: the pixel of the picture where they begin."""
@@ -76,6 +94,15 @@ class Decoder(nn.Module):
         )
         noise = cast(Tensor, self.noise)[:, :, rows][..., columns]
         return noise.to(like).expand(like.shape[0], -1, -1, -1)
+
+
+class Upsampling(Convolution):
+    """A 3x3 convolution and bilinear upsampling by 2. After nearest upsampling one position of a coarse map is a
+    square, and networks paint squares."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, out, 2H, 2W)`."""
+        return F.interpolate(super().forward(x), scale_factor=2, mode="bilinear")
 
 
 class Residual(nn.Module):

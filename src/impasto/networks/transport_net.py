@@ -52,7 +52,7 @@ class TransportSettings:
     widths: Sequence[Sequence[int]] = ((16, 24), (48, 32), (96, 32, 32, 48), (128,))
     axes: Sequence[int] = (12, 32, 56, 72)
     channels: Sequence[int] = (12, 24, 64, 128)
-    blocks: Sequence[int] = (0, 0, 1, 3)
+    blocks: Sequence[int] = (0, 1, 2, 3)
     grain: int = 4
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class TransportNet(nn.Module):
     def reach(self) -> int:
         """How many pixels away, at most, the picture matters to a pixel of the result once the style is moved to; a
         multiple of `MULTIPLE`."""
-        far: int = sum((2 * count + 1) << k for k, count in enumerate(self.settings.blocks)) + 2
+        far: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 2
         far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL + 2 * MULTIPLE
         return -(-far // MULTIPLE) * MULTIPLE
 
