@@ -238,7 +238,7 @@ def test_at_first_it_learns_where_stylize_begins(photos):
     lesson = StyleLesson(Photos(photos), STYLES, settings)
     total, parts = lesson.loss(1, range(4))
     assert {*parts} == {"colours"}
-    assert {*lesson.loss(2, range(4))[1]} == {"style", "content", "range", "tv", "lattice", "blotches"}
+    assert {*lesson.loss(2, range(4))[1]} == {"style", "content", "range", "tv", "lattice", "blotches", "repetition"}
     expected = 0.0
     for k in range(4):
         photo = lesson.photos.piece(k, 64)
