@@ -31,7 +31,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if args is None:
         prepare_process()  # it is ours
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
-    with only_the_first():
+    with only_the_first() as received:
         try:
             if not crew.takes_part(words):
                 return 0
@@ -41,6 +41,7 @@ def main(args: Sequence[str] | None = None) -> int:
             crew.leave()
         except (Exception, KeyboardInterrupt) as error:
             line, code = explain(error)
+            code = received.exit_code if code == INTERRUPTED else code
             if crew.tells(error):
                 sys.stderr.write(f"impasto: {line}\n")
             with suppress(RuntimeError):  # the others may have gone before

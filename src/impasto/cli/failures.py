@@ -20,7 +20,7 @@ _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "f
 
 
 class Interrupted(ImpastoError):  # noqa: N818 (it is no error)
-    """A person pressed Ctrl-C; the message says what became of the run."""
+    """Ctrl-C or another signal stopped the run; the message says where the picture is."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:

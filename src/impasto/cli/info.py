@@ -11,6 +11,8 @@ from impasto.errors import ImpastoError
 from impasto.image import read_metadata
 from impasto.tasks.recipe import command
 
+THREADS = "threads: torch's choice; other numbers of them may change single levels, and --threads fixes the number"
+
 
 def show(picture: str, as_json: bool) -> None:
     """Print the recipe as lines and as a command, or as it is stored."""
@@ -23,6 +25,8 @@ def show(picture: str, as_json: bool) -> None:
     words = command(recipe, picture)  # first, because it checks what is then shown
     for name, value in recipe.items():
         typer.echo(f"{name}: {_text(value)}")
+    if "threads" not in dict(recipe.get("writing") or {}):  # type: ignore[call-overload]
+        typer.echo(THREADS)
     typer.echo("")
     typer.echo(shlex.join(words))
     if "stopped" in recipe:

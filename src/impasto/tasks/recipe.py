@@ -42,8 +42,9 @@ EDITS: dict[str, Task[Any]] = {
 }
 """Tasks that make their picture at once, in no steps."""
 
-WRITING = ("bits", "output_quality")
-"""Flags that are no settings of the task, but without which the file would have other bytes."""
+WRITING = ("bits", "output_quality", "threads")
+"""Flags that are no settings of the task, but without which the file would have other bytes: sums are rounded otherwise
+in another number of threads."""
 
 
 def steps_of(task: str) -> Callable[..., Iterator[Any]]:
