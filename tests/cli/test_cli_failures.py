@@ -147,7 +147,9 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_written(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
-@pytest.mark.parametrize(("number", "times"), [("SIGINT", 1), ("SIGINT", 3), ("SIGTERM", 1), ("SIGTERM", 3), ("SIGHUP", 1)])
+@pytest.mark.parametrize(
+    ("number", "times"), [("SIGINT", 1), ("SIGINT", 3), ("SIGTERM", 1), ("SIGTERM", 3), ("SIGHUP", 1)]
+)
 def test_a_signal_saves_the_best_picture(folder: Path, tiny_lite: Path, number: str, times: int) -> None:
     words = ["stylize", "photo.png", "painting.png", "-o", "out.png", "--weights", str(tiny_lite)]
     words += ["--size", "64", "--steps", "1000000", "--scales", "1", "--json", "--timelapse", "film.gif"]

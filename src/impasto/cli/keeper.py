@@ -49,8 +49,8 @@ def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSetti
 class Keeper:
     """Keeps the state of a run in a file: at most every `seconds`, and when the run is cut short."""
 
-    def __init__(self, path: Path | None, seconds: float, fingerprint: str) -> None:
-        self.path, self.seconds, self.fingerprint = path, seconds, fingerprint
+    def __init__(self, path: Path | None, seconds: float, fingerprint: str, *, overwrite: bool = False) -> None:
+        self.path, self.seconds, self.fingerprint, self.overwrite = path, seconds, fingerprint, overwrite
         self._last, self._rests = time.monotonic(), False
 
     def rest(self, watcher: Watcher) -> None:
@@ -59,17 +59,17 @@ class Keeper:
         if self._rests:
             watcher.notice("memory is short, so no checkpoint is kept; --checkpoint FILE keeps one all the same")
 
-    def resume(self, watcher: Watcher, *, asked: bool) -> State | None:
-        """The state to go on from. A file of another run is an error where it was `asked` for, else told and left
-        aside."""
+    def resume(self, watcher: Watcher) -> State | None:
+        """The state to go on from, or None. Raises UsageError for the file of another run, which may have taken hours;
+        with `overwrite` the run begins anew and says so."""
         if self.path is None or not self.path.exists():
             return None
         try:
             state = load_state(self.path, self.fingerprint)
         except UsageError as error:
-            if asked:
-                raise
-            watcher.notice(f"{error}; beginning anew")
+            if not self.overwrite:
+                raise UsageError(f"{error}; or replace it by --overwrite") from error
+            watcher.notice(f"{str(error).partition(';')[0]}; it is replaced")
             return None
         watcher.notice(f"going on after step {state.done}, from {self.path}")
         return state
@@ -102,4 +102,4 @@ def keeper(output: Path, options: RunOptions, fingerprint: str) -> Keeper:
         raise UsageError(f"'{path}' is the name of a picture; call the checkpoint for example {path}.checkpoint")
     if options.checkpoint:
         try_folder(path)
-    return Keeper(path, options.checkpoint_every, fingerprint)
+    return Keeper(path, options.checkpoint_every, fingerprint, overwrite=options.overwrite)

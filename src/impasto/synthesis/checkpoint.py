@@ -70,7 +70,7 @@ def _part(path: Path) -> Path:
 def load(path: str | Path, fingerprint: str) -> State:
     """The state in the file at `path`, on the CPU. Raises UsageError, which says what to do, for a file that is
     damaged, no checkpoint, of another version, or of a run with another `fingerprint`."""
-    remedy = "delete it, or give another --checkpoint"
+    remedy = "delete it, or choose another --output or --checkpoint"
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -85,7 +85,10 @@ def load(path: str | Path, fingerprint: str) -> State:
     if (version := metadata.get("version")) != VERSION:
         raise UsageError(f"the checkpoint '{path}' is of version {version}, not {VERSION}; {remedy}")
     if metadata.get("fingerprint") != fingerprint:
-        raise UsageError(f"the checkpoint '{path}' is of a run with other pictures or settings; {remedy}")
+        raise UsageError(
+            f"the checkpoint '{path}' is of a run with other pictures or settings, or of another version of Impasto; "
+            f"{remedy}"
+        )
     try:
         return State(**_restored(json.loads(metadata["state"]), tensors))
     except (KeyError, TypeError, ValueError) as error:
