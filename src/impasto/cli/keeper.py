@@ -16,6 +16,7 @@ from impasto.cli.options import RunOptions
 from impasto.cli.watch import Watcher
 from impasto.errors import UsageError
 from impasto.image import Picture
+from impasto.image.formats import SUFFIXES
 from impasto.synthesis import State, Step, discard_state, load_state, save_state
 from impasto.tasks.options import SynthesisSettings
 from impasto.version import __version__
@@ -98,7 +99,7 @@ def keeper(output: Path, options: RunOptions, fingerprint: str) -> Keeper:
     if options.checkpoint == NONE:
         return Keeper(None, 0, fingerprint)
     path = Path(options.checkpoint) if options.checkpoint else output.with_name(f"{output.name}.checkpoint")
-    if options.checkpoint and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"):
+    if options.checkpoint and path.suffix.lower() in SUFFIXES:
         raise UsageError(f"'{path}' is the name of a picture; call the checkpoint for example {path}.checkpoint")
     if options.checkpoint:
         try_folder(path)

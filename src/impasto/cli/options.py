@@ -36,6 +36,13 @@ class RunOptions(Settings):
     quiet: bool = option(False, "show nothing but errors")
 
 
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions(RunOptions):
+    """Flags of a command that also takes a folder."""
+
+    recursive: bool = option(False, "of a folder, also the pictures in the folders in it")
+
+
 def default_output(task: str, inputs: Sequence[str]) -> str:
     """`photo-painting.png` in the working folder, `photo-reconstruct.png` where there is one input."""
     from impasto.image.schemes import stem  # noqa: PLC0415 (its package imports torch)
