@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from impasto.cli.files import try_folder
 from impasto.cli.options import RunOptions
 from impasto.cli.watch import Watcher
 from impasto.errors import UsageError
-from impasto.image import Picture
+from impasto.image import Picture, files_named
 from impasto.image.formats import SUFFIXES
 from impasto.synthesis import State, Step, discard_state, load_state, save_state
 from impasto.tasks.options import SynthesisSettings
@@ -29,8 +28,7 @@ def named_files(settings: SynthesisSettings) -> list[str]:
     texts: list[str] = []
     for value in settings.to_mapping().values():
         texts += value if isinstance(value, list) else [value] if isinstance(value, str) else []
-    words = {word for text in texts for word in [text, *re.split(r"[:=#~,?&]", text)]}
-    return sorted(word for word in words if word and len(word) < 4096 and Path(word).is_file())
+    return files_named(texts)
 
 
 def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSettings) -> str:
