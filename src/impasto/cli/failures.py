@@ -36,6 +36,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(t in text for t in _ALLOCATION))
 
 
+def is_of_click(error: BaseException) -> bool:
+    """Whether the words of the command line could not be parsed."""
+    return isinstance(error, _CLICK_ERROR)
+
+
 def _code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | Interrupted | typer.Abort):
         return INTERRUPTED

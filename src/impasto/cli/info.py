@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 
 import typer
@@ -28,7 +29,7 @@ def show(picture: str, as_json: bool) -> None:
     if "threads" not in dict(recipe.get("writing") or {}):  # type: ignore[call-overload]
         typer.echo(THREADS)
     typer.echo("")
-    typer.echo(shlex.join(words))
+    typer.echo(" ".join(map(_quoted, words)))
     if "stopped" in recipe:
         typer.echo("# this picture was saved on the way; the command goes on to the end")
 
@@ -38,3 +39,13 @@ def _text(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{json.dumps(key)[1:-1]} {json.dumps(item)}" for key, item in value.items()) or "all default"
     return json.dumps(value).strip('"')
+
+
+def _quoted(word: str) -> str:
+    """The word for a shell; one with bytes that are no UTF-8 as bash, zsh and ksh have it: $'\\xff.png'."""
+    if word.isprintable():
+        return shlex.quote(word)
+    safe = (
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in "'\\" else f"\\x{byte:02x}" for byte in os.fsencode(word)
+    )
+    return f"$'{''.join(safe)}'"

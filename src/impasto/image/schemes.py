@@ -95,6 +95,32 @@ def files_named(texts: Iterable[str]) -> list[str]:
     return sorted(name for name in found if name and os.path.isfile(name))  # noqa: PTH113 (that of Path may raise)
 
 
+def pieces(text: str) -> list[str]:
+    """`text` parted at its colons, except those of a scheme, of a drive such as `C:`, and of the name of a file that is
+    there."""
+    words, found = text.split(":"), list[str]()
+    while words:
+        names = ((count, ":".join(words[:count])) for count in range(len(words), 1, -1))
+        count = next((count for count, name in names if _exists(mask_source(name)[0])), 1)
+        part = ":".join(words[:count])
+        if found and _continues(found[-1], part):
+            found[-1] += f":{part}"
+        else:
+            found.append(part)
+        del words[:count]
+    return found
+
+
+def _continues(before: str, part: str) -> bool:
+    """Whether the colon between these two parts nothing."""
+    drive = _DRIVE.search(before) and part[:1] in ("\\", "/") and not _exists(before)
+    return bool(drive or _SCHEME.search(before))
+
+
+_SCHEME = re.compile(rf"(^|[~,:=])({'|'.join(OPTIONS)})$")
+_DRIVE = re.compile(r"(^|[~,:=])[A-Za-z]$")
+
+
 def stem(text: str) -> str:
     """What to call a file that is made from the source `text`: `photo`, `chelsea`, `wolf-mountains`, `faces-7`."""
     parsed = parse(text)
