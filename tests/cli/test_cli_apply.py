@@ -15,9 +15,10 @@ from PIL import Image
 from tests.painters import many, picture
 
 from impasto.image import load, read_metadata, write
+from impasto.image.picture import Picture
 from impasto.image.writing import srgb_profile
 from impasto.networks import save
-from impasto.tasks.apply import apply
+from impasto.tasks.apply import Painter, apply
 from impasto.tasks.apply_options import ApplySettings
 
 Cli = Callable[..., Any]
@@ -172,6 +173,27 @@ def test_pictures_that_another_command_made_are_not_replaced(paint: Cli, folder:
     (folder / "dear.png").write_text("dear to somebody")
     told = paint("one/a.png", "--style", "sea", "-o", "dear.png")
     assert (told.code, (folder / "dear.png").read_text()) == (2, "dear to somebody")
+
+
+def test_a_folder_that_was_stopped_tells_how_far_it_came(
+    paint: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "photos").mkdir()
+    for k in range(3):
+        write(f"photos/{k}.png", picture(40, 40, seed=k))
+    whole = Painter.read
+
+    def read(painter: Painter, photo: Any) -> Picture:
+        if photo == str(Path("photos/2.png")):
+            raise KeyboardInterrupt
+        return whole(painter, photo)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Painter, "read", read)
+        told = paint("photos", "--style", "sea", "-o", "made")
+    assert (told.code, told.lines[-1]) == (130, "impasto: stopped; 2 of 3 pictures are in made")
+    assert paint("photos", "--style", "sea", "-o", "made").code == 0
+    assert len(list((folder / "made").iterdir())) == 3
 
 
 def test_the_working_folder_has_a_name(paint: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from impasto import encoders
-from impasto.image import fit, load, resize, write
+from impasto.image import fit, load, read_metadata, resize, write
 from impasto.jobs import sweep
 from impasto.jobs.grid import arrange
 from impasto.jobs.results import RESULTS, read_plan, read_results
@@ -20,6 +20,7 @@ from impasto.jobs.spec import built_in, expand, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep, stand_in
 from impasto.tasks.compare import style_distance
 from impasto.tasks.options import QUALITIES
+from impasto.tasks.recipe import command
 
 SPEC = {
     "title": "Two by two",
@@ -61,6 +62,9 @@ def test_every_cell_is_made_measured_and_kept(folder):
         assert record.status == "done"
         assert load(folder / record.picture).size == (record.height, record.width) == (43, 64)
         assert load(folder / record.original).size == (43, 64)
+        told = read_metadata(folder / record.picture)
+        assert told["writing"]["threads"] >= 1
+        assert "--threads" in command(told, "again.png")
         assert record.steps == 3
         assert len(record.losses) == 3
         assert record.seconds > 0

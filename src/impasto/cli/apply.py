@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.failures import explain
+from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import changed, check, free_name, is_made_by, refuse_existing
 from impasto.cli.options import FolderOptions, RunOptions, default_output
 from impasto.cli.watch import Watcher
@@ -61,6 +61,9 @@ def _folder(folder: Path, settings: ApplySettings, options: FolderOptions, watch
             path.parent.mkdir(parents=True, exist_ok=True)
             check(path, options, [str(photo), *_read(settings)])
             _paint(paint, str(photo), path, options, watcher, time.perf_counter())
+        except KeyboardInterrupt as error:
+            done = [*places].index(photo) - len(failed)
+            raise Interrupted(f"stopped; {done} of {len(places)} pictures are in {into}") from error
         except Exception as error:  # whatever it is, the other pictures can do nothing for it
             watcher.notice(f"{photo}: {explain(error)[0]}")
             failed.append(str(photo.relative_to(folder)))

@@ -121,10 +121,10 @@ def refuse_existing(paths: Iterable[Path], options: RunOptions) -> None:
     there = [] if options.overwrite else [f"'{path}'" for path in paths if os.path.lexists(path)]
     if there:
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
-        are = "are" if len(there) > 1 else "is"
+        are, carry = ("are", "carry") if len(there) > 1 else ("is", "carries")
         raise UsageError(
-            f"{', '.join(there[:SHOWN])}{more} {are} there already, and not from this command; choose another name, "
-            "or replace by --overwrite"
+            f"{', '.join(there[:SHOWN])}{more} {are} there already, and {carry} no settings of this command; "
+            "choose another name, or replace by --overwrite"
         )
 
 
