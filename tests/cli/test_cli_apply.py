@@ -15,9 +15,10 @@ from PIL import Image
 from tests.painters import many, picture
 
 from impasto.image import load, read_metadata, write
+from impasto.image.picture import Picture
 from impasto.image.writing import srgb_profile
 from impasto.networks import save
-from impasto.tasks.apply import apply
+from impasto.tasks.apply import Painter, apply
 from impasto.tasks.apply_options import ApplySettings
 
 Cli = Callable[..., Any]
@@ -114,6 +115,93 @@ def test_a_folder_of_sixteen_bits_goes_into_files_that_hold_them(paint: Cli, fol
     write("photos/b.jpg", picture(56, 40, seed=2))
     assert paint("photos", "--style", "sea", "--bits", 16, "-o", "made").code == 0
     assert load("made/b.jpg.png").bits == 16
+
+
+def test_a_folder_is_painted_by_content_and_the_rest_told(paint: Cli, folder: Path) -> None:
+    (folder / "photos" / "more" / "deep").mkdir(parents=True)
+    image = Image.open("photo.png").convert("RGB")
+    for name, form in (("a.jfif", "JPEG"), ("b.avif", "AVIF"), ("c", "PNG"), ("more/deep/d.png", "PNG")):
+        image.save(folder / "photos" / name, form)
+    (folder / "photos" / "._a.jfif").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
+    (folder / "photos" / "notes.txt").write_text("left alone")
+    told = paint("photos", "--style", "sea", "-o", "made")
+    assert told.code == 0, told.err
+    assert told.lines[:2] == [
+        "impasto: left out of 'photos': notes.txt is no picture",
+        "impasto: left out of 'photos': the folder more; --recursive paints the pictures in it",
+    ]
+    assert sorted(path.name for path in (folder / "made").iterdir()) == ["a.jfif", "b.avif.png", "c.png"]
+    told = paint("photos", "--style", "sea", "-o", "photos/made", "--recursive", "-q")
+    assert (told.code, told.err) == (0, "")
+    assert (folder / "photos/made/more/deep/d.png").is_file()
+    again = paint("photos", "--style", "sea", "-o", "photos/made", "--recursive")
+    assert len([line for line in again.lines if line.startswith("wrote")]) == 4
+    told = paint("photos/more", "--style", "sea")
+    assert (told.code, len(told.lines)) == (2, 1)
+    assert "--recursive takes those of the folders in it" in told.err
+
+
+def test_two_pictures_never_have_one_place(paint: Cli, folder: Path) -> None:
+    (folder / "photos").mkdir()
+    for name, colour in (("a.gif", "red"), ("a.gif.png", "blue"), ("a.gif-2.png", "green")):
+        Image.new("RGB", (32, 32), colour).save(folder / "photos" / name)
+    assert paint("photos", "--style", "sea", "--strength", 0, "-o", "made").code == 0
+    made = {path.name: load(path).pixels[0, :, 0, 0].round().tolist() for path in (folder / "made").iterdir()}
+    assert made["a.gif.png"] == [0, 0, 1]
+    assert made["a.gif-3.png"] == [1, 0, 0]
+    assert len(made) == 3
+
+
+def test_pictures_that_another_command_made_are_not_replaced(paint: Cli, folder: Path) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        (folder / name).mkdir()
+        for photo in ("a", "b", "c", "d"):
+            write(f"{name}/{photo}.png", picture(40, 40, seed=seed))
+    assert paint("one", "--style", "sea", "-o", "made").code == 0
+    before = {path.name: path.read_bytes() for path in (folder / "made").iterdir()}
+    assert paint("one", "--style", "sea", "-o", "made").code == 0
+    told = paint("two", "--style", "sea", "-o", "made")
+    assert (told.code, len(told.lines)) == (2, 1)
+    assert "'made/a.png', 'made/b.png', 'made/c.png' and 1 more are there already" in told.err
+    assert {path.name: path.read_bytes() for path in (folder / "made").iterdir()} == before
+    assert paint("two", "--style", "sea", "-o", "made", "--overwrite").code == 0
+    assert (read_metadata("made/a.png") or {})["inputs"] == {"content": "two/a.png"}
+    for name in ("one", "two"):
+        assert paint(f"{name}/a.png", "--style", "sea").code == 0
+    assert (read_metadata("a-sea.png") or {})["inputs"] == {"content": "one/a.png"}
+    assert (read_metadata("a-sea-2.png") or {})["inputs"] == {"content": "two/a.png"}
+    (folder / "dear.png").write_text("dear to somebody")
+    told = paint("one/a.png", "--style", "sea", "-o", "dear.png")
+    assert (told.code, (folder / "dear.png").read_text()) == (2, "dear to somebody")
+
+
+def test_a_folder_that_was_stopped_tells_how_far_it_came(
+    paint: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "photos").mkdir()
+    for k in range(3):
+        write(f"photos/{k}.png", picture(40, 40, seed=k))
+    whole = Painter.read
+
+    def read(painter: Painter, photo: Any) -> Picture:
+        if photo == str(Path("photos/2.png")):
+            raise KeyboardInterrupt
+        return whole(painter, photo)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Painter, "read", read)
+        told = paint("photos", "--style", "sea", "-o", "made")
+    assert (told.code, told.lines[-1]) == (130, "impasto: stopped; 2 of 3 pictures are in made")
+    assert paint("photos", "--style", "sea", "-o", "made").code == 0
+    assert len(list((folder / "made").iterdir())) == 3
+
+
+def test_the_working_folder_has_a_name(paint: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "photos").mkdir()
+    write("photos/a.png", picture(40, 40))
+    monkeypatch.chdir(folder / "photos")
+    assert paint(".", "--style", "sea", "--network", folder / "net.safetensors").code == 0
+    assert Path("photos-sea/a.png").is_file()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 
 from impasto.cli import main
 from impasto.cli.failures import explain
+from impasto.cli.interrupts import only_the_first
 from impasto.errors import ImpastoError
 from impasto.image import load, read_metadata
 from impasto.tasks.job import Job
@@ -146,8 +147,10 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_written(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
-@pytest.mark.parametrize("presses", [1, 3])
-def test_ctrl_c_saves_the_best_picture(folder: Path, tiny_lite: Path, presses: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "times"), [("SIGINT", 1), ("SIGINT", 3), ("SIGTERM", 1), ("SIGTERM", 3), ("SIGHUP", 1)]
+)
+def test_a_signal_saves_the_best_picture(folder: Path, tiny_lite: Path, number: str, times: int) -> None:
     words = ["stylize", "photo.png", "painting.png", "-o", "out.png", "--weights", str(tiny_lite)]
     words += ["--size", "64", "--steps", "1000000", "--scales", "1", "--json", "--timelapse", "film.gif"]
     run = subprocess.Popen(
@@ -160,13 +163,13 @@ def test_ctrl_c_saves_the_best_picture(folder: Path, tiny_lite: Path, presses: i
     assert run.stdout is not None
     try:
         assert [json.loads(run.stdout.readline())["event"] for _ in range(2)] == ["plan", "step"]
-        for _ in range(presses):
-            run.send_signal(signal.SIGINT)
+        for _ in range(times):
+            run.send_signal(getattr(signal, number))
             time.sleep(0.002)
         _, err = run.communicate(timeout=50)
     finally:
         run.kill()
-    assert run.returncode == 130, err
+    assert run.returncode == 128 + getattr(signal, number), err
     assert re.fullmatch(
         r"impasto: stopped after .*; the best picture so far, 64x48 after step \d+ of 1000000, is in out.png; "
         r"the same command goes on from there\n",
@@ -176,3 +179,20 @@ def test_ctrl_c_saves_the_best_picture(folder: Path, tiny_lite: Path, presses: i
     assert (read_metadata("out.png") or {})["stopped"] > 0
     assert (folder / "film.gif").is_file()
     assert not list(folder.glob(".impasto*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
+def test_nohup_is_left_alone() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with only_the_first() as received:
+            os.kill(os.getpid(), signal.SIGHUP)
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)  # after the first one no other is heard
+        assert received.exit_code == 143
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -147,7 +147,7 @@ def test_too_little_memory_is_one_line_and_2(cli: Cli, folder: Path, words: list
     ("words", "expected"),
     [
         (["--memory", "much"], "memory is an amount such as 4GB or 1500MB, not 'much'"),
-        (["--memory", ""], "memory is an amount such as 4GB or 1500MB, not ''"),
+        (["--memory", ""], "the argument after '--memory' is empty"),
         (["--tile", "-1"], "tile must be at least 0, not -1"),
         (["--size", "8"], "need at least 16 px a side"),
         (["--init", "nois"], "did you mean 'noise'?"),

@@ -127,6 +127,16 @@ def test_info_shows_the_recipe_and_a_command_that_makes_the_same_picture(stylize
     assert json.loads(cli("info", "out.png", "--json").out)["settings"]["strength"] == 0.3
 
 
+def test_info_tells_the_threads(stylize: Cli, cli: Cli) -> None:
+    """Another number of threads rounds sums in another order."""
+    assert stylize("-o", "out.png", "--threads", 1).code == 0
+    told = cli("info", "out.png").out
+    assert "threads 1" in told
+    assert shlex.split(told.splitlines()[-1])[-6:-2] == ["--threads", "1", "--output", "out.png"]
+    assert stylize("-o", "any.png").code == 0
+    assert "threads: torch's choice" in cli("info", "any.png").out
+
+
 def test_info_of_an_unfinished_picture_says_so(stylize: Cli, cli: Cli) -> None:
     stylize("-o", "out.png", "--save-every", "1")
     assert "saved on the way" in cli("info", "out-0001.png").out

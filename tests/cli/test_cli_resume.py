@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,34 @@ def test_a_run_shorter_than_the_time_between_checkpoints_writes_none(stylize: Cl
     assert sorted(path.name for path in folder.iterdir()) == ["out.png", "painting.png", "photo.png"]
 
 
-def test_other_settings_begin_anew_and_say_so(stylize: Cli, folder: Path, cut: Any) -> None:
+@pytest.mark.parametrize("more", [("--seed", 5, "--init", "noise"), ("--strength", 0.6, "--quiet")])
+def test_the_state_of_another_run_is_not_lost(stylize: Cli, folder: Path, cut: Any, more: Sequence[Any]) -> None:
     cut(3, KeyboardInterrupt())
     stylize("-o", "out.png", *WORDS)
-    told = stylize("-o", "out.png", *WORDS, "--seed", 5, "--init", "noise")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    told = stylize("-o", "out.png", *WORDS, *more)
+    assert (told.code, len(told.lines)) == (2, 1)
+    assert "of a run with other pictures or settings" in told.err
+    assert "--overwrite" in told.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert stylize("-o", "out.png", *WORDS).lines[0].startswith("impasto: going on after step 3")
+
+
+def test_the_state_of_another_run_is_replaced_when_asked(stylize: Cli, folder: Path, cut: Any) -> None:
+    cut(3, KeyboardInterrupt())
+    stylize("-o", "out.png", *WORDS)
+    told = stylize("-o", "out.png", *WORDS, "--strength", 0.6, "--overwrite")
     assert told.code == 0
-    assert "of a run with other pictures or settings" in told.lines[0]
-    assert told.lines[0].endswith("beginning anew")
+    assert told.lines[0].endswith("it is replaced")
+    assert not (folder / "out.png.checkpoint").exists()
+
+
+def test_a_default_output_of_another_run_is_kept_beside(stylize: Cli, folder: Path, cut: Any) -> None:
+    cut(3, KeyboardInterrupt())
+    stylize(*WORDS)
+    assert stylize(*WORDS, "--strength", 0.6).code == 0
+    assert (folder / "photo-painting-2.png").is_file()
+    assert stylize(*WORDS).lines[0].startswith("impasto: going on after step 3")
 
 
 def test_a_checkpoint_asked_for_has_to_fit(stylize: Cli, folder: Path, cut: Any) -> None:

@@ -54,9 +54,33 @@ def test_the_same_command_gives_the_same_bytes(stylize: Cli, folder: Path) -> No
 
 
 def test_an_older_output_is_replaced(stylize: Cli, folder: Path) -> None:
-    (folder / "out.png").write_text("old")
+    assert stylize("-o", "out.png", "--size", 32).code == 0
     assert stylize("-o", "out.png").code == 0
     assert made().size == (48, 64)
+
+
+@pytest.mark.parametrize("there", ["out.png", "out-0001.png", "film.gif"])
+def test_a_file_of_others_is_replaced_only_when_asked(stylize: Cli, folder: Path, there: str) -> None:
+    (folder / there).write_text("dear to somebody")
+    words = ("-o", "out.png", "--save-every", 1, "--timelapse", "film.gif")
+    told = stylize(*words)
+    assert (told.code, len(told.lines)) == (2, 1)
+    assert f"'{there}' is there already" in told.err
+    assert "--overwrite" in told.err
+    assert (folder / there).read_text() == "dear to somebody"
+    assert {path.name for path in folder.iterdir()} == {"photo.png", "painting.png", there}
+    assert stylize(*words, "--overwrite").code == 0
+    assert (folder / there).read_bytes() != b"dear to somebody"
+    assert stylize(*words, "--strength", 0.3).code == 0
+
+
+def test_default_names_of_other_commands_are_numbered(stylize: Cli, folder: Path) -> None:
+    (folder / "photo-painting.png").write_text("dear to somebody")
+    for strength, name in ((0.3, "photo-painting-2.png"), (0.6, "photo-painting-3.png"), (0.3, "photo-painting-2.png")):
+        told = stylize("--strength", strength)
+        assert told.lines[-1].startswith(f"wrote {name}"), told.err
+        assert (read_metadata(name) or {})["settings"]["strength"] == strength  # type: ignore[index, call-overload]
+    assert (folder / "photo-painting.png").read_text() == "dear to somebody"
 
 
 def test_alpha_of_the_photo_comes_back(stylize: Cli) -> None:

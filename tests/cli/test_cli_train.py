@@ -152,6 +152,18 @@ def test_a_network_without_a_state_is_not_overwritten(train, folder):
     assert (folder / "net.safetensors").read_bytes() == b"of long ago"
 
 
+def test_a_sheet_replaces_no_picture(train, folder):
+    (folder / "mine.png").write_bytes(b"dear to somebody")
+    told = train("-o", "painting.safetensors")
+    assert (told.code, len(told.lines)) == (2, 1)
+    assert "the output 'painting.png' is also an input" in told.err
+    told = train("-o", "mine.safetensors")
+    assert (told.code, len(told.lines)) == (2, 1)
+    assert "'mine.png' is there, where a sheet would go" in told.err
+    assert train("-o", "mine.safetensors", "--sheet-every", 0).code == 0
+    assert (folder / "mine.png").read_bytes() == b"dear to somebody"
+
+
 def test_torchrun_trains_one_network(train, photos, tiny_lite, folder):
     alone = train("-o", "one.safetensors", "--json")
     words = [

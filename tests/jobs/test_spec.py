@@ -1,3 +1,6 @@
+import hashlib
+import json
+
 import pytest
 
 from impasto.errors import UsageError
@@ -28,6 +31,38 @@ def test_keys_are_the_same_every_time_and_differ_with_the_work():
     again, other = expand(from_mapping(GRID)), expand(from_mapping(GRID | {"settings": GRID["settings"] | {"seed": 1}}))
     assert [c.key for c in again] == [c.key for c in expand(from_mapping(GRID))]
     assert not {c.key for c in again} & {c.key for c in other}
+
+
+def test_keys_change_with_the_files_that_settings_name(tmp_path):
+    """Masks, weights, starts, the photos that a network learns from; wherever the spec lies, the keys are alike."""
+    spec = {"task": "stylize", "inputs": {"content": "sample:chelsea", "style": "spec:sea.jpg"}, "settings": {}}
+    spec["settings"] = {"region": [["~spec:m.png#ff0000:sample:ink:0.5"]], "init": "spec:start.png"}
+    learnt = {"task": "one-pass", "inputs": spec["inputs"], "settings": {"photos": "spec:photos"}}
+    names = ("sea.jpg", "m.png", "start.png", "photos/a.png", "photos/more/b.png")
+
+    def keys(folder):
+        cells = [*expand(from_mapping(spec, folder)), *expand(from_mapping(learnt, folder))]
+        return [cells[0].key, cells[1].key, cells[1].network]
+
+    for folder in (tmp_path / "here", tmp_path / "there"):
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(name.encode())
+    before = keys(tmp_path / "here")
+    assert keys(tmp_path / "here") == keys(tmp_path / "there") == before
+    for name, changed in zip(names, ((1, 1, 1), (1, 0, 0), (1, 0, 0), (0, 1, 1), (0, 1, 1)), strict=True):
+        (tmp_path / "here" / name).write_bytes(name.upper().encode())  # as long as before
+        assert [a != b for a, b in zip(before, keys(tmp_path / "here"), strict=True)] == [bool(c) for c in changed]
+        (tmp_path / "here" / name).write_bytes(name.encode())
+    assert keys(tmp_path / "here") == before
+
+
+def test_keys_without_files_are_those_of_earlier_versions():
+    """What was made of samples is not made again."""
+    about = ["stylize", {"content": "sample:chelsea", "style": "sample:flow"}, {}]
+    table = {"task": about[0], "inputs": about[1]}
+    (cell,) = expand(from_mapping(table))
+    assert cell.work == hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def test_cases_bring_inputs_and_settings_that_belong_together():

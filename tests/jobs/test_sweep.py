@@ -12,13 +12,15 @@ import pytest
 from PIL import Image
 
 from impasto import encoders
-from impasto.image import load, resize
+from impasto.image import fit, load, read_metadata, resize, write
 from impasto.jobs import sweep
+from impasto.jobs.grid import arrange
 from impasto.jobs.results import RESULTS, read_plan, read_results
 from impasto.jobs.spec import built_in, expand, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep, stand_in
 from impasto.tasks.compare import style_distance
 from impasto.tasks.options import QUALITIES
+from impasto.tasks.recipe import command
 
 SPEC = {
     "title": "Two by two",
@@ -60,6 +62,9 @@ def test_every_cell_is_made_measured_and_kept(folder):
         assert record.status == "done"
         assert load(folder / record.picture).size == (record.height, record.width) == (43, 64)
         assert load(folder / record.original).size == (43, 64)
+        told = read_metadata(folder / record.picture)
+        assert told["writing"]["threads"] >= 1
+        assert "--threads" in command(told, "again.png")
         assert record.steps == 3
         assert len(record.losses) == 3
         assert record.seconds > 0
@@ -101,6 +106,38 @@ def test_a_failed_cell_is_told_in_its_place_and_stops_nothing(tmp_path):
     assert {record.error for record in seen if record.status == "failed"} == {"no such file 'nowhere.png'"}
     again = list(run_sweep(from_mapping(spec), tmp_path, workers=2))
     assert [progress.known for progress in again] == [True, True, False, False]
+
+
+def test_a_photo_that_has_changed_is_painted_anew(tmp_path, monkeypatch):
+    """And the page shows it; with the first photo again, that is shown and nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    spec = SPEC | {"inputs": {"content": "photo.png", "style": "style.png"}, "columns": None}
+    cat, cup, style = ((tmp_path / name) for name in ("cat.png", "cup.png", "style.png"))
+    for path, name, size in ((cat, "chelsea", 64), (cup, "coffee", 64), (style, "flow", 300)):
+        write(path, fit(load(f"sample:{name}").pixels, size).clamp(0, 1))
+
+    def run(photo):
+        Path("photo.png").write_bytes(photo.read_bytes())
+        seen = list(run_sweep(from_mapping(spec), tmp_path / "out", workers=1))
+        assert [progress.record.status for progress in seen] == ["done"] * 2
+        shown = arrange(read_plan(tmp_path / "out"), read_results(tmp_path / "out")).records
+        originals = {(tmp_path / "out" / record.original).read_bytes() for record in shown}
+        paintings = {record.paintings["style.png"] for record in shown}
+        return [progress.known for progress in seen], [record.picture for record in shown], originals, paintings
+
+    known, first, original, painting = run(cat)
+    assert known == [False, False]
+    assert run(cat) == ([True, True], first, original, painting)
+    known, second, other, same = run(cup)
+    assert (known, same) == ([False, False], painting)
+    assert not {*first} & {*second}
+    assert not original & other
+    assert run(cat) == ([True, True], first, original, painting)
+    style.write_bytes(cup.read_bytes())
+    known, third, original_still, new = run(cat)
+    assert (known, original_still) == ([False, False], original)
+    assert not {*first, *second} & {*third}
+    assert new != painting
 
 
 @pytest.mark.usefixtures("without_packages")

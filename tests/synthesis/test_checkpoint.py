@@ -51,7 +51,7 @@ def test_the_file_is_safetensors_with_json_beside_it(tmp_path):
 
 def test_the_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     save(tmp_path / "run", a_state(), "of this run")
-    with pytest.raises(UsageError, match=r"other pictures or settings; delete it, or give another --checkpoint"):
+    with pytest.raises(UsageError, match=r"other pictures or settings, .*; delete it, or choose another --output"):
         load(tmp_path / "run", "of that run")
     assert load(tmp_path / "run", "of this run").done == 7
 
@@ -72,7 +72,7 @@ def test_foreign_files_are_refused(tmp_path):
     metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": "", "state": '{"scale": 1}'}
     save_file({"weight": torch.zeros(2)}, tmp_path / "half", metadata)
     for name in ("text", "weights", "named", "half"):
-        with pytest.raises(UsageError, match=f"{name}.*delete it, or give another --checkpoint"):
+        with pytest.raises(UsageError, match=f"{name}.*delete it, or choose another --output"):
             load(tmp_path / name, "")
 
 

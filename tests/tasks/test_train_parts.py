@@ -54,6 +54,18 @@ def test_shared_settings_are_those_of_stylize_with_its_defaults():
     assert both == {"size", "steps", "rate", "blotch_weight"}  # these mean something else
 
 
+def test_photos_are_told_by_their_content_and_the_rest_is_told(folder: Path):
+    Image.open(folder / "0.png").save(folder / "photo.jfif", "JPEG")
+    Image.open(folder / "0.png").save(folder / "photo", "AVIF")
+    (folder / "._0.png").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
+    (folder / "captions.txt").write_text("nine ramps")
+    assert [path.name for path in pictures_in(folder).pictures][-2:] == ["photo", "photo.jfif"]
+    photos = Photos(folder)
+    assert photos.told() == f"left out of '{folder}': captions.txt is no picture"
+    assert photos.told() == ""
+    assert len({*photos.paths, *photos._back}) == 11
+
+
 def test_each_comes_once_before_any_comes_again():
     turns = [[shuffled(7, k, "x") for k in range(7 * turn, 7 * turn + 7)] for turn in range(3)]
     assert all(sorted(turn) == list(range(7)) for turn in turns)

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from impasto.cli import crew, derived, passes, train
-from impasto.cli.failures import INTERRUPTED, explain
+from impasto.cli.failures import INTERRUPTED, explain, is_of_click
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import RunOptions
+from impasto.cli.words import dashed_file, refuse_empty
 from impasto.process import prepare_process
 from impasto.version import __version__
 
@@ -31,8 +32,9 @@ def main(args: Sequence[str] | None = None) -> int:
     if args is None:
         prepare_process()  # it is ours
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
-    with only_the_first():
+    with only_the_first() as received:
         try:
+            refuse_empty(words)
             if not crew.takes_part(words):
                 return 0
             code = typer.main.get_command(app).main(words, prog_name="impasto", standalone_mode=False)
@@ -41,6 +43,8 @@ def main(args: Sequence[str] | None = None) -> int:
             crew.leave()
         except (Exception, KeyboardInterrupt) as error:
             line, code = explain(error)
+            line += dashed_file(words) if is_of_click(error) else ""
+            code = received.exit_code if code == INTERRUPTED else code
             if crew.tells(error):
                 sys.stderr.write(f"impasto: {line}\n")
             with suppress(RuntimeError):  # the others may have gone before

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from impasto.cli.failures import explain
-from impasto.cli.files import changed, check
-from impasto.cli.options import RunOptions, default_output
+from impasto.cli.failures import Interrupted, explain
+from impasto.cli.files import changed, check, free_name, is_made_by, refuse_existing
+from impasto.cli.options import FolderOptions, RunOptions, default_output
 from impasto.cli.watch import Watcher
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import check_writable, mask_source, write
-from impasto.image.formats import FORMATS, SUFFIXES
+from impasto.image.folder import Folder, survey
+from impasto.image.formats import SUFFIXES
 from impasto.networks import shipped
 from impasto.tasks.apply import Painter, painter
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.codes import shares_of
-from impasto.tasks.recipe import recipe
+from impasto.tasks.recipe import Recipe, recipe
 from impasto.tasks.regions import parse_region
 
-READ = {".gif", *(suffix for form in FORMATS for suffix in form.suffixes)}
-"""The suffixes of the files that are taken from a folder."""
 
-
-def run(photo: str, settings: ApplySettings, options: RunOptions, watcher: Watcher) -> None:
+def run(photo: str, settings: ApplySettings, options: FolderOptions, watcher: Watcher) -> None:
     """Paint what a command line asks for."""
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -34,40 +31,74 @@ def run(photo: str, settings: ApplySettings, options: RunOptions, watcher: Watch
     if Path(photo).is_dir():
         _folder(Path(photo), settings, options, watcher)
         return
-    path = Path(options.output or default_output("apply", [photo, *_named(settings)]))
+    default = default_output("apply", [photo, *_named(settings)])
+    path = Path(options.output) if options.output else free_name(default, _recipe(photo, settings, options))
     check(path, options, [photo, *_read(settings)])
+    if not is_made_by(path, {}):
+        refuse_existing([path], options)
     _paint(painter(settings=settings), photo, path, options, watcher, began)
 
 
-def _folder(folder: Path, settings: ApplySettings, options: RunOptions, watcher: Watcher) -> None:
+def _folder(folder: Path, settings: ApplySettings, options: FolderOptions, watcher: Watcher) -> None:
     """Paint all pictures of a folder into another. One that cannot be is told of, and the others are painted."""
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in READ and path.is_file())
-    if not photos:
-        raise UsageError(f"the folder '{folder}' holds no pictures")
-    into = Path(options.output or Path(default_output("apply", [str(folder), *_named(settings)])).stem)
+    into = Path(options.output or Path(default_output("apply", [_name(folder), *_named(settings)])).stem)
     if into.resolve() == folder.resolve():
         raise UsageError(f"the output '{into}' is the folder of the photos; choose another --output")
     if into.exists() and not into.is_dir():
         raise UsageError(f"'{into}' is a file; the pictures of a folder are written into a folder")
+    found = survey(folder, recursive=options.recursive, without=into)
+    if not found.pictures:
+        more = "" if options.recursive or not found.folders else "; --recursive takes those of the folders in it"
+        raise UsageError(f"the folder '{folder}' holds no pictures{more}")
+    places = _places(found, into, options)
+    others = (path for photo, path in places.items() if not is_made_by(path, _recipe(str(photo), settings, options)))
+    refuse_existing(others, options)
+    for notice in found.notices("; --recursive paints the pictures in it"):
+        watcher.notice(notice)
     paint, failed = painter(settings=settings), list[str]()
-    into.mkdir(parents=True, exist_ok=True)
-    for photo, path in zip(photos, _places(photos, into, options), strict=True):
+    for photo, path in places.items():
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             check(path, options, [str(photo), *_read(settings)])
             _paint(paint, str(photo), path, options, watcher, time.perf_counter())
+        except KeyboardInterrupt as error:
+            done = [*places].index(photo) - len(failed)
+            raise Interrupted(f"stopped; {done} of {len(places)} pictures are in {into}") from error
         except Exception as error:  # whatever it is, the other pictures can do nothing for it
             watcher.notice(f"{photo}: {explain(error)[0]}")
-            failed.append(photo.name)
+            failed.append(str(photo.relative_to(folder)))
     if failed:
-        raise ImpastoError(f"{len(failed)} of {len(photos)} pictures were not painted: {', '.join(failed)}")
+        raise ImpastoError(f"{len(failed)} of {len(places)} pictures were not painted: {', '.join(failed)}")
 
 
-def _places(photos: list[Path], into: Path, options: RunOptions) -> Iterator[Path]:
-    """Where each goes: under its own name, or one more suffix where its format cannot be written, or not so deep."""
-    for photo in photos:
+def _places(found: Folder, into: Path, options: RunOptions) -> dict[Path, Path]:
+    """Where each goes: under its own name, or one more suffix where its format cannot be written, or not so deep; that
+    name is numbered where another picture has it already."""
+    places, more = dict[Path, Path](), list[Path]()
+    for photo in found.pictures:
         form = SUFFIXES.get(photo.suffix.lower())
-        fits = form is not None and options.bits <= form.bits
-        yield into / (photo.name if fits else f"{photo.name}.png")
+        if form is not None and options.bits <= form.bits:
+            places[photo] = into / photo.relative_to(found.path)
+        else:
+            more.append(photo)
+    taken = set(places.values())
+    for photo in more:
+        name, number = into / photo.relative_to(found.path), 2
+        path = name.with_name(f"{name.name}.png")
+        while path in taken:
+            path, number = name.with_name(f"{name.name}-{number}.png"), number + 1
+        places[photo] = path
+        taken.add(path)
+    return {photo: places[photo] for photo in found.pictures}
+
+
+def _name(folder: Path) -> str:
+    """That of the folder itself, also for `.` and `..`."""
+    return folder.name if folder.name not in ("", "..") else folder.resolve().name or "pictures"
+
+
+def _recipe(photo: str, settings: ApplySettings, options: RunOptions) -> Recipe:
+    return recipe("apply", {"content": photo}, settings, writing=changed(options))
 
 
 def _paint(  # noqa: PLR0917 (what all of a folder share, and what each has)
@@ -79,7 +110,7 @@ def _paint(  # noqa: PLR0917 (what all of a folder share, and what each has)
         watcher.notice(notice)
     alpha, painted = picture.alpha, paint(picture)
     del picture  # of a large one there need not be two
-    told = recipe("apply", {"content": photo}, paint.settings, writing=changed(options))
+    told = _recipe(photo, paint.settings, options)
     for notice in write(path, painted, alpha=alpha, bits=options.bits, quality=options.output_quality, metadata=told):
         watcher.notice(notice)
     watcher.made(str(path), (painted.shape[-2], painted.shape[-1]), round(time.perf_counter() - began, 3))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.files import changed, check
+from impasto.cli.files import changed, check, free_name, is_made_by, refuse_existing
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.watch import Watcher
 from impasto.image import check_writable, corner, load, mask_source, write
@@ -22,9 +22,12 @@ def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions,
     began = time.perf_counter()
     if options.threads:
         torch.set_num_threads(options.threads)
-    path = Path(options.output or default_output("blend", list(inputs.values())))
+    told = recipe("blend", inputs, settings, writing=changed(options))
+    path = Path(options.output) if options.output else free_name(default_output("blend", list(inputs.values())), told)
     corner(settings.at)  # before anything is read
     check(path, options, [*inputs.values(), *(mask_source(settings.mask) if settings.mask else [])])
+    if not is_made_by(path, {}):
+        refuse_existing([path], options)
     source, target = (load(name) for name in inputs.values())
     check_writable(path, bits=options.bits, size=target.size)
     picture = blend(source, target, settings)
@@ -34,7 +37,7 @@ def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions,
         alpha=picture.alpha,
         bits=options.bits,
         quality=options.output_quality,
-        metadata=recipe("blend", inputs, settings, writing=changed(options)),
+        metadata=told,
     )
     for notice in (*picture.notices, *notices):
         watcher.notice(notice)

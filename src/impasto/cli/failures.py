@@ -20,7 +20,7 @@ _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "f
 
 
 class Interrupted(ImpastoError):  # noqa: N818 (it is no error)
-    """A person pressed Ctrl-C; the message says what became of the run."""
+    """Ctrl-C or another signal stopped the run; the message says where the picture is."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -34,6 +34,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether there was no memory left, here or on the device; torch says so with a plain RuntimeError."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(t in text for t in _ALLOCATION))
+
+
+def is_of_click(error: BaseException) -> bool:
+    """Whether the words of the command line could not be parsed."""
+    return isinstance(error, _CLICK_ERROR)
 
 
 def _code(error: BaseException) -> int:

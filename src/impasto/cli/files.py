@@ -13,17 +13,23 @@ from torch import Tensor
 
 from impasto.cli.options import RunOptions
 from impasto.errors import UsageError
-from impasto.image import check_writable, files_in, resize, write
+from impasto.image import check_writable, files_in, read_metadata, resize, write
 from impasto.synthesis import Step
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import WRITING, recipe
+from impasto.tasks.recipe import WRITING, Recipe, recipe
+
+SHOWN = 3
+"""How many files a message names."""
+
+SAME = ("task", "inputs", "settings")
+"""What of a recipe tells one command from another; threads and the file's quality do not."""
 
 
 def check(path: Path, options: RunOptions, read: Iterable[str]) -> None:
     """Refuse a place that cannot be written, and one that is, or whose snapshots could be, a file to `read`."""
     check_writable(path, bits=options.bits)
     try_folder(path)
-    snapshot = re.compile(re.escape(path.stem) + r"-\d{4,}" + re.escape(path.suffix))
+    snapshot = snapshots_of(path)
     for name in (file for source in read for file in files_in(source)):
         refuse_input(path, name)
         beside = options.save_every and _same(Path(name).parent, path.parent)
@@ -41,6 +47,15 @@ class Output:
     inputs: Mapping[str, str]
     settings: SynthesisSettings
     alpha: Tensor | None = None
+
+    def check_free(self, *, resumed: bool, film: Path | None) -> None:
+        """Raise UsageError where the run would replace a file that Impasto did not make. A run that is `resumed`
+        replaces its own files."""
+        if resumed or is_made_by(self.path, {}):
+            return
+        snapshots = snapshots_of(self.path) if self.options.save_every else None
+        beside = [path for path in self.path.parent.iterdir() if snapshots and snapshots.fullmatch(path.name)]
+        refuse_existing([self.path, *([film] if film else []), *sorted(beside)], self.options)
 
     def save(self, step: Step) -> tuple[str, ...]:
         """Write the finished picture."""
@@ -65,13 +80,52 @@ class Output:
             alpha=None if self.alpha is None else resize(self.alpha, size).clamp(0, 1),
             bits=self.options.bits,
             quality=self.options.output_quality,
-            metadata=recipe(self.task, self.inputs, self.settings, writing=changed(self.options), stopped=stopped),
+            metadata=self._recipe(stopped),
         )
+
+    def _recipe(self, stopped: int | None) -> Recipe:
+        return recipe(self.task, self.inputs, self.settings, writing=changed(self.options), stopped=stopped)
 
 
 def changed(options: RunOptions) -> dict[str, int]:
     """What a recipe says about the file itself: what is not left at its default."""
     return {name: value for name, value in options.to_mapping(defaults=False).items() if name in WRITING}
+
+
+def snapshots_of(path: Path) -> re.Pattern[str]:
+    """The names of the snapshots of a run that writes `path`."""
+    return re.compile(re.escape(path.stem) + r"-\d{4,}" + re.escape(path.suffix))
+
+
+def is_made_by(path: Path, told: Recipe) -> bool:
+    """Whether the picture at `path` carries the recipe `told`, finished or not, so that the same command makes it
+    again; any recipe where `told` is empty."""
+    try:
+        found = read_metadata(path)
+    except UsageError:  # no picture, or none that can be read
+        return False
+    return found is not None and all(found.get(name) == told[name] for name in SAME if name in told)
+
+
+def free_name(name: str, told: Recipe) -> Path:
+    """`photo-painting.png`, the default output, or `photo-painting-2.png` and so on where another command made that."""
+    path, number = Path(name), 2
+    while os.path.lexists(path) and not is_made_by(path, told):
+        path = Path(name).with_stem(f"{Path(name).stem}-{number}")
+        number += 1
+    return path
+
+
+def refuse_existing(paths: Iterable[Path], options: RunOptions) -> None:
+    """A UsageError that names the files of `paths` that are there, unless `options` allow to replace them."""
+    there = [] if options.overwrite else [f"'{path}'" for path in paths if os.path.lexists(path)]
+    if there:
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        are, carry = ("are", "carry") if len(there) > 1 else ("is", "carries")
+        raise UsageError(
+            f"{', '.join(there[:SHOWN])}{more} {are} there already, and {carry} no settings of this command; "
+            "choose another name, or replace by --overwrite"
+        )
 
 
 def try_folder(path: Path) -> None:

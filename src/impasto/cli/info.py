@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from impasto.errors import ImpastoError
 from impasto.image import read_metadata
 from impasto.tasks.recipe import command
+
+THREADS = "threads: torch's choice; other numbers of them may change single levels, and --threads fixes the number"
 
 
 def show(picture: str, as_json: bool) -> None:
@@ -23,8 +26,10 @@ def show(picture: str, as_json: bool) -> None:
     words = command(recipe, picture)  # first, because it checks what is then shown
     for name, value in recipe.items():
         typer.echo(f"{name}: {_text(value)}")
+    if "threads" not in dict(recipe.get("writing") or {}):  # type: ignore[call-overload]
+        typer.echo(THREADS)
     typer.echo("")
-    typer.echo(shlex.join(words))
+    typer.echo(" ".join(map(_quoted, words)))
     if "stopped" in recipe:
         typer.echo("# this picture was saved on the way; the command goes on to the end")
 
@@ -34,3 +39,13 @@ def _text(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{json.dumps(key)[1:-1]} {json.dumps(item)}" for key, item in value.items()) or "all default"
     return json.dumps(value).strip('"')
+
+
+def _quoted(word: str) -> str:
+    """The word for a shell; one with bytes that are no UTF-8 as bash, zsh and ksh have it: $'\\xff.png'."""
+    if word.isprintable():
+        return shlex.quote(word)
+    safe = (
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in "'\\" else f"\\x{byte:02x}" for byte in os.fsencode(word)
+    )
+    return f"$'{''.join(safe)}'"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,8 @@ from impasto.cli.files import try_folder
 from impasto.cli.options import RunOptions
 from impasto.cli.watch import Watcher
 from impasto.errors import UsageError
-from impasto.image import Picture
+from impasto.image import Picture, files_named
+from impasto.image.formats import SUFFIXES
 from impasto.synthesis import State, Step, discard_state, load_state, save_state
 from impasto.tasks.options import SynthesisSettings
 from impasto.version import __version__
@@ -28,8 +28,7 @@ def named_files(settings: SynthesisSettings) -> list[str]:
     texts: list[str] = []
     for value in settings.to_mapping().values():
         texts += value if isinstance(value, list) else [value] if isinstance(value, str) else []
-    words = {word for text in texts for word in [text, *re.split(r"[:=#~,?&]", text)]}
-    return sorted(word for word in words if word and len(word) < 4096 and Path(word).is_file())
+    return files_named(texts)
 
 
 def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSettings) -> str:
@@ -49,8 +48,8 @@ def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSetti
 class Keeper:
     """Keeps the state of a run in a file: at most every `seconds`, and when the run is cut short."""
 
-    def __init__(self, path: Path | None, seconds: float, fingerprint: str) -> None:
-        self.path, self.seconds, self.fingerprint = path, seconds, fingerprint
+    def __init__(self, path: Path | None, seconds: float, fingerprint: str, *, overwrite: bool = False) -> None:
+        self.path, self.seconds, self.fingerprint, self.overwrite = path, seconds, fingerprint, overwrite
         self._last, self._rests = time.monotonic(), False
 
     def rest(self, watcher: Watcher) -> None:
@@ -59,17 +58,17 @@ class Keeper:
         if self._rests:
             watcher.notice("memory is short, so no checkpoint is kept; --checkpoint FILE keeps one all the same")
 
-    def resume(self, watcher: Watcher, *, asked: bool) -> State | None:
-        """The state to go on from. A file of another run is an error where it was `asked` for, else told and left
-        aside."""
+    def resume(self, watcher: Watcher) -> State | None:
+        """The state to go on from, or None. Raises UsageError for the file of another run, which may have taken hours;
+        with `overwrite` the run begins anew and says so."""
         if self.path is None or not self.path.exists():
             return None
         try:
             state = load_state(self.path, self.fingerprint)
         except UsageError as error:
-            if asked:
-                raise
-            watcher.notice(f"{error}; beginning anew")
+            if not self.overwrite:
+                raise UsageError(f"{error}; or replace it by --overwrite") from error
+            watcher.notice(f"{str(error).partition(';')[0]}; it is replaced")
             return None
         watcher.notice(f"going on after step {state.done}, from {self.path}")
         return state
@@ -98,8 +97,8 @@ def keeper(output: Path, options: RunOptions, fingerprint: str) -> Keeper:
     if options.checkpoint == NONE:
         return Keeper(None, 0, fingerprint)
     path = Path(options.checkpoint) if options.checkpoint else output.with_name(f"{output.name}.checkpoint")
-    if options.checkpoint and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"):
+    if options.checkpoint and path.suffix.lower() in SUFFIXES:
         raise UsageError(f"'{path}' is the name of a picture; call the checkpoint for example {path}.checkpoint")
     if options.checkpoint:
         try_folder(path)
-    return Keeper(path, options.checkpoint_every, fingerprint)
+    return Keeper(path, options.checkpoint_every, fingerprint, overwrite=options.overwrite)

@@ -9,7 +9,7 @@ from impasto.tasks.settings import Settings, option
 
 SHORT = {"output": "-o", "quiet": "-q"}
 
-WITHOUT_STEPS = ("output", "bits", "output_quality", "threads", "json", "quiet")
+WITHOUT_STEPS = ("output", "overwrite", "bits", "output_quality", "threads", "json", "quiet")
 """The flags of RunOptions that mean something to a command that makes its picture at once."""
 
 
@@ -18,6 +18,7 @@ class RunOptions(Settings):
     """Flags of every run. They change no pixel of the result, except by its format."""
 
     output: str | None = option(None, "the file to write; its suffix chooses the format")
+    overwrite: bool = option(False, "replace files that are there and were made by another command, or by none")
     bits: int = option(8, "8 or 16 bits a channel (16 in PNG and TIFF)")
     output_quality: int = option(95, "quality of a JPEG or WebP", minimum=1, maximum=100)
     save_every: int | None = option(None, "also write OUTPUT-0010.png and so on, every so many steps", minimum=1)
@@ -33,6 +34,13 @@ class RunOptions(Settings):
     threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
     json: bool = option(False, "report each step as a line of JSON on standard output")
     quiet: bool = option(False, "show nothing but errors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions(RunOptions):
+    """Flags of a command that also takes a folder."""
+
+    recursive: bool = option(False, "of a folder, also the pictures in the folders in it")
 
 
 def default_output(task: str, inputs: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from impasto.cli import flags
-from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions
+from impasto.cli.options import SHORT, WITHOUT_STEPS, FolderOptions
 from impasto.tasks.apply_options import ApplySettings
 
 ABOUT = "Paint PHOTO, or all photos of a folder, in one pass of a trained network."
@@ -18,15 +18,19 @@ COMPUTING = ("device", "memory", "tile", "thumbnail")
 def add_commands(app: typer.Typer) -> None:
     """Add them to `app`."""
     photo = flags.positional("photo", "a picture: a file, sample:chelsea; or a folder of pictures")
-    files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
+    files = flags.parameters(FolderOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
     settings = flags.parameters(ApplySettings, lambda name: "Computing" if name in COMPUTING else "Painting")
-    parameters = [photo, *settings, *(parameter for parameter in files if parameter.name in WITHOUT_STEPS)]
+    parameters = [
+        photo,
+        *settings,
+        *(parameter for parameter in files if parameter.name in (*WITHOUT_STEPS, "recursive")),
+    ]
     app.command("apply")(flags.command("apply", ABOUT, parameters, _apply))
     app.command("export")(_export)
 
 
 def _apply(**values: Any) -> None:
-    options = RunOptions(**flags.given(RunOptions, values))
+    options = FolderOptions(**flags.given(FolderOptions, values))
     settings = ApplySettings.from_mapping(flags.given(ApplySettings, values))
     from impasto.cli.watch import watcher  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ import torch
 
 from impasto.cli.crew import join, prepares
 from impasto.cli.failures import Interrupted, explain
-from impasto.cli.files import Output, check, refuse_input
+from impasto.cli.files import Output, check, free_name, refuse_input
 from impasto.cli.interrupts import none_at_all
 from impasto.cli.keeper import Keeper, fingerprint, keeper, named_files
 from impasto.cli.options import RunOptions, default_output
@@ -25,7 +25,7 @@ from impasto.tasks.common import full_size, may_polish, polishes
 from impasto.tasks.inputs import read_inputs
 from impasto.tasks.job import Job
 from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import job_of
+from impasto.tasks.recipe import job_of, recipe
 from impasto.tasks.team import Team
 
 POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last steps of a fine picture'
@@ -39,7 +39,7 @@ def run(
     if options.threads:
         torch.set_num_threads(options.threads)
     team = join(settings.device)
-    path = Path(options.output or default_output(task, list(inputs.values())))
+    path = _path(task, inputs, settings, options)
     if team.rank:
         _assist(task, inputs, settings, options, path, team)
         return
@@ -56,7 +56,8 @@ def run(
     output = Output(path, options, task, inputs, settings, _alpha(task, pictures))
     film = _film(options, read, size)
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
-    state = keeping.resume(watcher, asked=options.checkpoint is not None)
+    state = keeping.resume(watcher)
+    output.check_free(resumed=state is not None, film=film.path if film else None)
     job = _job(task, pictures, settings, keeping, state, team, watcher)
     watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
     if options.checkpoint is None and any(planned.arrangement.half for planned in job.plan()):
@@ -73,6 +74,13 @@ def run(
         if film:
             watcher.saved("timelapse", str(film.path), last, frames=film.save(last))
         keeping.done()
+
+
+def _path(task: str, inputs: Mapping[str, str], settings: SynthesisSettings, options: RunOptions) -> Path:
+    """The output: the file that the options name, or the default one, numbered where another command made that."""
+    if options.output:
+        return Path(options.output)
+    return free_name(default_output(task, list(inputs.values())), recipe(task, inputs, settings))
 
 
 def _job(  # noqa: PLR0917 (what makes a run the same for all)
@@ -103,7 +111,7 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
     """The part of all processes but the first: the same steps; nothing is shown or written."""
     silent, pictures = Watcher(), read_inputs(inputs, settings)
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
-    state = keeping.resume(silent, asked=options.checkpoint is not None)
+    state = keeping.resume(silent)
     for _ in _job(task, pictures, settings, keeping, state, team, silent).steps(state):
         pass
 

@@ -48,10 +48,14 @@ def _checked(options: TrainOptions, default: str, read: Sequence[str | None]) ->
     out = Path(options.output or f"{default}{SUFFIX}")
     if out.suffix != SUFFIX:
         raise UsageError(f"'{out}' does not end in {SUFFIX}, as networks do")
+    sheet = out.with_suffix(".png") if options.sheet_every else None
     for name in read:
-        if name:
-            refuse_input(out, name.rpartition("=")[2])
+        for path in (out, sheet):
+            if name and path:
+                refuse_input(path, name.rpartition("=")[2])
     try_folder(out)
+    if sheet and sheet.exists() and not checkpoint_of(out).exists() and not options.resume:
+        raise UsageError(f"'{sheet}' is there, where a sheet would go; choose another --output, or --sheet-every 0")
     if out.exists() and not checkpoint_of(out).exists() and not options.resume:
         raise UsageError(f"'{out}' is there, and no state of a run beside it; choose another --output")
     return out

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
+from impasto.image.atomic import in_utf8
 
 HEAD = "head."
 
@@ -84,7 +85,7 @@ def provenance() -> dict[str, str]:
 
 def _read(path: Path, pooling: str) -> Lite:
     try:
-        with safe_open(str(path), "pt") as file:
+        with in_utf8(path) as plain, safe_open(plain, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file is not a dict)
     except Exception as error:  # the library raises its own kinds of error for missing, torn and foreign files
         raise UsageError(f"{path} cannot be read as weights for lite: {error}") from error

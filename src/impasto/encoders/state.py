@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto.errors import UsageError
+from impasto.image.atomic import in_utf8
 
 # How the files that torch.save writes begin: a zip archive since PyTorch 1.6; before, a pickled magic number.
 ZIP = b"PK\x03\x04"
@@ -75,14 +76,16 @@ def _head(path: Path) -> bytes:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path, device="cpu")
+        with in_utf8(path) as name:
+            return load_file(name, device="cpu")
     except Exception as error:  # the library's own error types are not public
         raise UsageError(f"{path} is damaged or not safetensors: {_gist(error)}") from error
 
 
 def _read_torch(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with in_utf8(path) as name:
+            state = torch.load(name, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # a damaged pickle can fail in any way at all
         if isinstance(error, pickle.UnpicklingError) and (found := CODE.search(str(error))):
             raise UsageError(f"{path} contains code; refused (it asks for {found[1] or found[2]})") from error

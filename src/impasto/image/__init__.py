@@ -16,7 +16,7 @@ from impasto.image.reading import read
 from impasto.image.resize import fit, fitted_size, reduced, resize, resize_wrapped
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
-from impasto.image.schemes import corner, files_in, mask_source
+from impasto.image.schemes import corner, files_in, files_named, mask_source, pieces
 from impasto.image.sources import Source, blended, load
 from impasto.image.spaces import SPACES, Space
 from impasto.image.writing import check_writable, write
@@ -39,6 +39,7 @@ __all__ = [
     "colors_of",
     "corner",
     "files_in",
+    "files_named",
     "fit",
     "fitted_size",
     "in_memory",
@@ -50,6 +51,7 @@ __all__ = [
     "mask_source",
     "match_colors",
     "match_luminance",
+    "pieces",
     "propagate",
     "read",
     "read_metadata",

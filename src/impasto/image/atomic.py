@@ -1,11 +1,14 @@
-"""Put a whole file in place, or leave everything as it was."""
+"""Put a whole file in place, or leave everything as it was; and a name for a file that every library takes."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from impasto.errors import ImpastoError, UsageError
 
@@ -60,3 +63,15 @@ def _replace(path: Path, data: bytes, name: str | None) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def in_utf8(path: Path) -> Iterator[str]:
+    """The name of `path`; where that is no UTF-8, which safetensors and torch do not take, the name of a link to it."""
+    if not any("\udc80" <= sign <= "\udcff" for sign in str(path)):
+        yield str(path)
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / "file"
+        link.symlink_to(path.absolute())
+        yield str(link)

@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from impasto.errors import ImpastoError, UsageError, choose, nearest
+from impasto.image.containers import AVIF_SIGNATURE, HEIC_SIGNATURE, open_avif, open_heic
 
 MAX_PIXELS = 200_000_000
 """The largest picture that is read unless more is asked for; as float32 it takes 2.4 GB."""
@@ -31,7 +32,7 @@ UNLIMITED = 1 << 31
 
 @dataclass(frozen=True)
 class Format:
-    """One file format. A format without suffixes is read only.
+    """One file format. A format without suffixes is read only; `read_as` are those of formats that are only read.
 
     Files are opened with `open`, the plugin of this very format, and never with `PIL.Image.open`: that tries some forty
     formats, and guards against decompression bombs with a number that is global to the process.
@@ -45,17 +46,33 @@ class Format:
     alpha: bool = False
     longest_side: int = UNLIMITED
     longest_settings: int = UNLIMITED
+    read_as: tuple[str, ...] = ()
 
 
 PNG = Format("PNG", rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png",), bits=16, alpha=True)
-JPEG = Format("JPEG", rb"\xff\xd8\xff", JpegImageFile, (".jpg", ".jpeg"), longest_side=65_500, longest_settings=65_000)
+JPEG = Format(
+    "JPEG",
+    rb"\xff\xd8\xff",
+    JpegImageFile,
+    (".jpg", ".jpeg", ".jpe", ".jfif"),
+    longest_side=65_500,
+    longest_settings=65_000,
+)
 WEBP = Format("WebP", rb"RIFF....WEBP", WebPImageFile, (".webp",), alpha=True, longest_side=16_383)
 TIFF = Format("TIFF", rb"II[*+]\0|MM\0[*+]", TiffImageFile, (".tif", ".tiff"), bits=16, alpha=True)
 BMP = Format("BMP", rb"BM", BmpImageFile, (".bmp",), longest_settings=0)
-GIF = Format("GIF", rb"GIF8[79]a", GifImageFile)
+GIF = Format("GIF", rb"GIF8[79]a", GifImageFile, read_as=(".gif",))
+AVIF = Format("AVIF", AVIF_SIGNATURE, open_avif, read_as=(".avif", ".avifs"))
+HEIC = Format("HEIC", HEIC_SIGNATURE, open_heic, read_as=(".heic", ".heif", ".hif"))
 
-FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, GIF)
+FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, GIF, AVIF, HEIC)
 SUFFIXES = {suffix: form for form in FORMATS for suffix in form.suffixes}
+
+READABLE = frozenset(suffix for form in FORMATS for suffix in (*form.suffixes, *form.read_as))
+"""The suffixes of files that are taken for pictures."""
+
+HEAD = 64
+"""How many first bytes tell the format."""
 
 
 def format_for(path: Path) -> Format:
@@ -78,7 +95,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
             raise UsageError(f"'{path}' is empty")
         if size > max_bytes:
             raise UsageError(f"'{path}' has {size} bytes; at most {max_bytes} are read (max_bytes)")
-        form = _recognised(file.read(16), path)
+        form = _recognised(file.read(HEAD), path)
         file.seek(0)
         try:
             yield file, form
@@ -122,9 +139,13 @@ def _neighbour(path: Path) -> str:
         return ""
 
 
+def recognise(head: bytes) -> Format | None:
+    """The format of a file with these first bytes, HEAD of them; None for one that is not known."""
+    return next((form for form in FORMATS if re.match(form.signature, head, re.DOTALL)), None)
+
+
 def _recognised(head: bytes, path: Path) -> Format:
-    for form in FORMATS:
-        if re.match(form.signature, head, re.DOTALL):
-            return form
+    if form := recognise(head):
+        return form
     known = ", ".join(form.name for form in FORMATS)
     raise UsageError(f"'{path}' is not a picture of a known format; allowed: {known}")

@@ -21,7 +21,7 @@ ORIENTATION = 0x0112
 def read(
     path: str | Path, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = in_memory
 ) -> Picture:
-    """The picture in a JPEG, PNG, WebP, TIFF, BMP or GIF file, told by its content, not by its suffix.
+    """The picture in a JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC file, told by its content, not by its suffix.
 
     EXIF orientation is applied, colour profiles are converted to sRGB, 16 bits a channel and floats in [0, 1] keep
     their precision, and of several frames the first is taken. What a person should know is in `notices`. `allocate`

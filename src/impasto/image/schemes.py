@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {"sample": (), "blend": ("mask", "at", "gr
 """The schemes, and the options of each."""
 
 WHOLE = r"[+-]?[0-9]+"
+
+MOST = 19
+"""Of how many words and signs a file's name may consist, in a text with several names."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,46 @@ def files_in(text: str) -> list[str]:
         mask = mask_source(parsed.options["mask"]) if "mask" in parsed.options else []
         return [file for name in (*parsed.names, *mask) for file in files_in(name)]
     return [] if parsed.scheme == "sample" else list(parsed.names)
+
+
+def files_named(texts: Iterable[str]) -> list[str]:
+    """The files that texts of settings name, in order: `~m.png#ff0000:a.png=0.5` names a.png and m.png.
+
+    Signs that part the words of a text may also belong to a file's name, as in `C:\\m.png` or `a=b.png`.
+    """
+    found = set[str]()
+    for text in texts:
+        words = re.split(r"([:=#~,?&])", text)
+        for first in range(0, len(words), 2):
+            for end in range(first + 1, min(len(words), first + MOST) + 1, 2):
+                found.add("".join(words[first:end]))
+    return sorted(name for name in found if name and os.path.isfile(name))  # noqa: PTH113 (that of Path may raise)
+
+
+def pieces(text: str) -> list[str]:
+    """`text` parted at its colons, except those of a scheme, of a drive such as `C:`, and of the name of a file that is
+    there."""
+    words, found = text.split(":"), list[str]()
+    while words:
+        names = ((count, ":".join(words[:count])) for count in range(len(words), 1, -1))
+        count = next((count for count, name in names if _exists(mask_source(name)[0])), 1)
+        part = ":".join(words[:count])
+        if found and _continues(found[-1], part):
+            found[-1] += f":{part}"
+        else:
+            found.append(part)
+        del words[:count]
+    return found
+
+
+def _continues(before: str, part: str) -> bool:
+    """Whether the colon between these two parts nothing."""
+    drive = _DRIVE.search(before) and part[:1] in ("\\", "/") and not _exists(before)
+    return bool(drive or _SCHEME.search(before))
+
+
+_SCHEME = re.compile(rf"(^|[~,:=])({'|'.join(OPTIONS)})$")
+_DRIVE = re.compile(r"(^|[~,:=])[A-Za-z]$")
 
 
 def stem(text: str) -> str:

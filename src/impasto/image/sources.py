@@ -39,6 +39,8 @@ def load(
     if isinstance(source, Picture):
         return source
     if isinstance(source, str | Path):
+        if not str(source):
+            raise UsageError("the name of a picture is empty")
         composed = parse(str(source))
         if composed is None:
             return read(source, max_pixels=max_pixels, max_bytes=max_bytes, allocate=allocate)

@@ -15,6 +15,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image import fit, load, resize, write
 from impasto.jobs import one_pass
+from impasto.jobs.contents import Contents
 from impasto.jobs.kinds import KINDS, OnePassSettings, as_run
 from impasto.jobs.results import FAILED, Record
 from impasto.jobs.spec import Cell
@@ -45,7 +46,9 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
     picture = step.image()
     seconds = time.perf_counter() - began
     name = f"cells/{cell.key}.png"
-    told = recipe(cell.task, cell.inputs, settings) if cell.task in TASKS else None  # what a command would make again
+    told = None
+    if cell.task in TASKS:  # what a command would make again
+        told = recipe(cell.task, cell.inputs, settings, writing={"threads": threads})
     write(folder / name, picture, metadata=told)
     style, content = _measured(cell.inputs, as_run(settings), picture)
     loss, terms = _of_picture(step)
@@ -138,7 +141,7 @@ def _paintings(inputs: Mapping[str, str], settings: SynthesisSettings, folder: P
 
 
 def _small(source: str, folder: Path) -> str:
-    name = f"cells/painting-{Cell(0, {}, '', {'of': source}, {'side': THUMBNAIL}).work}.png"
+    name = f"cells/painting-{_named('', source, {'side': THUMBNAIL})}.png"
     if not (folder / name).exists():
         pixels = load(source).pixels
         write(folder / name, fit(pixels, min(THUMBNAIL, max(pixels.shape[-2:]))).clamp(0, 1))
@@ -152,7 +155,12 @@ def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
     about: dict[str, Any] = {"size": list(step.size)}
     if isinstance(settings, OnePassSettings):
         photo, about = one_pass.shown(cell, settings), about | {"contrast": settings.contrast, "light": settings.light}
-    name = f"cells/original-{Cell(0, {}, cell.task, {'of': source}, about).work}.png"
+    name = f"cells/original-{_named(cell.task, source, about)}.png"
     if not (folder / name).exists():
         write(folder / name, resize(load(source).pixels, step.size).clamp(0, 1) if photo is None else photo)
     return name
+
+
+def _named(task: str, source: str, about: Mapping[str, Any]) -> str:
+    """The name of a picture that cells share: a hash of what it shows."""
+    return Cell(0, {}, task, {"of": source}, about, contents=Contents().of(source)).work

@@ -170,7 +170,7 @@ def read_results(folder: Path) -> dict[str, Record]:
         return {}
     except OSError as error:
         raise UsageError(f"'{path}' cannot be read: {error.strerror or error}") from error
-    records = {}
+    records = dict[str, Record]()
     for number, line in enumerate(lines, 1):
         try:
             content = json.loads(line)
@@ -180,6 +180,7 @@ def read_results(folder: Path) -> dict[str, Record]:
             record = _record(content)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"line {number} of '{path}' is no result of a cell") from error
+        records.pop(record.key, None)  # so that the last one of a place comes last
         records[record.key] = record
     return dict(sorted(records.items(), key=lambda item: item[1].index))
 

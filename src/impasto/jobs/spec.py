@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import UsageError, choose, nearest
+from impasto.jobs.contents import Contents, names_in
 from impasto.jobs.kinds import KINDS, OnePassSettings
 from impasto.tasks.presets import preset
 from impasto.tasks.settings import plain_type
@@ -60,7 +61,8 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture to make. `place` is where it stands on the axes, as labels; `folder` is that of its spec."""
+    """One picture to make. `place` is where it stands on the axes, as labels; `folder` is that of its spec; `contents`
+    are hashes of the files that it is made from, by name."""
 
     index: int
     place: Mapping[str, str]
@@ -68,11 +70,13 @@ class Cell:
     inputs: Mapping[str, str]
     settings: Mapping[str, Any]
     folder: Path = Path()
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def work(self) -> str:
         """What has to be computed, as a hash: cells of the same work have the same picture."""
-        return _hash([self.task, _portable(self.inputs, self.folder), _portable(self.settings, self.folder)])
+        made_from = [self.task, _portable(self.inputs, self.folder), _portable(self.settings, self.folder)]
+        return _hash(made_from + self._hashes(self.contents))
 
     @property
     def key(self) -> str:
@@ -86,7 +90,14 @@ class Cell:
         if not isinstance(settings, OnePassSettings):
             return None
         made = settings.training().to_mapping(defaults=False)
-        return _hash(_portable([self.inputs["style"], settings.photos, made], self.folder))
+        made_from = [self.inputs["style"], settings.photos, made]
+        named = {*names_in(made_from), settings.photos}
+        hashes = self._hashes({name: value for name, value in self.contents.items() if name in named})
+        return _hash(_portable(made_from, self.folder) + hashes)
+
+    def _hashes(self, contents: Mapping[str, str]) -> list[Any]:
+        """`contents` by portable names, in a list that is empty where there are none."""
+        return [{_portable(name, self.folder): value for name, value in contents.items()}] if contents else []
 
 
 def built_in() -> dict[str, Path]:
@@ -150,11 +161,16 @@ def expand(sweep: Sweep) -> list[Cell]:
     if sweep.cases:
         own = [{name: value for name, value in case.items() if name != "name"} for case in sweep.cases]
         choices.append([(CASE, label, values) for label, values in zip(labels[CASE], own, strict=True)])
-    return [_cell(sweep, index, fixed, chosen) for index, chosen in enumerate(itertools.product(*choices))]
+    contents = Contents()
+    return [_cell(sweep, index, fixed, chosen, contents) for index, chosen in enumerate(itertools.product(*choices))]
 
 
 def _cell(
-    sweep: Sweep, index: int, fixed: Mapping[str, Any], chosen: Sequence[tuple[str, str, dict[str, Any]]]
+    sweep: Sweep,
+    index: int,
+    fixed: Mapping[str, Any],
+    chosen: Sequence[tuple[str, str, dict[str, Any]]],
+    contents: Contents,
 ) -> Cell:
     task, values = KINDS[sweep.task], dict(fixed)
     for _, _, more in chosen:
@@ -165,7 +181,9 @@ def _cell(
         raise UsageError(f"{sweep.task} needs {' and '.join(task.inputs)}; a cell has {_names(inputs)} only")
     beneath = preset(str(values.pop("preset")), sweep.task) if "preset" in values else {}
     settings = task.settings.from_mapping(beneath | values).to_mapping(defaults=False)
-    return Cell(index, {name: label for name, label, _ in chosen}, sweep.task, inputs, settings, sweep.folder)
+    place, found = {name: label for name, label, _ in chosen}, contents.of([inputs, settings])
+    photos = contents.of_folder(settings.get("photos"))
+    return Cell(index, place, sweep.task, inputs, settings, sweep.folder, found | photos)
 
 
 def _lists(sweep: Sweep) -> dict[str, list[Any]]:

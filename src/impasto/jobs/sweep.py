@@ -57,8 +57,13 @@ def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -
     cells, notices = stand_in(asked)
     absent = {cell.key: was.settings["network"] for was, cell in zip(asked, cells, strict=True) if was is not cell}
     write_plan(folder, plan(sweep, notices))
-    there = {key: record for key, record in read_results(folder).items() if record.status == "done"}
+    records = read_results(folder)
+    there = {key: record for key, record in records.items() if record.status == "done"}
     known = [there[cell.key] for cell in cells if cell.key in there]
+    last = {frozenset(record.place.items()): record for record in records.values()}
+    for record in known:
+        if last[frozenset(record.place.items())] is not record:  # its files are again as they were
+            append_result(folder, record)
     for done, record in enumerate(known, 1):
         yield Progress(record, done, len(cells), known=True)
     missing = [cell for cell in cells if cell.key not in there]

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from impasto.errors import UsageError, choose
-from impasto.image.atomic import replace_file
+from impasto.image.atomic import in_utf8, replace_file
 from impasto.networks.arbitrary import AnyStyle
 from impasto.networks.styles import ManyStyles
 from impasto.networks.texture_net import TextureNet
@@ -105,7 +105,7 @@ def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict
     """What the file says about the network, and its tensors in float32."""
     with nullcontext(Path(path)) if isinstance(path, str | Path) else as_file(path) as here:
         try:
-            with safe_open(str(here), "pt") as file:
+            with in_utf8(here) as plain, safe_open(plain, "pt") as file:
                 metadata = file.metadata() or {}
                 names = list(file.keys()) if tensors else []
                 # Copies: sums over memory mapped at any address may be rounded otherwise.

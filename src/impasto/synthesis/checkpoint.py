@@ -14,7 +14,7 @@ from safetensors.torch import save as packed
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image.atomic import replace_file
+from impasto.image.atomic import in_utf8, replace_file
 
 VERSION = "2"
 """Of the file's layout and of what the steps compute from it: raised when either changes."""
@@ -70,12 +70,12 @@ def _part(path: Path) -> Path:
 def load(path: str | Path, fingerprint: str) -> State:
     """The state in the file at `path`, on the CPU. Raises UsageError, which says what to do, for a file that is
     damaged, no checkpoint, of another version, or of a run with another `fingerprint`."""
-    remedy = "delete it, or give another --checkpoint"
+    remedy = "delete it, or choose another --output or --checkpoint"
     try:
-        with safe_open(path, "pt") as file:
+        with in_utf8(Path(path)) as name, safe_open(name, "pt") as file:
             metadata = file.metadata() or {}
             # Copies: sums over memory mapped at any address may be rounded otherwise.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (no mapping)
     except OSError as error:
         raise UsageError(f"the checkpoint '{path}' cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
@@ -85,7 +85,10 @@ def load(path: str | Path, fingerprint: str) -> State:
     if (version := metadata.get("version")) != VERSION:
         raise UsageError(f"the checkpoint '{path}' is of version {version}, not {VERSION}; {remedy}")
     if metadata.get("fingerprint") != fingerprint:
-        raise UsageError(f"the checkpoint '{path}' is of a run with other pictures or settings; {remedy}")
+        raise UsageError(
+            f"the checkpoint '{path}' is of a run with other pictures or settings, or of another version of Impasto; "
+            f"{remedy}"
+        )
     try:
         return State(**_restored(json.loads(metadata["state"]), tensors))
     except (KeyError, TypeError, ValueError) as error:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import fit, load, reduced, resize
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+from impasto.image.folder import Folder, survey
+from impasto.image.formats import READABLE
 
 HELD = 3
 """Photos that are not learnt from, but looked at; fewer of a small folder."""
@@ -36,14 +36,13 @@ def shuffled(count: int, k: int, *key: object) -> int:
     return int(torch.randperm(count, generator=draws(*key, turn))[place])
 
 
-def pictures_in(folder: str | Path) -> list[Path]:
+def pictures_in(folder: str | Path) -> Folder:
     """The pictures in a folder and the folders in it, by name. Raises UsageError where there are none."""
-    folder = Path(folder)
-    if not folder.is_dir():
+    if not str(folder) or not Path(folder).is_dir():
         raise UsageError(f"'{folder}' is no folder; expected one with pictures")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
-        raise UsageError(f"there are no pictures in '{folder}' ({', '.join(SUFFIXES)})")
+    found = survey(folder, recursive=True)
+    if not found.pictures:
+        raise UsageError(f"there are no pictures in '{folder}' ({', '.join(sorted(READABLE))})")
     return found
 
 
@@ -57,15 +56,16 @@ class Photos:
 
     def __init__(self, folder: str | Path, seed: int = 0, longest: int | None = None, what: str = "photo") -> None:
         self.folder, self.seed, self.longest, self.what = Path(folder), seed, longest, what
-        paths = pictures_in(folder)
+        found = pictures_in(folder)
+        paths = found.pictures
         order = torch.randperm(len(paths), generator=draws(seed, "held", what)).tolist()
         back = min(HELD, (len(paths) - 1) // 2)
-        self._back = [paths[k] for k in order[:back]] or paths
+        self._back = [paths[k] for k in order[:back]] or list(paths)
         self.paths = [paths[k] for k in sorted(order[back:])]
         self._kept: dict[Path, Tensor] = {}
         self._room = KEPT
         self._broken: dict[Path, str] = {}
-        self._notices: list[str] = []
+        self._notices = found.notices()
 
     def fingerprint(self) -> str:
         """What tells this folder from another one: names and lengths of files."""

@@ -5,6 +5,7 @@ No times and no dates, so that the same command gives the same bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -42,8 +43,12 @@ EDITS: dict[str, Task[Any]] = {
 }
 """Tasks that make their picture at once, in no steps."""
 
-WRITING = ("bits", "output_quality")
-"""Flags that are no settings of the task, but without which the file would have other bytes."""
+BYTES = re.compile("[\udc80-\udcff]")
+"""What stands in a text for a byte of a file's name that is no UTF-8."""
+
+WRITING = ("bits", "output_quality", "threads")
+"""Flags that are no settings of the task, but without which the file would have other bytes: sums are rounded otherwise
+in another number of threads."""
 
 
 def steps_of(task: str) -> Callable[..., Iterator[Any]]:
@@ -104,7 +109,7 @@ def command(recipe: Mapping[str, Any], output: str) -> list[str]:
         words += flag(name, value)
     words += ["--output", output]
     words += ["--", *inputs] if any(name.startswith("-") for name in inputs) else inputs
-    if odd := next((word for word in words if not word.isprintable()), None):
+    if odd := next((word for word in words if not BYTES.sub("", word).isprintable()), None):
         raise UsageError(f"the recipe holds characters that cannot be printed: {odd!a}")
     return words
 

@@ -6,7 +6,6 @@ part of it, with a share. Gatys et al. 2017, "Controlling Perceptual Factors in 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Source, colors_of, in_range, load, load_mask, resize, rotate
+from impasto.image import Source, colors_of, in_range, load, load_mask, pieces, resize, rotate
 from impasto.tasks.inputs import Opener
 from impasto.tasks.layers import parse_weight
 
@@ -26,9 +25,6 @@ Size = tuple[int, int]
 
 Style = Source | Sequence[tuple[Source, float]]
 """A painting, or several with their shares."""
-
-SCHEME = re.compile(r"(^|[~,:=])(sample|generator|blend)$")
-"""What a colon belongs to that does not part a region's pieces."""
 
 ODD = 0.02
 """By how much the proportions of a mask may differ from its picture's, besides a pixel of rounding."""
@@ -77,12 +73,7 @@ class Area:
 
 def parse_region(text: str) -> Region:
     """`MASK:PAINTING[:MASK][:WEIGHT]` as a Region; `sample:NAME` may stand for a file."""
-    parts: list[str] = []
-    for part in text.split(":"):
-        if parts and SCHEME.search(parts[-1]):
-            parts[-1] += f":{part}"
-        else:
-            parts.append(part)
+    parts = pieces(text)
     weight = 1.0
     if len(parts) > 2 and parts[-1].replace(".", "", 1).isdigit():
         weight = float(parts.pop())
@@ -177,7 +168,7 @@ def _check_shape(mask: Tensor, size: Size, name: str, what: str) -> None:
 
 def segments(maps: str, style: Source) -> list[Region]:
     """One region for each colour that both maps of `MAP:MAP`, the photo's and the painting's, have."""
-    files = maps.split(":")
+    files = pieces(maps)
     if len(files) != 2 or not all(files):
         raise UsageError(f"a segmentation is MAP:MAP, the photo's and the painting's, not '{maps}'")
     ours, theirs = (colors_of(file) for file in files)

@@ -86,9 +86,11 @@ def takes_function(kind: Any) -> bool:
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise UsageError(f"{name} must be a list of texts, not {value!r}")
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+        raise UsageError(f"{name} must be a list of texts, not {value!r}")
+    if "" in value:
+        raise UsageError(f"{name} has an empty text in it; leave it out, or give it a value")
+    return tuple(value)
 
 
 def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
@@ -105,6 +107,8 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise UsageError(f"{field.name} must be {kind.__name__}, not {value!r}")
+    if value == "":
+        raise UsageError(f"{field.name} is an empty text; leave it out, or give it a value")
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{field.name} must be a finite number, not {value}")
     about = field.metadata

@@ -1,0 +1,35 @@
+"""The words of a command line before they are parsed: none is empty, and a file whose name begins with a dash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from impasto.errors import UsageError
+
+END = "--"
+"""What comes after is no flag."""
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Raise UsageError for an empty word, most often a variable of a script that is not set.
+
+    An empty name of a file would be the current folder.
+    """
+    flags = words[: words.index(END)] if END in words else words
+    for before, word in zip(("impasto", *words), words, strict=False):
+        if not word:
+            raise UsageError(f"the argument after '{before}' is empty; is a variable of a script not set?")
+    for word in flags:
+        name, sign, value = word.partition("=")
+        if word.startswith("--") and sign and not value:
+            raise UsageError(f"{name} is empty; is a variable of a script not set?")
+
+
+def dashed_file(words: Sequence[str]) -> str:
+    """A hint where a word that was taken for a flag is the name of a file, or an empty string."""
+    flags = words[: words.index(END)] if END in words else words
+    for before, word in zip(("impasto", *flags), flags, strict=False):
+        if word.startswith("-") and not before.startswith("-") and os.path.lexists(word):
+            return f"; '{word}' is also a file: write .{os.sep}{word} for that"
+    return ""

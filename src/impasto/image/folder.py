@@ -1,0 +1,90 @@
+"""The pictures of a folder, told by their content as well as by their names, and what is left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from impasto.image.formats import HEAD, READABLE, recognise
+
+SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r", "__macosx"})
+"""What file managers leave in folders, in small letters."""
+
+APPLE_DOUBLE = "._"
+"""How names of the files begin in which macOS keeps attributes of others, on disks that have no place for them."""
+
+SHOWN = 3
+"""How many names a notice has."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What is in a folder: `pictures`, files that are none (`others`), and `folders` that were not looked into."""
+
+    path: Path
+    pictures: tuple[Path, ...]
+    others: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+    def notices(self, remedy: str = "") -> list[str]:
+        """What is left out, one line for files and one for folders; `remedy` tells how to have the latter."""
+        found = []
+        if self.others:
+            are = "is no picture" if len(self.others) == 1 else "are no pictures"
+            found.append(f"left out of '{self.path}': {self._names(self.others)} {are}")
+        if self.folders:
+            what = "the folder" if len(self.folders) == 1 else "the folders"
+            found.append(f"left out of '{self.path}': {what} {self._names(self.folders)}{remedy}")
+        return found
+
+    def _names(self, paths: tuple[Path, ...]) -> str:
+        names = [str(path.relative_to(self.path)) for path in paths[:SHOWN]]
+        more = [f"{len(paths) - SHOWN} more"] if len(paths) > SHOWN else []
+        *first, last = [*names, *more]
+        return f"{', '.join(first)} and {last}" if first else last
+
+
+def survey(path: str | Path, *, recursive: bool = False, without: Path | None = None) -> Folder:
+    """What is in the folder `path`, by name; `recursive`: and in the folders in it, save links and hidden ones.
+
+    A file is a picture by its suffix, or, whatever its name is, by its first bytes. Files of file managers and hidden
+    folders are passed over, and so is the folder `without`. Raises OSError where the folder cannot be read.
+    """
+    path = Path(path)
+    pictures, others, folders = list[Path](), list[Path](), list[Path]()
+    for entry in _entries(path, recursive, None if without is None else without.resolve()):
+        if entry.is_dir():
+            folders.append(entry)
+        elif _is_picture(entry):
+            pictures.append(entry)
+        elif not entry.name.startswith(APPLE_DOUBLE):
+            others.append(entry)
+    return Folder(path, tuple(sorted(pictures)), tuple(sorted(others)), tuple(sorted(folders)))
+
+
+def _entries(path: Path, recursive: bool, without: Path | None) -> Iterator[Path]:
+    for entry in path.iterdir():
+        if entry.name.lower() in SYSTEM:
+            continue
+        if not entry.is_dir():
+            yield entry
+        elif entry.name.startswith(".") or entry.resolve() == without:
+            continue
+        elif recursive and not entry.is_symlink() and os.access(entry, os.R_OK | os.X_OK):
+            yield from _entries(entry, recursive, without)
+        else:
+            yield entry
+
+
+def _is_picture(path: Path) -> bool:
+    if not path.is_file():  # to open a pipe may take for ever
+        return False
+    if path.suffix.lower() in READABLE and not path.name.startswith(APPLE_DOUBLE):
+        return True
+    try:
+        with path.open("rb") as file:
+            return recognise(file.read(HEAD)) is not None
+    except OSError:
+        return False

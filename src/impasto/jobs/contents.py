@@ -1,0 +1,66 @@
+"""What the files that a cell names hold, as hashes: a cell is made anew once its photo has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from impasto.image import files_named
+from impasto.image.folder import survey
+
+
+class Contents:
+    """SHA-256 of files. Each file is read once; an object is for one expansion of a sweep, while files stay."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, str] = {}
+
+    def of(self, values: Any) -> dict[str, str]:
+        """The hash of each file that texts in `values`, lists and mappings among them, name; by its name.
+
+        A file that cannot be read has none: the cell that reads it tells.
+        """
+        found = dict[str, str]()
+        for name in names_in(values):
+            with suppress(OSError):
+                found[name] = self._file(Path(name))
+        return found
+
+    def of_folder(self, folder: str | None) -> dict[str, str]:
+        """A hash of the pictures in `folder`, by its name; none where it cannot be read, or is None."""
+        if not folder:
+            return {}
+        path = Path(folder)
+        try:
+            pictures = survey(path, recursive=True).pictures
+            about = [(picture.relative_to(path).as_posix(), self._file(picture)) for picture in pictures]
+        except OSError:
+            return {}
+        return {folder: hashlib.sha256(repr(about).encode("utf-8", "surrogateescape")).hexdigest()}
+
+    def _file(self, path: Path) -> str:
+        if path not in self._known:
+            found = hashlib.sha256()
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    found.update(block)
+            self._known[path] = found.hexdigest()
+        return self._known[path]
+
+
+def names_in(values: Any) -> list[str]:
+    """The files that texts in `values` name."""
+    return files_named(_texts(values))
+
+
+def _texts(values: Any) -> Iterator[str]:
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, Mapping):
+        yield from _texts([*values.values()])
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _texts(value)
