@@ -13,7 +13,7 @@ from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
-from impasto.image.resize import fit, fitted_size, reduced, resize, resize_wrapped
+from impasto.image.resize import fit, fitted_size, reduced, resize, resize_visible, resize_wrapped, resized
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, mask_source
@@ -55,7 +55,9 @@ __all__ = [
     "read_metadata",
     "reduced",
     "resize",
+    "resize_visible",
     "resize_wrapped",
+    "resized",
     "rotate",
     "sample_names",
     "with_luminance",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import fit, load, resize, write
+from impasto.image import load, reduced, resized, write
 from impasto.jobs import one_pass
 from impasto.jobs.kinds import KINDS, OnePassSettings, as_run
 from impasto.jobs.results import FAILED, Record
@@ -112,7 +112,7 @@ def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: T
         with suppress(UsageError):  # an area may be smaller than what these layers see, if not those of the run
             style = canvas_distance(encoder, picture, _areas(inputs, settings, size), encoder.default_style)
     if "content" in inputs:
-        photo = resize(load(inputs["content"]).pixels, size).clamp(0, 1)
+        photo = resized(load(inputs["content"]), size).pixels
         content = content_distance(encoder, picture, photo, encoder.default_content)
     return style, content
 
@@ -140,8 +140,7 @@ def _paintings(inputs: Mapping[str, str], settings: SynthesisSettings, folder: P
 def _small(source: str, folder: Path) -> str:
     name = f"cells/painting-{Cell(0, {}, '', {'of': source}, {'side': THUMBNAIL}).work}.png"
     if not (folder / name).exists():
-        pixels = load(source).pixels
-        write(folder / name, fit(pixels, min(THUMBNAIL, max(pixels.shape[-2:]))).clamp(0, 1))
+        write(folder / name, reduced(load(source), THUMBNAIL).pixels)
     return name
 
 
@@ -154,5 +153,5 @@ def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
         photo, about = one_pass.shown(cell, settings), about | {"contrast": settings.contrast, "light": settings.light}
     name = f"cells/original-{Cell(0, {}, cell.task, {'of': source}, about).work}.png"
     if not (folder / name).exists():
-        write(folder / name, resize(load(source).pixels, step.size).clamp(0, 1) if photo is None else photo)
+        write(folder / name, resized(load(source), step.size).pixels if photo is None else photo)
     return name
