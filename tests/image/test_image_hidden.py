@@ -167,3 +167,19 @@ def test_light_is_matched_by_weights():
     assert np.average((found - mean) ** 2, weights=weights[0, 0].numpy()) == pytest.approx(
         np.average((other[0, 0].numpy() - aim) ** 2, weights=theirs[0, 0].numpy()), rel=1e-4
     )
+
+
+def test_strips_are_the_whole_picture(monkeypatch):
+    alpha = torch.from_numpy(disc(61, 47)).float()[None, None]
+    expected = continued(colours(61, 47), alpha)
+    monkeypatch.setattr("impasto.image.hidden.STRIP", 100)
+    torch.testing.assert_close(continued(colours(61, 47), alpha), expected)
+
+
+def test_a_picture_that_is_given_stays_as_it_is():
+    given = as_picture(cut_out(HIDDEN[2]), Path())
+    before = given.pixels.clone()
+    assert not torch.equal(load(given).pixels, before)
+    assert torch.equal(given.pixels, before)
+    once = load(given)
+    assert load(once) is once

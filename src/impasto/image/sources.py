@@ -38,12 +38,11 @@ def load(
     another, see `blend`; the mask, see `load_mask`, is brought to SOURCE's size, and SOURCE's name has no comma.
     "generator:FILE.onnx?seed=7": a picture that a network draws from a seed.
     """
-    return _continued(_loaded(source, max_pixels, max_bytes, allocate))
-
-
-def _continued(picture: Picture) -> Picture:
+    picture = _loaded(source, max_pixels, max_bytes, allocate)
     if picture.alpha is None:
         return picture
+    if picture is not source:  # nobody else has it
+        return replace(picture, pixels=continued(picture.pixels, picture.alpha, out=picture.pixels))
     pixels = continued(picture.pixels, picture.alpha)
     return picture if torch.equal(pixels, picture.pixels) else replace(picture, pixels=pixels)
 

@@ -24,7 +24,7 @@ from impasto.tasks.compare import canvas_distance, content_distance
 from impasto.tasks.memory import reached
 from impasto.tasks.options import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.tasks.recipe import TASKS, recipe, steps_of
-from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region
+from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region, visible
 from impasto.tasks.scaling import area_at
 
 THUMBNAIL = 256
@@ -112,15 +112,16 @@ def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: T
         with suppress(UsageError):  # an area may be smaller than what these layers see, if not those of the run
             style = canvas_distance(encoder, picture, _areas(inputs, settings, size), encoder.default_style)
     if "content" in inputs:
-        photo = resized(load(inputs["content"]), size).pixels
-        content = content_distance(encoder, picture, photo, encoder.default_content)
+        photo = resized(load(inputs["content"]), size)
+        content = content_distance(encoder, picture, photo.pixels, encoder.default_content, mask=photo.alpha)
     return style, content
 
 
 def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) -> list[Area]:
     """What is painted after which paintings; these as large as the picture and upright, in every cell alike."""
     if isinstance(settings, StylizeSettings):
-        found = canvas_of(inputs["style"], settings, (), load(inputs["content"]).size)
+        photo = load(inputs["content"])
+        found = visible(canvas_of(inputs["style"], settings, (), photo.size), photo.alpha)
     else:
         found = [Area("picture", manners(mixture(inputs["style"], settings.mix)))]
     alike = replace(settings, style_scale=1.0, rotations=None)
