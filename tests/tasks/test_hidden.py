@@ -17,7 +17,7 @@ from impasto.image import Picture, load, match_colors, write
 from impasto.networks import TextureNet
 from impasto.networks import TextureSettings as NetSettings
 from impasto.tasks import coloring, layered, passes
-from impasto.tasks.apply import apply
+from impasto.tasks.apply import _counting, apply
 from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.blend import blend
 from impasto.tasks.compare import compare, content_distance, psnr, ssim
@@ -182,6 +182,8 @@ def test_compared_is_what_both_show():
     assert not any("differ in transparency" in notice for notice in found.notices)
     other = compare(cut(PHOTO, 0.0), PHOTO)
     assert other.psnr == float("inf")
+    assert other.ssim == pytest.approx(1), "windows at the edge see no more than pixels do"
+    assert max(*other.style.values(), *other.content.values()) < 1e-6
     assert "differ in transparency" in other.notices[-1]
 
 
@@ -223,6 +225,21 @@ def test_nothing_visible_in_both_is_told():
     alpha = rectangle()
     with pytest.raises(UsageError, match="no visible pixel in common"):
         compare(cut(PHOTO, 0.0, alpha), cut(PHOTO, 0.0, 1 - alpha))
+
+
+@pytest.mark.parametrize("style", ["starry", "sample:flow"])
+def test_a_photo_of_a_few_visible_pixels_is_painted_all_the_same(style):
+    """By the moments of these alone the features around them overflow."""
+    alpha = torch.zeros(1, 1, *SIZE)
+    alpha[..., 40:42, 60:62] = 1
+    assert apply(Picture(PHOTO, alpha), style=style).isfinite().all()
+
+
+def test_transparent_pixels_are_a_hundredth_of_the_statistics():
+    alpha = (shown() > 0.5).float()
+    weights = _counting(alpha)
+    assert weights is not None
+    assert float(weights[alpha == 0].sum() / weights.sum()) == pytest.approx(0.01 * float(1 - alpha.mean()), rel=1e-4)
 
 
 def test_a_photo_that_shows_nothing_is_painted_all_the_same():

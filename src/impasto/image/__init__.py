@@ -6,6 +6,7 @@ Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha a
 from impasto.image.allocation import Allocate, in_memory, in_range
 from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
+from impasto.image.hidden import continued
 from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
@@ -37,6 +38,7 @@ __all__ = [
     "bundled",
     "check_writable",
     "colors_of",
+    "continued",
     "corner",
     "files_in",
     "fit",

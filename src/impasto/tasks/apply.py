@@ -35,6 +35,10 @@ TILE = 256e6
 PICTURES = 2
 """Pictures in memory besides a pass and the photo: the result, and what is made of it when it is written."""
 
+HIDDEN = 0.01
+"""Share of a photo's statistics that all pixels have alike, the continued ones under alpha 0 among them. By the moments
+of a few visible pixels alone, features elsewhere would grow from norm to norm until they are no numbers."""
+
 STRIP = 256
 """Rows whose colours are put back at a time."""
 
@@ -82,7 +86,7 @@ class Painter:
         pixels, alpha = picture.pixels, _visible(picture)
         size = (pixels.shape[-2], pixels.shape[-1])
         masks, strengths = self._masks(size)
-        painted = self._painted(pixels, masks, alpha) if settings.strength else pixels.clone()
+        painted = self._painted(pixels, masks, _counting(alpha)) if settings.strength else pixels.clone()
         _recolor(painted, pixels, alpha, settings)
         share: Tensor | float = settings.strength
         if masks is not None and any(strength != 1 for strength in strengths):
@@ -175,8 +179,13 @@ def painter(
 
 
 def _visible(picture: Picture) -> Tensor | None:
-    """How much pixels count in the photo's statistics. All alike (None) where nothing is visible: nothing will be."""
+    """How far pixels are visible; None where all are, and where none is: nobody will see the result either."""
     return None if picture.alpha is None or not float(picture.alpha.max()) > 0 else picture.alpha
+
+
+def _counting(alpha: Tensor | None) -> Tensor | None:
+    """How much pixels count in the statistics of a network."""
+    return None if alpha is None else (1 - HIDDEN) * alpha + HIDDEN * alpha.mean()
 
 
 def _recolor(painted: Tensor, photo: Tensor, alpha: Tensor | None, settings: ApplySettings) -> None:

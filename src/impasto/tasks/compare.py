@@ -20,7 +20,7 @@ from torch import Tensor
 from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.errors import UsageError
-from impasto.image import Picture, Source, fitted_size, load, propagate, resized
+from impasto.image import Picture, Source, continued, fitted_size, load, propagate, resized
 from impasto.losses import Term
 from impasto.losses.style import into_space, positions
 from impasto.tasks.context import Context
@@ -152,6 +152,8 @@ def compare(a: Source, b: Source, settings: CompareSettings | None = None) -> Co
     ours, theirs = load(a), load(b)
     scaled = _like(ours, theirs)
     first, second, mask = ours.pixels, scaled.pixels, _in_both(ours, scaled)
+    if mask is not None:  # what one of them hides is hidden of both: windows and receptive fields reach beyond the mask
+        first, second = continued(first, mask), continued(second, mask)
     encoder = encoders.load(settings.network, weights=settings.weights)
     usual = {*encoder.default_style, *encoder.default_content}
     layers = list(parse_layers(encoder, settings.layers, tuple(name for name in encoder.layers if name in usual)))
@@ -222,7 +224,7 @@ def _left_out(ours: Picture, theirs: Picture, mask: Tensor | None) -> Iterator[s
     """What is said of transparency."""
     if mask is None:
         return
-    yield f"transparent pixels are not compared; {float(mask.mean()):.1%} of the picture is"
+    yield f"transparent pixels are not compared; {100 * float(mask.mean()):.3g} % of the picture is"
     a, b = (torch.ones_like(mask) if picture.alpha is None else picture.alpha for picture in (ours, theirs))
     if float((a - b).abs().max()) > 1 / 255:
         yield f"{ours.source} and {theirs.source} differ in transparency; only what both show is compared"
