@@ -57,14 +57,23 @@ def test_json_and_quiet(cli: Cli, mask: str) -> None:
     assert (told.out, told.err) == ("", "")
 
 
-def test_a_cut_out_is_its_own_mask(cli: Cli, mask: str) -> None:
+@pytest.mark.usefixtures("folder")
+def test_a_cut_out_is_its_own_mask(cli: Cli) -> None:
     photo = load("photo.png").pixels
     alpha = torch.zeros(1, 1, 72, 96)
     alpha[..., 20:50, 30:60] = 1
     write("cut.png", photo, alpha=alpha)
+    write("white.png", torch.where(alpha > 0, photo, 1), alpha=alpha)
     cli("blend", "cut.png", "painting.png", "-o", "a.png")
-    cli("blend", "photo.png", "painting.png", "--mask", mask, "-o", "b.png")
+    cli("blend", "white.png", "painting.png", "-o", "b.png")
     assert torch.equal(load("a.png").pixels, load("b.png").pixels)
+    write("all.png", torch.ones_like(photo))
+    cli("blend", "white.png", "painting.png", "--mask", "all.png", "-o", "b.png")
+    assert torch.equal(load("a.png").pixels, load("b.png").pixels), "what is transparent is not taken"
+    write("crop.png", photo[..., 20:50, 30:60])
+    write("all.png", torch.ones(1, 3, 30, 30))
+    cli("blend", "crop.png", "painting.png", "--mask", "all.png", "--at", "30,20", "-o", "b.png")
+    assert torch.equal(load("a.png").pixels, load("b.png").pixels), "it is what is visible, and no more"
     told = cli("blend", "photo.png", "painting.png", "-o", "c.png")
     assert told.code == 2
     assert "nothing says what to take of 'photo.png'" in told.err

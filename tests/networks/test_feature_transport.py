@@ -24,6 +24,15 @@ def test_normal_of_is_numpys_mean_and_covariance():
     np.testing.assert_allclose(found.covariance[0], np.cov(points, bias=True), rtol=1e-4, atol=1e-4)
 
 
+def test_normal_of_by_weights_is_numpys():
+    weights = features(1, 4).abs()
+    found, points = normal_of(features(5, 0), weights), features(5, 0)[0].flatten(1).double().numpy()
+    counts = weights.flatten().double().numpy()
+    np.testing.assert_allclose(found.mean[0], np.average(points, axis=1, weights=counts), atol=1e-5)
+    covariance = np.cov(points, bias=True, aweights=counts)
+    np.testing.assert_allclose(found.covariance[0], covariance, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("channels", [3, 16, 40])
 def test_the_map_is_that_of_scipys_roots(channels):
     own, goal = normal_of(features(channels, 1)), normal_of(features(channels, 2))

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -82,3 +83,14 @@ def test_instance_norm_forgets_contrast_and_batch_norm_does_not(contrast):
 def test_an_unknown_kind_is_refused():
     with pytest.raises(UsageError, match="unknown norm 'layer'; allowed: instance, batch"):
         ConditionalNorm(5, "layer")
+
+
+def test_moments_by_weights_are_numpys():
+    weights = numbers(2, 1, 6, 7, seed=8).abs()
+    found = ConditionalNorm(5).moments(X, weights)
+    for k in range(2):
+        points, counts = X[k].flatten(1).numpy(), weights[k].flatten().numpy()
+        mean = np.average(points, axis=1, weights=counts)
+        np.testing.assert_allclose(found.mean[k, :, 0, 0], mean)
+        squares = np.average((points - mean[:, None]) ** 2, axis=1, weights=counts)
+        np.testing.assert_allclose(found.variance[k, :, 0, 0], squares)

@@ -42,9 +42,11 @@ def test_a_larger_picture_is_reduced_and_a_smaller_one_left(tmp_path):
     file = drawn(tmp_path / "a.png", 120, 200, 4)
     small, whole = opener(StylizeSettings(), 50)(file), opener(StylizeSettings(), 200)(file)
     assert small.size == (30, 50)
-    torch.testing.assert_close(small.pixels, resize(load(file).pixels, (30, 50)).clamp(0, 1))
+    own = load(file)
     assert small.alpha is not None
-    assert small.alpha.shape == (1, 1, 30, 50)
+    assert own.alpha is not None
+    torch.testing.assert_close(small.alpha, resize(own.alpha, (30, 50)).clamp(0, 1))
+    torch.testing.assert_close(small.pixels, (resize(own.pixels * own.alpha, (30, 50)) / small.alpha).clamp(0, 1))
     assert whole.size == (120, 200)
     torch.testing.assert_close(whole.pixels, load(file).pixels, atol=0, rtol=0)
 

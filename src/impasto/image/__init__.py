@@ -6,6 +6,7 @@ Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha a
 from impasto.image.allocation import Allocate, in_memory, in_range
 from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
+from impasto.image.hidden import continued
 from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
@@ -13,7 +14,7 @@ from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
-from impasto.image.resize import fit, fitted_size, reduced, resize, resize_wrapped
+from impasto.image.resize import fit, fitted_size, reduced, resize, resize_visible, resize_wrapped, resized
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, files_named, mask_source, pieces
@@ -37,6 +38,7 @@ __all__ = [
     "bundled",
     "check_writable",
     "colors_of",
+    "continued",
     "corner",
     "files_in",
     "files_named",
@@ -57,7 +59,9 @@ __all__ = [
     "read_metadata",
     "reduced",
     "resize",
+    "resize_visible",
     "resize_wrapped",
+    "resized",
     "rotate",
     "sample_names",
     "with_luminance",

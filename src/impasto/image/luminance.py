@@ -44,14 +44,26 @@ def with_luminance(photo: Tensor, grey: Tensor, space: str = "ycbcr") -> Tensor:
     return known.backward(torch.cat([light, axes[:, 1:]], 1)).clamp(0, 1)
 
 
-def match_luminance(grey: Tensor, reference: Tensor) -> Tensor:
+def match_luminance(
+    grey: Tensor, reference: Tensor, weights: Tensor | None = None, reference_weights: Tensor | None = None
+) -> Tensor:
     """`grey` with the mean and standard deviation of `reference`, both `(1, 1, H, W)` in [0, 1], of any sizes.
 
     `L' = s_r / s (L - m) + m_r`, clamped to [0, 1] (Gatys et al. 2016, section 5: the painting's luminance is given the
-    photo's before the transfer).
+    photo's before the transfer). `weights` and `reference_weights`, as large as each, say how much pixels count.
     """
-    scale = reference.std(correction=0) / grey.std(correction=0).clamp(min=FLOOR)
-    return ((grey - grey.mean()) * scale + reference.mean()).clamp(0, 1)
+    (mean, deviation), (aim, wanted) = _moments(grey, weights), _moments(reference, reference_weights)
+    scale = wanted / deviation.clamp(min=FLOOR)
+    return ((grey - mean) * scale + aim).clamp(0, 1)
+
+
+def _moments(grey: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation."""
+    if weights is None:
+        return grey.mean(), grey.std(correction=0)
+    shares = weights / weights.sum().clamp(min=1e-12)
+    mean = (shares * grey).sum()
+    return mean, (shares * (grey - mean).square()).sum().sqrt()
 
 
 def _within(space: Space, axes: Tensor, wanted: Tensor) -> Tensor:

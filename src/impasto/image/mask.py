@@ -10,6 +10,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image.luminance import luminance
+from impasto.image.picture import Picture
 from impasto.image.sources import Source, load
 
 TOLERANCE = 8
@@ -48,7 +49,7 @@ def colors_of(map: Source) -> dict[str, float]:
 
     Colours within `TOLERANCE` of a more frequent one count as that one; those below half a percent are left out.
     """
-    red, green, blue = _levels(load(map).pixels)
+    red, green, blue = _seen_levels(load(map))
     packed, counts = torch.unique(red << 16 | green << 8 | blue, return_counts=True)
     colors = torch.stack([packed >> 16, packed >> 8 & 255, packed & 255])
     least, shares = LEAST_SHARE * red.numel(), dict[str, float]()
@@ -87,9 +88,11 @@ def _axis(mask: Tensor, axis: int, length: int) -> Tensor:
 def _of_color(file: str, color: str) -> Tensor:
     if not re.fullmatch("[0-9a-fA-F]{6}", color):
         raise UsageError(f"'#{color}' is no colour of '{file}'; expected #rrggbb, such as #ff0000")
-    levels = _levels(load(file).pixels)
+    picture = load(file)
+    levels = _levels(picture.pixels)
     wanted = torch.tensor([int(color[i : i + 2], 16) for i in (0, 2, 4)])
     mask = _near(levels, wanted)
+    mask = mask if picture.alpha is None else mask & (picture.alpha[0, 0] > 0)
     if not mask.any():
         raise UsageError(f"'{file}' has no colour #{color}{_nearest(file, wanted)}")
     return mask[None, None].float()
@@ -111,6 +114,12 @@ def _near(levels: Tensor, color: Tensor) -> Tensor:
 def _levels(pixels: Tensor) -> Tensor:
     """`(3, H, W)` of whole numbers up to 255."""
     return (pixels[0] * 255).round().to(torch.int32)
+
+
+def _seen_levels(map: Picture) -> Tensor:
+    """`_levels` of the pixels that are not transparent, `(3, N)`."""
+    levels = _levels(map.pixels)
+    return levels.flatten(1) if map.alpha is None else levels[:, map.alpha[0, 0] > 0]
 
 
 def _name(color: Tensor) -> str:

@@ -24,7 +24,8 @@ STRIP = 1 << 20
 class Picture:
     """A picture in memory.
 
-    pixels: float32 `(1, 3, H, W)`, sRGB in [0, 1]. Where alpha is 0 the colour is whatever the file holds there.
+    pixels: float32 `(1, 3, H, W)`, sRGB in [0, 1]. Where alpha is 0 the colour is whatever the file
+        holds there; `load` puts a continuation of the visible colours in its place (see `image/hidden.py`).
     alpha: float32 `(1, 1, H, W)` in [0, 1], or None where the picture is opaque everywhere.
     bits: 8, or 16 for whatever is finer than 8 bits a channel.
     notices: what a person should know about the reading, one line each.
@@ -41,6 +42,11 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.pixels.shape[-2], self.pixels.shape[-1]
+
+    def check_visible(self) -> None:
+        """Raise UsageError for a picture that is transparent everywhere: it has no colours."""
+        if self.alpha is not None and not float(self.alpha.max()) > 0:
+            raise UsageError(f"{self.source} is transparent everywhere: there is nothing to see")
 
 
 def from_array(

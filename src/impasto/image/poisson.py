@@ -14,7 +14,13 @@ from impasto.image.multigrid import solve
 
 
 def blend(
-    source: Tensor, target: Tensor, mask: Tensor, at: tuple[int, int] = (0, 0), gradients: str = "importing"
+    source: Tensor,
+    target: Tensor,
+    mask: Tensor,
+    at: tuple[int, int] = (0, 0),
+    gradients: str = "importing",
+    *,
+    seen: Tensor | None = None,
 ) -> Tensor:
     """`target` `(1, 3, H, W)` with what `mask` shows of `source` set into it without a seam: `(1, 3, H, W)` in [0, 1].
 
@@ -24,12 +30,13 @@ def blend(
     the target at the outline (equation 7, solved for each channel). At the target's own border it is free; a source
     that covers the target whole keeps the target's mean colour.
 
-    Where the mask reaches the source's edge, beyond which it has no gradients, the target's stand in. Raises UsageError
+    Where the mask reaches the source's edge, beyond which it has no gradients, the target's stand in; so they do where
+    the source is transparent: where `seen`, bool `(1, 1, h, w)`, is false, nothing of it is taken. Raises UsageError
     for unknown gradients, for shapes that do not fit, and where no part of the mask lies on the target.
     """
     guide = choose(GRADIENTS, gradients, "gradients")
     _check(source, target, mask)
-    inside, known, laid = _placed(source, target, mask, at)
+    inside, known, laid = _placed(source, target, mask, at, seen)
     rows, columns = _box(inside)
     inside, own = inside[rows, columns], target[0, :, rows, columns]
     excess = _excess(laid[:, rows, columns] - own, own, known[rows, columns], guide)
@@ -60,16 +67,20 @@ def _check(source: Tensor, target: Tensor, mask: Tensor) -> None:
         raise UsageError(f"the mask has shape {tuple(mask.shape)}; expected {expected}, as the source")
 
 
-def _placed(source: Tensor, target: Tensor, mask: Tensor, at: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    """On the target's grid: where the mask is, where the source is, and its colours."""
+def _placed(
+    source: Tensor, target: Tensor, mask: Tensor, at: tuple[int, int], seen: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """On the target's grid: where the mask is on what is seen of the source, where the source is seen, its colours."""
+    seen = torch.ones_like(mask, dtype=torch.bool) if seen is None else seen
     (height, width), (rows, columns), (x, y) = target.shape[-2:], source.shape[-2:], at
     top, left = max(y, 0), max(x, 0)
     bottom, right = min(y + rows, height), min(x + columns, width)
     inside = torch.zeros(height, width, dtype=torch.bool)
     known, laid = torch.zeros_like(inside), target[0].clone()
     if top < bottom and left < right:
-        inside[top:bottom, left:right] = mask[0, 0, top - y : bottom - y, left - x : right - x] > 0.5
-        known[top:bottom, left:right] = True
+        shown = (0, 0, slice(top - y, bottom - y), slice(left - x, right - x))
+        inside[top:bottom, left:right] = (mask > 0.5)[shown] & seen[shown]
+        known[top:bottom, left:right] = seen[shown]
         laid[:, top:bottom, left:right] = source[0, :, top - y : bottom - y, left - x : right - x]
     if not inside.any():
         raise UsageError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 
 from impasto.errors import UsageError
 from impasto.image.allocation import in_memory
+from impasto.image.hidden import resampled
 from impasto.image.picture import Picture
 
 
@@ -48,9 +50,24 @@ def reduced(picture: Picture, longer_side: int | None) -> Picture:
     """`picture` with no more than `longer_side` pixels at its longer side (None: any number), in [0, 1]."""
     if longer_side is None or max(picture.size) <= longer_side:
         return picture
-    size = fitted_size(picture.size, longer_side)
-    alpha = None if picture.alpha is None else resize(picture.alpha, size).clamp_(0, 1)
-    return replace(picture, pixels=resize(picture.pixels, size).clamp_(0, 1), alpha=alpha)
+    return resized(picture, fitted_size(picture.size, longer_side))
+
+
+def resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """`picture` at `size` (height, width), in [0, 1]; transparent pixels do not colour visible ones."""
+    if picture.size == tuple(size):
+        return picture
+    if picture.alpha is None:
+        return replace(picture, pixels=resize(picture.pixels, size).clamp_(0, 1))
+    pixels = resize_visible(picture.pixels, picture.alpha, size)
+    return replace(picture, pixels=pixels, alpha=resize(picture.alpha, size).clamp_(0, 1))
+
+
+def resize_visible(pixels: torch.Tensor, alpha: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """`resize` of colours `(1, 3, H, W)` in proportion to their `alpha` `(1, 1, H, W)`, in [0, 1]."""
+    if tuple(pixels.shape[-2:]) == tuple(size):
+        return pixels
+    return resampled(pixels, alpha, partial(resize, size=size))
 
 
 def fitted_size(size: tuple[int, int], longer_side: int) -> tuple[int, int]:

@@ -8,13 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from impasto.image.hidden import resampled
 
-def rotate(image: Tensor, degrees: float, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+
+def rotate(
+    image: Tensor, degrees: float, mask: Tensor | None = None, alpha: Tensor | None = None
+) -> tuple[Tensor, Tensor | None]:
     """`image` `(1, 3, H, W)` turned counter-clockwise, large enough that nothing is cut off, and its mask
     `(1, 1, H, W)`.
 
     Quarter turns move pixels and need no mask of their own; others are bilinear, and the corners that they lay bare are
-    outside the mask.
+    outside the mask. Colours count in proportion to `alpha` `(1, 1, H, W)`, if given.
     """
     turns, rest = divmod(degrees, 90)
     if rest == 0:
@@ -33,4 +37,8 @@ def rotate(image: Tensor, degrees: float, mask: Tensor | None = None) -> tuple[T
     grid = F.affine_grid(matrix[None], [1, 1, tall, wide], align_corners=False)
     whole = torch.ones_like(image[:, :1]) if mask is None else mask
     inside = F.grid_sample(whole, grid, align_corners=False)
-    return F.grid_sample(image, grid, padding_mode="border", align_corners=False), inside
+
+    def sample(values: Tensor) -> Tensor:
+        return F.grid_sample(values, grid, padding_mode="border", align_corners=False)
+
+    return sample(image) if alpha is None else resampled(image, alpha, sample), inside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from impasto.errors import UsageError
 from impasto.image.allocation import Allocate, in_memory
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
+from impasto.image.hidden import continued
 from impasto.image.picture import Picture, from_array
 from impasto.image.poisson import blend
 from impasto.image.reading import from_pillow, read
@@ -25,17 +27,27 @@ Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
 def load(
     source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = in_memory
 ) -> Picture:
-    """The picture that `source` stands for.
+    """The picture that `source` stands for; colours that cannot be seen are `continued` (see `image/hidden.py`).
 
     A path (see `read`, whose limits these are), one of the schemes below, a float tensor `(3, H, W)` or `(1, 3, H, W)`
     in [0, 1], a numpy array `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow image, or a Picture,
-    which is returned as it is. `allocate` makes the memory of a file's pixels. Raises UsageError, in one line, for
-    anything else.
+    which is returned as it is if that is so of it. `allocate` makes the memory of a file's pixels. Raises UsageError,
+    in one line, for anything else.
 
     "sample:NAME": see `sample_names`. "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed": one source set into
     another, see `blend`; the mask, see `load_mask`, is brought to SOURCE's size, and SOURCE's name has no comma.
     "generator:FILE.onnx?seed=7": a picture that a network draws from a seed.
     """
+    picture = _loaded(source, max_pixels, max_bytes, allocate)
+    if picture.alpha is None:
+        return picture
+    if picture is not source:  # nobody else has it
+        return replace(picture, pixels=continued(picture.pixels, picture.alpha, out=picture.pixels))
+    pixels = continued(picture.pixels, picture.alpha)
+    return picture if torch.equal(pixels, picture.pixels) else replace(picture, pixels=pixels)
+
+
+def _loaded(source: Source, max_pixels: int, max_bytes: int, allocate: Allocate) -> Picture:
     if isinstance(source, Picture):
         return source
     if isinstance(source, str | Path):
@@ -80,11 +92,12 @@ def blended(source: Picture, target: Picture, mask: Source | None, at: tuple[int
     from impasto.image.mask import load_mask  # noqa: PLC0415 (masks are loaded from sources)
 
     cut = source.alpha if mask is None else load_mask(mask, source.size)
+    seen = None if source.alpha is None else source.alpha > 0
     if cut is None:
         raise UsageError(
             f"nothing says what to take of '{source.source}': it has no transparency, and no mask is given"
         )
-    pixels = blend(source.pixels, target.pixels, cut, at, gradients)
+    pixels = blend(source.pixels, target.pixels, cut, at, gradients, seen=seen)
     name = f"blend:{source.source},{target.source}"
     return Picture(pixels, target.alpha, max(source.bits, target.bits), (*source.notices, *target.notices), name)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import fit, load, resize, write
+from impasto.image import load, reduced, resized, write
 from impasto.jobs import one_pass
 from impasto.jobs.contents import Contents
 from impasto.jobs.kinds import KINDS, OnePassSettings, as_run
@@ -25,7 +25,7 @@ from impasto.tasks.compare import canvas_distance, content_distance
 from impasto.tasks.memory import reached
 from impasto.tasks.options import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.tasks.recipe import TASKS, recipe, steps_of
-from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region
+from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region, visible
 from impasto.tasks.scaling import area_at
 
 THUMBNAIL = 256
@@ -115,15 +115,16 @@ def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: T
         with suppress(UsageError):  # an area may be smaller than what these layers see, if not those of the run
             style = canvas_distance(encoder, picture, _areas(inputs, settings, size), encoder.default_style)
     if "content" in inputs:
-        photo = resize(load(inputs["content"]).pixels, size).clamp(0, 1)
-        content = content_distance(encoder, picture, photo, encoder.default_content)
+        photo = resized(load(inputs["content"]), size)
+        content = content_distance(encoder, picture, photo.pixels, encoder.default_content, mask=photo.alpha)
     return style, content
 
 
 def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) -> list[Area]:
     """What is painted after which paintings; these as large as the picture and upright, in every cell alike."""
     if isinstance(settings, StylizeSettings):
-        found = canvas_of(inputs["style"], settings, (), load(inputs["content"]).size)
+        photo = load(inputs["content"])
+        found = visible(canvas_of(inputs["style"], settings, (), photo.size), photo.alpha)
     else:
         found = [Area("picture", manners(mixture(inputs["style"], settings.mix)))]
     alike = replace(settings, style_scale=1.0, rotations=None)
@@ -143,8 +144,7 @@ def _paintings(inputs: Mapping[str, str], settings: SynthesisSettings, folder: P
 def _small(source: str, folder: Path) -> str:
     name = f"cells/painting-{_named('', source, {'side': THUMBNAIL})}.png"
     if not (folder / name).exists():
-        pixels = load(source).pixels
-        write(folder / name, fit(pixels, min(THUMBNAIL, max(pixels.shape[-2:]))).clamp(0, 1))
+        write(folder / name, reduced(load(source), THUMBNAIL).pixels)
     return name
 
 
@@ -157,7 +157,7 @@ def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
         photo, about = one_pass.shown(cell, settings), about | {"contrast": settings.contrast, "light": settings.light}
     name = f"cells/original-{_named(cell.task, source, about)}.png"
     if not (folder / name).exists():
-        write(folder / name, resize(load(source).pixels, step.size).clamp(0, 1) if photo is None else photo)
+        write(folder / name, resized(load(source), step.size).pixels if photo is None else photo)
     return name
 
 

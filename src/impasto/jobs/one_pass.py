@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from torch import Tensor
 
-from impasto.image import bundled, fit, load, write
+from impasto.image import bundled, fitted_size, load, resized, write
 from impasto.jobs.kinds import OnePassSettings
 from impasto.jobs.spec import Cell
 from impasto.networks import describe, save
@@ -78,7 +78,8 @@ def trained(cell: Cell, settings: OnePassSettings, folder: Path) -> Path:
 
 def shown(cell: Cell, settings: OnePassSettings) -> Tensor:
     """The photo as the network is shown it, `(1, 3, H, W)`: in 255 levels, as a file would hold it."""
-    photo = fit(load(cell.inputs["content"]).pixels, settings.shown)
+    picture = load(cell.inputs["content"])
+    photo = resized(picture, fitted_size(picture.size, settings.shown)).pixels
     changed = 0.5 + settings.contrast * (photo.clamp(0, 1) - 0.5) + settings.light
     return (changed.clamp(0, 1) * 255).round() / 255
 

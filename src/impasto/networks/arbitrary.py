@@ -17,9 +17,9 @@ class AnyStyle(Styled):
     kind = "any"
     transformer: TransportNet
 
-    def code(self, painting: Tensor) -> Tensor:
-        """`(B, D)`: the codes of paintings `(B, 3, H, W)` in [0, 1]."""
-        return self.transformer.code_of(self.transformer.normals(painting))
+    def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
+        """`(B, D)`: the codes of paintings `(B, 3, H, W)` in [0, 1]; pixels count as `alpha` `(B, 1, H, W)` says."""
+        return self.transformer.code_of(self.transformer.normals(painting, alpha))
 
     def description(self) -> dict[str, Any]:
         """What `described` makes a network of the same shape from."""

@@ -17,6 +17,7 @@ class Conditions:
 
     `code` is `(B, D)`: for each norm in order its scales, then its shifts. With `masks`, `(B, K, H, W)`, it is
     `(B, K, D)`, and scales and shifts are maps: the masks, averaged down to the size of the features, times the codes.
+    `alpha` `(B, 1, H, W)`: how much pixels count in the moments.
     """
 
     def __init__(
@@ -25,20 +26,23 @@ class Conditions:
         masks: Tensor | None = None,
         given: Sequence[Moments] | None = None,
         seen: list[Moments] | None = None,
+        alpha: Tensor | None = None,
     ) -> None:
         self._code = code
         self._masks = masks
         self._given = None if given is None else iter(given)
         self._seen = seen
         self._at = 0
-        self._reduced: dict[int, Tensor] = {}
+        self._alpha = alpha
+        self._reduced: dict[tuple[str, int], Tensor] = {}
 
     def normalise(self, norm: ConditionalNorm, x: Tensor) -> Tensor:
         """`x` through the norm whose turn it is."""
         scale = self._spread(norm.channels, x)
         shift = self._spread(norm.channels, x)
         given = None if self._given is None else next(self._given)
-        return norm(x, scale, shift, given, self._seen)  # type: ignore[no-any-return]
+        weights = None if self._alpha is None else self._averaged("alpha", self._alpha, x)
+        return norm(x, scale, shift, given, self._seen, weights=weights)  # type: ignore[no-any-return]
 
     def _spread(self, channels: int, x: Tensor) -> Tensor:
         """The next `channels` numbers of the code, over the positions of `x`."""
@@ -46,10 +50,14 @@ class Conditions:
         self._at += channels
         if self._masks is None:
             return part[..., None, None]
-        ratio = self._masks.shape[-2] // x.shape[-2]
-        if ratio not in self._reduced:
-            self._reduced[ratio] = F.avg_pool2d(self._masks, ratio) if ratio > 1 else self._masks
-        return torch.einsum("bkc,bkhw->bchw", part, self._reduced[ratio])
+        return torch.einsum("bkc,bkhw->bchw", part, self._averaged("masks", self._masks, x))
+
+    def _averaged(self, name: str, masks: Tensor, x: Tensor) -> Tensor:
+        """`masks` at the size of the features `x`; each size is made once."""
+        ratio = masks.shape[-2] // x.shape[-2]
+        if (name, ratio) not in self._reduced:
+            self._reduced[name, ratio] = F.avg_pool2d(masks, ratio) if ratio > 1 else masks
+        return self._reduced[name, ratio]
 
 
 class Convolution(nn.Module):

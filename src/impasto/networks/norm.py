@@ -44,22 +44,31 @@ class ConditionalNorm(nn.Module):
         shift: Tensor,
         given: Moments | None = None,
         seen: list[Moments] | None = None,
+        *,
+        weights: Tensor | None = None,
     ) -> Tensor:
         """`x` normalised; `scale` and `shift` are `(B, C, 1, 1)`, or maps as large as `x`.
 
-        The moments are `given`, or those of `x` (see the class). Those used are appended to `seen`.
+        The moments are `given`, or those of `x` (see `moments`). Those used are appended to `seen`.
         """
-        if given is None and self.kind == "instance" and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        if given is None and weights is None and self.kind == "instance" and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
             one = x.new_ones(self.channels)  # an operator that ONNX has; a trace does not know how many channels
             return F.instance_norm(x, weight=one, bias=torch.zeros_like(one)) * scale + shift
-        moments = given or self.moments(x)
+        moments = given or self.moments(x, weights)
         if seen is not None:
             seen.append(moments)
         gain = scale * (moments.variance + EPSILON).rsqrt()
         return _affine(x, gain, shift - moments.mean * gain)
 
-    def moments(self, x: Tensor) -> Moments:
-        """What `forward` normalises `x` by. The variance is divided by the number of positions, as in torch's norms."""
+    def moments(self, x: Tensor, weights: Tensor | None = None) -> Moments:
+        """What `forward` normalises `x` by. The variance is divided by the number of positions, as in torch's norms.
+
+        `weights` `(B, 1, H, W)`, not all 0: how much positions count in a picture's own moments.
+        """
+        if self.kind == "instance" and weights is not None:
+            shares = weights / weights.sum((2, 3), keepdim=True)
+            mean = (shares * x).sum((2, 3), keepdim=True)
+            return Moments(mean, (shares * (x - mean).square()).sum((2, 3), keepdim=True))
         if self.kind == "instance":
             rows, positions = _rows(x)
             mean = rows.mean(positions, keepdim=True)

@@ -113,19 +113,23 @@ class Transformer(nn.Module):
         masks: Tensor | None = None,
         given: Sequence[Moments] | None = None,
         seen: list[Moments] | None = None,
+        *,
+        alpha: Tensor | None = None,
     ) -> Tensor:
         """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, code_size)`; clamped in `eval()` only.
 
         With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, code_size)`, region k has code k.
         `given`: moments for the norms, in their order, instead of the picture's own, for parts of a picture; the
-        moments used are appended to `seen`.
+        moments used are appended to `seen`. Pixels count in the picture's own moments in proportion to `alpha`,
+        `(B, 1, H, W)`, not all 0.
         """
         height, width = image.shape[-2:]
         if min(height, width) < SMALLEST:
             raise UsageError(f"a picture of {width}x{height} is too small; the least is {SMALLEST}x{SMALLEST}")
         self._check(image, code, masks, given)
         x = self._padded(image).contiguous(memory_format=torch.channels_last)
-        conditions = Conditions(code, None if masks is None else self._padded(masks), given, seen)
+        shown, visible = (None if each is None else self._padded(each) for each in (masks, alpha))
+        conditions = Conditions(code, shown, given, seen, visible)
         if self.settings.ends == "shuffle":
             x = F.pixel_unshuffle(x, 2)
         for part in (*self.head, *self.blocks, *self.tail):

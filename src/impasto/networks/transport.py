@@ -30,22 +30,30 @@ class Normal(NamedTuple):
     covariance: Tensor
 
 
-def normal_of(features: Tensor) -> Normal:
+def normal_of(features: Tensor, weights: Tensor | None = None) -> Normal:
     """That of `(B, C, H, W)` over its positions; the covariance is divided by their number.
+
+    `weights` `(B, 1, H, W)`, not all 0, say how much positions count.
 
     >>> normal_of(torch.tensor([[[[0.0, 2.0]]]])).covariance
     tensor([[[1.]]])
     """
     with exactly(features):
         points = _points(features.float())
+        if weights is not None:
+            shares = _points(weights.to(points))
+            shares = shares / shares.sum(1, keepdim=True)
+            mean = (shares * points).sum(1)
+            apart = points - mean[:, None]
+            return Normal(mean, apart.transpose(-1, -2) @ (shares * apart))
         mean = points.mean(1)
         apart = points - mean[:, None]
         return Normal(mean, apart.transpose(-1, -2) @ apart / points.shape[1])
 
 
-def merged(parts: Sequence[tuple[int, Normal]]) -> Normal:
-    """That of several sets of positions together, from the number and the distribution of each (Chan, Golub and LeVeque
-    1979); sums in float64."""
+def merged(parts: Sequence[tuple[float, Normal]]) -> Normal:
+    """That of several sets of positions together, from the number or total weight, and the distribution, of each (Chan,
+    Golub and LeVeque 1979); sums in float64."""
     total = sum(count for count, _ in parts)
     like = parts[0][1].mean
     mean = sum((count / total * part.mean.double() for count, part in parts), torch.zeros_like(like).double())

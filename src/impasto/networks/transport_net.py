@@ -145,9 +145,13 @@ class TransportNet(nn.Module):
         seen = self.features(image)
         return Maps([image, *(axes(x) for axes, x in zip(self.axes, seen, strict=True))], seen)
 
-    def normals(self, image: Tensor) -> list[Normal]:
-        """What makes the style of a picture, `(B, 3, H, W)`: those of a painting are its code."""
-        return [normal_of(x) for x in self.maps(self.padded(image)).moving]
+    def normals(self, image: Tensor, alpha: Tensor | None = None) -> list[Normal]:
+        """What makes the style of a picture, `(B, 3, H, W)`: those of a painting are its code.
+
+        Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
+        """
+        seen = None if alpha is None else self.padded(alpha)
+        return [normal_of(x, reduced_to(seen, x)) for x in self.maps(self.padded(image)).moving]
 
     def code_of(self, normals: Sequence[Normal]) -> Tensor:
         """`(B, code_size)`: the code of a style with these."""
@@ -157,9 +161,9 @@ class TransportNet(nn.Module):
         return torch.cat([said, *spread], dim=1)
 
     @torch.no_grad()
-    def told(self, painting: Tensor) -> Tensor:
-        """`(B, N)`: the first numbers of the code of a painting, all that it says of itself."""
-        return _told(self.normals(painting))
+    def told(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
+        """`(B, N)`: the first numbers of the code of a painting, all that it says of itself; see `normals`."""
+        return _told(self.normals(painting, alpha))
 
     def goals(self, code: Tensor) -> list[Normal]:
         """The normal distributions in codes `(B, D)`."""
@@ -199,10 +203,7 @@ class TransportNet(nn.Module):
         origin: tuple[int, int] = (0, 0),
     ) -> Tensor:
         """The picture of these maps, each region k moved along `ways[k]`; `masks`, `(B, K, H, W)`."""
-        shares = [
-            None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
-            for x in maps.moving
-        ]
+        shares = [reduced_to(masks, x) for x in maps.moving]
         new = [
             _mixed([moved(x, way[k]) for way in ways], share)
             for k, (x, share) in enumerate(zip(maps.moving, shares, strict=True))
@@ -223,14 +224,18 @@ class TransportNet(nn.Module):
         masks: Tensor | None = None,
         strength: float = 1.0,
         origin: tuple[int, int] = (0, 0),
+        *,
+        alpha: Tensor | None = None,
     ) -> Tensor:
         """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, D)`; clamped in `eval()` only.
 
-        With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, D)`, region k has code k.
+        With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, D)`, region k has code k. Pixels
+        count in the photo's statistics in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
         """
         self.check(image, code, masks)
         maps = self.maps(self.padded(image))
-        own = [normal_of(x) for x in maps.moving]
+        seen = None if alpha is None else self.padded(alpha)
+        own = [normal_of(x, reduced_to(seen, x)) for x in maps.moving]
         codes = [code] if masks is None else list(code.unbind(1))
         ways = [self.ways(own, each, strength) for each in codes]
         shown = None if masks is None else self.padded(masks)
@@ -252,6 +257,11 @@ class TransportNet(nn.Module):
         if masks is not None and masks.shape[-2:] != image.shape[-2:]:
             (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
             raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
+
+
+def reduced_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
+    """`masks` `(B, K, H, W)`, averaged down to the grid of the features `x`; None for None."""
+    return None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
 
 
 def calm(picture: Tensor) -> Tensor:

@@ -7,14 +7,14 @@ style, not the photo.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Picture, Source, fitted_size, load, luminance, match_colors, reduced, resize, with_luminance
+from impasto.image import Picture, Source, fitted_size, load, luminance, match_colors, resize, resized, with_luminance
 from impasto.networks import Network, TextureNet, Transformer, TransportNet
 from impasto.networks import load as load_network
 from impasto.tasks import passes
@@ -34,6 +34,10 @@ TILE = 256e6
 
 PICTURES = 2
 """Pictures in memory besides a pass and the photo: the result, and what is made of it when it is written."""
+
+HIDDEN = 0.01
+"""Share of a photo's statistics that all pixels have alike, the continued ones under alpha 0 among them. By the moments
+of a few visible pixels alone, features elsewhere would grow from norm to norm until they are no numbers."""
 
 STRIP = 256
 """Rows whose colours are put back at a time."""
@@ -73,20 +77,17 @@ class Painter:
 
     def read(self, photo: Source) -> Picture:
         """The photo, at the size of the result."""
-        found = reduced(load(photo), self.settings.size or None)
-        size = fitted_size(found.size, self.settings.size or max(found.size))
-        if size == found.size:
-            return found
-        alpha = None if found.alpha is None else resize(found.alpha, size).clamp_(0, 1)
-        return replace(found, pixels=resize(found.pixels, size).clamp_(0, 1), alpha=alpha)
+        found = load(photo)
+        return resized(found, fitted_size(found.size, self.settings.size or max(found.size)))
 
     def __call__(self, photo: Source) -> Tensor:
         """The photo painted: `(1, 3, H, W)` in [0, 1]."""
-        settings, pixels = self.settings, self.read(photo).pixels
+        settings, picture = self.settings, self.read(photo)
+        pixels, alpha = picture.pixels, _visible(picture)
         size = (pixels.shape[-2], pixels.shape[-1])
         masks, strengths = self._masks(size)
-        painted = self._painted(pixels, masks) if settings.strength else pixels.clone()
-        _recolor(painted, pixels, settings)
+        painted = self._painted(pixels, masks, _counting(alpha)) if settings.strength else pixels.clone()
+        _recolor(painted, pixels, alpha, settings)
         share: Tensor | float = settings.strength
         if masks is not None and any(strength != 1 for strength in strengths):
             share = share * torch.einsum("k,bkhw->bhw", torch.tensor(strengths), masks)[:, None]
@@ -94,7 +95,7 @@ class Painter:
             painted.sub_(pixels).mul_(share).add_(pixels)
         return painted.clamp_(0, 1)
 
-    def _painted(self, pixels: Tensor, masks: Tensor | None) -> Tensor:
+    def _painted(self, pixels: Tensor, masks: Tensor | None, alpha: Tensor | None) -> Tensor:
         size, settings = (pixels.shape[-2], pixels.shape[-1]), self.settings
         if isinstance(self.network, TextureNet):
             noise = self.network.noise(1, size, torch.Generator().manual_seed(settings.seed))
@@ -106,10 +107,10 @@ class Painter:
         code, network = self.codes if masks is None else self.codes[None], self.network
         side = self._side(network, size)
         if isinstance(network, TransportNet):
-            return in_rounds(network, pixels, code, masks, side=side or 0)
+            return in_rounds(network, pixels, code, masks, side=side or 0, alpha=alpha)
         if side is None:
-            return layered(network, pixels, code, masks)
-        return passes.through(network, pixels, code, masks, side=side, thumbnail=settings.thumbnail)
+            return layered(network, pixels, code, masks, alpha)
+        return passes.through(network, pixels, code, masks, side=side, thumbnail=settings.thumbnail, alpha=alpha)
 
     def _masks(self, size: Size) -> tuple[Tensor | None, list[float]]:
         """A mask for each code, `(1, K, H, W)`, that add up to 1, and the strength in each."""
@@ -177,14 +178,24 @@ def painter(
     return Painter(network.transformer, torch.cat(codes), wanted, settings, rest=float(named))
 
 
-def _recolor(painted: Tensor, photo: Tensor, settings: ApplySettings) -> None:
+def _visible(picture: Picture) -> Tensor | None:
+    """How far pixels are visible; None where all are, and where none is: nobody will see the result either."""
+    return None if picture.alpha is None or not float(picture.alpha.max()) > 0 else picture.alpha
+
+
+def _counting(alpha: Tensor | None) -> Tensor | None:
+    """How much pixels count in the statistics of a network."""
+    return None if alpha is None else (1 - HIDDEN) * alpha + HIDDEN * alpha.mean()
+
+
+def _recolor(painted: Tensor, photo: Tensor, alpha: Tensor | None, settings: ApplySettings) -> None:
     """Give `painted` the colours it is to have, in place; strip by strip where pixels do not depend on each other."""
     if settings.keep_color != "no":
         for rows in (slice(top, top + STRIP) for top in range(0, painted.shape[-2], STRIP)):
             light = luminance(painted[..., rows, :], settings.keep_color)
             painted[..., rows, :] = with_luminance(photo[..., rows, :], light, settings.keep_color)
     if settings.match_colors != "no":
-        painted.copy_(match_colors(painted, photo, settings.match_colors))
+        painted.copy_(match_colors(painted, photo, settings.match_colors, alpha, alpha))
 
 
 def _device(name: str) -> torch.device:

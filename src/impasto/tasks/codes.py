@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError, choose, nearest
-from impasto.image import Source, fitted_size, load, resize
+from impasto.image import Picture, Source, fitted_size, load, resized
 from impasto.image.schemes import parse
 from impasto.networks import AnyStyle, ManyStyles, describe, shipped
 from impasto.networks.transport_net import SMALLEST
@@ -127,19 +127,26 @@ class Coder:
         if not shares:
             raise UsageError("an any-style network needs a painting to paint after")
         with torch.inference_mode():
-            codes = [share * self.network.code(self.painting(painting)) for painting, share in shares]
+            codes = [share * self._code(self.painting(painting)) for painting, share in shares]
             return torch.stack(codes).sum(0)
 
-    def painting(self, source: Source) -> Tensor:
-        """The pixels of a painting at the size at which it is looked at, where the network is."""
+    def painting(self, source: Source) -> Picture:
+        """A painting at the size at which it is looked at."""
         picture = load(source)
-        pixels = resize(picture.pixels, fitted_size(picture.size, self.size)).clamp(0, 1)
-        if min(pixels.shape[-2:]) < SMALLEST:
-            shape = f"{pixels.shape[-1]}x{pixels.shape[-2]}"
+        picture.check_visible()
+        shown = resized(picture, fitted_size(picture.size, self.size))
+        if min(shown.size) < SMALLEST:
+            shape = f"{shown.size[1]}x{shown.size[0]}"
             raise UsageError(
                 f"the painting '{picture.source}' comes out at {shape} px; at least {SMALLEST} a side are seen"
             )
-        return pixels.to(next(self.network.parameters()).device)
+        return shown
+
+    def _code(self, painting: Picture) -> Tensor:
+        assert isinstance(self.network, AnyStyle)
+        home = next(self.network.parameters()).device
+        alpha = None if painting.alpha is None else painting.alpha.to(home)
+        return self.network.code(painting.pixels.to(home), alpha)
 
     @staticmethod
     def _known(network: ManyStyles, shares: Shares) -> Tensor:

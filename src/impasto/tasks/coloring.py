@@ -33,7 +33,8 @@ def _prepared(manner: Manner, area: Area, photo: Tensor, settings: StylizeSettin
     if settings.keep_color != "no":
         grey = luminance(pixels, settings.keep_color)
         if settings.match_luminance:
-            grey = match_luminance(grey, luminance(photo, settings.keep_color))
+            light = luminance(photo, settings.keep_color)
+            grey = match_luminance(grey, light, mask, _over(area, photo))
         pixels = grey.expand(-1, 3, -1, -1)
     return replace(manner, pixels=pixels)
 

@@ -7,23 +7,26 @@ for as far as nothing, at every layer, size and network.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.errors import UsageError
-from impasto.image import Picture, Source, fitted_size, load
+from impasto.image import Picture, Source, continued, fitted_size, load, propagate, resized
 from impasto.losses import Term
+from impasto.losses.style import into_space, positions
 from impasto.tasks.context import Context
 from impasto.tasks.editing import CompareSettings
 from impasto.tasks.layers import parse_layers
-from impasto.tasks.regions import Area, Manner, at
+from impasto.tasks.regions import Area, Manner
 from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms
 
@@ -54,30 +57,48 @@ class Comparison:
         return {"psnr": psnr, "ssim": self.ssim, "style": dict(self.style), "content": dict(self.content)}
 
 
-def difference(a: Tensor, b: Tensor, gain: float = 1.0) -> Tensor:
-    """`1/2 + gain (a - b) / 2` of two `(1, 3, H, W)` in [0, 1], cut off to [0, 1]: grey where they are equal."""
+def difference(a: Tensor, b: Tensor, gain: float = 1.0, mask: Tensor | None = None) -> Tensor:
+    """`1/2 + gain (a - b) / 2` of two `(1, 3, H, W)` in [0, 1], cut off to [0, 1]: grey where they are equal, and where
+    `mask` `(1, 1, H, W)` is 0."""
     _check_same(a, b)
-    return (0.5 + gain * (a - b) / 2).clamp(0, 1)
+    apart = a - b if mask is None else (a - b) * mask
+    return (0.5 + gain * apart / 2).clamp(0, 1)
 
 
-def psnr(a: Tensor, b: Tensor) -> float:
-    """Peak signal-to-noise ratio of two `(1, 3, H, W)` in [0, 1], in dB; infinite where they are equal."""
+def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
+    """Peak signal-to-noise ratio of two `(1, 3, H, W)` in [0, 1], in dB; infinite where they are equal.
+
+    Pixels count in proportion to `mask` `(1, 1, H, W)`, not all 0.
+    """
     _check_same(a, b)
-    error = float((a.double() - b.double()).square().mean())
+    squares = (a.double() - b.double()).square()
+    error = float(squares.mean() if mask is None else (squares.mean(1) * mask[0]).sum() / mask.double().sum())
     return -10 * math.log10(error) if error else math.inf
 
 
-def ssim(a: Tensor, b: Tensor) -> float:
+def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
     """Structural similarity (Wang et al. 2004) of two `(1, 3, H, W)` in [0, 1], the mean over the channels.
 
+    Windows count as `mask` `(1, 1, H, W)`, not all 0, has it at their centres.
     UsageError for pictures smaller than its window of 7 pixels.
     """
     _check_same(a, b)
     if min(a.shape[-2:]) < WINDOW:
         raise UsageError(f"SSIM needs pictures of at least {WINDOW} px a side, these have {_shape(a)}")
     x, y = (picture[0].permute(1, 2, 0).cpu().double().numpy() for picture in (a, b))
+    if mask is not None:
+        return _ssim_within(x, y, mask)
     found = structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0)  # type: ignore[no-untyped-call]
     return float(found)
+
+
+def _ssim_within(x: NDArray[np.float64], y: NDArray[np.float64], mask: Tensor) -> float:
+    _, found = structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0, full=True)  # type: ignore[no-untyped-call]
+    values, weights, edge = found.mean(2), mask[0, 0].cpu().double().numpy(), WINDOW // 2
+    inner = slice(edge, -edge)
+    if weights[inner, inner].any():  # else all that is visible is at the border, where windows are reflected
+        values, weights = values[inner, inner], weights[inner, inner]
+    return float((values * weights).sum() / weights.sum())
 
 
 def style_distance(
@@ -108,33 +129,41 @@ def canvas_distance(
     return _distances(encoder, picture, style_terms(Context(encoder), areas, _equal(encoder, layers), 1.0))
 
 
-def content_distance(encoder: Encoder, picture: Tensor, photo: Tensor, layers: Sequence[str]) -> dict[str, float]:
+def content_distance(
+    encoder: Encoder, picture: Tensor, photo: Tensor, layers: Sequence[str], *, mask: Tensor | None = None
+) -> dict[str, float]:
     """Mean squared distance of the features at each of `layers`, over the photo's own mean square.
 
-    Both are `(1, 3, H, W)` in [0, 1], of one size; keyed by canonical names.
+    Both are `(1, 3, H, W)` in [0, 1], of one size; keyed by canonical names. `mask` `(1, 1, H, W)` is what counts.
     """
     _check_same(picture, photo)
+    if mask is not None:
+        return _content_within(encoder, picture, photo, [encoder.resolve(name) for name in layers], mask)
     return _distances(encoder, picture, content_terms(Context(encoder), photo, _equal(encoder, layers), 1.0))
 
 
 def compare(a: Source, b: Source, settings: CompareSettings | None = None) -> Comparison:
     """The picture `a` beside `b`, which is brought to the size of `a`: its painting, its photo, or another result.
 
-    Transparency is not looked at. UsageError for pictures of different shapes, and for those too small to compare.
+    Pixels count as far as both pictures show them; differences of transparency itself are told, not measured.
+    UsageError for pictures of different shapes, for those too small to compare, and where nothing is visible in both.
     """
     settings = settings or CompareSettings()
     ours, theirs = load(a), load(b)
-    first, second = ours.pixels, _like(ours, theirs)
+    scaled = _like(ours, theirs)
+    first, second, mask = ours.pixels, scaled.pixels, _in_both(ours, scaled)
+    if mask is not None:  # what one of them hides is hidden of both: windows and receptive fields reach beyond the mask
+        first, second = continued(first, mask), continued(second, mask)
     encoder = encoders.load(settings.network, weights=settings.weights)
     usual = {*encoder.default_style, *encoder.default_content}
     layers = list(parse_layers(encoder, settings.layers, tuple(name for name in encoder.layers if name in usual)))
     return Comparison(
-        psnr(first, second),
-        ssim(first, second),
-        style_distance(encoder, first, second, layers),
-        content_distance(encoder, first, second, layers),
-        difference(first, second, settings.gain),
-        (*ours.notices, *theirs.notices, *_resized(ours, theirs)),
+        psnr(first, second, mask),
+        ssim(first, second, mask),
+        style_distance(encoder, first, second, layers, mask=mask, part=mask),
+        content_distance(encoder, first, second, layers, mask=mask),
+        difference(first, second, settings.gain, mask),
+        (*ours.notices, *theirs.notices, *_resized(ours, theirs), *_left_out(ours, scaled, mask)),
     )
 
 
@@ -151,18 +180,54 @@ def _distances(encoder: Encoder, picture: Tensor, terms: Sequence[Term]) -> dict
     }
 
 
+@torch.no_grad()
+def _content_within(
+    encoder: Encoder, picture: Tensor, photo: Tensor, layers: Sequence[str], mask: Tensor
+) -> dict[str, float]:
+    found, ours, theirs = dict[str, float](), encoder(picture, layers), encoder(photo, layers)
+    for layer in layers:
+        about, space = encoder.layers[layer], encoder.metric(layer)
+        grid = (theirs[layer].shape[-2], theirs[layer].shape[-1])
+        shares = propagate(mask, grid, about.stride, about.receptive_field).flatten()
+        a, b = (into_space(positions(features[layer])[0], space) for features in (ours, theirs))
+        apart, size = ((shares * each.square().sum(1)).sum() for each in (a - b, b))
+        found[layer] = float(apart / size.clamp(min=1e-12))
+    return found
+
+
 def _equal(encoder: Encoder, layers: Sequence[str]) -> dict[str, float]:
     return {encoder.resolve(name): 1.0 for name in layers}
 
 
-def _like(ours: Picture, theirs: Picture) -> Tensor:
-    """The pixels of `theirs` at the size of `ours`, if that is only another scale."""
+def _like(ours: Picture, theirs: Picture) -> Picture:
+    """`theirs` at the size of `ours`, if that is only another scale."""
     small, large = sorted((ours.size, theirs.size), key=math.prod)
     scaled = fitted_size(large, max(small))
     if any(abs(side - wanted) > 1 for side, wanted in zip(small, scaled, strict=True)):  # a pixel of rounding
         sizes = f"{_shape(ours.pixels)} and {_shape(theirs.pixels)}"
         raise UsageError(f"pictures of different shapes cannot be compared: {sizes}; crop one of them")
-    return at(theirs.pixels, ours.size)
+    return resized(theirs, ours.size)
+
+
+def _in_both(ours: Picture, theirs: Picture) -> Tensor | None:
+    """How far both pictures, of one size, show each pixel, `(1, 1, H, W)`; None where both are opaque."""
+    shown = [picture.alpha for picture in (ours, theirs) if picture.alpha is not None]
+    if not shown:
+        return None
+    mask = torch.stack(shown).amin(0)
+    if not float(mask.max()) > 0:
+        raise UsageError(f"{ours.source} and {theirs.source} have no visible pixel in common")
+    return mask
+
+
+def _left_out(ours: Picture, theirs: Picture, mask: Tensor | None) -> Iterator[str]:
+    """What is said of transparency."""
+    if mask is None:
+        return
+    yield f"transparent pixels are not compared; {100 * float(mask.mean()):.3g} % of the picture is"
+    a, b = (torch.ones_like(mask) if picture.alpha is None else picture.alpha for picture in (ours, theirs))
+    if float((a - b).abs().max()) > 1 / 255:
+        yield f"{ours.source} and {theirs.source} differ in transparency; only what both show is compared"
 
 
 def _resized(ours: Picture, theirs: Picture) -> tuple[str, ...]:

@@ -31,11 +31,13 @@ Rows = Callable[[int, int], Tensor]
 """Rows of a map, from the first one to before the last."""
 
 
-def layered(network: Transformer, image: Tensor, code: Tensor, masks: Tensor | None = None) -> Tensor:
-    """`image` `(1, 3, H, W)` in the style of `code`, with `masks` or without: see `Transformer.forward`."""
+def layered(
+    network: Transformer, image: Tensor, code: Tensor, masks: Tensor | None = None, alpha: Tensor | None = None
+) -> Tensor:
+    """`image` `(1, 3, H, W)` in the style of `code`, with `masks` and `alpha` or without: see `Transformer.forward`."""
     height, width = image.shape[-2:]
     with torch.inference_mode():
-        pass_ = _Pass(network, code, masks, (height, width))
+        pass_ = _Pass(network, code, masks, alpha, (height, width))
         x = pass_.features(image)
     result, end = in_memory(tuple(image.shape), image.dtype, image.device), cast(ToPixels, network.last)
     with torch.inference_mode():
@@ -59,13 +61,22 @@ def held(network: Transformer) -> float:
 class _Pass:
     """The layers of one pass up to the last, and whose turn it is among the numbers of the code."""
 
-    def __init__(self, network: Transformer, code: Tensor, masks: Tensor | None, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        network: Transformer,
+        code: Tensor,
+        masks: Tensor | None,
+        alpha: Tensor | None,
+        size: tuple[int, int],
+    ) -> None:
         self.network, self.size = network, size
         self.home = next(network.parameters()).device
         self.code, self.turn = code.to(self.home), 0
         self.grid = tuple(2 * MARGIN + side + -side % network.multiple for side in size)
-        self.masks = None if masks is None else self._seen(masks, 0, self.grid[0])
-        self.reduced: dict[int, Tensor] = {}
+        self.masks, self.alpha = (
+            None if each is None else self._seen(each, 0, self.grid[0]) for each in (masks, alpha)
+        )
+        self.reduced: dict[tuple[str, int], Tensor] = {}
 
     def features(self, image: Tensor) -> Tensor:
         """What the last layer is shown."""
@@ -108,7 +119,8 @@ class _Pass:
     def _layer(self, layer: Layer, rows: Rows, grid: tuple[int, ...]) -> Tensor:
         """What a layer makes of a map of this `grid` (height, width)."""
         made = self._convolved(layer.convolution, rows, grid)
-        given, channels = _moments(layer.norm, made), layer.norm.channels
+        weights = None if self.alpha is None else self._averaged("alpha", self.alpha, made.shape[-2])
+        given, channels = _moments(layer.norm, made, weights), layer.norm.channels
         scale, shift = (self.code[..., self.turn + k * channels : self.turn + (k + 1) * channels] for k in (0, 1))
         self.turn += 2 * channels
         for span in _strips(made, 1, 0):
@@ -136,11 +148,15 @@ class _Pass:
         """Numbers of the code over the rows of a strip."""
         if self.masks is None:
             return numbers[..., None, None]
-        ratio = self.masks.shape[-2] // height
-        if ratio not in self.reduced:
-            self.reduced[ratio] = F.avg_pool2d(self.masks, ratio).to(self.home)
-        part = self.reduced[ratio][..., span.start : span.stop, :]
+        part = self._averaged("masks", self.masks, height)[..., span.start : span.stop, :]
         return torch.einsum("bkc,bkhw->bchw", numbers, part)
+
+    def _averaged(self, name: str, masks: Tensor, height: int) -> Tensor:
+        """`masks` at the size of features of this height, where the network is; each size is made once."""
+        ratio = masks.shape[-2] // height
+        if (name, ratio) not in self.reduced:
+            self.reduced[name, ratio] = F.avg_pool2d(masks, ratio).to(self.home)
+        return self.reduced[name, ratio]
 
     def _seen(self, x: Tensor, first: int, last: int) -> Tensor:
         """Rows of what the network sees: the picture, and its reflection beyond all sides."""
@@ -150,16 +166,28 @@ class _Pass:
         return F.pad(part, (MARGIN, self.grid[1] - MARGIN - self.size[1], 0, 0), mode="reflect")
 
 
-def _moments(norm: ConditionalNorm, x: Tensor) -> Moments:
-    """What `norm` would normalise the whole of `x` by."""
+def _moments(norm: ConditionalNorm, x: Tensor, weights: Tensor | None) -> Moments:
+    """What `norm` would normalise the whole of `x` by; `weights` `(1, 1, H, W)`: how much positions count."""
     if norm.kind != "instance":
         return norm.moments(x[..., :1, :1])
+    if weights is not None:
+        return _weighted(x, weights)
     count = x.shape[-2] * x.shape[-1]
     parts = [x[..., span.start : span.stop, :].permute(0, 2, 3, 1).flatten(0, 2) for span in _strips(x, 1, 0)]
     mean = sum((part.sum(0).double() for part in parts), torch.zeros(1, device=x.device).double()) / count
     centre = mean.to(x)
     squares = sum(((part - centre).square_().sum(0).double() for part in parts), torch.zeros_like(mean)) / count
     return Moments(centre.view(1, -1, 1, 1), squares.to(x).view(1, -1, 1, 1))
+
+
+def _weighted(x: Tensor, weights: Tensor) -> Moments:
+    total, spans = weights.sum().double(), list(_strips(x, 1, 0))
+    parts = [(x[..., s.start : s.stop, :], weights[..., s.start : s.stop, :]) for s in spans]
+    nothing = torch.zeros(1, device=x.device, dtype=torch.double)
+    mean = sum(((part * w).sum((0, 2, 3)).double() for part, w in parts), nothing) / total
+    centre = mean.to(x).view(1, -1, 1, 1)
+    squares = sum((((part - centre).square_() * w).sum((0, 2, 3)).double() for part, w in parts), nothing) / total
+    return Moments(centre, squares.to(x).view(1, -1, 1, 1))
 
 
 def _strips(x: Tensor, step: int, halo: int) -> Iterator[Span]:

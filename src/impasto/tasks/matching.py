@@ -81,7 +81,7 @@ def _matched(area: Area, photo: Tensor, encoder: Encoder, count: int) -> list[Ar
 
 def _manners(manner: Manner, encoder: Encoder, ours: Points, belonging: Tensor) -> list[Manner]:
     """The painting as each part of the photo sees it."""
-    theirs = _points(encoder, manner.pixels, manner.mask)
+    theirs = _points(encoder, manner.pixels, manner.mask, manner.alpha)
     weights = transport(ours, theirs).T @ belonging
     weights = weights / theirs.shares[:, None].clamp(min=1e-12)  # per unit of the painting
     found = []
@@ -104,13 +104,13 @@ def transport(ours: Points, theirs: Points) -> Tensor:
     return left[:, None] * kernel * right
 
 
-def _points(encoder: Encoder, picture: Tensor, mask: Tensor | None) -> Points:
+def _points(encoder: Encoder, picture: Tensor, mask: Tensor | None, alpha: Tensor | None = None) -> Points:
     """The picture at a deep layer: directions from its mean feature vector, which is what sets parts apart."""
     height, width = fitted_size((picture.shape[-2], picture.shape[-1]), min(SIDE, max(picture.shape[-2:])))
     layer = encoder.default_structure[-1]
     least = encoder.smallest([layer])
     device = next(encoder.parameters()).device
-    small = at(picture, (max(height, least), max(width, least))).to(device)
+    small = at(picture, (max(height, least), max(width, least)), alpha).to(device)
     features = encoder(small, [layer])[layer]
     space = encoder.metric(layer)
     points = into_space(positions(features)[0], space).cpu()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from impasto.image import fitted_size, in_memory, resize
+from impasto.image import fitted_size, in_memory, resize, resize_visible
 from impasto.networks import Moments, Transformer, TransportNet
 from impasto.networks.layers import Convolution
 from impasto.synthesis.tiles import tiles
@@ -35,17 +35,20 @@ def through(
     *,
     side: int = 0,
     thumbnail: int = 1024,
+    alpha: Tensor | None = None,
 ) -> Tensor:
     """`image` `(1, 3, H, W)` in the style of `code`, see `Transformer.forward`; `masks` are as large as the image.
 
     `side`: of the tiles; 0 is one for all. Each is moved to where the network is, the result is where the image is.
+    `alpha` `(1, 1, H, W)`: how much pixels count in the moments.
     """
     result, size, home = in_memory(tuple(image.shape), image.dtype, image.device), _size(image), _home(network)
     with torch.inference_mode():
-        given = None if not side or side >= max(size) else moments(network, image, code, masks, thumbnail)
+        given = None if not side or side >= max(size) else moments(network, image, code, masks, thumbnail, alpha=alpha)
         for tile in tiles(size, side if given else 0, network.multiple, network.reach):
             window, part = tile.window(image).to(home), None if masks is None else tile.window(masks).to(home)
-            painted = network(window, code, part, given)
+            visible = alpha.to(home) if given is None and alpha is not None else None  # without tiles: all of it
+            painted = network(window, code, part, given, alpha=visible)
             rows, columns = tile.rows, tile.columns
             own = painted[..., rows.start - rows.first :, columns.start - columns.first :]
             height, width = rows.stop - rows.start, columns.stop - columns.start
@@ -54,13 +57,22 @@ def through(
 
 
 def moments(
-    network: Transformer, image: Tensor, code: Tensor, masks: Tensor | None = None, thumbnail: int = 1024
+    network: Transformer,
+    image: Tensor,
+    code: Tensor,
+    masks: Tensor | None = None,
+    thumbnail: int = 1024,
+    *,
+    alpha: Tensor | None = None,
 ) -> Sequence[Moments]:
     """The moments of all norms over `image` no larger than `thumbnail` pixels at its longer side."""
     size, seen = _size(image), list[Moments]()
     small = fitted_size(size, min(thumbnail, max(size)))
-    shown = resize(image, small).clamp(0, 1).to(_home(network))
-    network(shown, code, None if masks is None else _sharing(resize(masks, small)).to(shown), seen=seen)
+    colors = resize(image, small) if alpha is None else resize_visible(image, alpha, small)
+    shown = colors.clamp(0, 1).to(_home(network))
+    visible = None if alpha is None else resize(alpha, small).clamp(0, 1).to(shown)
+    parts = None if masks is None else _sharing(resize(masks, small)).to(shown)
+    network(shown, code, parts, seen=seen, alpha=visible)
     return seen
 
 

@@ -43,11 +43,12 @@ def reconstruct_job(content: Source, settings: ReconstructSettings | None = None
     """The run behind `reconstruct`, ready to begin."""
     settings = settings or ReconstructSettings()
     photo, encoder = photo_opener(settings)(content), load_encoder(settings)
+    photo.check_visible()
     window, losses = parse_patch(settings.patch), content_losses(settings.content_loss)
     layers = content_layers(encoder, losses, settings.layers)
 
     def model(context: Context, size: Size, layers: Layers, device: torch.device) -> tuple[list[Term], list[Tensor]]:
-        target = at(photo.pixels, size).to(device)
+        target = at(photo.pixels, size, photo.alpha).to(device)
         return content_terms(context, target, layers, 1.0, losses, window), [target]
 
     return single_job(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Source, colors_of, in_range, load, load_mask, pieces, resize, rotate
+from impasto.image import Source, colors_of, in_range, load, load_mask, pieces, resize, resize_visible, rotate
 from impasto.tasks.inputs import Opener
 from impasto.tasks.layers import parse_weight
 
@@ -49,11 +49,16 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Manner:
-    """A painting `(1, 3, H, W)`, the part of it that counts `(1, 1, H, W)` or None, and its share in a mixture."""
+    """A painting `(1, 3, H, W)`, the part of it that counts, its share in a mixture, and its alpha.
+
+    `mask`, of any size, and `alpha`, of the painting's, are `(1, 1, H, W)` or None. What is transparent is no part of
+    the mask.
+    """
 
     pixels: Tensor
     mask: Tensor | None = None
     share: float = 1.0
+    alpha: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +120,27 @@ def manners(
     found = []
     for source, share in paintings:
         picture = read(source)
-        part = picture.alpha if mask is None else mask
-        found.append(Manner(picture.pixels, part, share))
+        picture.check_visible()
+        found.append(Manner(picture.pixels, _seen(mask, picture.alpha), share, picture.alpha))
     return tuple(found)
+
+
+def visible(areas: Sequence[Area], alpha: Tensor | None) -> list[Area]:
+    """The areas of a photo, each without what is transparent of the photo: `alpha`, or None if nothing is.
+
+    An area of which nothing is left is left out.
+    """
+    if alpha is None:
+        return list(areas)
+    seen = [replace(area, mask=_seen(area.mask, alpha)) for area in areas]
+    return [area for area in seen if area.extent > 0]
+
+
+def _seen(mask: Tensor | None, alpha: Tensor | None) -> Tensor | None:
+    """What `mask` (None: everything) shows of a picture with this `alpha` (None: opaque)."""
+    if mask is None or alpha is None:
+        return alpha if mask is None else mask
+    return at(mask, (alpha.shape[-2], alpha.shape[-1])) * alpha
 
 
 def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size, read: Opener = load) -> list[Area]:
@@ -186,7 +209,7 @@ def turned(area: Area, degrees: Sequence[float]) -> Area:
         share = manner.share / (1 + len(degrees))
         found.append(replace(manner, share=share))
         for angle in degrees:
-            pixels, mask = rotate(manner.pixels, angle, manner.mask)
+            pixels, mask = rotate(manner.pixels, angle, manner.mask, manner.alpha)
             found.append(Manner(pixels, mask, share))
     return replace(area, manners=tuple(found))
 
@@ -199,8 +222,10 @@ def parse_rotations(text: str | None) -> list[float]:
         raise UsageError(f"rotations are degrees, such as 90,180,270, not '{text}'") from None
 
 
-def at(pixels: Tensor, size: Size) -> Tensor:
-    """A picture or mask at another size, in [0, 1]."""
+def at(pixels: Tensor, size: Size, alpha: Tensor | None = None) -> Tensor:
+    """A picture or mask at another size, in [0, 1]; a picture's colours in proportion to its `alpha`, if given."""
+    if alpha is not None:
+        return resize_visible(pixels, alpha, size).clamp(0, 1)
     found = resize(pixels, size)
     # Where the size is the same, so is the tensor.
     return found.clamp_(0, 1) if found is not pixels else in_range(found)

@@ -6,13 +6,15 @@ first round over the tiles finds them, a second one paints.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from impasto.image import in_memory
 from impasto.networks import TransportNet
 from impasto.networks.transport import Normal, merged, normal_of
-from impasto.networks.transport_net import MARGIN
+from impasto.networks.transport_net import MARGIN, reduced_to
 from impasto.synthesis.tiles import Tile, tiles
 
 
@@ -24,11 +26,13 @@ def in_rounds(
     *,
     side: int = 0,
     strength: float = 1.0,
+    alpha: Tensor | None = None,
 ) -> Tensor:
     """`image` `(1, 3, H, W)` in the style of `code`, with masks as large as the image or without: see
     `TransportNet.forward`.
 
-    `side`: of the tiles; 0 is one for all. Each is moved to where the network is, the result is where the image is.
+    `alpha` `(1, 1, H, W)`: how much pixels count in the photo's statistics. `side`: of the tiles; 0 is one for all.
+    Each is moved to where the network is, the result is where the image is.
     """
     network.check(image, code, masks)
     (height, width), home = image.shape[-2:], next(network.parameters()).device
@@ -37,7 +41,8 @@ def in_rounds(
         photo, shown = network.padded(image), None if masks is None else network.padded(masks)
         size = (photo.shape[-2], photo.shape[-1])
         every = list(tiles(size, side, network.multiple, network.reach))
-        own = _distributions(network, photo, every, home)
+        seen = None if alpha is None else network.padded(alpha)
+        own = _distributions(network, photo, seen, every, home)
         codes = [each.to(home) for each in ([code] if masks is None else code.unbind(1))]
         ways, spreads = [network.ways(own, each, strength) for each in codes], [network.spread(each) for each in codes]
         for tile in every:
@@ -56,11 +61,14 @@ def in_rounds(
     return result
 
 
-def _distributions(network: TransportNet, photo: Tensor, every: list[Tile], home: torch.device) -> list[Normal]:
-    """Those of what is moved, over the whole picture."""
-    found: list[list[tuple[int, Normal]]] = [[] for _ in network.moving]
+def _distributions(
+    network: TransportNet, photo: Tensor, alpha: Tensor | None, every: list[Tile], home: torch.device
+) -> list[Normal]:
+    """Those of what is moved, over the whole picture, or over what is visible of it."""
+    found: list[list[tuple[float, Normal]]] = [[] for _ in network.moving]
     for tile in every:
         maps = network.maps(tile.window(photo).to(home)).moving
+        seen = None if alpha is None else tile.window(alpha).to(home)
         for x, parts in zip(maps, found, strict=True):
             step = (tile.rows.last - tile.rows.first) // x.shape[-2]
             top, bottom, left, right = (
@@ -73,5 +81,8 @@ def _distributions(network: TransportNet, photo: Tensor, every: list[Tile], home
                 )
             )
             inside = x[..., top:bottom, left:right]
-            parts.append((inside.shape[-2] * inside.shape[-1], normal_of(inside)))
+            weights = None if seen is None else cast(Tensor, reduced_to(seen, x))[..., top:bottom, left:right]
+            count = inside.shape[-2] * inside.shape[-1] if weights is None else float(weights.sum())
+            if count:
+                parts.append((count, normal_of(inside, weights)))
     return [merged(parts) for parts in found]

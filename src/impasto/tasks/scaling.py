@@ -40,8 +40,9 @@ def area_at(
     for manner in area.manners:
         own = painting_size(manner, size, settings.style_scale)
         mask = None if manner.mask is None else at(manner.mask, own).to(device)
+        alpha = None if manner.alpha is None else at(manner.alpha, own).to(device)
         if id(manner.pixels) not in scaled:
-            scaled[id(manner.pixels)] = at(manner.pixels, own).to(device)
-        found.append(replace(manner, pixels=scaled[id(manner.pixels)], mask=mask))
+            scaled[id(manner.pixels)] = at(manner.pixels, own, manner.alpha).to(device)
+        found.append(replace(manner, pixels=scaled[id(manner.pixels)], mask=mask, alpha=alpha))
     mask = None if area.mask is None else at(area.mask, size).to(device)
     return turned(replace(area, manners=tuple(found), mask=mask), parse_rotations(settings.rotations))

@@ -10,7 +10,7 @@ from functools import cache, partial
 from torch import Tensor
 
 from impasto.encoders import Encoder
-from impasto.image import Source, fitted_size
+from impasto.image import Picture, Source, fitted_size
 from impasto.losses import Term
 from impasto.synthesis import Evaluate, State, Step
 from impasto.tasks import coloring
@@ -33,7 +33,7 @@ from impasto.tasks.matching import SIDE, matched
 from impasto.tasks.mixture import content_layers as layers_of_content
 from impasto.tasks.mixture import content_losses, layers_of, style_losses
 from impasto.tasks.options import StylizeSettings
-from impasto.tasks.regions import Area, Region, Style, at, canvas_of
+from impasto.tasks.regions import Area, Region, Style, at, canvas_of, visible
 from impasto.tasks.room import Room
 from impasto.tasks.scaling import areas_at, painting_size
 from impasto.tasks.strength import BALANCE, weights_of
@@ -62,8 +62,10 @@ def stylize_job(
     """
     settings = settings or StylizeSettings()
     photo = photo_opener(settings)(content)
+    photo.check_visible()
     full = full_size(settings, photo.size)
-    canvas = canvas_of(style, settings, regions, photo.size, painting_opener(settings, max(full)))
+    opened = canvas_of(style, settings, regions, photo.size, painting_opener(settings, max(full)))
+    canvas = visible(opened, photo.alpha)
     encoder = load_encoder(settings)
     contents, styles = content_losses(settings.content_loss, painted=True), style_losses(settings.style_loss)
     content_layers = layers_of_content(encoder, contents, settings.content_layers)
@@ -85,14 +87,16 @@ def stylize_job(
         if settings.matching == 1 or not style_weight or settings.propagation != "all":
             return []
         like = coloring.grey(coloring.recolored(painted, photo.pixels, 1.0), settings).expand(-1, 3, -1, -1)
-        return matched(painted, at(like, fitted_size(full, min(SIDE, max(full)))), encoder, settings.matching)
+        return matched(
+            painted, at(like, fitted_size(full, min(SIDE, max(full))), photo.alpha), encoder, settings.matching
+        )
 
     def room_for(network: Encoder) -> Room:
         room = room_of(settings, network, [*kept, *seen], kept, full=full, draws=stochastic)
         return room.of(team or Team(), asked=settings.memory is not None)
 
     def prepare(room: Room, size: Size) -> Evaluate:
-        model = coloring.grey(at(photo.pixels, size), settings).expand(-1, 3, -1, -1).to(room.home(size))
+        model = coloring.grey(at(photo.pixels, size, photo.alpha), settings).expand(-1, 3, -1, -1).to(room.home(size))
         seen_at = areas_at([*painted, *parts()], size, settings, room.home(size))
         here, near = seen_at[: len(painted)], seen_at[len(painted) :]
         context = room.context(_context(room.encoder, settings, stochastic), size)
@@ -110,12 +114,12 @@ def stylize_job(
         share = min(1.0, 2 * settings.strength) if style_weight else 0.0
         return coloring.recolored(painted, photo.pixels, share)
 
-    starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: canvas[-1].manners[0].pixels}
+    starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: opened[-1].manners[0].pixels}
 
     start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)))
 
     def finish(step: Step) -> Step:
-        return replace(step, image=_finished(step, photo.pixels, canvas, settings))
+        return replace(step, image=_finished(step, photo, canvas, settings))
 
     room, finisher = room_for(encoder), polisher(settings)
     polish = None
@@ -167,8 +171,8 @@ def _scale(settings: StylizeSettings, weight: float, style: list[Term], content:
     return share, share or sum(term.weight for term in content)
 
 
-def _finished(step: Step, photo: Tensor, canvas: Sequence[Area], settings: StylizeSettings) -> Callable[[], Tensor]:
-    return lambda: coloring.finished(step.image(), at(photo, step.size), canvas, settings)
+def _finished(step: Step, photo: Picture, canvas: Sequence[Area], settings: StylizeSettings) -> Callable[[], Tensor]:
+    return lambda: coloring.finished(step.image(), at(photo.pixels, step.size, photo.alpha), canvas, settings)
 
 
 def stylize(

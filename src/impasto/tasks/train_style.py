@@ -26,6 +26,7 @@ from impasto.tasks.base import base_of
 from impasto.tasks.codes import find
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
+from impasto.tasks.regions import Manner
 from impasto.tasks.team import Team
 from impasto.tasks.train_options import TrainStyleSettings
 from impasto.tasks.trainer import TrainStep, train
@@ -96,7 +97,7 @@ class Pupil(nn.Module):
     def __init__(
         self,
         settings: TrainStyleSettings,
-        paintings: Mapping[str, Tensor],
+        paintings: Mapping[str, Manner],
         base: ManyStyles | AnyStyle | None,
     ) -> None:
         super().__init__()
@@ -108,7 +109,7 @@ class Pupil(nn.Module):
         kept = dict(zip(known.styles, known.codes.detach(), strict=True)) if known and settings.whole else {}
         codes, said = torch.stack([kept.get(name, start) for name in paintings]), start.new_zeros(len(paintings), 0)
         if isinstance(self.transformer, TransportNet):
-            said = torch.cat([self.transformer.told(painting) for painting in paintings.values()])
+            said = torch.cat([self.transformer.told(each.pixels, each.alpha) for each in paintings.values()])
             self.transformer.decoder.requires_grad_(not settings.adding)
         elif settings.adding:
             self.transformer.requires_grad_(False)
@@ -165,7 +166,7 @@ class StyleLesson(PhotoLesson):
         super().__init__(photos, settings, {"paintings": {name: origin(p) for name, p in paintings.items()}})
         areas = [self.critic.read(painting) for painting in paintings.values()]
         self.paintings = [area.manners[0].pixels for area in areas]
-        seen = {name: pixels.cpu() for name, pixels in zip(paintings, self.paintings, strict=True)}
+        seen = {name: _on_cpu(area.manners[0]) for name, area in zip(paintings, areas, strict=True)}
         self._network = Pupil(settings, seen, base_of(settings))
         self._network.to(self.critic.device, memory_format=layout(self.critic.device))  # type: ignore[call-overload]
         self.models = [self.critic.model(area) for area in areas]
@@ -193,6 +194,10 @@ class StyleLesson(PhotoLesson):
     def finished(self, network: nn.Module) -> ManyStyles:
         """With the styles that it had before."""
         return cast(Pupil, network).finished()
+
+
+def _on_cpu(painting: Manner) -> Manner:
+    return Manner(painting.pixels.cpu(), alpha=None if painting.alpha is None else painting.alpha.cpu())
 
 
 def origin(painting: Source) -> dict[str, str]:
