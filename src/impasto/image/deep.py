@@ -15,6 +15,7 @@ from PIL.ImageFile import ImageFile
 
 from impasto.errors import UsageError
 from impasto.image.formats import PNG, TIFF, check_pixels
+from impasto.image.origin import Origin, origin_of_tiff
 
 Array = NDArray[Any]
 
@@ -44,6 +45,7 @@ class DeepTiff:
     profile: bytes | None
     orientation: int
     pages: int
+    origin: Origin
 
 
 def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
@@ -69,7 +71,8 @@ def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
                 raise
             # LZW and a few others are beyond tifffile alone; libtiff knows them (and Pillow turns its TIFFs upright).
             array, orientation = _by_libtiff(file, path, page), 1
-        return DeepTiff(_arranged(array, page), page.tags.valueof("InterColorProfile"), orientation, len(tiff.pages))
+        profile, origin = page.tags.valueof("InterColorProfile"), origin_of_tiff(file, page)
+        return DeepTiff(_arranged(array, page), profile, orientation, len(tiff.pages), origin)
 
 
 def _by_libtiff(file: BinaryIO, path: Path, page: tifffile.TiffPage) -> Array:

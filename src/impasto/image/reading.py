@@ -10,8 +10,10 @@ import numpy as np
 from PIL import Image
 
 from impasto.image.allocation import Allocate, in_memory
+from impasto.image.color_tags import cicp_of, colors_of, exif_colors
 from impasto.image.deep import png_pixels, tiff_pixels
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS, PNG, TIFF, Format, check_pixels, opened
+from impasto.image.origin import origin_of
 from impasto.image.picture import Picture, from_array, unusable
 from impasto.image.profile import ProfileError, lab_to_srgb, to_srgb
 
@@ -23,10 +25,10 @@ def read(
 ) -> Picture:
     """The picture in a JPEG, PNG, WebP, TIFF, BMP or GIF file, told by its content, not by its suffix.
 
-    EXIF orientation is applied, colour profiles are converted to sRGB, 16 bits a channel and floats in [0, 1] keep
-    their precision, and of several frames the first is taken. What a person should know is in `notices`. `allocate`
-    makes the memory of the pixels, 12 bytes each, besides what the decoder takes, usually 4 to 7. Raises
-    UsageError, in one line, for a file that is missing, unreadable, damaged, no picture, longer than `max_bytes`, or
+    EXIF orientation is applied, the colours that an ICC profile, chunks of PNG or EXIF tell are converted to sRGB, 16
+    bits a channel and floats in [0, 1] keep their precision, and of several frames the first is taken. What a person
+    should know is in `notices`. `allocate` makes the memory of the pixels, 12 bytes each, besides what the decoder
+    takes, usually 4 to 7. Raises UsageError, in one line, for a file that is missing, unreadable, damaged, no picture, longer than `max_bytes`, or
     (by its header, before any decoding) of more than `max_pixels` pixels.
     """
     path = Path(path)
@@ -35,19 +37,27 @@ def read(
 
 
 def from_pillow(
-    image: Image.Image, source: str, notices: tuple[str, ...] = (), allocate: Allocate = in_memory
+    image: Image.Image,
+    source: str,
+    notices: tuple[str, ...] = (),
+    allocate: Allocate = in_memory,
+    cicp: bytes | None = None,
 ) -> Picture:
-    """The picture in a Pillow image, its own EXIF orientation and ICC profile applied."""
-    make, profile = partial(from_array, allocate=allocate), image.info.get("icc_profile")
+    """The picture in a Pillow image, its own EXIF orientation and colour space applied.
+
+    `cicp` is the content of a PNG's chunk of that name.
+    """
     image.load()
-    orientation = _orientation(image)
+    make, orientation = partial(from_array, allocate=allocate, origin=origin_of(image)), _orientation(image)
+    if image.mode in ("CMYK", "LAB"):  # these leave their own colours here, so the profile has done its work
+        converted, notices = _from_print(image, image.info.get("icc_profile"), source, notices)
+        return make(np.asarray(converted), source, orientation=orientation, notices=notices)
+    profile, more = colors_of(image, source, cicp)
+    notices += more
     if image.mode.startswith("I"):  # 16 bits, in some versions of Pillow within 32
         array = np.asarray(image).clip(0, 65535).astype(np.uint16)
         return make(array, source, profile=profile, orientation=orientation, notices=notices)
-    if image.mode in ("CMYK", "LAB"):  # these leave their own colours here, so the profile has done its work
-        image, notices = _from_print(image, profile, source, notices)
-        profile = None
-    elif image.mode != "F":
+    if image.mode != "F":
         plain = _plain_mode(image)
         image = image if image.mode == plain else image.convert(plain)  # to convert is to copy
     return make(np.asarray(image), source, profile=profile, orientation=orientation, notices=notices)
@@ -56,17 +66,27 @@ def from_pillow(
 def _decoded(file: BinaryIO, form: Format, path: Path, max_pixels: int, allocate: Allocate) -> Picture:
     source, make = str(path), partial(from_array, allocate=allocate)
     if form is TIFF and (tiff := tiff_pixels(file, path, max_pixels)):
-        notices = _frames(source, tiff.pages)
-        return make(tiff.pixels, source, profile=tiff.profile, orientation=tiff.orientation, notices=notices)
+        tagged, notices = exif_colors(tiff.origin.exif, source)
+        return make(
+            tiff.pixels,
+            source,
+            profile=tiff.profile or tagged,
+            orientation=tiff.orientation,
+            notices=_frames(source, tiff.pages) + (() if tiff.profile else notices),
+            origin=tiff.origin,
+        )
     file.seek(0)
     image = form.open(file)
     check_pixels(path, *image.size, max_pixels)
     notices = _frames(source, getattr(image, "n_frames", 1))
+    cicp = cicp_of(file) if form is PNG else None
     if form is PNG and (array := png_pixels(file)) is not None:
-        profile = image.info.get("icc_profile")
-        return make(array, source, profile=profile, orientation=_orientation(image), notices=notices)
+        orientation = _orientation(image)  # first, as it may read on to what stands after the pixels
+        profile, more = colors_of(image, source, cicp)
+        origin = origin_of(image)
+        return make(array, source, profile=profile, orientation=orientation, notices=notices + more, origin=origin)
     file.seek(0)
-    return from_pillow(form.open(file), source, notices, allocate)
+    return from_pillow(form.open(file), source, notices, allocate, cicp)
 
 
 def _frames(source: str, count: int) -> tuple[str, ...]:
