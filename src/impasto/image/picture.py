@@ -34,6 +34,7 @@ class Picture:
     notices: what a person should know about the reading, one line each.
     source: where it came from, for messages.
     origin: what its file says about it: author, date, camera, resolution ...
+    whole: False where rows are missing, as the file ended too early.
     """
 
     pixels: torch.Tensor
@@ -42,6 +43,7 @@ class Picture:
     notices: tuple[str, ...] = ()
     source: str = "picture"
     origin: Origin = NOTHING
+    whole: bool = True
 
     @property
     def size(self) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -9,10 +10,12 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from impasto.errors import ImpastoError
 from impasto.image.allocation import Allocate, in_memory
 from impasto.image.color_tags import cicp_of, colors_of, exif_colors
 from impasto.image.deep import png_pixels, tiff_pixels
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS, PNG, TIFF, Format, check_pixels, opened
+from impasto.image.mending import mend
 from impasto.image.origin import origin_of
 from impasto.image.picture import Picture, from_array, unusable
 from impasto.image.profile import ProfileError, lab_to_srgb, to_srgb
@@ -28,12 +31,23 @@ def read(
     EXIF orientation is applied, the colours that an ICC profile, chunks of PNG or EXIF tell are converted to sRGB, 16
     bits a channel and floats in [0, 1] keep their precision, and of several frames the first is taken. What a person
     should know is in `notices`. `allocate` makes the memory of the pixels, 12 bytes each, besides what the decoder
-    takes, usually 4 to 7. Raises UsageError, in one line, for a file that is missing, unreadable, damaged, no picture, longer than `max_bytes`, or
-    (by its header, before any decoding) of more than `max_pixels` pixels.
+    takes, usually 4 to 7. A file that ends too early is read as far as it goes, with a notice, if at least half of the
+    rows are there. Raises UsageError, in one line, for a file that is missing, unreadable, more damaged, no picture,
+    longer than `max_bytes`, or (by its header, before any decoding) of more than `max_pixels` pixels.
     """
     path = Path(path)
     with opened(path, max_bytes) as (file, form):
-        return _decoded(file, form, path, max_pixels, allocate)
+        try:
+            return _decoded(file, form, path, max_pixels, allocate)
+        except (ImpastoError, MemoryError):
+            raise
+        except Exception:  # whatever a decoder raises over damaged bytes
+            mended = mend(file, form, max_pixels)
+            if mended is None:
+                raise
+            picture = _decoded(mended.file, form, path, max_pixels, allocate)
+            notices = (f"{path} {mended.notice}", *picture.notices)
+            return replace(picture, notices=notices, whole=not mended.missing)
 
 
 def from_pillow(
@@ -78,7 +92,7 @@ def _decoded(file: BinaryIO, form: Format, path: Path, max_pixels: int, allocate
     file.seek(0)
     image = form.open(file)
     check_pixels(path, *image.size, max_pixels)
-    notices = _frames(source, getattr(image, "n_frames", 1))
+    notices = _frames(source, _count(image))
     cicp = cicp_of(file) if form is PNG else None
     if form is PNG and (array := png_pixels(file)) is not None:
         orientation = _orientation(image)  # first, as it may read on to what stands after the pixels
@@ -91,6 +105,13 @@ def _decoded(file: BinaryIO, form: Format, path: Path, max_pixels: int, allocate
 
 def _frames(source: str, count: int) -> tuple[str, ...]:
     return (f"{source} has {count} frames; the first is used",) if count > 1 else ()
+
+
+def _count(image: Image.Image) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # a later frame is damaged, and it is not used
+        return 1
 
 
 def _orientation(image: Image.Image) -> int:
