@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from impasto.cli.failures import explain
-from impasto.cli.files import changed, check
+from impasto.cli.files import carried, changed, check
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.watch import Watcher
 from impasto.errors import ImpastoError, UsageError
@@ -77,10 +77,11 @@ def _paint(  # noqa: PLR0917 (what all of a folder share, and what each has)
     check_writable(path, bits=options.bits, size=picture.size)
     for notice in picture.notices:
         watcher.notice(notice)
-    alpha, painted = picture.alpha, paint(picture)
+    alpha, about, painted = picture.alpha, carried(options, picture.origin), paint(picture)
     del picture  # of a large one there need not be two
     told = recipe("apply", {"content": photo}, paint.settings, writing=changed(options))
-    for notice in write(path, painted, alpha=alpha, bits=options.bits, quality=options.output_quality, metadata=told):
+    how = {"bits": options.bits, "quality": options.output_quality}
+    for notice in write(path, painted, alpha=alpha, metadata=told, **how, **about):
         watcher.notice(notice)
     watcher.made(str(path), (painted.shape[-2], painted.shape[-1]), round(time.perf_counter() - began, 3))
 

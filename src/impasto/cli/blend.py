@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.files import changed, check
+from impasto.cli.files import carried, changed, check
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.watch import Watcher
 from impasto.image import check_writable, corner, load, mask_source, write
@@ -35,6 +35,7 @@ def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions,
         bits=options.bits,
         quality=options.output_quality,
         metadata=recipe("blend", inputs, settings, writing=changed(options)),
+        **carried(options, picture.origin),
     )
     for notice in (*picture.notices, *notices):
         watcher.notice(notice)

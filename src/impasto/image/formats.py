@@ -45,10 +45,19 @@ class Format:
     alpha: bool = False
     longest_side: int = UNLIMITED
     longest_settings: int = UNLIMITED
+    longest_block: int = UNLIMITED
 
 
 PNG = Format("PNG", rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png",), bits=16, alpha=True)
-JPEG = Format("JPEG", rb"\xff\xd8\xff", JpegImageFile, (".jpg", ".jpeg"), longest_side=65_500, longest_settings=65_000)
+JPEG = Format(
+    "JPEG",
+    rb"\xff\xd8\xff",
+    JpegImageFile,
+    (".jpg", ".jpeg"),
+    longest_side=65_500,
+    longest_settings=65_000,
+    longest_block=65_533,
+)
 WEBP = Format("WebP", rb"RIFF....WEBP", WebPImageFile, (".webp",), alpha=True, longest_side=16_383)
 TIFF = Format("TIFF", rb"II[*+]\0|MM\0[*+]", TiffImageFile, (".tif", ".tiff"), bits=16, alpha=True)
 BMP = Format("BMP", rb"BM", BmpImageFile, (".bmp",), longest_settings=0)

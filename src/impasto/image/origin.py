@@ -32,7 +32,7 @@ XMP_CAMERA = "http://ns.google.com/photos/"
 
 TEXTS = {"Author": ARTIST, "Copyright": COPYRIGHT, "Description": DESCRIPTION, "Title": 0x010D}
 """Texts of PNG and their tags in EXIF."""
-DATED = ("Creation Time", "Source", "Disclaimer", "Warning", "Comment")
+OTHER_TEXTS = ("Creation Time", "Disclaimer", "Warning")
 
 UNKNOWN_DPI = 72
 """What EXIF and JFIF write for an unknown resolution."""
@@ -52,6 +52,9 @@ class Origin:
     dpi: tuple[float, float] | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(any(self.exif.values()) or self.xmp or self.dpi or self.texts)
+
     def kept(self, *, location: bool = False) -> Origin:
         """What a result keeps: no orientation, no thumbnail, nothing about the file, and a location if asked."""
         exif = {tag: self.exif[tag] for tag in KEPT if tag in self.exif}
@@ -66,12 +69,16 @@ class Origin:
         return Origin(exif, _kept_xmp(self.xmp, location), self.dpi, self.texts)
 
 
+NOTHING = Origin()
+"""Of a picture that is from no file, or whose file says nothing."""
+
+
 def origin_of(image: Image.Image) -> Origin:
     """What a Pillow image says; it is decoded already."""
-    texts = {name: str(image.info[name]) for name in (*TEXTS, *DATED) if isinstance(image.info.get(name), str)}
-    xmp = image.info.get("xmp", b"")
-    dpi = image.info.get("dpi")
-    return Origin(exif_of(image), xmp if isinstance(xmp, bytes) else str(xmp).encode(), _dpi(dpi), texts)
+    texts = {name: str(image.info[name]) for name in (*TEXTS, *OTHER_TEXTS) if isinstance(image.info.get(name), str)}
+    xmp, exif = image.info.get("xmp", b""), exif_of(image)
+    dpi = image.info["dpi"] if "dpi" in image.info else _resolution(exif)
+    return Origin(exif, xmp if isinstance(xmp, bytes) else str(xmp).encode(), _dpi(dpi), texts)
 
 
 def exif_of(image: Image.Image) -> dict[int, Any]:
@@ -95,12 +102,7 @@ def origin_of_tiff(file: Any, page: tifffile.TiffPage) -> Origin:
         except Exception:  # as above
             pass
     xmp = tags.get(700, b"")
-    unit = {2: 1.0, 3: 2.54}.get(int(tags.get(RESOLUTION_UNIT, 2)))
-    try:
-        dpi = tuple(tags[code][0] / tags[code][1] * unit for code in RESOLUTION) if unit else None
-    except (KeyError, TypeError, ZeroDivisionError):
-        dpi = None
-    return Origin(exif, xmp if isinstance(xmp, bytes) else str(xmp).encode(), _dpi(dpi))
+    return Origin(exif, xmp if isinstance(xmp, bytes) else str(xmp).encode(), _dpi(_resolution(tags)))
 
 
 def _nested(exif: Image.Exif) -> dict[int, Any]:
@@ -108,6 +110,16 @@ def _nested(exif: Image.Exif) -> dict[int, Any]:
     if INTEROP_IFD in inner:
         inner[INTEROP_IFD] = dict(exif.get_ifd(INTEROP_IFD))
     return {**dict(exif), EXIF_IFD: inner, GPS_IFD: dict(exif.get_ifd(GPS_IFD))}
+
+
+def _resolution(tags: Mapping[int, Any]) -> list[float] | None:
+    """Pixels per inch by the tags of EXIF and TIFF: rational numbers, or pairs of whole ones."""
+    try:
+        unit = {2: 1.0, 3: 2.54}[int(tags.get(RESOLUTION_UNIT, 2))]
+        pairs = [value if isinstance(value, tuple) else (value, 1) for value in map(tags.__getitem__, RESOLUTION)]
+        return [float(above) / float(below) * unit for above, below in pairs]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
 
 
 def _dpi(dpi: Any) -> tuple[float, float] | None:

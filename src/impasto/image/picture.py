@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from impasto.errors import UsageError
 from impasto.image.allocation import Allocate, in_memory
 from impasto.image.encoding import Encoding
-from impasto.image.origin import Origin
+from impasto.image.origin import NOTHING, Origin
 from impasto.image.profile import Convert, ProfileError, converter
 
 CPU = torch.device("cpu")
-
-NOTHING = Origin()
 
 STRIP = 1 << 20
 """Pixels that are converted at a time, or one row."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError, choose
 from impasto.image.atomic import replace_file
-from impasto.image.picture import NOTHING, Picture
+from impasto.image.origin import NOTHING
+from impasto.image.picture import Picture
 from impasto.image.reading import read
 
 if TYPE_CHECKING:
