@@ -182,6 +182,22 @@ def test_texts_of_a_png_stay_texts_and_become_exif_elsewhere(tmp_path: Path) -> 
         assert same_text(exif_in(tmp_path / f"a.{suffix}")[0x8298]) == "© 星".encode()
 
 
+def test_author_and_rights_by_iptc(tmp_path: Path) -> None:
+    lines = ((80, b"Meier"), (116, "© Agentur".encode()))
+    data = b"".join(b"\x1c\x02" + bytes([number]) + len(line).to_bytes(2, "big") + line for number, line in lines)
+    body = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + len(data).to_bytes(4, "big") + data + bytes(len(data) % 2)
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    whole = buffer.getvalue()
+    segment = b"\xff\xed" + (len(body) + 2).to_bytes(2, "big") + body
+    (tmp_path / "photo.jpg").write_bytes(whole[:2] + segment + whole[2:])
+    for suffix in ("jpg", "webp", "tif", "png"):
+        write(tmp_path / f"a.{suffix}", PIXELS, origin=read(tmp_path / "photo.jpg").origin)
+        exif = exif_in(tmp_path / f"a.{suffix}")
+        assert exif[0x013B] == "Meier"
+        assert same_text(exif[0x8298]) == "© Agentur".encode()
+
+
 def test_a_description_gives_way_to_the_settings(tmp_path: Path) -> None:
     origin = photo(tmp_path / "photo.jpg").origin
     write(tmp_path / "a.jpg", PIXELS, origin=origin)

@@ -10,6 +10,8 @@ from xml.parsers.expat import ExpatError
 
 import tifffile
 from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.IptcImagePlugin import getiptcinfo
 
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 DESCRIPTION, COLOR_SPACE, RESOLUTION, RESOLUTION_UNIT = 0x010E, 0xA001, (0x011A, 0x011B), 0x0128
@@ -33,6 +35,9 @@ XMP_CAMERA = "http://ns.google.com/photos/"
 TEXTS = {"Author": ARTIST, "Copyright": COPYRIGHT, "Description": DESCRIPTION, "Title": 0x010D}
 """Texts of PNG and their tags in EXIF."""
 OTHER_TEXTS = ("Creation Time", "Disclaimer", "Warning")
+
+IPTC = {80: ARTIST, 116: COPYRIGHT, 120: DESCRIPTION}
+"""Numbers of IPTC's application record and their tags in EXIF."""
 
 UNKNOWN_DPI = 72
 """What EXIF and JFIF write for an unknown resolution."""
@@ -65,7 +70,7 @@ class Origin:
             exif[GPS_IFD] = dict(self.exif[GPS_IFD])
         for keyword, tag in TEXTS.items():
             if keyword in self.texts and tag not in exif:
-                exif[tag] = self.texts[keyword].encode()
+                exif[tag] = self.texts[keyword].encode().decode("latin-1")  # as EXIF of UTF-8 is read
         return Origin(exif, _kept_xmp(self.xmp, location), self.dpi, self.texts)
 
 
@@ -76,7 +81,7 @@ NOTHING = Origin()
 def origin_of(image: Image.Image) -> Origin:
     """What a Pillow image says; it is decoded already."""
     texts = {name: str(image.info[name]) for name in (*TEXTS, *OTHER_TEXTS) if isinstance(image.info.get(name), str)}
-    xmp, exif = image.info.get("xmp", b""), exif_of(image)
+    xmp, exif = image.info.get("xmp", b""), _iptc(image) | exif_of(image)
     dpi = image.info["dpi"] if "dpi" in image.info else _resolution(exif)
     return Origin(exif, xmp if isinstance(xmp, bytes) else str(xmp).encode(), _dpi(dpi), texts)
 
@@ -87,6 +92,19 @@ def exif_of(image: Image.Image) -> dict[int, Any]:
         return _nested(image.getexif())
     except Exception:  # damaged EXIF says nothing about the pixels, and is no reason to refuse them
         return {}
+
+
+def _iptc(image: Image.Image) -> dict[int, Any]:
+    """What IPTC data, by which agencies name author and rights in a JPEG, say in place of EXIF."""
+    if not isinstance(image, ImageFile):
+        return {}
+    try:
+        found = getiptcinfo(image) or {}
+    except Exception:  # as above
+        return {}
+    lines = {tag: found.get((2, number)) for number, tag in IPTC.items()}
+    firsts = {tag: line[0] if isinstance(line, list) else line for tag, line in lines.items() if line}
+    return {tag: line.rstrip(b"\0").decode("latin-1") for tag, line in firsts.items()}
 
 
 def origin_of_tiff(file: Any, page: tifffile.TiffPage) -> Origin:
