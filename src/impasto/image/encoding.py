@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ ADOBE = ((0.640, 0.330), (0.210, 0.710), (0.150, 0.060))
 
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 """XYZ to the responses of cones that are scaled from one white to another (ICC.1:2022, annex E)."""
+
+FINE = 1 << 16
+"""Samples of curves that are tables for speed."""
 
 SAME = 1.5 / 255
 """Spaces whose colours differ less than this from sRGB are sRGB under another name, rounded in another way."""
@@ -61,8 +65,14 @@ class Encoding:
 
 def encoded(linear: NDArray[Any]) -> Pixels:
     """Linear light, clipped to [0, 1], by the transfer curve of sRGB (IEC 61966-2-1)."""
-    linear = np.clip(linear, 0, 1, dtype=np.float32)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** np.float32(1 / 2.4) - 0.055).clip(0, 1)
+    return _srgb_table()(np.clip(linear, 0, 1, dtype=np.float32))
+
+
+@cache
+def _srgb_table() -> Curve:
+    """The curve as a table, several times as fast as powers, and less than 1e-7 off."""
+    linear = np.linspace(0, 1, FINE)
+    return sampled(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
 
 
 def power(gamma: float) -> Curve:
@@ -82,8 +92,16 @@ SRGB_CURVE = toe(2.4, 0.055, 12.92, 0.04045)
 
 def sampled(samples: NDArray[Any]) -> Curve:
     """The curve through `samples` in [0, 1] at even steps, straight between them."""
-    steps = np.linspace(0, 1, len(samples))
-    return lambda values: np.interp(values, steps, samples).astype(np.float32)
+    table = samples.astype(np.float32)
+    rises = np.diff(table)
+
+    def curve(values: Pixels) -> Pixels:
+        places = values * np.float32(len(rises))
+        below = np.minimum(places.astype(np.int32), len(rises) - 1)
+        found: Pixels = table[below] + rises[below] * (places - below.astype(np.float32))
+        return found
+
+    return curve
 
 
 def to_d50(primaries: tuple[Point, ...], white: Point) -> Matrix:

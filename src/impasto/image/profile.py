@@ -9,7 +9,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
-from scipy.ndimage import map_coordinates
 
 from impasto.image import icc
 from impasto.image.encoding import Encoding
@@ -76,6 +75,8 @@ def _engine(transform: ImageCms.ImageCmsTransform, pixels: NDArray[np.float32], 
 
 def _interpolated(transform: ImageCms.ImageCmsTransform, mode: str) -> Convert:
     """A table of the engine's colours, linear between its nodes."""
+    from scipy.ndimage import map_coordinates  # noqa: PLC0415 (slow to import, and few pictures need it)
+
     nodes = np.linspace(0, 1, 256 if mode == "L" else NODES, dtype=np.float32)
     axes = [nodes] * (1 if mode == "L" else 3)
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
