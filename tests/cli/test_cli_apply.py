@@ -88,6 +88,26 @@ def test_profiles_are_read_and_written(paint: Cli) -> None:
         assert made.info["icc_profile"] == srgb_profile()
 
 
+def test_the_photos_metadata_are_kept_without_its_place(paint: Cli) -> None:
+    exif = Image.Exif()
+    exif[0x8298], exif[0x0112] = "(c) Meier", 6
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.new("RGB", (40, 56), "olive").save("photo.jpg", exif=exif, dpi=(300, 300))
+    for flags, rights, place in (((), True, False), (("location",), True, True), (("none",), False, False)):
+        asked = ("--photo-metadata", *flags) if flags else ()
+        assert paint("photo.jpg", "--style", "sea", *asked, "-o", "out.png").code == 0
+        with Image.open("out.png") as made:
+            found = made.getexif()
+            assert (found.get(0x8298) == "(c) Meier") == rights
+            assert bool(found.get_ifd(0x8825)) == place
+            assert (round(made.info.get("dpi", (0, 0))[0]) == 300) == rights
+            assert 0x0112 not in found
+    assert (read_metadata("out.png") or {})["writing"] == {"photo_metadata": "none"}
+    told = paint("photo.jpg", "--style", "sea", "--photo-metadata", "gps", "-o", "out.png")
+    assert told.code == 2
+    assert "kept, location, none" in told.err
+
+
 def test_a_folder_is_painted_and_a_broken_file_reported(paint: Cli, folder: Path) -> None:
     (folder / "photos").mkdir()
     write("photos/a.png", picture(40, 56, seed=1))

@@ -101,6 +101,8 @@ GOOD = recipe("stylize", {"content": "a", "style": "b"}, StylizeSettings())
         ({"settings": {"strength": 7}}, "at most 1"),
         ({"settings": None}, "its 'settings'"),
         ({"writing": {"rm": 1}}, "'writing'"),
+        ({"writing": {"bits": "16"}}, "'writing'"),
+        ({"writing": {"photo_metadata": 1}}, "'writing'"),
         ({"writing": [16]}, "'writing'"),
         ({"inputs": {"content": "a\x1b[2J", "style": "b"}}, r"'a\x1b[2J'"),
         ({"inputs": {"content": "a\nrm", "style": "b"}}, "cannot be printed"),

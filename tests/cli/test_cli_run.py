@@ -120,6 +120,17 @@ def test_bits_and_quality_of_the_file(stylize: Cli, folder: Path) -> None:
     assert "writing" not in (read_metadata("95.jpg") or {})
 
 
+def test_the_photos_rights_and_resolution_are_kept(stylize: Cli) -> None:
+    exif = Image.Exif()
+    exif[0x8298] = "(c) Meier"
+    Image.new("RGB", (96, 72), "olive").save("photo.png", exif=exif, dpi=(240, 240))
+    for flags, rights in ((), "(c) Meier"), (("--photo-metadata", "none"), None):
+        assert stylize("-o", "out.jpg", *flags).code == 0
+        with Image.open("out.jpg") as picture:
+            assert picture.getexif().get(0x8298) == rights
+            assert (picture.info.get("dpi") == (240, 240)) == bool(rights)
+
+
 def test_save_every_writes_snapshots(stylize: Cli, folder: Path) -> None:
     stylize("-o", "out.png", "--steps", "5", "--save-every", "2")
     assert sorted(path.name for path in folder.glob("out*")) == ["out-0002.png", "out-0004.png", "out.png"]

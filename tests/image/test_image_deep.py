@@ -170,6 +170,90 @@ def test_tiff_packed_by_lzw(tmp_path: Path, channels: int, orientation: int) -> 
     check(tmp_path / "a.tif", turned(array, orientation))
 
 
+def lzw(data: bytes) -> bytes:
+    """LZW that starts anew before its codes get longer than 9 bits (TIFF 6.0, section 13)."""
+    codes = [code for place, byte in enumerate(data) for code in ([256, byte] if place % 240 == 0 else [byte])]
+    bits = "".join(f"{code:09b}" for code in [*codes, 257])
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+def write_lzw(path: Path, array: np.ndarray, order: str, layout: str, predictor: bool, **options: object) -> None:
+    """`(H, W, C)` in strips of three rows, in tiles of 16 x 16, or channel after channel."""
+    height, width, channels = array.shape
+    planes = [array] if layout != "planes" else [array[..., k : k + 1] for k in range(channels)]
+    parts = []
+    for plane in planes:
+        if layout == "tiles":
+            padded = np.pad(plane, ((0, -height % 16), (0, -width % 16), (0, 0)))
+            tops, lefts = range(0, padded.shape[0], 16), range(0, padded.shape[1], 16)
+            parts += [padded[top : top + 16, left : left + 16] for top in tops for left in lefts]
+        else:
+            parts += [plane[top : top + 3] for top in range(0, height, 3)]
+    if predictor:
+        parts = [np.concatenate([part[:, :1], np.diff(part, axis=1)], 1) for part in parts]
+    packed = [lzw(part.astype(part.dtype.newbyteorder(order)).tobytes()) for part in parts]
+    tifffile.imwrite(
+        path,
+        iter(packed),
+        shape=(channels, height, width) if layout == "planes" else array.shape if channels > 1 else array.shape[:2],
+        dtype=array.dtype,
+        compression="zlib",
+        predictor=predictor,
+        byteorder=order,
+        planarconfig="separate" if layout == "planes" else "contig" if channels > 1 else None,
+        metadata=None,
+        **({"tile": (16, 16)} if layout == "tiles" else {"rowsperstrip": 3}),
+        **options,
+    )
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages.first.tags["Compression"].overwrite(tifffile.COMPRESSION.LZW)
+
+
+@pytest.mark.parametrize("predictor", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("layout", ["strips", "tiles", "planes"])
+def test_lzw_in_every_layout(tmp_path: Path, layout: str, order: str, predictor: bool) -> None:
+    array = RNG.integers(0, 65536, (20, 35, 3), dtype=np.uint16)
+    write_lzw(tmp_path / "a.tif", array, order, layout, predictor, photometric="rgb")
+    check(tmp_path / "a.tif", array)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_lzw_of_every_kind(tmp_path: Path, order: str) -> None:
+    path, array = tmp_path / "a.tif", RNG.integers(0, 65536, (20, 35, 4), dtype=np.uint16)
+    write_lzw(path, array, order, "strips", True, photometric="rgb", extrasamples=["unassalpha"])
+    check(path, array)
+    grey = array[..., :2]
+    write_lzw(path, grey, order, "strips", True, photometric="minisblack", extrasamples=["unassalpha"])
+    check(path, grey)
+    write_lzw(path, array[..., :1], order, "strips", False, photometric="miniswhite")
+    check(path, 65535 - array[..., :1])
+    alpha = array[..., 3:] = 60_000
+    multiplied = np.rint(array[..., :3] * (alpha / 65535)).astype(np.uint16)
+    multiplied = np.concatenate([multiplied, array[..., 3:]], 2)
+    write_lzw(path, multiplied, order, "strips", False, photometric="rgb", extrasamples=["assocalpha"])
+    assert np.abs(numbers(read(path)).astype(int) - array).max() <= 2
+
+
+def test_channels_that_are_no_part_of_the_picture(tmp_path: Path) -> None:
+    path, array = tmp_path / "a.tif", deep(6)
+    options = {"photometric": "rgb", "metadata": None, "planarconfig": "contig"}
+    tifffile.imwrite(path, array[..., :4], extrasamples=["unspecified"], **options)
+    check(path, array[..., :3])
+    tifffile.imwrite(path, array, extrasamples=["unspecified", "unassalpha", "unspecified"], **options)
+    check(path, array[..., [0, 1, 2, 4]])
+
+
+def test_lab_of_16_bits(tmp_path: Path) -> None:
+    """CIE's formula for colours whose L*, a* and b* under D50 are known: mid-grey, white, black and sRGB's red."""
+    lab = np.array([[[53.585, 0, 0], [100, 0, 0], [0, 0, 0], [54.29, 80.80, 69.89]]])
+    stored = np.concatenate([np.rint(lab[..., :1] * 655.35), np.rint(lab[..., 1:] * 256) % 65536], -1)
+    tifffile.imwrite(tmp_path / "a.tif", stored.astype(np.uint16), photometric="cielab", metadata=None)
+    found = read(tmp_path / "a.tif").pixels[0, :, 0].T.numpy() * 255
+    np.testing.assert_allclose(found, [[128, 128, 128], [255, 255, 255], [0, 0, 0], [255, 0, 0]], atol=1.5)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_float_tiff(tmp_path: Path, dtype: type, channels: int) -> None:
@@ -210,8 +294,10 @@ def test_tiff_of_32_bit_numbers_and_of_too_many_channels(tmp_path: Path) -> None
     wide = np.array([[0, 2**31, 2**32 - 1]], np.uint32)
     tifffile.imwrite(tmp_path / "a.tif", wide, photometric="minisblack", metadata=None)
     assert numbers(read(tmp_path / "a.tif"))[0, :, 0].tolist() == [0, 32768, 65535]
-    tifffile.imwrite(tmp_path / "b.tif", RNG.random((8, 8, 6)), photometric="rgb", metadata=None)
-    with pytest.raises(UsageError, match="6 channels"):
+    tifffile.imwrite(
+        tmp_path / "b.tif", RNG.random((8, 8, 40)), photometric="rgb", planarconfig="contig", metadata=None
+    )
+    with pytest.raises(UsageError, match="40 channels"):
         read(tmp_path / "b.tif")
     tifffile.imwrite(tmp_path / "c.tif", wide.astype(np.int32), photometric="minisblack", metadata=None)
     with pytest.raises(UsageError, match="int32; allowed: uint8, uint16, floats"):
@@ -223,8 +309,19 @@ def test_a_packing_that_nothing_here_knows(tmp_path: Path) -> None:
         pytest.skip("imagecodecs knows it")
     tifffile.imwrite(tmp_path / "a.tif", RNG.random((8, 8, 3)), photometric="rgb", compression="zlib", metadata=None)
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
-        tiff.pages.first.tags["Compression"].overwrite(tifffile.COMPRESSION.LZW)
-    with pytest.raises(UsageError, match="is packed by LZW; to read it, save it unpacked"):
+        tiff.pages.first.tags["Compression"].overwrite(tifffile.COMPRESSION.JPEGXL)
+    with pytest.raises(UsageError, match="is packed by JPEGXL; to read it, save it unpacked"):
+        read(tmp_path / "a.tif")
+
+
+def test_damaged_lzw_is_told_as_damaged(tmp_path: Path) -> None:
+    write_lzw(tmp_path / "a.tif", deep(3), "<", "strips", False, photometric="rgb")
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        start = tiff.pages.first.dataoffsets[0]
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[start : start + 40] = bytes([255]) * 40
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(UsageError, match="is damaged or cut short as a TIFF file"):
         read(tmp_path / "a.tif")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import png
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from impasto.image import read, write
@@ -102,6 +103,72 @@ def test_adobe_rgb_at_16_bits_keeps_its_fine_steps(tmp_path: Path) -> None:
     found = pixels_of(path)
     assert read(path).bits == 16
     np.testing.assert_allclose(found, adobe_to_srgb(ramp / 65535), atol=1.5 / 255)
+    assert len(np.unique(found[..., 1])) > 2000
+
+
+PARAMETERS = {
+    0: ((2.0,), lambda v: v**2.0),
+    1: ((2.0, 0.9, 0.1), lambda v: (0.9 * v + 0.1) ** 2.0),
+    2: ((2.0, 0.8, 0.1, 0.05), lambda v: (0.8 * v + 0.1) ** 2.0 + 0.05),
+    3: ((2.4, 1 / 1.1, 0.1 / 1.1, 1 / 12, 0.05), lambda v: np.where(v >= 0.05, ((v + 0.1) / 1.1) ** 2.4, v / 12)),
+    4: (
+        (2.2, 0.9, 0.1, 0.2, 0.1, 0.0, 0.01),
+        lambda v: np.where(v >= 0.1, (0.9 * v + 0.1) ** 2.2, 0.2 * v + 0.01),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PARAMETERS)
+def test_parametric_curves_at_16_bits(tmp_path: Path, kind: int) -> None:
+    numbers, formula = PARAMETERS[kind]
+    trc = b"para\0\0\0\0" + struct.pack(">2H", kind, 0) + fixed(*numbers)
+    _check_curve(tmp_path / "a.png", trc, formula)
+
+
+def test_sampled_curves_at_16_bits(tmp_path: Path) -> None:
+    samples = np.linspace(0, 1, 1024) ** 1.5
+    trc = b"curv\0\0\0\0" + struct.pack(">I1024H", 1024, *np.rint(samples * 65535).astype(int))
+    _check_curve(tmp_path / "a.png", trc, lambda v: np.interp(v, np.linspace(0, 1, 1024), samples))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+def test_a_dark_ramp_of_16_bits_stays_a_ramp(tmp_path: Path, gamma: float) -> None:
+    """At 8 bits these values are a handful of levels, with jumps back between them."""
+    found = _check_curve(tmp_path / "a.png", curve(gamma), lambda v: v ** (round(gamma * 256) / 256), top=2000)
+    assert (np.diff(found[0, :, 1]) > 0).all()
+
+
+def _check_curve(path: Path, trc: bytes, formula, top: int = 65535) -> np.ndarray:
+    """A ramp in a profile of sRGB's primaries and this curve is the formula, far finer than 8 bits."""
+    ramp = np.linspace(0, top, 1000).astype(np.uint16)[None, :, None].repeat(3, -1)
+    columns = {name: xyz(SRGB[:, index]) for index, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
+    tags = named("test") | columns | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), trc)
+    write_png16(path, ramp, icc(b"RGB ", tags))
+    found = pixels_of(path)
+    np.testing.assert_allclose(found, encoded(formula(ramp / 65535)), atol=0.1 / 255)
+    return found
+
+
+def test_grey_of_16_bits(tmp_path: Path) -> None:
+    ramp = np.arange(0, 3000, 3, dtype=np.uint16)[None]
+    tifffile.imwrite(tmp_path / "a.tif", ramp, photometric="minisblack", metadata=None, iccprofile=grey_profile(1.0))
+    expected = encoded(ramp / 65535)[..., None].repeat(3, -1)
+    np.testing.assert_allclose(pixels_of(tmp_path / "a.tif"), expected, atol=0.01 / 255)
+
+
+def test_a_table_at_16_bits_is_smooth(tmp_path: Path) -> None:
+    """A profile that is nothing but a table; here it halves L*, from a grid of two nodes."""
+    ramp8 = bytes(range(256))
+    corners = b"".join(bytes([round(255 * np.dot(rgb, (0.3, 0.5, 0.2)) / 2), 128, 128]) for rgb in np.ndindex(2, 2, 2))
+    table = b"mft1\0\0\0\0" + bytes([3, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + ramp8 * 3 + corners + ramp8 * 3
+    ramp = np.linspace(8000, 60_000, 4000).astype(np.uint16)[None, :, None].repeat(3, -1)
+    write_png16(tmp_path / "a.png", ramp, icc(b"RGB ", named("table") | {b"A2B0": table}, pcs=b"Lab "))
+    found = pixels_of(tmp_path / "a.png")
+    lightness = ramp / 65535 * 127.5 / 255 * 100
+    expected = encoded(np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3))
+    assert read(tmp_path / "a.png").notices == ()
+    np.testing.assert_allclose(found, expected, atol=1.5 / 255)
+    assert (np.diff(found[0, :, 1]) >= 0).all()
     assert len(np.unique(found[..., 1])) > 2000
 
 

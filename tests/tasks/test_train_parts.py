@@ -134,6 +134,15 @@ def test_what_cannot_be_read_is_left_out_and_told_of_once(folder):
     assert all(torch.equal(pieces[k], whole.piece(k, 32)) for k in others)
 
 
+def test_photos_that_lack_rows_are_left_out(tmp_path):
+    for name, level in (("a", 50), ("b", 200)):
+        Image.fromarray(np.full((96, 96, 3), level, np.uint8)).save(tmp_path / f"{name}.bmp")
+    (tmp_path / "b.bmp").write_bytes((tmp_path / "b.bmp").read_bytes()[:-5000])
+    photos = Photos(tmp_path)
+    assert {round(float(photos.piece(k, 32).max()) * 255) for k in range(8)} == {50}
+    assert "b.bmp is cut short; 17 of its 96 rows are missing; left out" in photos.told()
+
+
 def test_a_folder_of_nothing_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no pictures in"):
         pictures_in(tmp_path)

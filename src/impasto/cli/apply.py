@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from impasto.cli.failures import Interrupted, explain
-from impasto.cli.files import changed, check, free_name, is_made_by, refuse_existing
+from impasto.cli.files import carried, changed, check, free_name, is_made_by, refuse_existing
 from impasto.cli.options import FolderOptions, RunOptions, default_output
 from impasto.cli.watch import Watcher
 from impasto.errors import ImpastoError, UsageError
@@ -108,10 +108,11 @@ def _paint(  # noqa: PLR0917 (what all of a folder share, and what each has)
     check_writable(path, bits=options.bits, size=picture.size)
     for notice in picture.notices:
         watcher.notice(notice)
-    alpha, painted = picture.alpha, paint(picture)
+    alpha, about, painted = picture.alpha, carried(options, picture.origin), paint(picture)
     del picture  # of a large one there need not be two
     told = _recipe(photo, paint.settings, options)
-    for notice in write(path, painted, alpha=alpha, bits=options.bits, quality=options.output_quality, metadata=told):
+    how = {"bits": options.bits, "quality": options.output_quality}
+    for notice in write(path, painted, alpha=alpha, metadata=told, **how, **about):
         watcher.notice(notice)
     watcher.made(str(path), (painted.shape[-2], painted.shape[-1]), round(time.perf_counter() - began, 3))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.files import changed, check, free_name, is_made_by, refuse_existing
+from impasto.cli.files import carried, changed, check, free_name, is_made_by, refuse_existing
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.watch import Watcher
 from impasto.image import check_writable, corner, load, mask_source, write
@@ -38,6 +38,7 @@ def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions,
         bits=options.bits,
         quality=options.output_quality,
         metadata=told,
+        **carried(options, picture.origin),
     )
     for notice in (*picture.notices, *notices):
         watcher.notice(notice)

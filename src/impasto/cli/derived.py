@@ -25,6 +25,9 @@ HELP = {
 }
 
 
+PHOTO = "photo_metadata"
+"""The option of RunOptions that a picture of differences has no use for."""
+
 ABOUT = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
 
 PLANNED = ("settings", "preset", "threads", "json")
@@ -127,6 +130,6 @@ def _compare(app: typer.Typer) -> None:
     parameters = [flags.positional(given, about[given]) for given in EDITS["compare"].inputs]
     parameters += flags.parameters(CompareSettings, lambda _: "Comparing")
     files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
-    parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS]
+    parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS and parameter.name != PHOTO]
     words = "Tell how alike A and B are: PSNR, SSIM, and the distances of style and content by layer."
     app.command("compare")(flags.command("compare", words, parameters, call))

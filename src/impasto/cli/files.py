@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any, TypedDict
 
 from torch import Tensor
 
 from impasto.cli.options import RunOptions
 from impasto.errors import UsageError
-from impasto.image import check_writable, files_in, read_metadata, resize, write
+from impasto.image import NOTHING, Origin, check_writable, files_in, read_metadata, resize, write
 from impasto.synthesis import Step
 from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.recipe import WRITING, Recipe, recipe
@@ -47,6 +48,7 @@ class Output:
     inputs: Mapping[str, str]
     settings: SynthesisSettings
     alpha: Tensor | None = None
+    origin: Origin = NOTHING
 
     def check_free(self, *, resumed: bool, film: Path | None) -> None:
         """Raise UsageError where the run would replace a file that Impasto did not make. A run that is `resumed`
@@ -81,13 +83,29 @@ class Output:
             bits=self.options.bits,
             quality=self.options.output_quality,
             metadata=self._recipe(stopped),
+            **carried(self.options, self.origin),
         )
 
     def _recipe(self, stopped: int | None) -> Recipe:
         return recipe(self.task, self.inputs, self.settings, writing=changed(self.options), stopped=stopped)
 
 
-def changed(options: RunOptions) -> dict[str, int]:
+class Carried(TypedDict):
+    """What `write` is told about the photo's metadata."""
+
+    origin: Origin
+    location: bool
+
+
+def carried(options: RunOptions, origin: Origin) -> Carried:
+    """What of the photo's metadata goes into the result."""
+    return {
+        "origin": NOTHING if options.photo_metadata == "none" else origin,
+        "location": options.photo_metadata == "location",
+    }
+
+
+def changed(options: RunOptions) -> dict[str, Any]:
     """What a recipe says about the file itself: what is not left at its default."""
     return {name: value for name, value in options.to_mapping(defaults=False).items() if name in WRITING}
 

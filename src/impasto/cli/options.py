@@ -9,7 +9,7 @@ from impasto.tasks.settings import Settings, option
 
 SHORT = {"output": "-o", "quiet": "-q"}
 
-WITHOUT_STEPS = ("output", "overwrite", "bits", "output_quality", "threads", "json", "quiet")
+WITHOUT_STEPS = ("output", "overwrite", "bits", "output_quality", "photo_metadata", "threads", "json", "quiet")
 """The flags of RunOptions that mean something to a command that makes its picture at once."""
 
 
@@ -21,6 +21,11 @@ class RunOptions(Settings):
     overwrite: bool = option(False, "replace files that are there and were made by another command, or by none")
     bits: int = option(8, "8 or 16 bits a channel (16 in PNG and TIFF)")
     output_quality: int = option(95, "quality of a JPEG or WebP", minimum=1, maximum=100)
+    photo_metadata: str = option(
+        "kept",
+        "what becomes of the photo's author, rights, dates, camera (EXIF), XMP and dpi; its place is kept if asked",
+        choices=("kept", "location", "none"),
+    )
     save_every: int | None = option(None, "also write OUTPUT-0010.png and so on, every so many steps", minimum=1)
     timelapse: str | None = option(None, "also write the run as a film, .gif or .mp4")
     settings: str | None = option(None, "a .toml or .json file of settings; flags override it")

@@ -19,7 +19,7 @@ from impasto.cli.timelapse import Timelapse
 from impasto.cli.watch import Watcher, clock
 from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
-from impasto.image import Picture, check_writable
+from impasto.image import NOTHING, Origin, Picture, check_writable
 from impasto.synthesis import State, Step
 from impasto.tasks.common import full_size, may_polish, polishes
 from impasto.tasks.inputs import read_inputs
@@ -53,7 +53,7 @@ def run(
         watcher.notice(f"{POLISH}; see `impasto weights list`")
     size = full_size(settings, pictures[0].size)
     check_writable(path, bits=options.bits, size=size)
-    output = Output(path, options, task, inputs, settings, _alpha(task, pictures))
+    output = Output(path, options, task, inputs, settings, *_shape(task, pictures))
     film = _film(options, read, size)
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(watcher)
@@ -157,9 +157,9 @@ def _rescue(  # noqa: PLR0917 (all who have to be told)
     return ImpastoError(f"{explain(error)[0]}; {kept}")
 
 
-def _alpha(task: str, pictures: list[Picture]) -> torch.Tensor | None:
-    """That of the picture whose arrangement the result has: a texture has nobody's."""
-    return None if task == "texture" else pictures[0].alpha
+def _shape(task: str, pictures: list[Picture]) -> tuple[torch.Tensor | None, Origin]:
+    """Alpha and origin of the picture whose arrangement the result has: a texture has nobody's."""
+    return (None, NOTHING) if task == "texture" else (pictures[0].alpha, pictures[0].origin)
 
 
 def _film(options: RunOptions, read: list[str], size: tuple[int, int]) -> Timelapse | None:

@@ -10,6 +10,7 @@ from impasto.image.hidden import continued
 from impasto.image.luminance import luminance, match_luminance, with_luminance
 from impasto.image.mask import colors_of, load_mask
 from impasto.image.metadata import read_metadata
+from impasto.image.origin import NOTHING, Origin
 from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
@@ -27,8 +28,10 @@ __all__ = [
     "MATCHING",
     "MAX_BYTES",
     "MAX_PIXELS",
+    "NOTHING",
     "SPACES",
     "Allocate",
+    "Origin",
     "Picture",
     "Sample",
     "Source",

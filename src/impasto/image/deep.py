@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,18 @@ from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
 from impasto.errors import UsageError
-from impasto.image.formats import PNG, TIFF, check_pixels
+from impasto.image.encoding import D50, encoded, from_d50
+from impasto.image.formats import PNG, check_pixels
+from impasto.image.origin import Origin, origin_of_tiff
+from impasto.image.tiff_segments import unpacked
 
 Array = NDArray[Any]
+
+RGB, LAB = tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.CIELAB
+PLAIN = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, RGB)
+ALPHAS = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
+MOST_CHANNELS = 32
+"""Colours, alpha and saved selections of an RGB picture."""
 
 
 def png_pixels(file: BinaryIO) -> Array | None:
@@ -44,58 +52,70 @@ class DeepTiff:
     profile: bytes | None
     orientation: int
     pages: int
+    origin: Origin
 
 
 def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
-    """A deep TIFF, decoded; None if it has 8 bits or fewer, or colours (CMYK, Lab) that Pillow has to sort out."""
+    """A deep TIFF, decoded; None if it has 8 bits or fewer, or colours (CMYK) that Pillow has to sort out."""
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         check_pixels(path, page.imagewidth, page.imagelength, max_pixels)
-        if page.bitspersample <= 8 or page.photometric not in (
-            tifffile.PHOTOMETRIC.MINISWHITE,
-            tifffile.PHOTOMETRIC.MINISBLACK,
-            tifffile.PHOTOMETRIC.RGB,
-        ):
+        lab = page.photometric == LAB and page.bitspersample == 16 and page.samplesperpixel == 3
+        if page.bitspersample <= 8 or not (lab or page.photometric in PLAIN):
             return None
-        if page.imagedepth > 1 or page.samplesperpixel > 4:
+        if page.imagedepth > 1 or page.samplesperpixel > (MOST_CHANNELS if page.photometric == RGB else 4):
             raise UsageError(
                 f"'{path}' has {page.samplesperpixel} channels and depth {page.imagedepth}; allowed: 1 to 4, 1"
             )
-        orientation = int(page.tags.valueof("Orientation", default=1))
         try:
             array = np.asarray(page.asarray())
         except (KeyError, ValueError) as error:
             if "imagecodecs" not in str(error):
                 raise
-            # LZW and a few others are beyond tifffile alone; libtiff knows them (and Pillow turns its TIFFs upright).
-            array, orientation = _by_libtiff(file, path, page), 1
-        return DeepTiff(_arranged(array, page), page.tags.valueof("InterColorProfile"), orientation, len(tiff.pages))
-
-
-def _by_libtiff(file: BinaryIO, path: Path, page: tifffile.TiffPage) -> Array:
-    if page.dtype == np.uint16:
-        image = _reopened(TIFF.open, file)
-        rawmode = _rawmode(image)
-        if rawmode.startswith(("RGB;16", "RGBA;16")):
-            return _two_bytes(TIFF.open, file, image.mode, sys.byteorder)
-        if rawmode.startswith("I;16"):
-            return _decoded(image, rawmode)
-    packing = getattr(page.compression, "name", page.compression)
-    raise UsageError(
-        f"'{path}' is packed by {packing}; to read it, save it unpacked or install the package imagecodecs"
-    )
+            array = unpacked(file, path, page)
+        profile, origin = page.tags.valueof("InterColorProfile"), origin_of_tiff(file, page)
+        orientation = int(page.tags.valueof("Orientation", default=1))
+        if lab:
+            return DeepTiff(_from_lab(_interleaved(array, page)), None, orientation, len(tiff.pages), origin)
+        return DeepTiff(_arranged(array, page), profile, orientation, len(tiff.pages), origin)
 
 
 def _arranged(array: Array, page: tifffile.TiffPage) -> Array:
     """Pixels as `(H, W, C)`: white high, whole numbers on all of 16 bits, colours apart from their alpha."""
-    if page.axes.startswith("S"):  # one plane after the other
-        array = np.moveaxis(array, 0, -1)
-    array = np.atleast_3d(array)
+    array = _interleaved(array, page)
     if array.dtype.kind == "u":
         array = np.rint(array * (65535 / (2**page.bitspersample - 1))).astype(np.uint16)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         array = _top(array) - array
-    return _unmultiplied(array) if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples else array
+    return _with_alpha(array, page)
+
+
+def _interleaved(array: Array, page: tifffile.TiffPage) -> Array:
+    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:  # one plane after the other
+        array = np.moveaxis(array, 0, -1)
+    return np.atleast_3d(array)
+
+
+def _with_alpha(array: Array, page: tifffile.TiffPage) -> Array:
+    """Colours and their alpha: other channels, such as saved selections, are no part of the picture."""
+    colours = 3 if page.photometric == RGB else 1
+    kinds = tuple(page.extrasamples) or (tifffile.EXTRASAMPLE.UNASSALPHA,) * (array.shape[2] - colours)
+    alphas = [place for place, kind in enumerate(kinds) if kind in ALPHAS]
+    if not alphas:
+        return array[..., :colours]
+    first = colours + alphas[0]
+    array = np.concatenate([array[..., :colours], array[..., first : first + 1]], axis=2)
+    return _unmultiplied(array) if kinds[alphas[0]] == tifffile.EXTRASAMPLE.ASSOCALPHA else array
+
+
+def _from_lab(array: Array) -> Array:
+    """CIE L*a*b* of 16 bits (L* on the whole range, a* and b* signed, 256 a unit), under D50, in sRGB as floats."""
+    light = array[..., :1] / np.float32(655.35)
+    across, down = (array[..., 1:].view(np.int16) / np.float32(256)).transpose(2, 0, 1)[..., None]
+    y = (light + 16) / 116
+    f = np.concatenate([y + across / 500, y, y - down / 200], axis=2)
+    xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) * (108 / 841)) * D50
+    return encoded(xyz @ from_d50(np.eye(3)).T)
 
 
 def _top(array: Array) -> int:

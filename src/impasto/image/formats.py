@@ -47,6 +47,7 @@ class Format:
     longest_side: int = UNLIMITED
     longest_settings: int = UNLIMITED
     read_as: tuple[str, ...] = ()
+    longest_block: int = UNLIMITED
 
 
 PNG = Format("PNG", rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png",), bits=16, alpha=True)
@@ -57,6 +58,7 @@ JPEG = Format(
     (".jpg", ".jpeg", ".jpe", ".jfif"),
     longest_side=65_500,
     longest_settings=65_000,
+    longest_block=65_533,
 )
 WEBP = Format("WebP", rb"RIFF....WEBP", WebPImageFile, (".webp",), alpha=True, longest_side=16_383)
 TIFF = Format("TIFF", rb"II[*+]\0|MM\0[*+]", TiffImageFile, (".tif", ".tiff"), bits=16, alpha=True)

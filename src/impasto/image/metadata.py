@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import tifffile
 from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.image.formats import MAX_BYTES, PNG, TIFF, Format, opened
+from impasto.image.origin import DESCRIPTION, EXIF_IFD, NOTHING, RESOLUTION, RESOLUTION_UNIT, Origin
 
 KEY = "impasto"
 SOFTWARE = "Impasto"
 LONGEST = 1 << 20
 """Bytes of JSON that are written and read at most."""
 
-EXIF_DESCRIPTION, EXIF_SOFTWARE = 0x010E, 0x0131
+EXIF_SOFTWARE, USER_COMMENT = 0x0131, 0x9286
 _BEFORE, _AFTER = f'{{"{KEY}": ', "}"
 
 
@@ -36,13 +37,48 @@ def description(text: str) -> str:
     return f"{_BEFORE}{text}{_AFTER}"
 
 
-def exif(text: str | None) -> bytes:
-    """An EXIF block that names the software and carries the settings `text`, if any."""
-    block = Image.Exif()
-    block[EXIF_SOFTWARE] = SOFTWARE
+def tags(text: str | None, origin: Origin) -> dict[int, Any]:
+    """EXIF of the photo and the settings `text`, the EXIF and GPS IFDs under the numbers of their tags.
+
+    The settings take the place of the description, which becomes the user's comment where there is none.
+    """
+    found = dict(origin.exif)
+    if _described(found.get(DESCRIPTION)) is not None:  # the settings of the photo, itself a result
+        del found[DESCRIPTION]
     if text is not None:
-        block[EXIF_DESCRIPTION] = description(text)
+        if DESCRIPTION in found:
+            inner = dict(found.get(EXIF_IFD, {}))
+            comment = found[DESCRIPTION]
+            comment = comment if isinstance(comment, str) else bytes(comment).decode("utf-8", "replace")
+            inner.setdefault(USER_COMMENT, b"UNICODE\0" + comment.encode("utf-16-be"))
+            found[EXIF_IFD] = inner
+        found[DESCRIPTION] = description(text)
+    return found
+
+
+def exif(text: str | None, origin: Origin = NOTHING) -> bytes:
+    """An EXIF block that names the software and carries the settings `text`, if any, and what is said of the photo."""
+    block = Image.Exif()
+    for tag, value in tags(text, origin).items():
+        if isinstance(value, dict):
+            block.get_ifd(tag).update(value)
+        else:
+            block[tag] = text_bytes(value)
+    if origin.dpi:
+        block[RESOLUTION[0]], block[RESOLUTION[1]] = origin.dpi
+        block[RESOLUTION_UNIT] = 2
+    block[EXIF_SOFTWARE] = SOFTWARE
     return block.tobytes()
+
+
+def text_bytes(value: object) -> object:
+    """A text that is not ASCII as the bytes that it was read from; Pillow would write question marks."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
 
 
 def read_metadata(path: str | Path, *, max_bytes: int = MAX_BYTES) -> dict[str, object] | None:
@@ -60,12 +96,12 @@ def read_metadata(path: str | Path, *, max_bytes: int = MAX_BYTES) -> dict[str, 
 def _stored(file: BinaryIO, form: Format) -> str | None:
     if form is TIFF:
         with tifffile.TiffFile(file) as tiff:
-            return _described(tiff.pages.first.tags.valueof(EXIF_DESCRIPTION))
+            return _described(tiff.pages.first.tags.valueof(DESCRIPTION))
     image = form.open(file)
     if form is PNG:
         stored = image.info.get(KEY)
         return str(stored) if stored is not None else None
-    return _described(image.getexif().get(EXIF_DESCRIPTION))
+    return _described(image.getexif().get(DESCRIPTION))
 
 
 def _described(text: object) -> str | None:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from impasto.errors import UsageError
 from impasto.image.allocation import Allocate, in_memory
-from impasto.image.profile import ProfileError, correct
+from impasto.image.encoding import Encoding
+from impasto.image.origin import NOTHING, Origin
+from impasto.image.profile import Convert, ProfileError, converter
 
 CPU = torch.device("cpu")
 
@@ -30,6 +32,8 @@ class Picture:
     bits: 8, or 16 for whatever is finer than 8 bits a channel.
     notices: what a person should know about the reading, one line each.
     source: where it came from, for messages.
+    origin: what its file says about it: author, date, camera, resolution ...
+    whole: False where rows are missing, as the file ended too early.
     """
 
     pixels: torch.Tensor
@@ -37,6 +41,8 @@ class Picture:
     bits: int = 8
     notices: tuple[str, ...] = ()
     source: str = "picture"
+    origin: Origin = NOTHING
+    whole: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,17 +59,18 @@ def from_array(
     array: NDArray[Any],
     source: str,
     *,
-    profile: bytes | None = None,
+    profile: bytes | Encoding | None = None,
     orientation: int = 1,
     notices: tuple[str, ...] = (),
+    origin: Origin = NOTHING,
     allocate: Allocate = in_memory,
 ) -> Picture:
     """A picture from `(H, W)` or `(H, W, C)`: grey, grey + alpha, RGB or RGBA for C of 1 to 4.
 
     Integers of 8 and 16 bits span their whole range; floats are in [0, 1], and clipped to it with a notice. `profile`
-    is the ICC profile of the colours, `orientation` the EXIF number 1 to 8 of the way the camera was held. `allocate`
-    makes the memory of the pixels, which are converted strip by strip. Raises UsageError for other shapes and types,
-    for NaN and for infinities.
+    is the ICC profile or the formula of the colours, `orientation` the EXIF number 1 to 8 of the way the camera was
+    held, `origin` what the file says about the picture. `allocate` makes the memory of the pixels, which are converted
+    strip by strip. Raises UsageError for other shapes and types, for NaN and for infinities.
     """
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or not array.size:
@@ -74,24 +81,31 @@ def from_array(
     colours, see_through = (1, channels == 2) if channels < 3 else (3, channels == 4)
     pixels = allocate((1, 3, height, width), torch.float32, CPU)
     alpha = allocate((1, 1, height, width), torch.float32, CPU) if see_through else None
-    clipped, usable = False, True
+    clipped, bits = False, 8 if array.dtype == np.uint8 else 16
+    convert, unused = _converter(profile, colours, bits, source)
     for rows in strips(height, width):
         unit, beyond = _unit(array[rows])
         clipped, colour = clipped or beyond, unit[..., :colours]
-        if profile and usable:
-            try:
-                colour = correct(colour, profile)
-            except ProfileError:  # at the first strip or at none
-                usable = False
+        if convert:
+            colour = convert(colour)
         pixels[0, :, rows] = torch.from_numpy(colour.transpose(2, 0, 1))
         if alpha is not None:
             alpha[0, :, rows] = torch.from_numpy(unit[..., colours:].transpose(2, 0, 1))
     if clipped:
         notices += (f"{source} has values outside [0, 1]; they are clipped",)
-    if not usable:
-        notices += (unusable(source),)
+    notices += unused
     opaque = alpha is None or bool(alpha.min() >= 1)
-    return Picture(pixels, None if opaque else alpha, 8 if array.dtype == np.uint8 else 16, notices, source)
+    return Picture(pixels, None if opaque else alpha, bits, notices, source, origin)
+
+
+def _converter(
+    profile: bytes | Encoding | None, channels: int, bits: int, source: str
+) -> tuple[Convert | None, tuple[str, ...]]:
+    """What brings the colours to sRGB, if anything has to, and the notice of a profile that cannot."""
+    try:
+        return (converter(profile, channels, bits) if profile else None), ()
+    except ProfileError:
+        return None, (unusable(source),)
 
 
 def strips(height: int, width: int) -> Iterator[slice]:

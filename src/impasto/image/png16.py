@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.image.metadata import KEY, SOFTWARE
 from impasto.image.profile import srgb_profile
 
 COLOUR_TYPES = {3: 2, 4: 6}
 UP = 2
 
 
-def encode_png16(pixels: NDArray[Any], text: str | None) -> bytes:
-    """The bytes of a PNG of `pixels`, uint16 `(H, W, 3 or 4)`, with the settings `text` if there are some."""
+def encode_png16(pixels: NDArray[Any], more: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The bytes of a PNG of `pixels`, uint16 `(H, W, 3 or 4)`, with more chunks: their names and contents."""
     height, width, channels = pixels.shape
     chunks = [
         _chunk(b"IHDR", struct.pack(">2I5B", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)),
         _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())),
-        _chunk(b"tEXt", b"Software\0" + SOFTWARE.encode()),
+        *(_chunk(name, data) for name, data in more),
         _chunk(b"IDAT", zlib.compress(_filtered(pixels))),
         _chunk(b"IEND", b""),
     ]
-    if text is not None:
-        # Keyword, then: not compressed, no language, no translated keyword.
-        chunks.insert(3, _chunk(b"iTXt", KEY.encode() + b"\0\0\0\0\0" + text.encode()))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 

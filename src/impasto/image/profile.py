@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+from impasto.image import icc
+from impasto.image.encoding import Encoding
+
+Convert = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Turns pixels `(H, W, 1 or 3)` in [0, 1] into sRGB `(H, W, 1 or 3)` in [0, 1]."""
+
+NODES = 52
+"""Nodes of a table along each channel, five levels of 255 apart: each is a colour of 8 bits."""
 
 
 class ProfileError(Exception):
@@ -34,21 +44,50 @@ def lab_to_srgb(image: Image.Image) -> Image.Image:
     return to_srgb(image, lab.tobytes())
 
 
-def correct(pixels: NDArray[np.float32], profile: bytes) -> NDArray[np.float32]:
-    """`pixels` (H, W, 1 or 3) in [0, 1], taken from `profile` into sRGB. Raises ProfileError.
+def converter(profile: bytes | Encoding, channels: int, bits: int) -> Convert | None:
+    """What takes pixels of 1 or 3 `channels` from `profile` into sRGB; None where they are sRGB already.
 
-    The colour engine reaches Pillow at 8 bits only. It moves the 8-bit colours, and what lies between two of them rides
-    along unchanged: so 8-bit pictures come out exact, deeper ones keep their fine steps, and pixels that are sRGB
-    already keep every value.
+    A profile of curves and a matrix is computed in floating point. Others are tables, which the colour engine applies;
+    it reaches Pillow at 8 bits only, so deeper pictures are interpolated between colours of 8 bits. Raises
+    ProfileError.
     """
-    mode = "L" if pixels.shape[2] == 1 else "RGB"
-    transform = _transform(profile, mode)
+    if isinstance(profile, Encoding):
+        return None if profile.is_srgb() else profile.to_srgb
+    mode = "L" if channels == 1 else "RGB"
+    transform = _transform(profile, mode)  # first, as the engine checks the profile
+    try:
+        formula = icc.parse(profile, channels)
+    except ValueError as error:
+        raise ProfileError(str(error)) from error
+    if formula:
+        return None if formula.is_srgb() else formula.to_srgb
     if _keeps_colours(transform, mode):
-        return pixels
-    coarse = np.rint(pixels * 255).astype(np.uint8)
-    moved = np.asarray(transform.apply(Image.fromarray(coarse[..., 0] if mode == "L" else coarse)), np.float32)
-    corrected: NDArray[np.float32] = moved / np.float32(255) + (pixels - coarse / np.float32(255))
-    return corrected.clip(0, 1)
+        return None
+    return _interpolated(transform, mode) if bits > 8 else lambda pixels: _engine(transform, pixels, mode)
+
+
+def _engine(transform: ImageCms.ImageCmsTransform, pixels: NDArray[np.float32], mode: str) -> NDArray[np.float32]:
+    levels = np.rint(pixels * 255).astype(np.uint8)
+    moved = transform.apply(Image.fromarray(levels[..., 0] if mode == "L" else levels))
+    found: NDArray[np.float32] = np.asarray(moved, np.float32) / np.float32(255)
+    return found
+
+
+def _interpolated(transform: ImageCms.ImageCmsTransform, mode: str) -> Convert:
+    """A table of the engine's colours, linear between its nodes."""
+    from scipy.ndimage import map_coordinates  # noqa: PLC0415 (slow to import, and few pictures need it)
+
+    nodes = np.linspace(0, 1, 256 if mode == "L" else NODES, dtype=np.float32)
+    axes = [nodes] * (1 if mode == "L" else 3)
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    table = _engine(transform, grid.reshape(len(nodes), -1, len(axes)), mode).reshape(*grid.shape[:-1], 3)
+
+    def convert(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        places = np.moveaxis(pixels, -1, 0) * np.float32(len(nodes) - 1)
+        channels = [map_coordinates(table[..., channel], places, order=1, mode="nearest") for channel in range(3)]
+        return np.stack(channels, -1)
+
+    return convert
 
 
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError, choose
 from impasto.image.atomic import replace_file
+from impasto.image.origin import NOTHING
 from impasto.image.picture import Picture
 from impasto.image.reading import read
 
@@ -74,7 +75,7 @@ def load_sample(name: str) -> Picture:
     """The bundled sample `name`. A UsageError names the nearest and all there are; nothing is ever fetched."""
     sample = choose(bundled(), name, "sample")
     with as_file(_located(name, sample)) as path:
-        return replace(read(path), source=PREFIX + name)
+        return replace(read(path), source=PREFIX + name, origin=NOTHING)  # its pixels alone are the sample
 
 
 def write_samples(folder: str | Path) -> list[Path]:

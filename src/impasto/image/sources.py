@@ -99,7 +99,8 @@ def blended(source: Picture, target: Picture, mask: Source | None, at: tuple[int
         )
     pixels = blend(source.pixels, target.pixels, cut, at, gradients, seen=seen)
     name = f"blend:{source.source},{target.source}"
-    return Picture(pixels, target.alpha, max(source.bits, target.bits), (*source.notices, *target.notices), name)
+    notices = (*source.notices, *target.notices)
+    return Picture(pixels, target.alpha, max(source.bits, target.bits), notices, name, target.origin)
 
 
 def _from_tensor(tensor: torch.Tensor) -> Picture:

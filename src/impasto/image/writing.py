@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 import torch
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
@@ -18,9 +18,14 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import metadata as settings
 from impasto.image.atomic import check_place, replace_file
 from impasto.image.formats import BMP, JPEG, PNG, SUFFIXES, TIFF, WEBP, Format, format_for
+from impasto.image.origin import NOTHING, Origin
 from impasto.image.picture import strips
 from impasto.image.png16 import encode_png16
 from impasto.image.profile import srgb_profile
+from impasto.image.tiff import encode_tiff
+
+XMP_HEAD = 31
+"""Bytes that a block of XMP in a JPEG takes beside the XMP."""
 
 
 def write(
@@ -31,13 +36,17 @@ def write(
     bits: int = 8,
     quality: int = 95,
     metadata: Mapping[str, object] | None = None,
+    origin: Origin = NOTHING,
+    location: bool = False,
 ) -> tuple[str, ...]:
     """Write `pixels` `(1, 3, H, W)`, sRGB in [0, 1], to `path`, in the format of its suffix; returns notices.
 
     Values are clamped to [0, 1] and rounded to the nearest of `bits` bits, 8, or 16 for PNG and TIFF. `alpha` is
     `(1, 1, H, W)` in [0, 1]. `quality`, 1 to 100, is that of JPEG and WebP. `metadata` is stored as JSON, for
-    `read_metadata`. What the format cannot hold (alpha, settings) is left out, with a notice. The file appears whole
-    or not at all: an older one is replaced in one step, at the end.
+    `read_metadata`. `origin` is that of a photo, `Picture.origin`: author, rights, dates, camera, resolution and XMP
+    are kept, and with `location` its place; orientation, thumbnails and what concerns the photo's file are not. What
+    the format cannot hold (alpha, settings, EXIF) is left out, with a notice. The file appears whole or not at all: an
+    older one is replaced in one step, at the end.
 
     Raises UsageError for a path, a size or a depth that cannot be (see `check_writable`) and for settings that are no
     JSON; ImpastoError for NaN or infinite pixels, and when the disk refuses.
@@ -50,13 +59,14 @@ def write(
     form = format_for(path)
     alpha = None if alpha is None or bool((alpha >= 1).all()) else alpha
     text = None if metadata is None else settings.to_text(metadata)
-    notices = tuple(_left_out(path, form, alpha, text))
+    notices = _left_out(path, form, alpha, text)
     array = _whole_numbers(
         pixels if alpha is None or not form.alpha else torch.cat([pixels, alpha.to(pixels)], 1), bits
     )
-    kept = text if text is not None and _settings_fit(form, text) else None
-    replace_file(path, _ENCODERS[form.name](_Job(array, kept, quality)))
-    return notices
+    stored = text if text is not None and _settings_fit(form, text) else None
+    kept, more = fitting(path, form, stored, origin.kept(location=location))
+    replace_file(path, _ENCODERS[form.name](_Job(array, stored, quality, kept)))
+    return (*notices, *more)
 
 
 def check_writable(path: str | Path, *, bits: int = 8, size: tuple[int, int] | None = None) -> None:
@@ -93,6 +103,28 @@ def _left_out(path: Path, form: Format, alpha: torch.Tensor | None, text: str | 
     return notices
 
 
+def fitting(path: Path, form: Format, text: str | None, origin: Origin) -> tuple[Origin, list[str]]:
+    """As much of `origin` as the format holds beside the settings `text`, and notices about the rest."""
+    if form is BMP:
+        carried = bool(origin.exif or origin.xmp or origin.texts)
+        said = f"{path} does not carry the photo's EXIF data: BMP cannot hold it (the other formats can)"
+        return Origin(dpi=origin.dpi), [said] if carried else []
+    notices = []
+    try:
+        long = len(settings.exif(text, origin)) > form.longest_block
+    except Exception:  # values of a damaged block, of whatever kind, that Pillow read and cannot write
+        long = True
+    if long and origin.exif:
+        origin = replace(origin, exif={})
+        notices.append(f"{path} does not carry the photo's EXIF data, which is too long or damaged")
+    if len(origin.xmp) > form.longest_block - XMP_HEAD:
+        origin = replace(origin, xmp=b"")
+        notices.append(
+            f"{path} does not carry the photo's XMP data: {form.name} cannot hold so much (PNG and TIFF can)"
+        )
+    return origin, notices
+
+
 def _settings_fit(form: Format, text: str) -> bool:
     return len(text) <= form.longest_settings
 
@@ -119,48 +151,57 @@ class _Job:
     array: NDArray[Any]
     text: str | None
     quality: int
+    origin: Origin
 
     def save(self, form: Format, **options: object) -> bytes:
         """By Pillow, with the colour profile that all but BMP can hold."""
         buffer = io.BytesIO()
+        if self.origin.dpi:
+            options["dpi"] = self.origin.dpi
         Image.fromarray(self.array).save(buffer, form.name, icc_profile=srgb_profile(), **options)
         return buffer.getvalue()
 
 
 def _png(job: _Job) -> bytes:
+    chunks, exif = _texts(job), settings.exif(None, job.origin) if job.origin.exif else b""
     if job.array.dtype == np.uint16:
-        return encode_png16(job.array, job.text)
+        more = [(chunk[0], chunk[1]) for chunk in chunks.chunks]
+        if exif:
+            more.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
+        if job.origin.dpi:
+            more.append((b"pHYs", struct.pack(">2IB", *(round(dots / 0.0254) for dots in job.origin.dpi), 1)))
+        return encode_png16(job.array, more)
+    return job.save(PNG, pnginfo=chunks, **({"exif": exif} if exif else {}))
+
+
+def _texts(job: _Job) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("Software", settings.SOFTWARE)
     if job.text is not None:
         chunks.add_itxt(settings.KEY, job.text)
-    return job.save(PNG, pnginfo=chunks)
+    for name, text in job.origin.texts.items():
+        chunks.add_text(name, text)
+    if job.origin.xmp:
+        chunks.add_itxt("XML:com.adobe.xmp", job.origin.xmp.decode())
+    return chunks
 
 
 def _jpeg(job: _Job) -> bytes:
-    return job.save(JPEG, quality=job.quality, subsampling="4:4:4", exif=settings.exif(job.text))
+    return job.save(JPEG, quality=job.quality, subsampling="4:4:4", **_blocks(job))
 
 
 def _webp(job: _Job) -> bytes:
     # exact: the colours under full transparency are somebody's too
-    return job.save(WEBP, quality=job.quality, exact=True, exif=settings.exif(job.text))
+    return job.save(WEBP, quality=job.quality, exact=True, **_blocks(job))
+
+
+def _blocks(job: _Job) -> dict[str, bytes]:
+    blocks = {"exif": settings.exif(job.text, job.origin)}
+    return blocks | {"xmp": job.origin.xmp} if job.origin.xmp else blocks
 
 
 def _tiff(job: _Job) -> bytes:
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        job.array,
-        photometric="rgb",
-        compression="zlib",
-        predictor=True,
-        extrasamples=["unassalpha"] if job.array.shape[2] == 4 else None,
-        iccprofile=srgb_profile(),
-        software=settings.SOFTWARE,
-        description=None if job.text is None else settings.description(job.text),
-        metadata=None,
-    )
-    return buffer.getvalue()
+    return encode_tiff(job.array, job.text, job.origin)
 
 
 def _bmp(job: _Job) -> bytes:

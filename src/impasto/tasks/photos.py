@@ -118,7 +118,10 @@ class Photos:
         if path in self._kept or path in self._broken:
             return self._kept.get(path)
         try:
-            photo = (reduced(load(path), self.longest).pixels * 255).round_().to(torch.uint8)
+            picture = reduced(load(path), self.longest)
+            if not picture.whole:
+                raise UsageError(picture.notices[0])
+            photo = (picture.pixels * 255).round_().to(torch.uint8)
         except UsageError as error:
             self._broken[path] = str(error)
             self._notices.append(f"{error}; left out")

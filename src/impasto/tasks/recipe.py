@@ -46,7 +46,7 @@ EDITS: dict[str, Task[Any]] = {
 BYTES = re.compile("[\udc80-\udcff]")
 """What stands in a text for a byte of a file's name that is no UTF-8."""
 
-WRITING = ("bits", "output_quality", "threads")
+WRITING = {"bits": int, "output_quality": int, "photo_metadata": str, "threads": int}
 """Flags that are no settings of the task, but without which the file would have other bytes: sums are rounded otherwise
 in another number of threads."""
 
@@ -68,7 +68,7 @@ def recipe(
     inputs: Mapping[str, str],
     settings: Settings,
     *,
-    writing: Mapping[str, int] | None = None,
+    writing: Mapping[str, int | str] | None = None,
     stopped: int | None = None,
 ) -> Recipe:
     """The mapping to store in a picture.
@@ -102,7 +102,7 @@ def command(recipe: Mapping[str, Any], output: str) -> list[str]:
     settings = task.settings.from_mapping(_part(recipe, "settings", dict)).to_mapping(defaults=False)
     writing = _part({"writing": {}} | dict(recipe), "writing", dict)
     for name, value in writing.items():
-        if name not in WRITING or type(value) is not int:
+        if type(value) is not WRITING.get(name):
             raise UsageError(f"this is no recipe of Impasto: its 'writing' has {name!r}: {value!r}")
     words = ["impasto", str(recipe["task"])]
     for name, value in (settings | writing).items():

@@ -13,13 +13,16 @@ from impasto.errors import UsageError, nearest
 
 
 def read_table(file: str | Path) -> dict[str, Any]:
-    """The table in a `.toml` or `.json` file, its keys not yet checked. Raises UsageError."""
+    """The table in a `.toml` or `.json` file, its keys not yet checked. Raises UsageError.
+
+    The text is UTF-8, or UTF-16 or UTF-32, with or without a byte-order mark, as Windows writes it.
+    """
     path = Path(file)
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
         raise UsageError(f"a .toml or .json file is expected, not '{file}'")
     try:
-        table = parse(path.read_text(encoding="utf-8"))
+        table = parse(_text(path.read_bytes(), file))
     except UsageError:  # a ValueError, as those of the parsers below
         raise
     except FileNotFoundError:
@@ -27,11 +30,22 @@ def read_table(file: str | Path) -> dict[str, Any]:
         raise UsageError(f"no such file '{file}'{nearest(path.name, names)}") from None
     except OSError as error:
         raise UsageError(f"'{file}' cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"'{file}' is not valid {path.suffix[1:].upper()}: {error}") from error
     if not isinstance(table, dict):
         raise UsageError(f"'{file}' holds a {type(table).__name__}; expected a table")
     return table
+
+
+def _text(data: bytes, file: str | Path) -> str:
+    encoding = json.detect_encoding(data)  # by the byte-order mark, or by the zeros of the first characters
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        found = f"byte 0x{data[error.start]:02x} in line {line}" if error.start < len(data) else "an odd end"
+        raise UsageError(f"'{file}' is no text in {encoding.upper()}: {found}; save it as UTF-8") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _toml(text: str) -> Any:

@@ -1,0 +1,183 @@
+"""What a photo's file says about the photo: EXIF, XMP, resolution and texts, and how much of it a result keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from xml.dom import Node, minidom
+from xml.parsers.expat import ExpatError
+
+import tifffile
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.IptcImagePlugin import getiptcinfo
+
+EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
+DESCRIPTION, COLOR_SPACE, RESOLUTION, RESOLUTION_UNIT = 0x010E, 0xA001, (0x011A, 0x011B), 0x0128
+ARTIST, COPYRIGHT = 0x013B, 0x8298
+
+KEPT = (0x010D, DESCRIPTION, 0x010F, 0x0110, 0x0132, ARTIST, 0x4746, 0x4749, COPYRIGHT, 0x83BB, *range(0x9C9B, 0x9CA0))
+"""Tags that are about the photo (names, camera, date, author, rights, rating, IPTC), and not about its file."""
+
+NOT_KEPT = (0x927C, COLOR_SPACE, 0xA002, 0xA003, INTEROP_IFD, 0xA500)
+"""Tags of the EXIF IFD that would be wrong: the maker's note, whose offsets move, the size and the colour space."""
+
+XMP_FILE = {
+    "Orientation", "ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension", "ColorSpace", "ICCProfile",
+    "Thumbnails", "HasExtendedXMP", "XResolution", "YResolution", "ResolutionUnit", "BitsPerSample",
+}  # fmt: skip
+"""Properties of XMP that are about the file."""
+
+XMP_CAMERA = "http://ns.google.com/photos/"
+"""Namespaces of data behind the picture, such as films and depth maps, which a result has not."""
+
+TEXTS = {"Author": ARTIST, "Copyright": COPYRIGHT, "Description": DESCRIPTION, "Title": 0x010D}
+"""Texts of PNG and their tags in EXIF."""
+OTHER_TEXTS = ("Creation Time", "Disclaimer", "Warning")
+
+IPTC = {80: ARTIST, 116: COPYRIGHT, 120: DESCRIPTION}
+"""Numbers of IPTC's application record and their tags in EXIF."""
+
+UNKNOWN_DPI = 72
+"""What EXIF and JFIF write for an unknown resolution."""
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a file says about its picture.
+
+    exif: the tags of the first IFD, and under 0x8769 and 0x8825 those of the EXIF and GPS IFDs.
+    xmp: an XMP packet, or nothing. dpi: pixels per inch across and down, None where unknown.
+    texts: the texts of a PNG by their keywords.
+    """
+
+    exif: Mapping[int, Any] = field(default_factory=dict)
+    xmp: bytes = b""
+    dpi: tuple[float, float] | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(any(self.exif.values()) or self.xmp or self.dpi or self.texts)
+
+    def kept(self, *, location: bool = False) -> Origin:
+        """What a result keeps: no orientation, no thumbnail, nothing about the file, and a location if asked."""
+        exif = {tag: self.exif[tag] for tag in KEPT if tag in self.exif}
+        inner = {tag: value for tag, value in (self.exif.get(EXIF_IFD) or {}).items() if tag not in NOT_KEPT}
+        if inner:
+            exif[EXIF_IFD] = {**inner, COLOR_SPACE: 1}
+        if location and self.exif.get(GPS_IFD):
+            exif[GPS_IFD] = dict(self.exif[GPS_IFD])
+        for keyword, tag in TEXTS.items():
+            if keyword in self.texts and tag not in exif:
+                exif[tag] = self.texts[keyword].encode().decode("latin-1")  # as EXIF of UTF-8 is read
+        return Origin(exif, _kept_xmp(self.xmp, location), self.dpi, self.texts)
+
+
+NOTHING = Origin()
+"""Of a picture that is from no file, or whose file says nothing."""
+
+
+def origin_of(image: Image.Image) -> Origin:
+    """What a Pillow image says; it is decoded already."""
+    texts = {name: str(image.info[name]) for name in (*TEXTS, *OTHER_TEXTS) if isinstance(image.info.get(name), str)}
+    xmp, exif = image.info.get("xmp", b""), _iptc(image) | exif_of(image)
+    dpi = image.info["dpi"] if "dpi" in image.info else _resolution(exif)
+    return Origin(exif, xmp if isinstance(xmp, bytes) else str(xmp).encode(), _dpi(dpi), texts)
+
+
+def exif_of(image: Image.Image) -> dict[int, Any]:
+    """All EXIF, its IFDs under the numbers of their tags; empty where it cannot be parsed."""
+    try:
+        return _nested(image.getexif())
+    except Exception:  # damaged EXIF says nothing about the pixels, and is no reason to refuse them
+        return {}
+
+
+def _iptc(image: Image.Image) -> dict[int, Any]:
+    """What IPTC data, by which agencies name author and rights in a JPEG, say in place of EXIF."""
+    if not isinstance(image, ImageFile):
+        return {}
+    try:
+        found = getiptcinfo(image) or {}
+    except Exception:  # as above
+        return {}
+    lines = {tag: found.get((2, number)) for number, tag in IPTC.items()}
+    firsts = {tag: line[0] if isinstance(line, list) else line for tag, line in lines.items() if line}
+    return {tag: line.rstrip(b"\0").decode("latin-1") for tag, line in firsts.items()}
+
+
+def origin_of_tiff(file: Any, page: tifffile.TiffPage) -> Origin:
+    """The same of a TIFF that Pillow may not know."""
+    tags = {tag.code: tag.value for tag in page.tags}
+    exif: dict[int, Any] = {code: tags[code] for code in KEPT if code in tags}
+    if not page.parent.is_bigtiff:
+        try:
+            file.seek(0)
+            loaded = Image.Exif()
+            loaded.load_from_fp(file)
+            exif = _nested(loaded)
+        except Exception:  # as above
+            pass
+    xmp = tags.get(700, b"")
+    return Origin(exif, xmp if isinstance(xmp, bytes) else str(xmp).encode(), _dpi(_resolution(tags)))
+
+
+def _nested(exif: Image.Exif) -> dict[int, Any]:
+    inner = dict(exif.get_ifd(EXIF_IFD))
+    if INTEROP_IFD in inner:
+        inner[INTEROP_IFD] = dict(exif.get_ifd(INTEROP_IFD))
+    return {**dict(exif), EXIF_IFD: inner, GPS_IFD: dict(exif.get_ifd(GPS_IFD))}
+
+
+def _resolution(tags: Mapping[int, Any]) -> list[float] | None:
+    """Pixels per inch by the tags of EXIF and TIFF: rational numbers, or pairs of whole ones."""
+    try:
+        unit = {2: 1.0, 3: 2.54}[int(tags.get(RESOLUTION_UNIT, 2))]
+        pairs = [value if isinstance(value, tuple) else (value, 1) for value in map(tags.__getitem__, RESOLUTION)]
+        return [float(above) / float(below) * unit for above, below in pairs]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _dpi(dpi: Any) -> tuple[float, float] | None:
+    try:
+        across, down = float(dpi[0]), float(dpi[1])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None
+    if not (1 <= across <= 100_000 and 1 <= down <= 100_000):
+        return None
+    return None if round(across) == round(down) == UNKNOWN_DPI else (round(across, 2), round(down, 2))
+
+
+def _kept_xmp(packet: bytes, location: bool) -> bytes:
+    """`packet` without what is about the file; nothing where it cannot be parsed."""
+    text = packet.strip(b"\0 \r\n\t")
+    if not text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # entities can grow without bounds
+        return b""
+    try:
+        document = minidom.parseString(text)
+    except (ExpatError, ValueError):
+        return b""
+
+    def unwanted(node: Any) -> bool:
+        name, space = node.localName or "", node.namespaceURI or ""
+        return name in XMP_FILE or space.startswith(XMP_CAMERA) or (not location and name.startswith("GPS"))
+
+    _prune(document, unwanted)
+    return "".join(node.toxml() for node in document.childNodes).encode()
+
+
+def _prune(node: Any, unwanted: Callable[[Any], bool]) -> None:
+    for child in list(_elements(node)):
+        if unwanted(child):
+            node.removeChild(child)
+            continue
+        for attribute in list(child.attributes.values()):
+            if unwanted(attribute):
+                child.removeAttributeNode(attribute)
+        _prune(child, unwanted)
+
+
+def _elements(node: Any) -> Iterator[Any]:
+    return (child for child in node.childNodes if child.nodeType == Node.ELEMENT_NODE)
