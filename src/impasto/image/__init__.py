@@ -7,13 +7,13 @@ from impasto.image.allocation import Allocate, in_memory, in_range
 from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.luminance import luminance, match_luminance, with_luminance
-from impasto.image.mask import colors_of, load_mask
+from impasto.image.mask import colors_of, load_mask, same_color
 from impasto.image.metadata import read_metadata
 from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
-from impasto.image.resize import fit, fitted_size, reduced, resize, resize_wrapped
+from impasto.image.resize import check_shape, fit, fitted_size, reduced, resize, resize_wrapped, same_shape
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, mask_source
@@ -35,6 +35,7 @@ __all__ = [
     "blend",
     "blended",
     "bundled",
+    "check_shape",
     "check_writable",
     "colors_of",
     "corner",
@@ -57,6 +58,8 @@ __all__ = [
     "resize",
     "resize_wrapped",
     "rotate",
+    "same_color",
+    "same_shape",
     "sample_names",
     "with_luminance",
     "write",
