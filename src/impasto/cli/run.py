@@ -58,6 +58,8 @@ def run(
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(watcher, asked=options.checkpoint is not None)
     job = _job(task, pictures, settings, keeping, state, team, watcher)
+    for notice in job.notices:
+        watcher.notice(notice)
     watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
     if options.checkpoint is None and any(planned.arrangement.half for planned in job.plan()):
         keeping.rest(watcher)
