@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -73,9 +74,12 @@ def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
 
 
 def _by_libtiff(file: BinaryIO, path: Path, page: tifffile.TiffPage) -> Array:
-    if page.dtype == np.uint16:
-        image = _reopened(TIFF.open, file)
-        rawmode = _rawmode(image)
+    # Of colours one plane after the other, Pillow has nothing but the first byte of each number.
+    if page.dtype == np.uint16 and not page.axes.startswith("S"):
+        rawmode = ""
+        with suppress(SyntaxError):  # pixels that Pillow has no name for, such as grey with alpha of 16 bits
+            image = _reopened(TIFF.open, file)
+            rawmode = _rawmode(image)
         if rawmode.startswith(("RGB;16", "RGBA;16")):
             return _two_bytes(TIFF.open, file, image.mode, sys.byteorder)
         if rawmode.startswith("I;16"):
