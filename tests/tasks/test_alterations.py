@@ -38,7 +38,8 @@ def test_another_size_of_a_tileable_texture_is_said(size: dict[str, int], made: 
 
 def test_sizes_that_are_left_out_are_said() -> None:
     (notice,) = stylize_job(PHOTO, PAINTING, small(size=200, scales=4)).notices
-    assert notice == "scales is 4, but no size below 96 px is painted: 2 in place of it"
+    assert notice.startswith("scales is 4, but sizes below 96 px")
+    assert notice.endswith(": 2 in place of it")
     assert not stylize_job(PHOTO, PAINTING, small(size=200, scales=2)).notices
     assert not stylize_job(PHOTO, PAINTING, small(scales=None)).notices
 
@@ -89,3 +90,12 @@ def test_a_tileable_texture_takes_no_tiles() -> None:
     with pytest.raises(UsageError, match="tile is 64, but a tileable texture is seen as a whole"):
         TextureSettings(tileable=True, tile=64)
     assert TextureSettings(tileable=True, tile=0).tile == 0
+
+
+def test_coarse_sizes_that_are_too_narrow_for_the_network_are_left_out() -> None:
+    strip = torch.rand(1, 3, 31, 900, generator=torch.Generator().manual_seed(0))
+    job = stylize_job(strip, PAINTING, StylizeSettings(size=0, steps=0))
+    assert [planned.size for planned in job.plan()] == [(16, 450), (31, 900)]  # relu4_1 needs 16 px
+    assert not job.notices
+    (notice,) = stylize_job(strip, PAINTING, StylizeSettings(size=0, scales=3)).notices
+    assert "too narrow for the network, are left out: 2 in place of it" in notice

@@ -10,19 +10,22 @@ from impasto.tasks.options import StylizeSettings, SynthesisSettings
 
 
 def alterations(
-    settings: SynthesisSettings, full: Size, asked: Size | None = None, start: Size | None = None
+    settings: SynthesisSettings, full: Size, asked: Size | None = None, start: Size | None = None, *, least: int = 1
 ) -> tuple[str, ...]:
     """The lines of a run whose result has size `full` instead of the size `asked` for (by default the same), all
-    (height, width). `start`: the size of the painting that it starts from, if it does."""
+    (height, width). `start`: the size of the painting that it starts from, if it does. `least`: as for `schedule`."""
     asked = asked or full
     found: list[str] = []
     if asked != full:
         found.append(
             f"the sides of a tileable texture are multiples of {TILE} px: {_shape(full)} in place of {_shape(asked)}"
         )
-    sizes = len(schedule(settings, full))
+    sizes = len(schedule(settings, full, least))
     if settings.scales is not None and sizes < settings.scales:
-        found.append(f"scales is {settings.scales}, but no size below {SMALLEST} px is painted: {sizes} in place of it")
+        found.append(
+            f"scales is {settings.scales}, but sizes below {SMALLEST} px, or too narrow for the network, are left out: "
+            f"{sizes} in place of it"
+        )
     if start is not None and not same_shape(start, asked):
         found.append(f"the run starts from the painting, {_shape(start)}, stretched to another shape, {_shape(asked)}")
     if isinstance(settings, StylizeSettings):

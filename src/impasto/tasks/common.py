@@ -87,9 +87,9 @@ def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dty
     return found
 
 
-def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
-    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small are left
-    out.
+def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tuple[Size, int]]:
+    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small, or with
+    a side below `least`, the network's, are left out.
 
     Sizes are halved as long as they stay above `COARSEST`, and once in any case. The smallest decides the layout and
     the large strokes, each larger one adds detail and needs fewer steps. What VGG-19 polishes has the standard's steps.
@@ -99,7 +99,8 @@ def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
     fitting = max(1, int(math.log2(max(longer / COARSEST, 1))))
     halvings = fitting if settings.scales is None else settings.scales - 1
     sides = [side for k in reversed(range(1, halvings + 1)) if (side := round(longer / 2**k)) >= SMALLEST]
-    sizes = [*(_whole(settings, fitted_size(full, side)) for side in sides), full]
+    coarse = [_whole(settings, fitted_size(full, side)) for side in sides]
+    sizes = [*(size for size in coarse if min(size) >= least), full]
     counts = [steps[min(i, len(steps) - 1)] for i in range(len(sizes))]
     return list(zip(sizes, [*counts[:-1], counts[-1] if settings.steps is None else settings.steps], strict=True))
 
@@ -211,7 +212,7 @@ def room_of(
         # The network of a picture without end sees no parts of it.
         0 if endless(settings) else settings.tile,
         settings.scratch,
-        tuple(schedule(settings, full)),
+        tuple(schedule(settings, full, encoder.smallest(layers))),
         outside=outside(device_of(settings)),
     )
 

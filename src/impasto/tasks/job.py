@@ -69,7 +69,7 @@ class Job:
 
     def plan(self) -> list[Planned]:
         """The sizes, coarse to fine. Raises UsageError where one does not fit into memory."""
-        steps = schedule(self.settings, self.full)
+        steps = schedule(self.settings, self.full, self.room.encoder.smallest(self.room.layers))
         found = [Planned(size, count, self.room.at(size), self.room, self.prepare) for size, count in steps]
         last = self.polish
         if last:

@@ -54,5 +54,7 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
         return evaluation(context, terms + prior_terms(settings, models))
 
     start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)), asked=asked)
-    notices = alterations(settings, full, asked, painting if settings.init == "painting" else None)
+    notices = alterations(
+        settings, full, asked, painting if settings.init == "painting" else None, least=encoder.smallest(layers)
+    )
     return Job(settings, full, start, prepare, room, stochastic, notices=notices)

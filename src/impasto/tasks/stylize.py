@@ -134,7 +134,7 @@ def stylize_job(
         stochastic,
         finish,
         polish,
-        alterations(settings, full, start=begins),
+        alterations(settings, full, start=begins, least=encoder.smallest([*kept, *seen])),
     )
 
 
