@@ -137,7 +137,7 @@ def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size
         name = region.mask if isinstance(region.mask, str) else f"region {len(found) + 1}"
         mask = load_mask(region.mask)
         if float(mask.max()) <= 0:
-            raise UsageError(f"the mask '{name}' shows nothing: it is black, or transparent, everywhere")
+            raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere, or transparent")
         check_shape(_size(mask), photo, f"the mask '{name}'", "photo")
         part = None if region.style_mask is None else load_mask(region.style_mask)
         painted = manners([(region.style, 1.0)], part, read)

@@ -121,11 +121,11 @@ def train(
 
 
 def _remedy(resume: Path | None) -> str:
-    """What to do about a state that is not of this run: the file `resume`, or the one beside the output."""
+    """What to do about a state of another run: the file `resume`, or the one beside the output."""
     if resume is None:
         return "choose another --output"
-    near = checkpoint_of(resume)
-    return "give --resume a state of the same run" + (f", such as '{near}'" if near.exists() else "")
+    hint = f", such as '{near}'" if (near := checkpoint_of(resume)).exists() else ""
+    return f"give --resume a state of the same run{hint}"
 
 
 class _Run:
