@@ -18,8 +18,8 @@ class UsageError(ImpastoError, ValueError):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A hint ` (did you mean 'x'?)` with the name closest to `name`, or an empty string."""
-    table = {known.lower(): known for known in names}
+    """A hint ` (did you mean 'x'?)` with the name closest to `name` but not equal to it, or an empty string."""
+    table = {known.lower(): known for known in names if known != name}
     match = get_close_matches(name.lower(), table, n=1, cutoff=0.5)
     return f" (did you mean '{table[match[0]]}'?)" if match else ""
 

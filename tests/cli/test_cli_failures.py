@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -113,8 +114,9 @@ def test_a_wrong_use_is_one_line_and_2_and_writes_nothing(cli: Cli, folder: Path
     [
         (PermissionError(13, "Permission denied", "x.png"), 1, "'x.png': Permission denied"),
         (ImpastoError("two\nlines"), 1, "two lines"),
-        (MemoryError(), 1, "there is not enough memory for this; try a smaller --size"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ..."), 1, "try a smaller --size"),
+        (MemoryError(), 1, "there is not enough memory for this; smaller pictures need less"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ..."), 1, "not enough memory for this"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 1, "there is not enough memory for this"),
         (ZeroDivisionError("division by zero"), 1, "ZeroDivisionError: division by zero (IMPASTO_TRACEBACK=1"),
         (KeyboardInterrupt(), 130, "stopped"),
     ],

@@ -133,7 +133,7 @@ def test_too_little_memory_is_one_line_and_2(cli: Cli, folder: Path, words: list
     assert len(told.lines) == 1
     refused = re.fullmatch(
         r"impasto: a result of 226x150 needs about (\d+) MB of memory, and 100 MB may be taken; "
-        r"take a smaller --size, or allow more by --memory",
+        r"ask for a smaller result, or allow more by --memory",
         told.err.rstrip(),
     )
     assert refused is not None

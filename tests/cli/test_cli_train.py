@@ -90,9 +90,17 @@ def test_the_same_command_goes_on_and_others_do_not(train, folder):
     assert (folder / "net.safetensors").read_bytes() == whole
     longer = train("-o", "net.safetensors", "--steps", 5, "--json")
     assert [json.loads(line)["step"] for line in longer.out.splitlines() if '"step"' in line] == [4, 5]
+    fewer = train("-o", "net.safetensors", "--steps", 4)
+    assert "made 5 steps already, and --steps is 4; more than 5 go on" in fewer.err
     other = train("-o", "net.safetensors", "--strength", 0.6)
     assert other.code == 2
-    assert "other pictures or settings" in other.err
+    assert other.err.rstrip().endswith("other pictures or settings; delete it, or choose another --output")
+    network = train("-o", "far.safetensors", "--resume", "net.safetensors")
+    assert network.code == 2
+    assert (
+        "no checkpoint of a run; give --resume a state of the same run, such as 'net.safetensors.checkpoint'"
+        in network.err
+    )
     elsewhere = train("-o", "far.safetensors", "--steps", 7, "--resume", "net.safetensors.checkpoint", "--json")
     assert [json.loads(line)["step"] for line in elsewhere.out.splitlines() if '"step"' in line] == [6, 7]
 

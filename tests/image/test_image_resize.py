@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from impasto.errors import UsageError
-from impasto.image import fit, fitted_size, resize, resize_wrapped
+from impasto.image import check_shape, fit, fitted_size, resize, resize_wrapped, same_shape
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -91,3 +91,25 @@ def test_a_wrapped_resize_does_not_know_where_the_picture_begins(size):
     there = resize_wrapped(image.roll((4, 6), (2, 3)), size)
     back = there.roll((-4 * size[0] // 12, -6 * size[1] // 20), (2, 3))
     torch.testing.assert_close(back, resize_wrapped(image, size), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("own", "size", "same"),
+    [
+        ((64, 96), (640, 960), True),
+        ((1, 1), (1000, 1000), True),
+        ((100, 101), (1000, 1000), True),
+        ((100, 104), (1000, 1000), False),
+        ((30, 40), (200, 300), False),
+        ((301, 37), (80, 120), False),
+    ],
+)
+def test_shapes_are_the_same_within_two_percent_and_a_pixel(
+    own: tuple[int, int], size: tuple[int, int], same: bool
+) -> None:
+    assert same_shape(own, size) == same
+    if same:
+        check_shape(own, size, "the mask", "photo")
+    else:
+        with pytest.raises(UsageError, match="the mask has another shape than the photo"):
+            check_shape(own, size, "the mask", "photo")

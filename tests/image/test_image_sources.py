@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 
 from impasto.errors import ImpastoError, UsageError
-from impasto.image import Picture, bundled, load, load_sample, read, sample_names, samples, write_samples
+from impasto.image import Picture, blended, bundled, load, load_sample, read, sample_names, samples, write_samples
 
 PAINTINGS = {"flow", "glass", "ink", "points", "woodcut", "tesserae"}
 PHOTOS = {"chelsea", "coffee", "astronaut", "rocket"}
@@ -173,3 +173,10 @@ def test_the_orientation_of_a_pillow_image() -> None:
 def test_what_is_no_picture(source: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load(source)  # type: ignore[arg-type]
+
+
+def test_a_mask_of_another_shape_than_the_source_is_refused() -> None:
+    source, target = (Picture(torch.rand(1, 3, 20, 30)) for _ in range(2))
+    with pytest.raises(UsageError, match="the mask has another shape than the source"):
+        blended(source, target, torch.ones(1, 1, 30, 10), (0, 0), "importing")
+    blended(source, target, torch.ones(1, 1, 10, 15), (0, 0), "importing")

@@ -61,7 +61,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
     whole = (tmp_path / "run").read_bytes()
     for length in (0, 1, 8, 100, len(whole) // 2, len(whole) - 1):
         (tmp_path / "run").write_bytes(whole[:length])
-        with pytest.raises(UsageError, match=r"damaged or no checkpoint \(.*\); delete it"):
+        with pytest.raises(UsageError, match=r"damaged or no checkpoint \(.*\); give another --checkpoint"):
             load(tmp_path / "run", "")
 
 
@@ -71,9 +71,14 @@ def test_foreign_files_are_refused(tmp_path):
     save_file({"weight": torch.zeros(2)}, tmp_path / "named", {"impasto": "checkpoint", "version": VERSION})
     metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": "", "state": '{"scale": 1}'}
     save_file({"weight": torch.zeros(2)}, tmp_path / "half", metadata)
-    for name in ("text", "weights", "named", "half"):
-        with pytest.raises(UsageError, match=f"{name}.*delete it, or choose another --output"):
+    for name in ("text", "weights"):  # which are not ours to delete
+        with pytest.raises(UsageError, match=rf"{name}' is [a-z ]*no checkpoint[^;]*; give another --checkpoint$"):
             load(tmp_path / name, "")
+    for name in ("named", "half"):
+        with pytest.raises(UsageError, match=f"{name}.*; delete it, or give another --checkpoint$"):
+            load(tmp_path / name, "")
+        with pytest.raises(UsageError, match=f"{name}.*; choose another --output$"):
+            load(tmp_path / name, "", "choose another --output", disposable=False)
 
 
 def test_another_version_is_refused(tmp_path):

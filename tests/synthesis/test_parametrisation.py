@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.synthesis import CANVASES, generator, noise, pink_noise
+from impasto.synthesis import CANVASES, WRAPPED, generator, noise, pink_noise
 from impasto.synthesis.parametrisation import COLORS, Fourier, Pyramid, frequencies
 
 SIZES = [(16, 24), (13, 7), (1, 1), (1, 9), (40, 33)]
@@ -14,7 +14,9 @@ def picture(size, channels=3, seed=0):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("make", CANVASES.values(), ids=CANVASES)
+@pytest.mark.parametrize(
+    "make", [*CANVASES.values(), *WRAPPED.values()], ids=[*CANVASES, *(f"wrapped {name}" for name in WRAPPED)]
+)
 def test_a_picture_survives_its_canvas(make, size, channels):
     canvas, image = make(size), picture(size, channels)
     parameters = canvas.encode(image)
@@ -56,6 +58,29 @@ def test_a_flat_picture_is_one_level_of_a_pyramid_and_one_wave_a_colour():
     assert (pyramid.encode(flat)[..., : -4 * 6].abs() < 1e-12).all()
     waves = Fourier((32, 48)).encode(flat)
     assert (waves.flatten(2)[..., 1:].abs() < 1e-12).all()
+
+
+@pytest.mark.parametrize("shift", [(16, 0), (0, 32), (32, 16)])
+def test_a_wrapped_pyramid_does_not_know_where_the_picture_begins(shift):
+    pyramid, image = Pyramid((64, 96), wrapped=True), picture((64, 96))
+    assert pyramid.sizes == [(64, 96), (32, 48), (16, 24), (8, 12), (4, 6)]
+
+    def moved(parameters):
+        levels = torch.split(parameters, [height * width for height, width in pyramid.sizes], 2)
+        shifts = [(shift[0] >> k, shift[1] >> k) for k in range(len(levels))]
+        pictures = [level.reshape(1, 3, *size) for level, size in zip(levels, pyramid.sizes, strict=True)]
+        return torch.cat([p.roll(by, (2, 3)).flatten(2) for p, by in zip(pictures, shifts, strict=True)], 2)
+
+    levels = pyramid.encode(image)
+    torch.testing.assert_close(pyramid.encode(image.roll(shift, (2, 3))), moved(levels), rtol=0, atol=1e-12)
+    noise = torch.randn(levels.shape, generator=generator(1), dtype=torch.float64)
+    expected = pyramid.decode(noise).roll(shift, (2, 3))
+    torch.testing.assert_close(pyramid.decode(moved(noise)), expected, rtol=0, atol=1e-12)
+
+
+def test_a_wrapped_pyramid_ends_at_an_odd_side():
+    assert Pyramid((96, 48), wrapped=True).sizes[-1] == (12, 6)
+    assert Pyramid((36, 44), wrapped=True).sizes[-1] == (9, 11)
 
 
 def test_the_waves_are_the_fourier_coefficients_over_their_expected_size():

@@ -123,6 +123,12 @@ def test_the_network_that_knows_the_style_is_found(package):
     [
         (None, [], "no style is named; there are sea, sand, snow"),
         (None, ["snwo"], "'snwo' is no picture, and no style .did you mean 'snow'"),
+        (None, ["sea", "snwo"], "'snwo' is no picture, and no style .did you mean 'snow'"),
+        (
+            None,
+            ["sea", "sample:flow"],
+            "no network has the style 'sea' beside 'sample:flow'; mix styles",
+        ),
         ("mny", [], "unknown network 'mny' .did you mean 'many'"),
     ],
 )

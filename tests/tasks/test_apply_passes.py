@@ -41,6 +41,14 @@ def test_tiles_of_regions_too():
     assert (tiled - whole).abs().max() < 1e-10
 
 
+def test_the_thumbnail_of_a_narrow_picture_is_wide_enough_for_the_network():
+    network = body().double()
+    image, code = picture(26, 300).double(), code_of(network).double()
+    given = passes.moments(network, image, code, thumbnail=277)  # 24x277
+    tiled = passes.through(network, image, code, side=64, thumbnail=100)  # would be 9x100
+    assert (tiled - network(image, code, given=given)).abs().max() < 1e-10
+
+
 def test_with_a_thumbnail_as_large_as_the_picture_tiles_are_the_plain_result():
     network = body().double()
     image, code = picture(130, 190).double(), code_of(network).double()

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.image import load_mask
 from impasto.tasks.context import Context
 from impasto.tasks.mixture import style_losses
 from impasto.tasks.regions import (
@@ -92,9 +93,12 @@ def test_an_empty_mask_is_refused():
 def test_a_mask_of_other_proportions_is_refused_and_one_of_another_size_is_not():
     wide = torch.ones(3, 30, 61)
     assert areas((), [Region(wide, picture(0))], (300, 600))
-    with pytest.raises(UsageError, match="the mask 'region 1' has 61x30 pixels, the photo 64x64: another shape"):
+    with pytest.raises(
+        UsageError,
+        match=r"'region 1' has another shape than the photo: 2\.03 times as wide as high, the photo 1 times",
+    ):
         areas((), [Region(wide, picture(0))], SIZE)
-    with pytest.raises(UsageError, match="the mask of the painting in 'region 1' has 61x30 pixels, the painting 64x64"):
+    with pytest.raises(UsageError, match="the mask of the painting in 'region 1' has another shape than the painting"):
         areas((), [Region(torch.ones(3, 8, 8), picture(0), wide)], SIZE)
 
 
@@ -154,14 +158,25 @@ def test_like_colours_of_two_maps_are_paired(tmp_path):
     from PIL import Image  # noqa: PLC0415
 
     ours, theirs = tmp_path / "ours.png", tmp_path / "theirs.png"
-    Image.new("RGB", (16, 16), "#ff0000").save(ours)
-    image = Image.new("RGB", (16, 16), "#ff0000")
-    image.paste("#0000ff", (0, 0, 16, 8))
+    Image.new("RGB", (48, 48), "#ff0000").save(ours)
+    image = Image.new("RGB", (48, 48), "#ff0000")
+    image.paste("#0000ff", (0, 0, 48, 24))
     image.save(theirs)
     (region,) = segments(f"{ours}:{theirs}", "p.jpg")
     assert region == Region(f"{ours}#ff0000", "p.jpg", f"{theirs}#ff0000")
+    jpeg = tmp_path / "theirs.jpg"
+    image.save(jpeg, quality=75)
+    (region,) = segments(f"{ours}:{jpeg}", "p.jpg")
+    assert (region.mask, region.style) == (f"{ours}#ff0000", "p.jpg")
+    found = load_mask(region.style_mask)[0, 0]
+    assert found[30:].mean() > 0.9
+    assert found[:18].mean() == 0
+    image.save(tmp_path / "ours.jpg", quality=75)  # the edge of both has colours of its own, in both the same
+    both = segments(f"{tmp_path / 'ours.jpg'}:{jpeg}", "p.jpg")
+    assert len(both) == 2
+    assert all(0.4 < load_mask(region.mask).mean() < 0.6 for region in both)
     with pytest.raises(UsageError, match="MAP:MAP"):
         segments("one.png", "p.jpg")
-    Image.new("RGB", (16, 16), "#00ff00").save(ours)
+    Image.new("RGB", (48, 48), "#00ff00").save(ours)
     with pytest.raises(UsageError, match="no colour in common: #00ff00 and #"):
         segments(f"{ours}:{theirs}", "p.jpg")

@@ -6,6 +6,7 @@ from impasto.losses import Objective
 from impasto.tasks.context import Context
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.options import StylizeSettings
+from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms, evaluation, prior_terms
@@ -70,6 +71,12 @@ def test_losses_are_nothing_at_their_target_and_known_elsewhere(tiny):
 
     style = sum(w / 4 * ((gram(a[n]) - gram(b[n])) ** 2).sum() / (gram(a[n]) ** 2).sum() for n, w in layers.items())
     assert float(parts["style"]) == pytest.approx(5 * float(style), rel=1e-5)
+
+
+def test_a_patch_that_is_too_large_is_said_as_it_was_typed(tiny):
+    wide = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(UsageError, match="a patch of 7x40 features is larger than relu2_1 is, which has 48x32 here"):
+        content_terms(Context(tiny), wide, {"relu2_1": 1.0}, 1.0, window=parse_patch("7x40"))
 
 
 def test_terms_of_no_weight_compute_nothing(tiny):

@@ -143,6 +143,31 @@ def test_photos_that_lack_rows_are_left_out(tmp_path):
     assert "b.bmp is cut short; 17 of its 96 rows are missing; left out" in photos.told()
 
 
+def test_a_photo_that_is_a_line_is_left_out_and_told_of_once(folder):
+    for seed in range(4):  # held back or learnt from, as the seed wants
+        for name, size in (("zz.png", (800, 8)), ("zzz.png", (1, 1))):
+            Image.new("RGB", size, "red").save(folder / name)
+        photos = Photos(folder, seed)
+        drawn = [photos.piece(k, 32) for k in range(24)]
+        assert all((piece[0, 0] - piece[0, 1]).abs().max() < 0.99 for piece in drawn)
+        assert min(min(photo.shape[-2:]) for photo in photos.held(64)) >= 24
+        told = photos.told()
+        assert "zz.png' is 800x8; a photo needs at least 16 px a side; left out" in told
+        assert told.count("left out") == 2
+        assert photos.told() == ""
+
+
+def test_a_narrow_photo_is_learnt_from_but_not_looked_at_as_a_whole(tmp_path):
+    Image.new("RGB", (640, 40), "red").save(tmp_path / "wide.png")
+    photos = Photos(tmp_path)
+    assert photos.piece(0, 64).shape == (1, 3, 64, 64)
+    assert photos.held(256) == []
+    assert "wide.png' is 640x40, too narrow to be looked at as a whole at 256 px; left out" in photos.told()
+    assert photos.held(300) == []
+    assert photos.told() == ""
+    assert [photo.shape for photo in photos.held(640)] == [(1, 3, 40, 640)]
+
+
 def test_a_folder_of_nothing_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no pictures in"):
         pictures_in(tmp_path)
@@ -150,7 +175,7 @@ def test_a_folder_of_nothing_is_refused(tmp_path):
         pictures_in(tmp_path / "missing")
     for k in range(4):
         (tmp_path / f"{k}.jpg").write_bytes(b"nothing")
-    with pytest.raises(UsageError, match=r"no photo in .* can be read: .*jpg"):
+    with pytest.raises(UsageError, match=r"no photo in .* can be used: .*jpg"):
         Photos(tmp_path).piece(0, 32)
 
 
@@ -246,3 +271,12 @@ def test_what_repeats_more_than_in_the_photo_and_the_painting_counts():
     found = repetition_of(photo, float(repetition(area.manners[0].pixels).mean()))(picture)
     assert found > 0.1
     assert float(parts["repetition"]) == pytest.approx(2.0 * (0.4 / 0.6) ** 2 * float(found) / 0.02, rel=1e-5)
+
+
+def test_a_painting_too_narrow_for_repetition_is_refused_by_name(tmp_path):
+    path = tmp_path / "long.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 400, 3), np.uint8)).save(path)
+    settings = {"style_size": 128, "size": 64, "style_loss": "w2"}
+    with pytest.raises(UsageError, match=r"the painting '.*long.png' comes out at 128x20 px; repetition"):
+        Critic(TrainSettings(**settings, repetition_weight=1.0)).read(path)
+    assert Critic(TrainSettings(**settings, repetition_weight=0.0)).read(path).manners[0].pixels.shape[-2:] == (20, 128)

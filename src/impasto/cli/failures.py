@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import typer
@@ -31,8 +32,11 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether there was no memory left, here or on the device; torch says so with a plain RuntimeError."""
+    """Whether there was no memory left, here or on the device; torch says so with a plain RuntimeError, and a mapping
+    with an OSError."""
     text = str(error).lower()
+    if isinstance(error, OSError):  # of a mapping
+        return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(t in text for t in _ALLOCATION))
 
 
@@ -57,7 +61,7 @@ def _message(error: BaseException) -> str:
     if isinstance(error, _CLICK_ERROR):
         return _of_click(error)
     if is_out_of_memory(error):
-        return "there is not enough memory for this; try a smaller --size"
+        return "there is not enough memory for this; smaller pictures need less (--size, where there is one)"
     if isinstance(error, OSError):
         name = f"'{error.filename}': " if error.filename else ""
         return f"{name}{error.strerror or error}"

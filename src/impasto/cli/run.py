@@ -59,6 +59,8 @@ def run(
     state = keeping.resume(watcher)
     output.check_free(resumed=state is not None, film=film.path if film else None)
     job = _job(task, pictures, settings, keeping, state, team, watcher)
+    for notice in job.notices:
+        watcher.notice(notice)
     watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
     if options.checkpoint is None and any(planned.arrangement.half for planned in job.plan()):
         keeping.rest(watcher)

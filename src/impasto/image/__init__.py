@@ -8,14 +8,24 @@ from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.hidden import continued
 from impasto.image.luminance import luminance, match_luminance, with_luminance
-from impasto.image.mask import colors_of, load_mask
+from impasto.image.mask import colors_of, load_mask, same_color
 from impasto.image.metadata import read_metadata
 from impasto.image.origin import NOTHING, Origin
 from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
-from impasto.image.resize import fit, fitted_size, reduced, resize, resize_visible, resize_wrapped, resized
+from impasto.image.resize import (
+    check_shape,
+    fit,
+    fitted_size,
+    reduced,
+    resize,
+    resize_visible,
+    resize_wrapped,
+    resized,
+    same_shape,
+)
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, files_named, mask_source, pieces
@@ -39,6 +49,7 @@ __all__ = [
     "blend",
     "blended",
     "bundled",
+    "check_shape",
     "check_writable",
     "colors_of",
     "continued",
@@ -66,6 +77,8 @@ __all__ = [
     "resize_wrapped",
     "resized",
     "rotate",
+    "same_color",
+    "same_shape",
     "sample_names",
     "with_luminance",
     "write",

@@ -27,6 +27,9 @@ MAX_PIXELS = 200_000_000
 MAX_BYTES = 2 << 30
 """The largest file that is read unless more is asked for."""
 
+UNKNOWN_MODE = "unknown pixel mode"
+"""What Pillow says of a file whose pixels it has no name for, such as Lab of 16 bits; the file is sound."""
+
 UNLIMITED = 1 << 31
 
 
@@ -96,7 +99,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
         if not size:
             raise UsageError(f"'{path}' is empty")
         if size > max_bytes:
-            raise UsageError(f"'{path}' has {size} bytes; at most {max_bytes} are read (max_bytes)")
+            raise UsageError(f"'{path}' has {size} bytes; at most {max_bytes} are read (in Python, raise max_bytes)")
         form = _recognised(file.read(HEAD), path)
         file.seek(0)
         try:
@@ -105,6 +108,10 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
             raise
         except Exception as error:  # what a decoder raises over damaged bytes is any exception there is
             reason = str(error).partition("\n")[0] or type(error).__name__
+            if reason == UNKNOWN_MODE:
+                raise UsageError(
+                    f"'{path}' holds pixels of a kind that is not read from {form.name} files; save it as grey or RGB"
+                ) from error
             raise UsageError(f"'{path}' is damaged or cut short as a {form.name} file: {reason}") from error
 
 
@@ -114,7 +121,7 @@ def check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
         megapixels, allowed = width * height / 1e6, max_pixels / 1e6
         raise UsageError(
             f"'{path}' is {width}x{height}, {megapixels:.4g} megapixels; at most {allowed:.4g} are read "
-            "(raise max_pixels to read it)"
+            "(make it smaller first, or in Python raise max_pixels)"
         )
 
 
@@ -124,7 +131,7 @@ def open_file(path: Path, expected: str) -> BinaryIO:
         if path.is_dir():
             raise UsageError(f"'{path}' is a folder; expected {expected}")
         if path.exists() and not path.is_file():  # a pipe or a device might never end
-            raise UsageError(f"'{path}' is not a regular file")
+            raise UsageError(f"'{path}' is not a regular file but a pipe or a device; expected a file with {expected}")
         return path.open("rb")
     except UsageError:
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +65,17 @@ def colors_of(map: Source) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
+def same_color(color: str, colors: Iterable[str]) -> str | None:
+    """The one of `colors` nearest to `color`, "#rrggbb" all, if it is the same within `TOLERANCE`; else None."""
+    wanted = _channels(color)
+
+    def distance(name: str) -> int:
+        return int((_channels(name) - wanted).abs().max())
+
+    found = min(colors, key=distance, default=None)
+    return found if found is not None and distance(found) <= TOLERANCE else None
+
+
 def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """`mask` `(B, 1, H, W)` at `size`: along each axis the exact mean over areas down, and linear up."""
     rows, columns = _axis(mask, 2, size[0]), _axis(mask, 3, size[1])
@@ -90,7 +102,7 @@ def _of_color(file: str, color: str) -> Tensor:
         raise UsageError(f"'#{color}' is no colour of '{file}'; expected #rrggbb, such as #ff0000")
     picture = load(file)
     levels = _levels(picture.pixels)
-    wanted = torch.tensor([int(color[i : i + 2], 16) for i in (0, 2, 4)])
+    wanted = _channels(f"#{color}")
     mask = _near(levels, wanted)
     mask = mask if picture.alpha is None else mask & (picture.alpha[0, 0] > 0)
     if not mask.any():
@@ -100,7 +112,7 @@ def _of_color(file: str, color: str) -> Tensor:
 
 def _nearest(file: str, wanted: Tensor) -> str:
     def distance(name: str) -> int:
-        return int((torch.tensor([int(name[i : i + 2], 16) for i in (1, 3, 5)]) - wanted).abs().sum())
+        return int((_channels(name) - wanted).abs().sum())
 
     colors = sorted(colors_of(file), key=distance)[:3]
     return f"; the nearest that it has: {', '.join(colors)}" if colors else "; it is no map, every pixel has its own"
@@ -120,6 +132,11 @@ def _seen_levels(map: Picture) -> Tensor:
     """`_levels` of the pixels that are not transparent, `(3, N)`."""
     levels = _levels(map.pixels)
     return levels.flatten(1) if map.alpha is None else levels[:, map.alpha[0, 0] > 0]
+
+
+def _channels(name: str) -> Tensor:
+    """`(3,)` of whole numbers up to 255 from "#rrggbb"."""
+    return torch.tensor([int(name[i : i + 2], 16) for i in (1, 3, 5)])
 
 
 def _name(color: Tensor) -> str:

@@ -13,6 +13,9 @@ from impasto.image.allocation import in_memory
 from impasto.image.hidden import resampled
 from impasto.image.picture import Picture
 
+ODD = 0.02
+"""The share by which the proportions of two pictures of one shape may differ."""
+
 
 def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """`image` `(B, C, H, W)`, floats, at `size` (height, width); the very same tensor if that is its size already.
@@ -68,6 +71,20 @@ def resize_visible(pixels: torch.Tensor, alpha: torch.Tensor, size: tuple[int, i
     if tuple(pixels.shape[-2:]) == tuple(size):
         return pixels
     return resampled(pixels, alpha, partial(resize, size=size))
+
+
+def same_shape(own: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether two (height, width) have the same proportions, but for `ODD` and a pixel of rounding."""
+    difference = abs(own[1] * size[0] - own[0] * size[1])
+    return difference <= ODD * own[0] * size[1] + max(*own, *size)
+
+
+def check_shape(own: tuple[int, int], size: tuple[int, int], name: str, what: str) -> None:
+    """Raise UsageError for `name`, a picture or mask of size `own`, that is to cover the `what` of `size`, both
+    (height, width), and has other proportions: it is most likely another picture's."""
+    if not same_shape(own, size):  # said in proportions: the sizes here may not be those of the files
+        proportions = f"{own[1] / own[0]:.3g} times as wide as high, the {what} {size[1] / size[0]:.3g} times"
+        raise UsageError(f"{name} has another shape than the {what}: {proportions}")
 
 
 def fitted_size(size: tuple[int, int], longer_side: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from impasto.image.hidden import continued
 from impasto.image.picture import Picture, from_array
 from impasto.image.poisson import blend
 from impasto.image.reading import from_pillow, read
+from impasto.image.resize import check_shape
 from impasto.image.samples import load_sample
 from impasto.image.schemes import Composed, parse
 
@@ -89,10 +90,16 @@ def blended(source: Picture, target: Picture, mask: Source | None, at: tuple[int
 
     Without a mask, the source's alpha says what to take; a UsageError if it has none either.
     """
-    from impasto.image.mask import load_mask  # noqa: PLC0415 (masks are loaded from sources)
+    from impasto.image.mask import load_mask, resize_mask  # noqa: PLC0415 (masks are loaded from sources)
 
-    cut = source.alpha if mask is None else load_mask(mask, source.size)
     seen = None if source.alpha is None else source.alpha > 0
+    if mask is None:
+        cut = source.alpha
+    else:
+        found = load_mask(mask)
+        own = (found.shape[-2], found.shape[-1])
+        check_shape(own, source.size, f"the mask '{mask}'" if isinstance(mask, str | Path) else "the mask", "source")
+        cut = resize_mask(found, source.size)
     if cut is None:
         raise UsageError(
             f"nothing says what to take of '{source.source}': it has no transparency, and no mask is given"

@@ -22,6 +22,10 @@ FAINT = (3 / 255) ** 2
 """Variance of a texture that hardly anyone sees."""
 
 
+LEAST = 32
+"""Sides of the smallest pictures in which distances of 6 pixels and more are seen."""
+
+
 def repetition(image: Tensor) -> Tensor:
     """Squared peak of the autocorrelation of fine light at distances of 6 to 30 pixels, in each window, `(windows,)`.
 

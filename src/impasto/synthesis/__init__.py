@@ -11,7 +11,7 @@ from impasto.synthesis.descent import Descent, Evaluate, Evaluation
 from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
 from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
-from impasto.synthesis.parametrisation import CANVASES, Canvas, Pixels
+from impasto.synthesis.parametrisation import CANVASES, WRAPPED, Canvas, Pixels
 from impasto.synthesis.point import Measure, Point
 from impasto.synthesis.rmsprop import RMSprop
 from impasto.synthesis.store import mapped
@@ -21,6 +21,7 @@ __all__ = [
     "CANVASES",
     "LBFGS",
     "OPTIMIZERS",
+    "WRAPPED",
     "Adam",
     "Allocate",
     "Canvas",

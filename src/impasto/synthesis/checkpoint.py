@@ -67,10 +67,15 @@ def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def load(path: str | Path, fingerprint: str) -> State:
+REMEDY = "give another --checkpoint"
+"""What to do about a file that is not the checkpoint of a run of pictures."""
+
+
+def load(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable: bool = True) -> State:
     """The state in the file at `path`, on the CPU. Raises UsageError, which says what to do, for a file that is
-    damaged, no checkpoint, of another version, or of a run with another `fingerprint`."""
-    remedy = "delete it, or choose another --output or --checkpoint"
+    damaged, no checkpoint, of another version, or of a run with another `fingerprint`; `remedy` is what to do. A
+    checkpoint may also be deleted where it is `disposable`, a foreign file never."""
+    discard = f"delete it, or {remedy}" if disposable else remedy
     try:
         with in_utf8(Path(path)) as name, safe_open(name, "pt") as file:
             metadata = file.metadata() or {}
@@ -83,16 +88,16 @@ def load(path: str | Path, fingerprint: str) -> State:
     if metadata.get("impasto") != "checkpoint":
         raise UsageError(f"'{path}' is no checkpoint of a run; {remedy}")
     if (version := metadata.get("version")) != VERSION:
-        raise UsageError(f"the checkpoint '{path}' is of version {version}, not {VERSION}; {remedy}")
+        raise UsageError(f"the checkpoint '{path}' is of version {version}, not {VERSION}; {discard}")
     if metadata.get("fingerprint") != fingerprint:
         raise UsageError(
             f"the checkpoint '{path}' is of a run with other pictures or settings, or of another version of Impasto; "
-            f"{remedy}"
+            f"{discard}"
         )
     try:
         return State(**_restored(json.loads(metadata["state"]), tensors))
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the checkpoint '{path}' is damaged; {remedy}") from error
+        raise UsageError(f"the checkpoint '{path}' is damaged; {discard}") from error
 
 
 def on_device(tree: Mapping[str, Any], device: torch.device) -> dict[str, Any]:

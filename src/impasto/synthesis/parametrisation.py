@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -63,22 +64,25 @@ class Pyramid:
 
     STROTSS (Kolkin et al. 2019) optimises one. Parameters are all levels in a row, `(1, C, P)`, times the root of their
     number, so that equal moves of all add up to a move of the picture of that length.
+
+    `wrapped`: the picture repeats without end, and opposite edges are neighbours at every level. Then it ends where a
+    side is odd, too: only halves of even sides meet at the edges.
     """
 
     bounded = False
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        self.sizes = [size]
-        while min(half := _half(self.sizes[-1])) >= SMALLEST:
-            self.sizes.append(half)
+    def __init__(self, size: tuple[int, int], *, wrapped: bool = False) -> None:
+        self.sizes, self._wrapped = [size], wrapped
+        while self._goes_on(self.sizes[-1]):
+            self.sizes.append(_half(self.sizes[-1]))
         self._gain = 1 / math.sqrt(len(self.sizes))
 
     def encode(self, picture: Tensor) -> Tensor:
         """The levels, finest first."""
         levels: list[Tensor] = []
         for size, half in pairwise(self.sizes):
-            smaller = F.interpolate(picture, size=half, mode="bilinear", antialias=True)
-            levels.append(picture - _up(smaller, size))
+            smaller = self._down(picture, half)
+            levels.append(picture - self._up(smaller, size))
             picture = smaller
         row: Tensor = torch.cat([level.flatten(2) for level in [*levels, picture]], 2)
         return row / self._gain
@@ -89,8 +93,26 @@ class Pyramid:
         levels = [row.reshape(*row.shape[:2], *size) for row, size in zip(rows, self.sizes, strict=True)]
         picture = levels.pop()
         for level in reversed(levels):
-            picture = level + _up(picture, (level.shape[-2], level.shape[-1]))
+            picture = level + self._up(picture, (level.shape[-2], level.shape[-1]))
         return picture
+
+    def _goes_on(self, size: tuple[int, int]) -> bool:
+        even = not (size[0] % 2 or size[1] % 2)
+        return min(_half(size)) >= SMALLEST and (even or not self._wrapped)
+
+    def _down(self, picture: Tensor, half: tuple[int, int]) -> Tensor:
+        if not self._wrapped:
+            return F.interpolate(picture, size=half, mode="bilinear", antialias=True)
+        beyond = F.pad(picture, 4 * (2,), mode="circular")  # the kernel reaches 2 pixels far
+        size = (half[0] + 2, half[1] + 2)
+        return F.interpolate(beyond, size=size, mode="bilinear", antialias=True)[..., 1:-1, 1:-1]
+
+    def _up(self, picture: Tensor, size: tuple[int, int]) -> Tensor:
+        if not self._wrapped:
+            return F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
+        beyond = F.pad(picture, 4 * (1,), mode="circular")
+        size = (size[0] + 4, size[1] + 4)
+        return F.interpolate(beyond, size=size, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
 
 
 class Fourier:
@@ -131,6 +153,9 @@ class Fourier:
 
 CANVASES: dict[str, Callable[[tuple[int, int]], Canvas]] = {"pixels": Pixels, "pyramid": Pyramid, "fourier": Fourier}
 
+WRAPPED: dict[str, Callable[[tuple[int, int]], Canvas]] = {**CANVASES, "pyramid": partial(Pyramid, wrapped=True)}
+"""The same for pictures that repeat without end; waves do, and pixels have no neighbours."""
+
 
 def frequencies(size: tuple[int, int]) -> Tensor:
     """The frequency of each Fourier coefficient in cycles a pixel, `(H, W)`, float64; that of the mean is taken for
@@ -156,7 +181,3 @@ def _turned(picture: Tensor, colors: Tensor) -> Tensor:
 
 def _half(size: tuple[int, int]) -> tuple[int, int]:
     return (size[0] + 1) // 2, (size[1] + 1) // 2
-
-
-def _up(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(picture, size=size, mode="bilinear", align_corners=False)

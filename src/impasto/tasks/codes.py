@@ -104,9 +104,14 @@ def find(network: str | Path | None, styles: Sequence[Source]) -> Path | Travers
         if all(style in table for style in styles):
             return known[name]
     for style in styles:
-        if isinstance(style, str) and every and not _is_file(style) and parse(style) is None:
+        if isinstance(style, str) and every and style not in every and not _is_file(style) and parse(style) is None:
             hint = nearest(style, every)
             raise UsageError(f"'{style}' is no picture, and no style{hint}; there are {', '.join(every)}")
+    if own := [style for style in styles if isinstance(style, str) and style in every and not _is_file(style)]:
+        others = [str(style) for style in styles if style is not own[0]]
+        raise UsageError(
+            f"no network has the style '{own[0]}' beside '{others[-1]}'; mix styles of one network, or paintings alone"
+        )
     for name, found in about.items():
         if found["kind"] == "any":
             return known[name]

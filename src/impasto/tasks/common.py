@@ -15,7 +15,7 @@ from impasto.encoders.compiled import compile_network
 from impasto.encoders.precision import has_bfloat16
 from impasto.encoders.weights import find
 from impasto.errors import ImpastoError, UsageError, nearest
-from impasto.image import fitted_size, load
+from impasto.image import check_shape, fitted_size, load
 from impasto.losses import Dice
 from impasto.synthesis import (
     Step,
@@ -87,9 +87,9 @@ def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dty
     return found
 
 
-def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
-    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small are left
-    out.
+def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tuple[Size, int]]:
+    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small, or with
+    a side below `least`, the network's, are left out.
 
     Sizes are halved as long as they stay above `COARSEST`, and once in any case. The smallest decides the layout and
     the large strokes, each larger one adds detail and needs fewer steps. What VGG-19 polishes has the standard's steps.
@@ -99,18 +99,24 @@ def schedule(settings: SynthesisSettings, full: Size) -> list[tuple[Size, int]]:
     fitting = max(1, int(math.log2(max(longer / COARSEST, 1))))
     halvings = fitting if settings.scales is None else settings.scales - 1
     sides = [side for k in reversed(range(1, halvings + 1)) if (side := round(longer / 2**k)) >= SMALLEST]
-    sizes = [*(_whole(settings, fitted_size(full, side)) for side in sides), full]
+    coarse = [_whole(settings, fitted_size(full, side)) for side in sides]
+    sizes = [*(size for size in coarse if min(size) >= least), full]
     counts = [steps[min(i, len(steps) - 1)] for i in range(len(sizes))]
     return list(zip(sizes, [*counts[:-1], counts[-1] if settings.steps is None else settings.steps], strict=True))
 
 
-def full_size(settings: SynthesisSettings, own: Size) -> Size:
-    """Height and width of the result: the shape of its model, whose size is `own`, at the size asked for; for a
-    texture, also any other."""
+def asked_size(settings: SynthesisSettings, own: Size) -> Size:
+    """Height and width that the settings ask for: the shape of the result's model, whose size is `own`; for a texture,
+    also any other."""
     height, width = fitted_size(own, settings.longer_side(max(own)) or max(own))
     if isinstance(settings, TextureSettings):
-        return _whole(settings, (settings.height or height, settings.width or width))
+        return settings.height or height, settings.width or width
     return height, width
+
+
+def full_size(settings: SynthesisSettings, own: Size) -> Size:
+    """Height and width of the result: those that the settings ask for, but for a tileable texture, see `TILE`."""
+    return _whole(settings, asked_size(settings, own))
 
 
 def endless(settings: SynthesisSettings) -> bool:
@@ -137,20 +143,30 @@ def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -
 
 
 def starting_point(
-    init: str, starts: Mapping[str, Callable[[], Tensor]], full: Size, seed: int, read: Opener = load
+    init: str,
+    starts: Mapping[str, Callable[[], Tensor]],
+    full: Size,
+    seed: int,
+    read: Opener = load,
+    *,
+    asked: Size | None = None,
 ) -> Callable[[], Tensor]:
     """What makes the first picture `(1, 3, H, W)` of a run: one of the named `starts`, `noise` at the `full` size, or a
-    file, which `read` opens at once."""
+    file, which `read` opens at once.
+
+    Raises UsageError for a file whose proportions are not those of the size `asked` for, by default `full`.
+    """
     if init in starts:
         return starts[init]
     if init in NOISES:
         return lambda: NOISES[init](full, generator(seed))
     try:
-        pixels = read(init).pixels
+        picture = read(init)
     except UsageError as error:
         names = [*starts, *NOISES]
         raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
-    return lambda: pixels
+    check_shape(picture.size, asked or full, f"the start '{init}'", "result")
+    return lambda: picture.pixels
 
 
 def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
@@ -196,7 +212,7 @@ def room_of(
         # The network of a picture without end sees no parts of it.
         0 if endless(settings) else settings.tile,
         settings.scratch,
-        tuple(schedule(settings, full)),
+        tuple(schedule(settings, full, encoder.smallest(layers))),
         outside=outside(device_of(settings)),
     )
 

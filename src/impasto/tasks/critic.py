@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from impasto.errors import UsageError
 from impasto.image import Source
 from impasto.losses import Dice, Objective, Part, Term, repetition
+from impasto.losses.repetition import LEAST
 from impasto.tasks.common import check_room, device_of, load_encoder
 from impasto.tasks.context import Context
 from impasto.tasks.inputs import painting_opener
@@ -90,7 +93,13 @@ class Critic:
         area = Area("picture", manners([(painting, 1.0)], read=painting_opener(self.losses, side)))
         found = area_at(area, (side, side), self.losses, self.device)
         height, width = found.manners[0].pixels.shape[-2:]
-        check_room(self.encoder, self.seen, (height, width), f"painting '{painting}'")
+        name = f"painting '{painting}'" if isinstance(painting, str | Path) else "painting"
+        check_room(self.encoder, self.seen, (height, width), name)
+        if self.settings.repetition_weight and min(height, width) < LEAST:
+            raise UsageError(
+                f"the {name} comes out at {width}x{height} px; repetition is seen from {LEAST} px a side on: take "
+                "a larger style_size, or a repetition_weight of 0"
+            )
         return found
 
     def model(self, painting: Area) -> Model:

@@ -9,7 +9,7 @@ from functools import partial
 from torch import Tensor
 
 from impasto.image import resize, resize_wrapped
-from impasto.synthesis import CANVASES, OPTIMIZERS, Evaluate, Optimizer, Scale, State, Step, synthesise
+from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
 from impasto.tasks.common import dice_of, endless, optimizer_of, schedule
 from impasto.tasks.evaluator import Evaluator
 from impasto.tasks.memory import give_back
@@ -54,6 +54,7 @@ class Job:
     `start` makes the first picture `(1, C, H, W)`, `prepare` the objective of one size; `room` is the memory there is.
     `stochastic`: the objective draws from dice, so that where the draws are fresh its values cannot be compared between
     steps. `finish` is what becomes of a step before it is handed out. `polish`: what comes after the schedule.
+    `notices`: what differs from the request, one line each.
     """
 
     settings: SynthesisSettings
@@ -64,10 +65,11 @@ class Job:
     stochastic: bool = False
     finish: Callable[[Step], Step] = lambda step: step
     polish: Polish | None = None
+    notices: tuple[str, ...] = ()
 
     def plan(self) -> list[Planned]:
         """The sizes, coarse to fine. Raises UsageError where one does not fit into memory."""
-        steps = schedule(self.settings, self.full)
+        steps = schedule(self.settings, self.full, self.room.encoder.smallest(self.room.layers))
         found = [Planned(size, count, self.room.at(size), self.room, self.prepare) for size, count in steps]
         last = self.polish
         if last:
@@ -100,7 +102,7 @@ class Job:
         plain = resize_wrapped if endless(settings) else resize
         sizes = [scale.size for scale in scales]
         home = self.room.home(sizes[max(resume.scale - 1, 0)] if resume and resume.scale <= len(sizes) else sizes[0])
-        start, canvas = self.start().to(home), CANVASES[settings.canvas]
+        start, canvas = self.start().to(home), (WRAPPED if endless(settings) else CANVASES)[settings.canvas]
         if not self.room.team.alone:
             start = self.room.team.agree_(start.clone())
 

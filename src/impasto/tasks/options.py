@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from impasto.errors import UsageError
 from impasto.tasks.settings import Settings, option
 
 # The names of tables whose modules import torch; a test holds them equal.
@@ -205,3 +206,9 @@ class TextureSettings(PaintingSettings):
     init: str = option("noise", "where to start: noise, pink, painting or a file")
     tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
     tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)
+
+    def __post_init__(self) -> None:
+        """Refuse what would be left aside."""
+        super().__post_init__()
+        if self.tileable and self.tile:
+            raise UsageError(f"tile is {self.tile}, but a tileable texture is seen as a whole; leave one of them out")

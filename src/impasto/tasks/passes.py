@@ -8,6 +8,7 @@ what the whole picture is with these moments; but see `tasks/layered.py` for how
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from impasto.image import fitted_size, in_memory, resize, resize_visible
 from impasto.networks import Moments, Transformer, TransportNet
 from impasto.networks.layers import Convolution
+from impasto.networks.transformer import SMALLEST
 from impasto.synthesis.tiles import tiles
 
 Size = tuple[int, int]
@@ -67,7 +69,8 @@ def moments(
 ) -> Sequence[Moments]:
     """The moments of all norms over `image` no larger than `thumbnail` pixels at its longer side."""
     size, seen = _size(image), list[Moments]()
-    small = fitted_size(size, min(thumbnail, max(size)))
+    least = math.ceil(SMALLEST * max(size) / min(size))  # or a narrow picture's is one that no network sees
+    small = fitted_size(size, min(max(thumbnail, least), max(size)))
     colors = resize(image, small) if alpha is None else resize_visible(image, alpha, small)
     shown = colors.clamp(0, 1).to(_home(network))
     visible = None if alpha is None else resize(alpha, small).clamp(0, 1).to(shown)

@@ -13,12 +13,16 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import fit, load, reduced, resize
+from impasto.image import fit, fitted_size, load, reduced, resize
 from impasto.image.folder import Folder, survey
 from impasto.image.formats import READABLE
+from impasto.networks.transformer import SMALLEST
 
 HELD = 3
 """Photos that are not learnt from, but looked at; fewer of a small folder."""
+
+LEAST = 16
+"""Photos with a shorter side below this, in pixels, are lines or icons: pieces of them show nothing."""
 
 KEPT = 1 << 30
 """Bytes of photos that are kept once they are read, as long as there is room."""
@@ -49,9 +53,9 @@ def pictures_in(folder: str | Path) -> Folder:
 class Photos:
     """The photos of a folder: pieces to learn from, and some photos that are held back, `held()`.
 
-    A photo that cannot be read is left out, told of once (`told()`), and the next one taken instead; a folder with
-    nothing to read is an error when the first piece is wanted. `longest`: the longer side to which larger ones are
-    brought. `what`: what they are called, if not photos.
+    A photo that cannot be read, or is too small, is left out, told of once (`told()`), and the next one taken instead;
+    a folder with nothing to read is an error when the first piece is wanted. `longest`: the longer side to which larger
+    ones are brought. `what`: what they are called, if not photos.
     """
 
     def __init__(self, folder: str | Path, seed: int = 0, longest: int | None = None, what: str = "photo") -> None:
@@ -65,6 +69,7 @@ class Photos:
         self._kept: dict[Path, Tensor] = {}
         self._room = KEPT
         self._broken: dict[Path, str] = {}
+        self._narrow: set[Path] = set()
         self._notices = found.notices()
 
     def fingerprint(self) -> str:
@@ -78,9 +83,21 @@ class Photos:
         return "; ".join(notices)
 
     def held(self, size: int) -> list[Tensor]:
-        """The photos that are held back, `(1, 3, h, w)`, their longer side `size`; those that can be read."""
-        found = [self._read(path) for path in self._back]
-        return [fit(photo.float() / 255, size).clamp_(0, 1) for photo in found if photo is not None]
+        """The photos that are held back, `(1, 3, h, w)`, their longer side `size`; those that can be read, and are then
+        no narrower than networks see."""
+        found = [(path, photo) for path in self._back if (photo := self._read(path)) is not None]
+        wide = [photo for path, photo in found if self._fits(path, photo, size)]
+        return [fit(photo.float() / 255, size).clamp_(0, 1) for photo in wide]
+
+    def _fits(self, path: Path, photo: Tensor, size: int) -> bool:
+        height, width = photo.shape[-2:]
+        if min(fitted_size((height, width), size)) >= SMALLEST:
+            return True
+        if path not in self._narrow:
+            self._narrow.add(path)
+            what = f"{width}x{height}, too narrow to be looked at as a whole at {size} px"
+            self._notices.append(f"'{path}' is {what}; left out")
+        return False
 
     def piece(self, k: int, size: int) -> Tensor:
         """The k-th piece of a run, `(1, 3, size, size)` in [0, 1]: any square of a photo, from one of `size` pixels to
@@ -111,17 +128,20 @@ class Photos:
             photo = self._read(path)
             if photo is not None:
                 return photo
-        raise UsageError(f"no {self.what} in '{self.folder}' can be read: {next(iter(self._broken.values()))}")
+        raise UsageError(f"no {self.what} in '{self.folder}' can be used: {next(iter(self._broken.values()))}")
 
     def _read(self, path: Path) -> Tensor | None:
         """A photo in whole levels, `(1, 3, H, W)` of bytes: a quarter of the memory."""
         if path in self._kept or path in self._broken:
             return self._kept.get(path)
         try:
-            picture = reduced(load(path), self.longest)
+            picture = load(path)
+            if min(picture.size) < LEAST:
+                height, width = picture.size
+                raise UsageError(f"'{path}' is {width}x{height}; a {self.what} needs at least {LEAST} px a side")
             if not picture.whole:
                 raise UsageError(picture.notices[0])
-            photo = (picture.pixels * 255).round_().to(torch.uint8)
+            photo = (reduced(picture, self.longest).pixels * 255).round_().to(torch.uint8)
         except UsageError as error:
             self._broken[path] = str(error)
             self._notices.append(f"{error}; left out")

@@ -11,10 +11,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Source, colors_of, in_range, load, load_mask, pieces, resize, resize_visible, rotate
+from impasto.image import (
+    Source,
+    check_shape,
+    colors_of,
+    in_range,
+    load,
+    load_mask,
+    pieces,
+    resize,
+    resize_visible,
+    rotate,
+    same_color,
+)
 from impasto.tasks.inputs import Opener
 from impasto.tasks.layers import parse_weight
 
@@ -26,8 +39,6 @@ Size = tuple[int, int]
 Style = Source | Sequence[tuple[Source, float]]
 """A painting, or several with their shares."""
 
-ODD = 0.02
-"""By how much the proportions of a mask may differ from its picture's, besides a pixel of rounding."""
 
 LEAST = 0.005
 """A part of the photo smaller than this share is nobody's: the soft edges of masks that meet."""
@@ -153,16 +164,15 @@ def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size
         name = region.mask if isinstance(region.mask, str) else f"region {len(found) + 1}"
         mask = load_mask(region.mask)
         if float(mask.max()) <= 0:
-            raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere")
-        _check_shape(mask, photo, f"the mask '{name}'", "photo")
+            raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere, or transparent")
+        check_shape(_size(mask), photo, f"the mask '{name}'", "photo")
         part = None if region.style_mask is None else load_mask(region.style_mask)
         painted = manners([(region.style, 1.0)], part, read)
         if part is not None:
-            own = (painted[0].pixels.shape[-2], painted[0].pixels.shape[-1])
-            _check_shape(part, own, f"the mask of the painting in '{name}'", "painting")
+            own = _size(painted[0].pixels)
+            check_shape(_size(part), own, f"the mask of the painting in '{name}'", "painting")
         found.append(Area(name, painted, mask, region.weight))
-    largest = max((area.mask.shape[-2:] for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
-    size = (largest[0], largest[1])
+    size = max((_size(area.mask) for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
     masks = [at(area.mask, size) for area in found if area.mask is not None]
     rest = (1 - torch.stack(masks).sum(0)).clamp(0, 1)
     if float(rest.mean()) > LEAST:
@@ -182,24 +192,31 @@ def canvas_of(
     return areas(manners(paintings, read=read), wanted, photo, read)
 
 
-def _check_shape(mask: Tensor, size: Size, name: str, what: str) -> None:
-    """A mask may be larger or smaller than its picture, but one of other proportions is most likely another's."""
-    height, width = mask.shape[-2:]
-    if abs(width * size[0] - height * size[1]) > ODD * height * size[1] + max(height, width, *size):
-        raise UsageError(f"{name} has {width}x{height} pixels, the {what} {size[1]}x{size[0]}: another shape")
+def _size(pixels: Tensor) -> Size:
+    return pixels.shape[-2], pixels.shape[-1]
 
 
 def segments(maps: str, style: Source) -> list[Region]:
-    """One region for each colour that both maps of `MAP:MAP`, the photo's and the painting's, have."""
+    """One region for each colour that both maps of `MAP:MAP`, the photo's and the painting's, have.
+
+    Colours within the tolerance of masks are equal: JPEG does not keep them exact. What is nowhere 3 pixels wide does
+    not count beside what is: JPEG makes further colours along the edges of parts.
+    """
     files = pieces(maps)
     if len(files) != 2 or not all(files):
         raise UsageError(f"a segmentation is MAP:MAP, the photo's and the painting's, not '{maps}'")
     ours, theirs = (colors_of(file) for file in files)
-    common = [color for color in ours if color in theirs]
-    if not common:
+    pairs = [(color, match) for color in ours if (match := same_color(color, theirs))]
+    if not pairs:
         both = f"{', '.join(ours)} and {', '.join(theirs)}"
         raise UsageError(f"the maps '{files[0]}' and '{files[1]}' have no colour in common: {both}")
-    return [Region(f"{files[0]}{color}", style, f"{files[1]}{color}") for color in common]
+    found = [Region(f"{files[0]}{color}", style, f"{files[1]}{match}") for color, match in pairs]
+    return [r for r in found if all(map(_is_wide, (r.mask, r.style_mask)))] or found
+
+
+def _is_wide(mask: Source | None) -> bool:
+    """Whether what a mask shows is 3 pixels wide anywhere."""
+    return mask is None or float((1 - F.max_pool2d(1 - load_mask(mask), 3, 1, padding=1)).max()) > 0.5
 
 
 def turned(area: Area, degrees: Sequence[float]) -> Area:

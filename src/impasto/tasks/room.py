@@ -187,7 +187,7 @@ class Room:
         if needs > self.total:
             raise UsageError(
                 f"a result of {size[1]}x{size[0]} needs about {amount(needs)} of memory, "
-                f"and {amount(self.total)} may be taken; take a smaller --size, or allow more by --memory"
+                f"and {amount(self.total)} may be taken; ask for a smaller result, or allow more by --memory"
             )
         return needs
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.losses import Term
 from impasto.synthesis import Evaluate
+from impasto.tasks.alterations import alterations
 from impasto.tasks.common import Size, check_room, dice_of, room_of, starting_point
 from impasto.tasks.context import Context
 from impasto.tasks.inputs import opener
@@ -33,8 +34,13 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
     *,
     stochastic: bool,
     team: Team | None = None,
+    asked: Size | None = None,
+    painting: Size | None = None,
 ) -> Job:
-    """A picture of size `full`, optimised against the terms of the `model`, at `layers`."""
+    """A picture of size `full`, optimised against the terms of the `model`, at `layers`.
+
+    `asked`: the size that the settings ask for, if that is another one; `painting`: that of the start "painting".
+    """
     check_room(encoder, layers, full, "result")
 
     kept = () if isinstance(settings, TextureSettings) else layers
@@ -47,5 +53,8 @@ def single_job(  # noqa: PLR0917 (what a task is made of)
         terms, models = model(context, size, layers, room.home(size))
         return evaluation(context, terms + prior_terms(settings, models))
 
-    start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)))
-    return Job(settings, full, start, prepare, room, stochastic)
+    start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)), asked=asked)
+    notices = alterations(
+        settings, full, asked, painting if settings.init == "painting" else None, least=encoder.smallest(layers)
+    )
+    return Job(settings, full, start, prepare, room, stochastic, notices=notices)

@@ -151,7 +151,7 @@ def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size,
     Raises UsageError for tiles of a network that sees pictures as endless: a window is none.
     """
     if encoder.endless and any(sides):
-        raise UsageError("a picture that repeats without end has no tiles; take --tile 0")
+        raise UsageError("a picture that repeats without end has no tiles; leave --tile or --tileable out")
     found, grid = [], size
     for k, segment in enumerate(segments(encoder, layers)):
         found.append(Stage(segment, size, grid, sides[min(k, len(sides) - 1)], encoder))

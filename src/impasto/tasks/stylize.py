@@ -14,6 +14,7 @@ from impasto.image import Picture, Source, fitted_size
 from impasto.losses import Term
 from impasto.synthesis import Evaluate, State, Step
 from impasto.tasks import coloring
+from impasto.tasks.alterations import alterations
 from impasto.tasks.common import (
     Size,
     check_room,
@@ -114,7 +115,9 @@ def stylize_job(
         share = min(1.0, 2 * settings.strength) if style_weight else 0.0
         return coloring.recolored(painted, photo.pixels, share)
 
-    starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: opened[-1].manners[0].pixels}
+    painting = opened[-1].manners[0].pixels
+    begins = (painting.shape[-2], painting.shape[-1]) if settings.init == "painting" else None
+    starts = {"recolored": recolored, "photo": lambda: photo.pixels, "painting": lambda: painting}
 
     start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)))
 
@@ -135,6 +138,7 @@ def stylize_job(
         stochastic,
         finish,
         polish,
+        alterations(settings, full, start=begins, least=encoder.smallest([*kept, *seen])),
     )
 
 

@@ -106,8 +106,8 @@ def _center(layer: str, features: Tensor, window: tuple[int, int] | None) -> Los
     cut = []
     for side, wanted in zip(features.shape[-2:], window, strict=True):
         if wanted > side:
-            here = f"{features.shape[-2]}x{features.shape[-1]}"
-            raise UsageError(f"a patch of {window[0]}x{window[1]} features is larger than {layer} is, which has {here}")
+            asked, here = f"{window[1]}x{window[0]}", f"{features.shape[-1]}x{features.shape[-2]}"
+            raise UsageError(f"a patch of {asked} features is larger than {layer} is, which has {here} here")
         cut.append(slice((side - wanted) // 2, (side - wanted) // 2 + wanted))
     rows, columns = cut
     return lambda found: found[:, :, rows, columns]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.losses import Term
 from impasto.synthesis import State, Step
-from impasto.tasks.common import Size, check_room, full_size, last, load_encoder
+from impasto.tasks.common import Size, asked_size, check_room, full_size, last, load_encoder
 from impasto.tasks.context import Context
 from impasto.tasks.inputs import painting_opener
 from impasto.tasks.job import Job
@@ -47,7 +47,8 @@ def texture_job(style: Style, settings: TextureSettings | None = None, *, team: 
     losses = style_losses(settings.style_loss)
     chosen = parse_layers(encoder, settings.layers, encoder.default_style)
     layers = layers_of(encoder, losses, chosen)
-    full = full_size(settings, (examples[0].pixels.shape[-2], examples[0].pixels.shape[-1]))
+    own = (examples[0].pixels.shape[-2], examples[0].pixels.shape[-1])
+    full = full_size(settings, own)
     side, area = example_side(settings, examples[0], full), Area("picture", examples)
     for example in examples:
         check_room(encoder, layers, painting_size(example, (side, side), settings.style_scale), "example")
@@ -67,6 +68,8 @@ def texture_job(style: Style, settings: TextureSettings | None = None, *, team: 
         {"painting": lambda: examples[0].pixels},
         stochastic=any(part.loss.stochastic for part in losses),
         team=team,
+        asked=asked_size(settings, own),
+        painting=own,
     )
 
 

@@ -263,7 +263,9 @@ class TrainTextureSettings(TrainSettings):
         """Refuse what would be left aside."""
         super().__post_init__()
         if self.photos is None and self.strength not in {PAINTED, 1.0}:
-            raise UsageError(f"strength is {self.strength}, and there is no photo to be kept; give --photos, or none")
+            raise UsageError(
+                f"strength is {self.strength}, and there is no photo to be kept; give --photos, or leave --strength out"
+            )
 
     @property
     def recoloring(self) -> int:

@@ -115,9 +115,17 @@ def train(
     run = _Run(lesson, settings, team)
     kept = checkpoint_of(out)
     if resume or kept.exists():
-        run.resume(load_state(resume or kept, fingerprint))
+        run.resume(load_state(resume or kept, fingerprint, _remedy(resume), disposable=resume is None))
     team.check_same(f"{fingerprint} after {run.done}", torch.device("cpu"))
     yield from run.steps(lambda state: save_state(kept, state, fingerprint), out)
+
+
+def _remedy(resume: Path | None) -> str:
+    """What to do about a state of another run: the file `resume`, or the one beside the output."""
+    if resume is None:
+        return "choose another --output"
+    hint = f", such as '{near}'" if (near := checkpoint_of(resume)).exists() else ""
+    return f"give --resume a state of the same run{hint}"
 
 
 class _Run:
@@ -143,7 +151,9 @@ class _Run:
         self.began, self.since = time.perf_counter(), self.done
         writes, total = self.team.rank == 0, self.settings.total
         if self.done > total:
-            raise UsageError(f"the run has made {self.done} steps already; give it more than {total}")
+            raise UsageError(
+                f"the run has made {self.done} steps already, and --steps is {total}; more than {self.done} go on"
+            )
         while self.done < total:
             loss, terms = self._step()
             if writes and (self.done % self.settings.checkpoint_every == 0 or self.done == total):
