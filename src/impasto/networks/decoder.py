@@ -1,7 +1,7 @@
 """From maps at strides 1, 2, 4 and 8 to a picture: what paints once the features have been moved.
 
-There is no norm: all statistics are in the maps already. At strides 4 and 8 there is noise beside the features, as
-fixed as the weights: where a photo is plain, strokes are made from it; without it they repeat with the network's grid.
+There is no norm: all statistics are in the maps already. At each level there is noise beside the features, as fixed as
+the weights: where a photo is plain, strokes are made from it; without it they repeat with the network's grid.
 """
 
 from __future__ import annotations
@@ -20,14 +20,11 @@ from impasto.networks.layers import Convolution, ToPixels
 SLOPE = 0.2
 """Of the leaky ReLUs."""
 
-GRAIN = 128
+GRAIN = 256
 """Side of the square of noise, in positions, after which it repeats."""
 
 SMOOTH, SMOOTHEST = 0.7, 2.0
 """Deviations of the Gaussians by which noise is smoothed, in positions, the least and the most."""
-
-GRAINY = 2
-"""The first level that sees noise: stride 4."""
 
 START = 0.2
 """How much of a residual block there is at the beginning, relative to a usual one."""
@@ -59,9 +56,8 @@ class Decoder(nn.Module):
 
     def __init__(self, inputs: Sequence[int], channels: Sequence[int], blocks: Sequence[int], grain: int) -> None:
         super().__init__()
-        more = [grain if k >= GRAINY else 0 for k in range(len(inputs))]
         self.enter = nn.ModuleList(
-            Convolution(i + m, o, 1 if k else 3) for k, (i, m, o) in enumerate(zip(inputs, more, channels, strict=True))
+            Convolution(i + grain, o, 1 if k else 3) for k, (i, o) in enumerate(zip(inputs, channels, strict=True))
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(*(Residual(width) for _ in range(count)))
@@ -77,9 +73,7 @@ class Decoder(nn.Module):
         """`(B, 3, H, W)` from maps at strides 1, 2, 4, 8; `origin`: the pixel of the picture where they begin."""
         x: Tensor | None = None
         for k in reversed(range(len(maps))):
-            own = maps[k]
-            if k >= GRAINY:
-                own = torch.cat([own, self._noise(own, 2**k, origin)], dim=1)
+            own = torch.cat([maps[k], self._noise(maps[k], 2**k, origin)], dim=1)
             entered = self.enter[k](own.contiguous(memory_format=torch.channels_last))
             if x is not None:
                 entered = entered + self.enlarge[k](F.leaky_relu(x, SLOPE))
