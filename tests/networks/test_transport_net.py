@@ -9,6 +9,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image.color import match_colors
+from impasto.networks.decoder import GRAIN
 from impasto.networks.transport import normal_of
 from impasto.networks.transport_net import MARGIN, TransportNet
 
@@ -116,7 +117,7 @@ def test_noise_depends_on_the_place(network):
     photo, style = picture(64, 64), code(network)
     here, there = network(photo, style), network(photo, style, origin=(64, 128))
     assert (here - there).abs().max() > 1e-3
-    assert torch.equal(here, network(photo, style, origin=(8 * 128, 0)))
+    assert torch.equal(here, network(photo, style, origin=(8 * GRAIN, 0)))
 
 
 def test_what_does_not_fit_is_refused(network):
