@@ -275,7 +275,7 @@ def calm(picture: Tensor) -> Tensor:
 def strokes(painted: Tensor) -> Tensor:
     """`(B, 3, H, W)` less its mean over about 24 x 24 pixels: what the decoder adds changes no surface's colour.
 
-    Decoders that may do so leave the palette half way: light and colour vary a fifth to a half less than the base's.
+    Decoders that may do so leave the palette half way: light and colour vary a sixth to a third less than the base's.
     """
     cells = F.pad(F.avg_pool2d(painted, MULTIPLE), (1, 1, 1, 1), mode="reflect")
     return painted - F.interpolate(F.avg_pool2d(cells, 3, 1), scale_factor=MULTIPLE, mode="bilinear")
