@@ -19,7 +19,7 @@ class AnyStyle(Styled):
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
         """`(B, D)`: the codes of paintings `(B, 3, H, W)` in [0, 1]; pixels count as `alpha` `(B, 1, H, W)` says."""
-        return self.transformer.code_of(self.transformer.normals(painting, alpha))
+        return self.transformer.code(painting, alpha)
 
     def description(self) -> dict[str, Any]:
         """What `described` makes a network of the same shape from."""

@@ -1,12 +1,10 @@
 """From maps at strides 1, 2, 4 and 8 to a picture: what paints once the features have been moved.
 
-There is no norm: all statistics are in the maps already. At each level there is noise beside the features, as fixed as
-the weights: where a photo is plain, strokes are made from it; without it they repeat with the network's grid.
+There is no norm: all statistics are in the maps already.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
@@ -20,12 +18,6 @@ from impasto.networks.layers import Convolution, ToPixels
 SLOPE = 0.2
 """Of the leaky ReLUs."""
 
-GRAIN = 256
-"""Side of the square of noise, in positions, after which it repeats."""
-
-SMOOTH, SMOOTHEST = 0.7, 2.0
-"""Deviations of the Gaussians by which noise is smoothed, in positions, the least and the most."""
-
 START = 0.2
 """How much of a residual block there is at the beginning, relative to a usual one."""
 
@@ -33,31 +25,17 @@ Spread = tuple[Tensor, Tensor]
 """Scales and shifts of a level, `(B, C, 1, 1)`, or maps as large as the level's."""
 
 
-def grains(channels: int) -> Tensor:
-    """Noise of variance 1, `(1, channels, GRAIN, GRAIN)`, that repeats without a seam and is smoother from channel to
-    channel."""
-    white = torch.randn(1, channels, GRAIN, GRAIN)
-    if not channels:
-        return white
-    row = torch.fft.fftfreq(GRAIN)
-    square = row[:, None].square() + row[: GRAIN // 2 + 1].square()
-    width = torch.linspace(SMOOTH, SMOOTHEST, channels).view(-1, 1, 1)
-    kept = (-2 * (math.pi * width).square() * square).exp()
-    noise: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * kept, s=(GRAIN, GRAIN))
-    return noise / noise.std((2, 3), keepdim=True)
-
-
 class Decoder(nn.Module):
     """Levels from coarse to fine: the maps of each are added to what came from below, through residual blocks.
 
-    `inputs`: channels of the maps at each stride, finest first; `channels` of the levels; `blocks` at each; `grain`:
-    channels of noise. All that comes out at first is 0.
+    `inputs`: channels of the maps at each stride, finest first; `channels` of the levels; `blocks` at each. All that
+    comes out at first is 0.
     """
 
-    def __init__(self, inputs: Sequence[int], channels: Sequence[int], blocks: Sequence[int], grain: int) -> None:
+    def __init__(self, inputs: Sequence[int], channels: Sequence[int], blocks: Sequence[int]) -> None:
         super().__init__()
         self.enter = nn.ModuleList(
-            Convolution(i + grain, o, 1 if k else 3) for k, (i, o) in enumerate(zip(inputs, channels, strict=True))
+            Convolution(i, o, 1 if k else 3) for k, (i, o) in enumerate(zip(inputs, channels, strict=True))
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(*(Residual(width) for _ in range(count)))
@@ -67,27 +45,17 @@ class Decoder(nn.Module):
         self.last = ToPixels(channels[0])
         nn.init.zeros_(self.last.convolution.weight)
         nn.init.zeros_(self.last.convolution.bias)  # type: ignore[arg-type]
-        self.register_buffer("noise", grains(grain))
 
-    def forward(self, maps: Sequence[Tensor], spread: Sequence[Spread], origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """`(B, 3, H, W)` from maps at strides 1, 2, 4, 8; `origin`: the pixel of the picture where they begin."""
+    def forward(self, maps: Sequence[Tensor], spread: Sequence[Spread]) -> Tensor:
+        """`(B, 3, H, W)` from maps at strides 1, 2, 4, 8."""
         x: Tensor | None = None
         for k in reversed(range(len(maps))):
-            own = torch.cat([maps[k], self._noise(maps[k], 2**k, origin)], dim=1)
-            entered = self.enter[k](own.contiguous(memory_format=torch.channels_last))
+            entered = self.enter[k](maps[k].contiguous(memory_format=torch.channels_last))
             if x is not None:
                 entered = entered + self.enlarge[k](F.leaky_relu(x, SLOPE))
             scale, shift = spread[k]
             x = self.blocks[k](torch.addcmul(shift, entered, scale))
         return self.last(F.leaky_relu(cast(Tensor, x), SLOPE))  # type: ignore[no-any-return]
-
-    def _noise(self, like: Tensor, stride: int, origin: tuple[int, int]) -> Tensor:
-        rows, columns = (
-            (torch.arange(side, device=like.device) + start // stride) % GRAIN
-            for side, start in zip(like.shape[-2:], origin, strict=True)
-        )
-        noise = cast(Tensor, self.noise)[:, :, rows][..., columns]
-        return noise.to(like).expand(like.shape[0], -1, -1, -1)
 
 
 class Upsampling(Convolution):

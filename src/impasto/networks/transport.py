@@ -108,6 +108,31 @@ def _trace(matrix: Tensor) -> Tensor:
     return (matrix * one).sum((-2, -1), keepdim=True)
 
 
+def root_of(covariance: Tensor) -> Tensor:
+    """`(B, C, C)`: its symmetric root, in float64; that of a little noise more."""
+    return _roots(_raised(covariance.double(), 0.0))[0]
+
+
+def entries(matrix: Tensor) -> Tensor:
+    """`(B, C * (C + 1) / 2)`: what determines a symmetric matrix `(B, C, C)`."""
+    rows, columns = _triangle(matrix.shape[-1])
+    return matrix[:, rows, columns]
+
+
+def symmetric(found: Tensor, size: int) -> Tensor:
+    """`(B, C, C)`: the matrix of `entries`."""
+    rows, columns = _triangle(size)
+    place = torch.zeros(size, size, dtype=torch.long)
+    place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
+    return found[:, place.to(found.device)]
+
+
+def _triangle(size: int) -> tuple[Tensor, Tensor]:
+    pairs = [(row, column) for row in range(size) for column in range(row + 1)]
+    rows, columns = zip(*pairs, strict=True)
+    return torch.tensor(rows), torch.tensor(columns)
+
+
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """The root of symmetric, positive definite matrices `(B, C, C)`, and its inverse."""
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]

@@ -1,9 +1,10 @@
 """One pass, any style: the features of the photo are moved to the painting's, and a decoder paints what they are.
 
-A style is a normal distribution of colours, and of features at strides 1, 2, 4 and 8: a mean and a covariance for each.
-The optimal transport from the photo's to the painting's is known in closed form (`networks/transport.py`), so there is
-nothing that has to guess a painting: one that no one has seen is moved to as exactly as any other. The colours are the
-picture that the decoder adds strokes to.
+A style is a normal distribution of colours, and of features at strides 1, 2, 4 and 8, a mean and a covariance each, and
+a grain. The optimal transport from the photo's distributions to the painting's is known in closed form
+(`networks/transport.py`), so there is nothing that has to guess a painting: one that no one has seen is moved to as
+exactly as any other. First colours are moved and grain is laid where the photo is plain: the ground. Then features are
+seen of the ground and moved. From these the decoder paints strokes, which are added to the photo in its new colours.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch.nn import functional as F
 from impasto.errors import UsageError
 from impasto.networks.decoder import Decoder, Spread
 from impasto.networks.features import Features
-from impasto.networks.transformer import whole
-from impasto.networks.transport import Normal, moved, normal_of, transport
+from impasto.networks.grain import NUMBERS, SIDE, colours_of, grain_of, laid, plain_grain, square_of
+from impasto.networks.ground import AMOUNT, CELL, FINE, WIDE, calm, detail, plain, strokes, variance_of
+from impasto.networks.transport import Normal, entries, moved, normal_of, symmetric, transport
 
 MARGIN = 8
 """Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off."""
@@ -35,8 +37,9 @@ UNIT = 0.6
 COLOURS = 3
 LEVELS = 4
 MOST = 1024
-BT601 = (0.299, 0.587, 0.114)
-CELL = 4
+LOUD = 8.0
+"""By which grain is multiplied before the decoder sees it."""
+
 FAITHFUL = 1e-3
 """The ridge of the transport of colours; see `transport.RIDGE`."""
 
@@ -46,17 +49,15 @@ class TransportSettings:
     """What such a network is made of.
 
     `widths` of the convolutions that see, stage by stage; `axes`: principal axes of each stage's features that are
-    moved; `channels` and `blocks` of the decoder, finest first; `grain`: channels of noise.
+    moved; `channels` and `blocks` of the decoder, finest first.
     """
 
     widths: Sequence[Sequence[int]] = ((16, 24), (48, 32), (96, 32, 32, 48), (128,))
     axes: Sequence[int] = (12, 32, 56, 72)
     channels: Sequence[int] = (12, 24, 64, 128)
     blocks: Sequence[int] = (0, 1, 2, 3)
-    grain: int = 4
 
     def __post_init__(self) -> None:
-        whole(self, grain=(0, 64))
         table = {"widths": [len(self.widths)], "axes": self.axes, "channels": self.channels, "blocks": self.blocks}
         for name, numbers in table.items():
             least, levels = int(name != "blocks"), len(self.widths) if name == "widths" else len(numbers)
@@ -71,8 +72,30 @@ def _is_whole(number: object, least: int) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and least <= number <= MOST
 
 
+class Goal(NamedTuple):
+    """What a code says: distributions of colours, and of features from fine to coarse; a square of grain and the
+    variance of its light; scales and shifts of the decoder."""
+
+    normals: Sequence[Normal]
+    square: Tensor
+    variance: Tensor
+    spread: Sequence[Spread]
+
+
+class Ground(NamedTuple):
+    """The photo in the painting's colours, and the grain on it."""
+
+    base: Tensor
+    grain: Tensor
+
+    @property
+    def picture(self) -> Tensor:
+        """Both together, which is what features are seen of."""
+        return self.base + self.grain
+
+
 class Maps(NamedTuple):
-    """Of a picture: what is moved, colours and axes of features from fine to coarse, and the features themselves."""
+    """Of a picture, from fine to coarse: axes of its features, which are moved, and the features themselves."""
 
     moving: Sequence[Tensor]
     seen: Sequence[Tensor]
@@ -81,8 +104,8 @@ class Maps(NamedTuple):
 class TransportNet(nn.Module):
     """A picture and a code in, the picture in the code's style out.
 
-    A code, `(B, code_size)`, holds the normal distributions of a style, and a scale and a shift for each channel of the
-    decoder, 1 and 0 but for styles that were learnt.
+    A code, `(B, code_size)`, holds the normal distributions of a style, its grain, and a scale and a shift for each
+    channel of the decoder, 1 and 0 but for styles that were learnt.
     """
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
@@ -94,17 +117,21 @@ class TransportNet(nn.Module):
         self.axes.requires_grad_(False)
         inputs = [settings.axes[0] + 2 * COLOURS]
         inputs += [axes + width for axes, width in zip(settings.axes[1:], seen[1:], strict=True)]
-        self.decoder = Decoder(inputs, settings.channels, settings.blocks, settings.grain)
+        self.decoder = Decoder(inputs, settings.channels, settings.blocks)
         self.moving = (COLOURS, *settings.axes)
         """Channels of what is moved."""
+        self.register_buffer("noise", torch.randn(COLOURS, 1, SIDE, SIDE))
 
     margin = MARGIN
 
     @property
     def code_size(self) -> int:
         """Numbers of a code."""
-        statistics = sum(size + size * (size + 1) // 2 for size in self.moving)
-        return statistics + 2 * sum(self.settings.channels)
+        return self._statistics + NUMBERS + 2 * sum(self.settings.channels)
+
+    @property
+    def _statistics(self) -> int:
+        return sum(size + size * (size + 1) // 2 for size in self.moving)
 
     @property
     def multiple(self) -> int:
@@ -112,23 +139,24 @@ class TransportNet(nn.Module):
         return MULTIPLE
 
     def plain_code(self) -> Tensor:
-        """`(1, code_size)`: the style of no picture in particular, all means 0 and covariances 1."""
+        """`(1, code_size)`: the style of no picture in particular, all means 0 and covariances 1, no grain."""
         like = cast(nn.Conv2d, self.axes[0]).weight
         normals = [Normal(like.new_zeros(1, size), torch.eye(size).to(like)[None]) for size in self.moving]
-        return self.code_of(normals)
+        return self._code(_told(normals, plain_grain(like)))
 
     @property
     def reach(self) -> int:
         """How many pixels away, at most, the picture matters to a pixel of the result once the style is moved to; a
         multiple of `MULTIPLE`."""
         far: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 2
-        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL + 2 * MULTIPLE
+        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
+        far += (FINE // 2 + WIDE // 2 + 2) * MULTIPLE
         return -(-far // MULTIPLE) * MULTIPLE
 
     @property
     def held(self) -> float:
         """Numbers for each pixel of the maps that are there together: those seen, moved and shown to the decoder."""
-        sizes = [self.settings.widths[0][0] + COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
+        sizes = [self.settings.widths[0][0] + 3 * COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
         return sum(
             (seen + 3 * axes) / (1 << 2 * k)
             for k, (seen, axes) in enumerate(zip(sizes, self.settings.axes, strict=True))
@@ -139,42 +167,48 @@ class TransportNet(nn.Module):
         below, right = (MARGIN + -side % MULTIPLE for side in image.shape[-2:])
         return F.pad(image, (MARGIN, right, MARGIN, below), mode="reflect")
 
-    def maps(self, image: Tensor) -> Maps:
+    def maps(self, picture: Tensor) -> Maps:
         """What is seen of a padded picture."""
-        image = image.contiguous(memory_format=torch.channels_last)
-        seen = self.features(image)
-        return Maps([image, *(axes(x) for axes, x in zip(self.axes, seen, strict=True))], seen)
+        seen = self.features(picture.contiguous(memory_format=torch.channels_last))
+        return Maps([axes(x) for axes, x in zip(self.axes, seen, strict=True)], seen)
 
-    def normals(self, image: Tensor, alpha: Tensor | None = None) -> list[Normal]:
-        """What makes the style of a picture, `(B, 3, H, W)`: those of a painting are its code.
-
-        Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
-        """
-        seen = None if alpha is None else self.padded(alpha)
-        return [normal_of(x, reduced_to(seen, x)) for x in self.maps(self.padded(image)).moving]
-
-    def code_of(self, normals: Sequence[Normal]) -> Tensor:
-        """`(B, code_size)`: the code of a style with these."""
-        said = _told(normals)
-        level = said.new_tensor([[1.0, 0.0]]).expand(len(said), 2)
-        spread = [level.repeat_interleave(width, dim=1) for width in self.settings.channels]
-        return torch.cat([said, *spread], dim=1)
+    def normals(self, picture: Tensor, alpha: Tensor | None = None) -> list[Normal]:
+        """The distributions of a padded picture's features; positions count in proportion to `alpha`."""
+        return [normal_of(x, reduced_to(alpha, x)) for x in self.maps(picture).moving]
 
     @torch.no_grad()
     def told(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, N)`: the first numbers of the code of a painting, all that it says of itself; see `normals`."""
-        return _told(self.normals(painting, alpha))
+        """`(B, N)`: the first numbers of the code of paintings `(B, 3, H, W)`, all that they say of themselves.
+
+        Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
+        """
+        painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
+        normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
+        return _told(normals, grain_of(detail(painting), alpha))
+
+    def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
+        """`(B, code_size)`: the codes of paintings; see `told`."""
+        return self._code(self.told(painting, alpha))
+
+    def _code(self, told: Tensor) -> Tensor:
+        level = told.new_tensor([[1.0, 0.0]]).expand(len(told), 2)
+        spread = [level.repeat_interleave(width, dim=1) for width in self.settings.channels]
+        return torch.cat([told, *spread], dim=1)
+
+    def goal(self, code: Tensor) -> Goal:
+        """What codes `(B, D)` say."""
+        grain = code[:, self._statistics : self._statistics + NUMBERS]
+        square = square_of(grain, cast(Tensor, self.noise))
+        return Goal(self.goals(code), square, variance_of(colours_of(grain)), self.spread(code))
 
     def goals(self, code: Tensor) -> list[Normal]:
         """The normal distributions in codes `(B, D)`."""
         found, at = list[Normal](), 0
         for size in self.moving:
-            rows, columns = _triangle(size)
-            place = torch.zeros(size, size, dtype=torch.long)
-            place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
-            mean, triangle = code[:, at : at + size], code[:, at + size : at + size + len(rows)]
-            found.append(Normal(mean, triangle[:, place.to(code.device)]))
-            at += size + len(rows)
+            count = size * (size + 1) // 2
+            mean, half = code[:, at : at + size], code[:, at + size : at + size + count]
+            found.append(Normal(mean, symmetric(half, size)))
+            at += size + count
         return found
 
     def spread(self, code: Tensor) -> list[Spread]:
@@ -184,38 +218,51 @@ class TransportNet(nn.Module):
         parts = torch.split(rest, [width for each in widths for width in (each, each)], dim=1)
         return list(zip(parts[::2], parts[1::2], strict=True))
 
-    def ways(self, normals: Sequence[Normal], code: Tensor, strength: float = 1.0) -> list[Tensor]:
-        """The affine maps `(B, C, C + 1)` from a photo's distributions to a style's, or, with a lower strength, so far
-        along the way, which is straight."""
-        found = []
-        for k, (own, goal) in enumerate(zip(normals, self.goals(code), strict=True)):
-            way = transport(own, goal, FAITHFUL) if not k else transport(own, goal)
-            stay = torch.eye(way.shape[1], way.shape[2]).to(way)
-            found.append(stay.lerp(way, strength))
-        return found
+    def ways(self, own: Sequence[Normal], goals: Sequence[Goal], strength: float = 1.0) -> list[list[Tensor]]:
+        """For each goal the affine maps `(B, C, C + 1)` to its features' distributions from a ground's, or, with a
+        lower strength, so far along the way, which is straight."""
+        return [[_way(*each, strength) for each in zip(own, goal.normals[1:], strict=True)] for goal in goals]
+
+    def ground(
+        self,
+        photo: Tensor,
+        colours: Normal,
+        goals: Sequence[Goal],
+        masks: Tensor | None = None,
+        *,
+        origin: tuple[int, int] = (0, 0),
+        strength: float = 1.0,
+    ) -> Ground:
+        """That of a padded photo, or of a part of one that begins at `origin`, whose `colours` are these."""
+        ways = [_way(colours, goal.normals[0], strength, FAITHFUL) for goal in goals]
+        base = calm(_mixed([moved(photo, way) for way in ways], masks)).clamp(0, 1)
+        size = (photo.shape[-2], photo.shape[-1])
+        grain = AMOUNT * strength * _mixed([laid(goal.square, size, origin) for goal in goals], masks)
+        variance = (AMOUNT * strength) ** 2 * _mixed([goal.variance for goal in goals], masks)
+        return Ground(base, plain(base, variance) * grain)
 
     def paint(
         self,
+        ground: Ground,
         maps: Maps,
         ways: Sequence[Sequence[Tensor]],
-        spreads: Sequence[Sequence[Spread]],
+        goals: Sequence[Goal],
         masks: Tensor | None = None,
-        origin: tuple[int, int] = (0, 0),
     ) -> Tensor:
-        """The picture of these maps, each region k moved along `ways[k]`; `masks`, `(B, K, H, W)`."""
+        """The picture on a ground of which these maps were seen, each region k moved along `ways[k]`; `masks`,
+        `(B, K, H, W)`."""
         shares = [reduced_to(masks, x) for x in maps.moving]
         new = [
             _mixed([moved(x, way[k]) for way in ways], share)
             for k, (x, share) in enumerate(zip(maps.moving, shares, strict=True))
         ]
-        base, finest = calm(new[0]).clamp(0, 1), maps.moving[0]
-        shown = [torch.cat([new[1], 2 * base - 1, 2 * finest - 1], dim=1)]
-        shown += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(new[2:], maps.seen[1:], strict=True)]
+        shown = [torch.cat([new[0], 2 * ground.base - 1, LOUD * ground.grain], dim=1)]
+        shown += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(new[1:], maps.seen[1:], strict=True)]
         spread = [
-            (_mixed([s[k][0] for s in spreads], share), _mixed([s[k][1] for s in spreads], share))
-            for k, share in enumerate(shares[1:])
+            (_mixed([s.spread[k][0] for s in goals], share), _mixed([s.spread[k][1] for s in goals], share))
+            for k, share in enumerate(shares)
         ]
-        return base + strokes(cast(Tensor, self.decoder(shown, spread, origin)).to(base))
+        return ground.base + strokes(cast(Tensor, self.decoder(shown, spread)).to(ground.base))
 
     def forward(
         self,
@@ -230,16 +277,17 @@ class TransportNet(nn.Module):
         """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, D)`; clamped in `eval()` only.
 
         With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, D)`, region k has code k. Pixels
-        count in the photo's statistics in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
+        count in the photo's statistics in proportion to `alpha`, `(B, 1, H, W)`, not all 0. `origin`: the pixel of the
+        grain where the image begins.
         """
         self.check(image, code, masks)
-        maps = self.maps(self.padded(image))
-        seen = None if alpha is None else self.padded(alpha)
+        photo = self.padded(image)
+        seen, shown = (None if each is None else self.padded(each) for each in (alpha, masks))
+        goals = [self.goal(each) for each in ([code] if masks is None else code.unbind(1))]
+        ground = self.ground(photo, normal_of(photo, seen), goals, shown, origin=origin, strength=strength)
+        maps = self.maps(ground.picture)
         own = [normal_of(x, reduced_to(seen, x)) for x in maps.moving]
-        codes = [code] if masks is None else list(code.unbind(1))
-        ways = [self.ways(own, each, strength) for each in codes]
-        shown = None if masks is None else self.padded(masks)
-        made = self.paint(maps, ways, [self.spread(each) for each in codes], shown, origin)
+        made = self.paint(ground, maps, self.ways(own, goals, strength), goals, shown)
         height, width = image.shape[-2:]
         made = made[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return made if self.training else made.clamp(0, 1)
@@ -264,36 +312,16 @@ def reduced_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
     return None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
 
 
-def calm(picture: Tensor) -> Tensor:
-    """`(B, 3, H, W)` with its colour seen over `CELL` x `CELL` pixels, its light as it is: the colour noise of photos,
-    which the way to a rich palette makes louder, is no paint."""
-    smooth = F.interpolate(F.avg_pool2d(picture, CELL), scale_factor=CELL, mode="bilinear")
-    light = ((picture - smooth) * picture.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    return smooth + light
+def _way(own: Normal, goal: Normal, strength: float, *ridge: float) -> Tensor:
+    way = transport(own, goal, *ridge)
+    return torch.eye(way.shape[1], way.shape[2]).to(way).lerp(way, strength)
 
 
-def strokes(painted: Tensor) -> Tensor:
-    """`(B, 3, H, W)` less its mean over about 24 x 24 pixels: what the decoder adds changes no surface's colour.
-
-    Decoders that may do so leave the palette half way: light and colour vary a sixth to a third less than the base's.
-    """
-    cells = F.pad(F.avg_pool2d(painted, MULTIPLE), (1, 1, 1, 1), mode="reflect")
-    return painted - F.interpolate(F.avg_pool2d(cells, 3, 1), scale_factor=MULTIPLE, mode="bilinear")
-
-
-def _told(normals: Sequence[Normal]) -> Tensor:
+def _told(normals: Sequence[Normal], grain: Tensor) -> Tensor:
     parts = []
     for mean, covariance in normals:
-        rows, columns = _triangle(mean.shape[1])
-        parts += [mean, covariance[:, rows, columns]]
-    return torch.cat(parts, dim=1)
-
-
-def _triangle(size: int) -> tuple[Tensor, Tensor]:
-    """Rows and columns of what determines a symmetric matrix."""
-    pairs = [(row, column) for row in range(size) for column in range(row + 1)]
-    rows, columns = zip(*pairs, strict=True)
-    return torch.tensor(rows), torch.tensor(columns)
+        parts += [mean, entries(covariance)]
+    return torch.cat([*parts, grain.to(parts[0])], dim=1)
 
 
 def _mixed(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:

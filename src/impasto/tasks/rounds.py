@@ -1,11 +1,14 @@
 """A picture of any size through a network of transport, in tiles: exactly one pass over the whole of it, to rounding.
 
-All that a pixel depends on beyond what is near it are the distributions of the picture's features, and these add up. A
-first round over the tiles finds them, a second one paints.
+All that a pixel depends on beyond what is near it are distributions over the whole picture, and these add up. A first
+round over the tiles finds that of colours, a second one those of features, a third one paints.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import cast
 
 import torch
@@ -14,7 +17,7 @@ from torch import Tensor
 from impasto.image import in_memory
 from impasto.networks import TransportNet
 from impasto.networks.transport import Normal, merged, normal_of
-from impasto.networks.transport_net import MARGIN, reduced_to
+from impasto.networks.transport_net import MARGIN, Ground, Maps, reduced_to
 from impasto.synthesis.tiles import Tile, tiles
 
 
@@ -42,13 +45,21 @@ def in_rounds(
         size = (photo.shape[-2], photo.shape[-1])
         every = list(tiles(size, side, network.multiple, network.reach))
         seen = None if alpha is None else network.padded(alpha)
-        own = _distributions(network, photo, seen, every, home)
-        codes = [each.to(home) for each in ([code] if masks is None else code.unbind(1))]
-        ways, spreads = [network.ways(own, each, strength) for each in codes], [network.spread(each) for each in codes]
+        goals = [network.goal(each.to(home)) for each in ([code] if masks is None else code.unbind(1))]
+        colours = _merged(every, seen, lambda tile: [tile.window(photo).to(home)])[0]
+
+        @lru_cache(maxsize=len(every) == 1)  # one for all is seen once, and each of several twice
+        def seen_of(tile: Tile) -> tuple[Ground, Maps]:
+            part, origin = None if shown is None else tile.window(shown).to(home), (tile.rows.first, tile.columns.first)
+            pixels = tile.window(photo).to(home)
+            ground = network.ground(pixels, colours, goals, part, origin=origin, strength=strength)
+            return ground, network.maps(ground.picture)
+
+        own = _merged(every, seen, lambda tile: seen_of(tile)[1].moving)
+        ways = network.ways(own, goals, strength)
         for tile in every:
             part = None if shown is None else tile.window(shown).to(home)
-            origin = (tile.rows.first, tile.columns.first)
-            made = network.paint(network.maps(tile.window(photo).to(home)), ways, spreads, part, origin).clamp_(0, 1)
+            made = network.paint(*seen_of(tile), ways, goals, part).clamp_(0, 1)
             rows, columns = (
                 (max(span.start, MARGIN), min(span.stop, MARGIN + length))
                 for span, length in ((tile.rows, height), (tile.columns, width))
@@ -61,15 +72,12 @@ def in_rounds(
     return result
 
 
-def _distributions(
-    network: TransportNet, photo: Tensor, alpha: Tensor | None, every: list[Tile], home: torch.device
-) -> list[Normal]:
-    """Those of what is moved, over the whole picture, or over what is visible of it."""
-    found: list[list[tuple[float, Normal]]] = [[] for _ in network.moving]
+def _merged(every: list[Tile], alpha: Tensor | None, maps: Callable[[Tile], Sequence[Tensor]]) -> list[Normal]:
+    """The distributions of a tile's maps over the whole picture, or over what is visible of it."""
+    found = defaultdict[int, list[tuple[float, Normal]]](list)
     for tile in every:
-        maps = network.maps(tile.window(photo).to(home)).moving
-        seen = None if alpha is None else tile.window(alpha).to(home)
-        for x, parts in zip(maps, found, strict=True):
+        for k, x in enumerate(maps(tile)):
+            seen = None if alpha is None else tile.window(alpha).to(x)
             step = (tile.rows.last - tile.rows.first) // x.shape[-2]
             top, bottom, left, right = (
                 (at - first) // step
@@ -84,5 +92,5 @@ def _distributions(
             weights = None if seen is None else cast(Tensor, reduced_to(seen, x))[..., top:bottom, left:right]
             count = inside.shape[-2] * inside.shape[-1] if weights is None else float(weights.sum())
             if count:
-                parts.append((count, normal_of(inside, weights)))
-    return [merged(parts) for parts in found]
+                found[k].append((count, normal_of(inside, weights)))
+    return [merged(parts) for parts in found.values()]

@@ -18,7 +18,7 @@ from impasto.encoders.extractor import layout
 from impasto.encoders.lite import Lite
 from impasto.errors import UsageError
 from impasto.networks import AnyStyle, TransportSettings
-from impasto.networks.decoder import GRAIN
+from impasto.networks.grain import SIDE
 from impasto.tasks.axes import transport_net
 from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, seeded
@@ -109,9 +109,9 @@ class AnyLesson(PhotoLesson):
             features = self.critic.encoder(paintings, self.critic.seen)
             with self.critic.precision():
                 codes = self.network.code(paintings)
-        place = torch.randint(0, GRAIN, (2,), generator=draws(self.settings.seed, "grain", numbers[0])).tolist()
+        place = torch.randint(0, SIDE, (2,), generator=draws(self.settings.seed, "grain", numbers[0])).tolist()
         with self.critic.precision():
-            painted = self.network.transformer(photos, codes, origin=(8 * place[0], 8 * place[1]))
+            painted = self.network.transformer(photos, codes, origin=(place[0], place[1]))
         return Painted(painted, self.critic.models(paintings, features, photos), torch.split(paintings, 1))
 
     def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:

@@ -1,0 +1,114 @@
+"""Grain: noise with the spectrum and the colours of a painting's fine detail.
+
+Statistics of features ask for strokes in a sky, too, and a network that has nothing there to make them from repeats one
+mark. A texture is told from another by its spectrum, to begin with: noise of that spectrum has the painting's
+directions, its finest and its widest strokes, and repeats nowhere (Galerne, Gousseau and Morel 2011, "Random phase
+textures"; Galerne, Leclaire and Moisan 2014, "Texton noise", for one compact kernel).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from impasto.networks.transport import entries, exactly, normal_of, root_of, symmetric
+
+SIDE = 256
+"""Of the square of noise, in pixels, after which it repeats."""
+
+REACH = 16
+"""How far a kernel reaches, in pixels."""
+
+WINDOW = 64
+"""Side of the windows in which a spectrum is measured, in pixels; their distance is half of it."""
+
+FAINT = 1e-8
+"""Power that no texture has."""
+
+KERNEL = 2 * REACH + 1
+HALF = KERNEL**2 // 2 + 1
+COLOURS = 6
+NUMBERS = COLOURS + HALF
+"""Of a grain: the root of the covariance of its colours, and one half of a kernel that is the same turned round."""
+
+
+def grain_of(detail: Tensor, alpha: Tensor | None = None) -> Tensor:
+    """`(B, NUMBERS)`: the grain of pictures from their detail, `(B, 3, H, W)` of mean 0.
+
+    Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
+    """
+    with exactly(detail):
+        detail = detail.float()
+        colours = root_of(normal_of(detail, alpha).covariance)
+        kernel = _kernel(_power(detail, alpha)).flatten(1)[:, :HALF]
+        return torch.cat([entries(colours), kernel.to(colours)], dim=1).to(detail)
+
+
+def plain_grain(like: Tensor) -> Tensor:
+    """`(1, NUMBERS)`: none."""
+    return like.new_zeros(1, NUMBERS)
+
+
+def colours_of(grain: Tensor) -> Tensor:
+    """`(B, 3, 3)`: the symmetric root of the covariance of its colours."""
+    return symmetric(grain[:, :COLOURS], 3)
+
+
+def square_of(grain: Tensor, noise: Tensor) -> Tensor:
+    """`(B, 3, SIDE, SIDE)`: grain made of white `noise`, `(3, 1, SIDE, SIDE)`, without a seam."""
+    half = grain[:, COLOURS:]
+    kernel = torch.cat([half, half[:, :-1].flip(1)], dim=1).view(-1, 1, KERNEL, KERNEL)
+    with exactly(grain):
+        made = F.conv2d(F.pad(noise.to(grain), (REACH,) * 4, mode="circular"), kernel).transpose(0, 1)
+        return torch.einsum("bij,bjhw->bihw", colours_of(grain), made)
+
+
+def laid(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:
+    """`(B, 3, *size)`: a square repeated over the part of a picture whose first pixel is `origin`."""
+    rows, columns = (
+        (torch.arange(side, device=square.device) + start) % SIDE for side, start in zip(size, origin, strict=True)
+    )
+    return square[:, :, rows][..., columns]
+
+
+def _power(detail: Tensor, alpha: Tensor | None) -> Tensor:
+    """`(B, WINDOW, WINDOW)`: the mean power spectrum of windows, summed over the colours; ONNX knows no Fourier
+    transform that torch exports, so that it is a product of matrices."""
+    batch, edge = len(detail), WINDOW // 2
+    windows = _windows(detail if alpha is None else detail * alpha, edge)
+    cosines, sines, window = (table.to(detail) for table in _tables())
+    windows = windows * window
+    along, across = windows @ cosines, windows @ sines
+    real, imaginary = cosines @ along - sines @ across, cosines @ across + sines @ along
+    power = (real.square() + imaginary.square()).view(batch, 3, -1, WINDOW, WINDOW).sum(1)
+    return power.mean(1)
+
+
+def _windows(detail: Tensor, edge: int) -> Tensor:
+    """`(B x 3 x N, WINDOW, WINDOW)`."""
+    found = F.unfold(F.pad(detail, (edge,) * 4).flatten(0, 1)[:, None], WINDOW, stride=edge)
+    return found.transpose(1, 2).reshape(-1, WINDOW, WINDOW)
+
+
+def _kernel(power: Tensor) -> Tensor:
+    """`(B, KERNEL, KERNEL)`, of length 1: white noise convolved with it has nearly this spectrum; its phase is 0."""
+    cosines, sines, _ = (table.to(power) for table in _tables())
+    height = (power + FAINT).sqrt()
+    whole = cosines @ height @ cosines - sines @ height @ sines
+    order = torch.arange(-REACH, REACH + 1, device=power.device) % WINDOW
+    fade = torch.hann_window(KERNEL + 2, periodic=False, device=power.device, dtype=power.dtype)[1:-1]
+    kernel: Tensor = whole[:, order][..., order] * fade[:, None] * fade
+    return kernel / kernel.square().sum((1, 2), keepdim=True).sqrt()
+
+
+@cache
+def _tables() -> tuple[Tensor, Tensor, Tensor]:
+    """Cosines and sines of the discrete Fourier transform, and the window."""
+    steps = torch.arange(WINDOW, dtype=torch.float64)
+    angles = 2 * math.pi / WINDOW * torch.outer(steps, steps)
+    fade = torch.hann_window(WINDOW, periodic=False, dtype=torch.float64)
+    return angles.cos(), angles.sin(), fade[:, None] * fade

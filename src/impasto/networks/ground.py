@@ -1,0 +1,70 @@
+"""The ground that strokes are painted on: the photo in the painting's colours, and grain where it is plain."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+BT601 = (0.299, 0.587, 0.114)
+
+CELL = 4
+"""Pixels over which colour is seen."""
+
+BLOCK = 8
+"""Pixels of the blocks whose means local means are made of."""
+
+FINE, WIDE = 3, 7
+"""Blocks: over so many detail is told from form, and strokes from surfaces."""
+
+AMOUNT = 0.6
+"""Of the painting's grain in the plainest places."""
+
+TINY = 1e-6
+
+
+def light_of(picture: Tensor) -> Tensor:
+    """`(B, 1, H, W)`."""
+    return (picture * picture.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def local_mean(picture: Tensor, blocks: int) -> Tensor:
+    """Over about so many blocks of 8 pixels a side, an odd number; sides are multiples of 8."""
+    means = F.pad(F.avg_pool2d(picture, BLOCK), (blocks // 2,) * 4, mode="reflect")
+    return F.interpolate(F.avg_pool2d(means, blocks, 1), scale_factor=BLOCK, mode="bilinear")
+
+
+def calm(picture: Tensor) -> Tensor:
+    """`(B, 3, H, W)` with its colour seen over `CELL` x `CELL` pixels, its light as it is: the colour noise of photos,
+    which the way to a rich palette makes louder, is no paint."""
+    smooth = F.interpolate(F.avg_pool2d(picture, CELL), scale_factor=CELL, mode="bilinear")
+    return smooth + light_of(picture - smooth)
+
+
+def detail(picture: Tensor) -> Tensor:
+    """`(B, 3, H, W)` less its mean over about 24 x 24 pixels."""
+    return picture - local_mean(picture, FINE)
+
+
+def strokes(painted: Tensor) -> Tensor:
+    """`(B, 3, H, W)` less its mean over about 56 x 56 pixels: what the decoder adds changes no surface's colour.
+
+    Decoders that may do so leave the palette half way: light and colour vary a sixth to a third less than the base's.
+    """
+    return painted - local_mean(painted, WIDE)
+
+
+def plain(base: Tensor, grain: Tensor) -> Tensor:
+    """`(B, 1, H, W)`: how much grain a place takes, all of it where the picture varies far less than the grain.
+
+    `grain`: the variance of its light, `(B, 1, 1, 1)` or a map.
+    """
+    light = light_of(base)
+    own = (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
+    return grain / (grain + own + TINY)
+
+
+def variance_of(colours: Tensor) -> Tensor:
+    """`(B, 1, 1, 1)`: the variance of light, from the root of a covariance of colours, `(B, 3, 3)`."""
+    light = colours @ torch.tensor(BT601).to(colours)
+    return light.square().sum(1)[:, None, None, None]
