@@ -17,7 +17,7 @@ from impasto.errors import UsageError, choose, nearest
 
 SOURCE = Path(impasto.__file__).parent
 
-OF_PIP = {"--no-deps", "--force-reinstall"}
+OF_PIP = {"--no-deps", "--force-reinstall", "--upgrade"}
 
 
 def commands(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:

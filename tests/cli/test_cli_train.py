@@ -94,7 +94,9 @@ def test_the_same_command_goes_on_and_others_do_not(train, folder):
     assert "made 5 steps already, and --steps is 4; more than 5 go on" in fewer.err
     other = train("-o", "net.safetensors", "--strength", 0.6)
     assert other.code == 2
-    assert other.err.rstrip().endswith("other pictures or settings; delete it, or choose another --output")
+    assert other.err.rstrip().endswith(
+        "other pictures or settings, or of another version of Impasto; delete it, or choose another --output"
+    )
     network = train("-o", "far.safetensors", "--resume", "net.safetensors")
     assert network.code == 2
     assert (

@@ -325,33 +325,6 @@ def test_damaged_lzw_is_told_as_damaged(tmp_path: Path) -> None:
         read(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize("layout", ["grey with alpha", "planes"])
-def test_a_packing_that_leaves_half_of_each_number(layout: str, tmp_path: Path) -> None:
-    # Pillow reads these TIFFs packed by LZW not at all, or their first bytes.
-    if find_spec("imagecodecs"):
-        pytest.skip("imagecodecs knows it")
-    array = deep(2) if layout == "grey with alpha" else np.moveaxis(deep(3), 2, 0)
-    how = (
-        {"photometric": "minisblack", "extrasamples": ["unassalpha"]}
-        if layout == "grey with alpha"
-        else {
-            "photometric": "rgb",
-            "planarconfig": "separate",
-        }
-    )
-    tifffile.imwrite(tmp_path / "a.tif", array, compression="zlib", metadata=None, **how)
-    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
-        tiff.pages.first.tags["Compression"].overwrite(tifffile.COMPRESSION.LZW)
-    with pytest.raises(UsageError, match="is packed by LZW; to read it, save it unpacked"):
-        read(tmp_path / "a.tif")
-
-
-def test_pixels_that_have_no_name_in_pillow_are_not_called_damaged(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", deep(3), photometric="cielab", metadata=None)
-    with pytest.raises(UsageError, match="pixels of a kind that is not read from TIFF files; save it as grey or RGB"):
-        read(tmp_path / "a.tif")
-
-
 def test_pages_of_a_deep_tiff(tmp_path: Path) -> None:
     path = tmp_path / "pages.tif"
     arrays = [deep(3) for _ in range(4)]

@@ -51,7 +51,7 @@ def test_the_file_is_safetensors_with_json_beside_it(tmp_path):
 
 def test_the_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     save(tmp_path / "run", a_state(), "of this run")
-    with pytest.raises(UsageError, match=r"other pictures or settings, .*; delete it, or choose another --output"):
+    with pytest.raises(UsageError, match=r"other pictures or settings, .*; delete it, or give another --checkpoint"):
         load(tmp_path / "run", "of that run")
     assert load(tmp_path / "run", "of this run").done == 7
 

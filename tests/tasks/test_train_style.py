@@ -100,7 +100,7 @@ def test_a_team_that_is_larger_than_the_batch_is_refused(photos, tmp_path):
 
 
 def test_it_learns(photos, tmp_path):
-    settings = replace(SMALL, steps=100, rate=3e-3, checkpoint_every=100)
+    settings = replace(SMALL, steps=140, rate=3e-3, checkpoint_every=140)
     found = losses(photos, tmp_path / "net.safetensors", settings)
     assert sum(found[-4:]) < 0.5 * sum(found[:4])
 
@@ -119,7 +119,7 @@ def test_the_state_of_another_run_is_refused(photos, tmp_path):
     out = tmp_path / "net.safetensors"
     losses(photos, out, replace(SMALL, steps=1))
     with pytest.raises(UsageError, match="of a run with other pictures or settings"):
-        losses(photos, out, replace(SMALL, steps=1, strength=0.7))
+        losses(photos, out, replace(SMALL, steps=1, strength=0.6))
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
