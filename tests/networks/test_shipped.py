@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from impasto import encoders, networks
 from impasto.image import fit, load
+from impasto.networks.transport import normal_of
 from impasto.tasks.apply import painter
 from impasto.tasks.apply_options import ApplySettings
 
@@ -82,9 +83,11 @@ def test_styles_leave_no_border():
     for style in network.styles:
         code = network.code({style: 1})
         with torch.no_grad():
-            ways = [paints.ways(paints.normals(photo), code)]
-            outer = paints.padded(F.pad(photo, (64,) * 4, mode="reflect"))
-            larger = paints.paint(paints.maps(outer), ways, [paints.spread(code)], origin=(-64, -64)).clamp(0, 1)
+            goals, inner = [paints.goal(code)], paints.padded(photo)
+            outer, colours = paints.padded(F.pad(photo, (64,) * 4, mode="reflect")), normal_of(inner)
+            ways = paints.ways(paints.normals(paints.ground(inner, colours, goals).picture), goals)
+            ground = paints.ground(outer, colours, goals, origin=(-64, -64))
+            larger = paints.paint(ground, paints.maps(ground.picture), ways, goals).clamp(0, 1)
             edge = 64 + paints.margin
             found = network(photo, code) - larger[..., edge : edge + photo.shape[-2], edge : edge + photo.shape[-1]]
         for side in (torch.rot90(found, k, (2, 3)) for k in range(4)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from tests.painters import SMALL, moving
@@ -9,9 +11,10 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image.color import match_colors
-from impasto.networks.decoder import GRAIN
+from impasto.networks.grain import SIDE
+from impasto.networks.ground import calm
 from impasto.networks.transport import normal_of
-from impasto.networks.transport_net import MARGIN, TransportNet
+from impasto.networks.transport_net import MARGIN, Goal, TransportNet
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -28,13 +31,13 @@ def network() -> TransportNet:
 
 
 def code(network: TransportNet, seed: int = 9) -> Tensor:
-    return network.code_of(network.normals(picture(70, 90, seed)))
+    return network.code(picture(70, 90, seed))
 
 
 def test_it_begins_as_the_photo_in_the_paintings_colours():
     network, photo, painting = TransportNet(SMALL).eval(), picture(64, 72), picture(64, 64, 5) ** 2
     with torch.no_grad():
-        found = network(photo, network.code_of(network.normals(painting)))
+        found = network(photo, network.code(painting))
     # Colours are counted with what is reflected beyond the border.
     wanted = match_colors(network.padded(photo), network.padded(painting))[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
     light = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
@@ -50,9 +53,10 @@ def test_it_begins_as_the_photo_in_the_paintings_colours():
 
 
 def test_a_code_holds_what_it_was_made_from(network):
-    normals = network.normals(picture(70, 90))
-    found = network.code_of(normals)
+    painting = network.padded(picture(70, 90))
+    found = network.code(picture(70, 90))
     assert found.shape == (1, network.code_size)
+    normals = [normal_of(painting), *network.normals(painting)]
     for again, own in zip(network.goals(found), normals, strict=True):
         torch.testing.assert_close(again.mean, own.mean)
         torch.testing.assert_close(again.covariance, own.covariance)
@@ -61,19 +65,27 @@ def test_a_code_holds_what_it_was_made_from(network):
         assert not shift.any()
 
 
+def seen(network: TransportNet, photo: Tensor, goal: Goal, strength: float = 1.0) -> tuple[Tensor, Sequence[Tensor]]:
+    """Base and maps of a photo's ground."""
+    padded = network.padded(photo)
+    ground = network.ground(padded, normal_of(padded), [goal], strength=strength)
+    return ground.base, network.maps(ground.picture).moving
+
+
 def test_features_are_moved_to_the_paintings(network):
-    photo, painting = picture(64, 80), picture(64, 64, 3)
-    maps, goals = network.maps(network.padded(photo)), network.normals(painting)
-    ways = network.ways([normal_of(x) for x in maps.moving], network.code_of(goals))
-    for x, way, goal in zip(maps.moving, ways, goals, strict=True):
+    goal = network.goal(network.code(picture(64, 64, 3)))
+    _, maps = seen(network, picture(64, 80), goal)
+    (ways,) = network.ways([normal_of(x) for x in maps], [goal])
+    for x, way, wanted in zip(maps, ways, goal.normals[1:], strict=True):
         found = normal_of((way[:, :, :-1] @ x.flatten(2) + way[:, :, -1:]).view_as(x))
-        torch.testing.assert_close(found.mean, goal.mean, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(found.mean, wanted.mean, rtol=1e-3, atol=1e-4)
 
 
-def test_no_strength_is_the_photos_own_features(network):
-    photo = picture(64, 80)
-    maps = network.maps(network.padded(photo))
-    for way in network.ways([normal_of(x) for x in maps.moving], code(network), 0.0):
+def test_no_strength_is_the_photos_own_colours_and_features(network):
+    photo, goal = picture(64, 80), network.goal(code(network))
+    base, maps = seen(network, photo, goal, 0.0)
+    torch.testing.assert_close(base, calm(network.padded(photo)).clamp(0, 1))
+    for way in network.ways([normal_of(x) for x in maps], [goal], 0.0)[0]:
         assert torch.equal(way[0], torch.eye(*way.shape[1:]))
 
 
@@ -84,17 +96,21 @@ def test_any_size(network, size):
 
 def test_the_part_of_a_picture_is_painted_as_in_the_whole(network):
     """With the whole picture's ways, and where the part sees as far as `reach` says."""
-    photo, style = network.padded(picture(700, 120)), code(network)
-    whole = network.maps(photo)
-    ways, spread = network.ways([normal_of(x) for x in whole.moving], style), network.spread(style)
-    everything = network.paint(whole, [ways], [spread])
-    first, last, reach = 280, 424, network.reach
-    part = network.paint(
-        network.maps(photo[..., first - reach : last + reach, :]), [ways], [spread], origin=(first - reach, 0)
-    )
-    torch.testing.assert_close(part[..., reach:-reach, :], everything[..., first:last, :], rtol=0, atol=1e-5)
-    other = network.paint(network.maps(photo[..., first - 8 : last + 8, :]), [ways], [spread], origin=(first - 8, 0))
-    assert (other[..., 8:-8, :] - everything[..., first:last, :]).abs().max() > 1e-4
+    photo, goals = network.padded(picture(900, 120)), [network.goal(code(network))]
+    colours = normal_of(photo)
+    ground = network.ground(photo, colours, goals)
+    whole = network.maps(ground.picture)
+    ways = network.ways([normal_of(x) for x in whole.moving], goals)
+    everything = network.paint(ground, whole, ways, goals)
+
+    def part(first: int, last: int) -> Tensor:
+        own = network.ground(photo[..., first:last, :], colours, goals, origin=(first, 0))
+        return network.paint(own, network.maps(own.picture), ways, goals)
+
+    first, last, reach = 376, 520, network.reach
+    found = part(first - reach, last + reach)[..., reach:-reach, :]
+    torch.testing.assert_close(found, everything[..., first:last, :], rtol=0, atol=1e-5)
+    assert (part(first - 8, last + 8)[..., 8:-8, :] - everything[..., first:last, :]).abs().max() > 1e-4
 
 
 def test_masks_choose_among_codes(network):
@@ -113,11 +129,11 @@ def test_masks_choose_among_codes(network):
     ).abs().mean()
 
 
-def test_noise_depends_on_the_place(network):
+def test_grain_depends_on_the_place(network):
     photo, style = picture(64, 64), code(network)
     here, there = network(photo, style), network(photo, style, origin=(64, 128))
     assert (here - there).abs().max() > 1e-3
-    assert torch.equal(here, network(photo, style, origin=(8 * GRAIN, 0)))
+    assert torch.equal(here, network(photo, style, origin=(SIDE, 0)))
 
 
 def test_what_does_not_fit_is_refused(network):

@@ -160,7 +160,7 @@ def test_layer_by_layer_counts_as_the_whole_does(shape):
 @pytest.mark.parametrize("side", [0, 32, 64])
 def test_tiles_of_a_cut_out_are_the_whole_picture(side):
     network = moving()
-    style = network.code_of(network.normals(PAINTING))
+    style = network.code(PAINTING)
     expected = network(PHOTO, style, alpha=shown())
     assert (expected - network(PHOTO, style)).abs().max() > 1e-3
     torch.testing.assert_close(in_rounds(network, PHOTO, style, side=side, alpha=shown()), expected, atol=2e-5, rtol=0)
