@@ -57,10 +57,10 @@ def test_a_code_holds_what_it_was_made_from(network):
     found = network.code(picture(70, 90))
     assert found.shape == (1, network.code_size)
     normals = [normal_of(painting), *network.normals(painting)]
-    for again, own in zip(network.goals(found), normals, strict=True):
+    for again, own in zip(network.layout.normals(found), normals, strict=True):
         torch.testing.assert_close(again.mean, own.mean)
         torch.testing.assert_close(again.covariance, own.covariance)
-    for scale, shift in network.spread(found):
+    for scale, shift in network.layout.spread(found):
         assert torch.equal(scale, torch.ones_like(scale))
         assert not shift.any()
 

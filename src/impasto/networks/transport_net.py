@@ -20,9 +20,10 @@ from torch.nn import functional as F
 from impasto.errors import UsageError
 from impasto.networks.decoder import Decoder, Spread
 from impasto.networks.features import Features
-from impasto.networks.grain import NUMBERS, SIDE, colours_of, grain_of, laid, plain_grain, square_of
+from impasto.networks.grain import SIDE, colours_of, grain_of, laid, square_of
 from impasto.networks.ground import AMOUNT, CELL, FINE, WIDE, calm, detail, plain, strokes, variance_of
-from impasto.networks.transport import Normal, entries, moved, normal_of, symmetric, transport
+from impasto.networks.style_code import CodeLayout
+from impasto.networks.transport import Normal, moved, normal_of, transport
 
 MARGIN = 8
 """Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off."""
@@ -118,8 +119,7 @@ class TransportNet(nn.Module):
         inputs = [settings.axes[0] + 2 * COLOURS]
         inputs += [axes + width for axes, width in zip(settings.axes[1:], seen[1:], strict=True)]
         self.decoder = Decoder(inputs, settings.channels, settings.blocks)
-        self.moving = (COLOURS, *settings.axes)
-        """Channels of what is moved."""
+        self.layout = CodeLayout((COLOURS, *settings.axes), tuple(settings.channels))
         self.register_buffer("noise", torch.randn(COLOURS, 1, SIDE, SIDE))
 
     margin = MARGIN
@@ -127,11 +127,7 @@ class TransportNet(nn.Module):
     @property
     def code_size(self) -> int:
         """Numbers of a code."""
-        return self._statistics + NUMBERS + 2 * sum(self.settings.channels)
-
-    @property
-    def _statistics(self) -> int:
-        return sum(size + size * (size + 1) // 2 for size in self.moving)
+        return self.layout.size
 
     @property
     def multiple(self) -> int:
@@ -139,10 +135,8 @@ class TransportNet(nn.Module):
         return MULTIPLE
 
     def plain_code(self) -> Tensor:
-        """`(1, code_size)`: the style of no picture in particular, all means 0 and covariances 1, no grain."""
-        like = cast(nn.Conv2d, self.axes[0]).weight
-        normals = [Normal(like.new_zeros(1, size), torch.eye(size).to(like)[None]) for size in self.moving]
-        return self._code(_told(normals, plain_grain(like)))
+        """`(1, code_size)`: the style of no picture in particular; see `CodeLayout.plain`."""
+        return self.layout.plain(cast(nn.Conv2d, self.axes[0]).weight)
 
     @property
     def reach(self) -> int:
@@ -184,39 +178,17 @@ class TransportNet(nn.Module):
         """
         painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
-        return _told(normals, grain_of(detail(painting), alpha))
+        return self.layout.told(normals, grain_of(detail(painting), alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
         """`(B, code_size)`: the codes of paintings; see `told`."""
-        return self._code(self.told(painting, alpha))
-
-    def _code(self, told: Tensor) -> Tensor:
-        level = told.new_tensor([[1.0, 0.0]]).expand(len(told), 2)
-        spread = [level.repeat_interleave(width, dim=1) for width in self.settings.channels]
-        return torch.cat([told, *spread], dim=1)
+        return self.layout.whole(self.told(painting, alpha))
 
     def goal(self, code: Tensor) -> Goal:
         """What codes `(B, D)` say."""
-        grain = code[:, self._statistics : self._statistics + NUMBERS]
+        grain = self.layout.grain(code)
         square = square_of(grain, cast(Tensor, self.noise))
-        return Goal(self.goals(code), square, variance_of(colours_of(grain)), self.spread(code))
-
-    def goals(self, code: Tensor) -> list[Normal]:
-        """The normal distributions in codes `(B, D)`."""
-        found, at = list[Normal](), 0
-        for size in self.moving:
-            count = size * (size + 1) // 2
-            mean, half = code[:, at : at + size], code[:, at + size : at + size + count]
-            found.append(Normal(mean, symmetric(half, size)))
-            at += size + count
-        return found
-
-    def spread(self, code: Tensor) -> list[Spread]:
-        """The decoder's scales and shifts in codes `(B, D)`."""
-        widths = self.settings.channels
-        rest = code[:, -2 * sum(widths) :, None, None]
-        parts = torch.split(rest, [width for each in widths for width in (each, each)], dim=1)
-        return list(zip(parts[::2], parts[1::2], strict=True))
+        return Goal(self.layout.normals(code), square, variance_of(colours_of(grain)), self.layout.spread(code))
 
     def ways(self, own: Sequence[Normal], goals: Sequence[Goal], strength: float = 1.0) -> list[list[Tensor]]:
         """For each goal the affine maps `(B, C, C + 1)` to its features' distributions from a ground's, or, with a
@@ -315,13 +287,6 @@ def reduced_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
 def _way(own: Normal, goal: Normal, strength: float, *ridge: float) -> Tensor:
     way = transport(own, goal, *ridge)
     return torch.eye(way.shape[1], way.shape[2]).to(way).lerp(way, strength)
-
-
-def _told(normals: Sequence[Normal], grain: Tensor) -> Tensor:
-    parts = []
-    for mean, covariance in normals:
-        parts += [mean, entries(covariance)]
-    return torch.cat([*parts, grain.to(parts[0])], dim=1)
 
 
 def _mixed(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:
