@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.contract import SEED, conditions, in_turn, spread
-from impasto.networks import Transformer, TransformerSettings
+from impasto.networks import Transformer, TransformerSettings, TransportNet, TransportSettings
 from impasto.networks.layers import Enlarging
 
-BUILDS = {
-    "default": TransformerSettings(),
+BUILDS: dict[str, TransformerSettings | TransportSettings] = {
+    "transport": TransportSettings(),
+    "transformer": TransformerSettings(),
     "all blocks at a quarter": TransformerSettings(deep=0),
     "24 channels at a half": TransformerSettings(detail=24),
     "64 channels": TransformerSettings(width=64),
@@ -35,6 +36,7 @@ LEGEND = (
     "|---|---|---|---|---|---|---|---|",
 )
 Pass = Callable[[Tensor], Tensor]
+KNOWN = (Transformer, TransportNet)
 
 
 class Residual(nn.Module):
@@ -82,8 +84,17 @@ def timed(through: Pass, image: Tensor) -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - worked
 
 
-def plain(network: Transformer) -> Pass:
-    code = network.plain_code()
+def built(name: str) -> nn.Module:
+    settings = BUILDS.get(name)
+    if settings is None:
+        return published().eval()
+    network = TransportNet(settings) if isinstance(settings, TransportSettings) else Transformer(settings)
+    return network.eval()
+
+
+def plain(network: Transformer | TransportNet, image: Tensor) -> Pass:
+    """At the code of a painting, or any; what a network of transport needs for grain is in it."""
+    code = network.code(image.flip(2)) if isinstance(network, TransportNet) else network.plain_code()
     return lambda image: network(image, code)
 
 
@@ -95,8 +106,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(SEED)
     image = torch.rand(1, 3, args.size, args.size)
-    networks = {name: (published() if name == PUBLISHED else Transformer(BUILDS[name])).eval() for name in args.build}
-    passes = {name: plain(n) if isinstance(n, Transformer) else n for name, n in networks.items()}
+    networks = {name: built(name) for name in args.build}
+    passes = {name: plain(n, image) if isinstance(n, KNOWN) else n for name, n in networks.items()}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in networks}
     with torch.inference_mode():
         work = {name: multiplications(n, passes[name], image) for name, n in networks.items()}
@@ -109,7 +120,7 @@ def main() -> None:
         walls, works = zip(*seconds[name][1:], strict=True)
         low, middle, high = spread(walls)
         first = first or middle
-        code = network.code_size if isinstance(network, Transformer) else ""
+        code = network.code_size if isinstance(network, KNOWN) else ""
         print(
             f"| {name} | {sum(p.numel() for p in network.parameters()):,} | {code} | {work[name] / 1e9:.2f} "
             f"| {middle:.3f} | {low:.3f} to {high:.3f} | {spread(works).middle:.3f} | {middle / first:.1f} |"
