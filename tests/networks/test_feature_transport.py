@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import linalg
 
-from impasto.networks.transport import RIDGE, Normal, moved, newton_schulz, normal_of, transport
+from impasto.networks.transport import RIDGE, Normal, apply_affine, newton_schulz, normal_of, transport
 
 
 def features(channels: int, seed: int, spread: float = 1.0) -> torch.Tensor:
@@ -52,7 +52,7 @@ def test_the_map_is_that_of_scipys_roots(channels):
 def test_moved_features_have_the_goals_distribution():
     photo, painting = features(16, 3), features(16, 4)
     goal = normal_of(painting)
-    found = normal_of(moved(photo, transport(normal_of(photo), goal, ridge=1e-6)))
+    found = normal_of(apply_affine(photo, transport(normal_of(photo), goal, ridge=1e-6)))
     torch.testing.assert_close(found.mean, goal.mean, rtol=0, atol=1e-4)
     away = (found.covariance - goal.covariance).norm() / goal.covariance.norm()
     assert away < 1e-3

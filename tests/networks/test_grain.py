@@ -8,8 +8,8 @@ import torch
 from scipy import ndimage, signal
 from torch import Tensor
 
-from impasto.networks.grain import NUMBERS, REACH, SIDE, colours_of, grain_of, laid, plain_grain, square_of
-from impasto.networks.ground import BLOCK, detail, local_mean, plain, strokes, variance_of
+from impasto.networks.grain import NUMBERS, REACH, SIDE, colour_root, grain_code, no_grain, noise_tile, tile_window
+from impasto.networks.ground import BLOCK, detail, flatness, local_mean, luma_variance, zero_local_mean
 
 
 def noise(seed: int = 0) -> Tensor:
@@ -35,7 +35,7 @@ def correlation(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("along", [0, 1])
 def test_it_has_the_spectrum_of_the_detail(along):
     picture = stripes(along, [0.1, 0.1, 0.1])
-    found = square_of(grain_of(picture), noise())[0, 1].double().numpy()
+    found = noise_tile(grain_code(picture), noise())[0, 1].double().numpy()
     expected = correlation(picture[0, 1].double().numpy())
     assert np.abs(correlation(found) - expected).mean() < 0.05
     assert np.abs(correlation(found) - expected.T).mean() > 0.1  # of stripes the other way
@@ -45,7 +45,7 @@ def test_diagonals_have_their_direction():
     rough = np.random.default_rng(5).standard_normal((360, 360))
     turned = ndimage.rotate(ndimage.gaussian_filter(rough, (6, 1)), 45, reshape=False)[60:-60, 60:-60]
     picture = torch.from_numpy(turned / turned.std()).float().expand(1, 3, -1, -1) * 0.1
-    found = square_of(grain_of(picture), noise())[0, 0].double().numpy()
+    found = noise_tile(grain_code(picture), noise())[0, 0].double().numpy()
     expected = correlation(turned)
     assert np.abs(correlation(found) - expected).mean() < 0.06
     assert np.abs(correlation(found) - expected[:, ::-1]).mean() > 0.1
@@ -53,31 +53,33 @@ def test_diagonals_have_their_direction():
 
 def test_it_has_the_colours_of_the_detail():
     picture = stripes(0, [0.2, 0.1, -0.05]) + 0.02 * torch.randn(1, 3, 320, 320, generator=torch.Generator())
-    square = square_of(grain_of(picture), noise())
+    square = noise_tile(grain_code(picture), noise())
     ours, theirs = (torch.cov(each[0].flatten(1)) for each in (square, picture))
     torch.testing.assert_close(ours, theirs, rtol=0.25, atol=2e-3)
     light = torch.tensor([0.299, 0.587, 0.114])
-    assert float(variance_of(colours_of(grain_of(picture)))) == pytest.approx(float(light @ theirs @ light), rel=0.01)
+    assert float(luma_variance(colour_root(grain_code(picture)))) == pytest.approx(
+        float(light @ theirs @ light), rel=0.01
+    )
 
 
 def test_no_detail_and_no_painting_are_no_grain():
-    for grain in (grain_of(torch.zeros(1, 3, 64, 64)), plain_grain(torch.zeros(1))):
+    for grain in (grain_code(torch.zeros(1, 3, 64, 64)), no_grain(torch.zeros(1))):
         assert grain.shape == (1, NUMBERS)
-        assert square_of(grain, noise()).abs().max() < 5e-3
+        assert noise_tile(grain, noise()).abs().max() < 5e-3
 
 
 def test_it_repeats_without_a_seam():
-    square = square_of(grain_of(stripes(0, [0.1, 0.1, 0.1])), noise())
+    square = noise_tile(grain_code(stripes(0, [0.1, 0.1, 0.1])), noise())
     steps = square.diff(dim=3).abs().mean()
     assert (square[..., 0] - square[..., -1]).abs().mean() < 1.5 * steps
-    there = laid(square, (40, 50), (250, SIDE + 8))
+    there = tile_window(square, (40, 50), (250, SIDE + 8))
     assert torch.equal(there[..., 6:, :], square[..., :34, 8:58])
 
 
 def test_a_part_of_the_square_depends_on_near_noise_alone():
-    grain, other = grain_of(stripes(0, [0.1, 0.1, 0.1])), noise()
+    grain, other = grain_code(stripes(0, [0.1, 0.1, 0.1])), noise()
     other[:, :, 100, 100] += 1
-    apart = (square_of(grain, other) - square_of(grain, noise())).abs()[0].sum(0).nonzero() - 100
+    apart = (noise_tile(grain, other) - noise_tile(grain, noise())).abs()[0].sum(0).nonzero() - 100
     assert apart.abs().max() <= REACH
 
 
@@ -86,8 +88,8 @@ def test_what_is_hidden_does_not_count():
     alpha[..., :192] = 1
     hidden = picture.clone()
     hidden[..., 192:] = 0.5 * torch.randn(1, 3, 320, 128, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(grain_of(hidden, alpha), grain_of(picture, alpha))
-    assert not torch.allclose(grain_of(hidden), grain_of(picture), atol=1e-2)
+    torch.testing.assert_close(grain_code(hidden, alpha), grain_code(picture, alpha))
+    assert not torch.allclose(grain_code(hidden), grain_code(picture), atol=1e-2)
 
 
 def test_local_means_and_what_is_left_of_them():
@@ -97,14 +99,14 @@ def test_local_means_and_what_is_left_of_them():
     expected = torch.nn.functional.interpolate(torch.from_numpy(wide), scale_factor=BLOCK, mode="bilinear")
     torch.testing.assert_close(local_mean(picture, 3), expected)
     torch.testing.assert_close(detail(picture), picture - expected)
-    assert local_mean(strokes(picture), 7).abs().max() < 0.02
+    assert local_mean(zero_local_mean(picture), 7).abs().max() < 0.02
     flat = torch.full((1, 3, 64, 64), 0.3)
-    assert strokes(flat).abs().max() < 1e-6
+    assert zero_local_mean(flat).abs().max() < 1e-6
 
 
 def test_grain_lies_where_the_photo_is_plain():
     base = torch.full((1, 3, 64, 128), 0.5)
     base[..., 64:] += 0.3 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(4))
-    share = plain(base, torch.full((1, 1, 1, 1), 0.05**2))
+    share = flatness(base, torch.full((1, 1, 1, 1), 0.05**2))
     assert share[..., :32].min() > 0.99
     assert share[..., 96:].max() < 0.2

@@ -83,11 +83,13 @@ def test_styles_leave_no_border():
     for style in network.styles:
         code = network.code({style: 1})
         with torch.no_grad():
-            goals, inner = [paints.goal(code)], paints.padded(photo)
+            targets, inner = [paints.target(code)], paints.padded(photo)
             outer, colours = paints.padded(F.pad(photo, (64,) * 4, mode="reflect")), normal_of(inner)
-            ways = paints.ways(paints.normals(paints.ground(inner, colours, goals).picture), goals)
-            ground = paints.ground(outer, colours, goals, origin=(-64, -64))
-            larger = paints.paint(ground, paints.maps(ground.picture), ways, goals).clamp(0, 1)
+            transport_maps = paints.transport_maps(
+                paints.normals(paints.ground(inner, colours, targets).picture), targets
+            )
+            ground = paints.ground(outer, colours, targets, origin=(-64, -64))
+            larger = paints.paint(ground, paints.feature_maps(ground.picture), transport_maps, targets).clamp(0, 1)
             edge = 64 + paints.margin
             found = network(photo, code) - larger[..., edge : edge + photo.shape[-2], edge : edge + photo.shape[-1]]
         for side in (torch.rot90(found, k, (2, 3)) for k in range(4)):

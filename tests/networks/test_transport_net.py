@@ -12,9 +12,9 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image.color import match_colors
 from impasto.networks.grain import SIDE
-from impasto.networks.ground import calm
+from impasto.networks.ground import smooth_chroma
 from impasto.networks.transport import normal_of
-from impasto.networks.transport_net import MARGIN, Goal, TransportNet
+from impasto.networks.transport_net import MARGIN, StyleTarget, TransportNet
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -60,33 +60,35 @@ def test_a_code_holds_what_it_was_made_from(network):
     for again, own in zip(network.layout.normals(found), normals, strict=True):
         torch.testing.assert_close(again.mean, own.mean)
         torch.testing.assert_close(again.covariance, own.covariance)
-    for scale, shift in network.layout.spread(found):
+    for scale, shift in network.layout.modulation(found):
         assert torch.equal(scale, torch.ones_like(scale))
         assert not shift.any()
 
 
-def seen(network: TransportNet, photo: Tensor, goal: Goal, strength: float = 1.0) -> tuple[Tensor, Sequence[Tensor]]:
+def base_and_axes(
+    network: TransportNet, photo: Tensor, target: StyleTarget, strength: float = 1.0
+) -> tuple[Tensor, Sequence[Tensor]]:
     """Base and maps of a photo's ground."""
     padded = network.padded(photo)
-    ground = network.ground(padded, normal_of(padded), [goal], strength=strength)
-    return ground.base, network.maps(ground.picture).moving
+    ground = network.ground(padded, normal_of(padded), [target], strength=strength)
+    return ground.base, network.feature_maps(ground.picture).axes
 
 
 def test_features_are_moved_to_the_paintings(network):
-    goal = network.goal(network.code(picture(64, 64, 3)))
-    _, maps = seen(network, picture(64, 80), goal)
-    (ways,) = network.ways([normal_of(x) for x in maps], [goal])
-    for x, way, wanted in zip(maps, ways, goal.normals[1:], strict=True):
-        found = normal_of((way[:, :, :-1] @ x.flatten(2) + way[:, :, -1:]).view_as(x))
+    target = network.target(network.code(picture(64, 64, 3)))
+    _, axes = base_and_axes(network, picture(64, 80), target)
+    (transport_maps,) = network.transport_maps([normal_of(x) for x in axes], [target])
+    for x, affine, wanted in zip(axes, transport_maps, target.normals[1:], strict=True):
+        found = normal_of((affine[:, :, :-1] @ x.flatten(2) + affine[:, :, -1:]).view_as(x))
         torch.testing.assert_close(found.mean, wanted.mean, rtol=1e-3, atol=1e-4)
 
 
 def test_no_strength_is_the_photos_own_colours_and_features(network):
-    photo, goal = picture(64, 80), network.goal(code(network))
-    base, maps = seen(network, photo, goal, 0.0)
-    torch.testing.assert_close(base, calm(network.padded(photo)).clamp(0, 1))
-    for way in network.ways([normal_of(x) for x in maps], [goal], 0.0)[0]:
-        assert torch.equal(way[0], torch.eye(*way.shape[1:]))
+    photo, target = picture(64, 80), network.target(code(network))
+    base, axes = base_and_axes(network, photo, target, 0.0)
+    torch.testing.assert_close(base, smooth_chroma(network.padded(photo)).clamp(0, 1))
+    for affine in network.transport_maps([normal_of(x) for x in axes], [target], 0.0)[0]:
+        assert torch.equal(affine[0], torch.eye(*affine.shape[1:]))
 
 
 @pytest.mark.parametrize("size", [(24, 24), (45, 38), (64, 57)])
@@ -96,16 +98,16 @@ def test_any_size(network, size):
 
 def test_the_part_of_a_picture_is_painted_as_in_the_whole(network):
     """With the whole picture's ways, and where the part sees as far as `reach` says."""
-    photo, goals = network.padded(picture(900, 120)), [network.goal(code(network))]
+    photo, targets = network.padded(picture(900, 120)), [network.target(code(network))]
     colours = normal_of(photo)
-    ground = network.ground(photo, colours, goals)
-    whole = network.maps(ground.picture)
-    ways = network.ways([normal_of(x) for x in whole.moving], goals)
-    everything = network.paint(ground, whole, ways, goals)
+    ground = network.ground(photo, colours, targets)
+    whole = network.feature_maps(ground.picture)
+    transport_maps = network.transport_maps([normal_of(x) for x in whole.axes], targets)
+    everything = network.paint(ground, whole, transport_maps, targets)
 
     def part(first: int, last: int) -> Tensor:
-        own = network.ground(photo[..., first:last, :], colours, goals, origin=(first, 0))
-        return network.paint(own, network.maps(own.picture), ways, goals)
+        own = network.ground(photo[..., first:last, :], colours, targets, origin=(first, 0))
+        return network.paint(own, network.feature_maps(own.picture), transport_maps, targets)
 
     first, last, reach = 376, 520, network.reach
     found = part(first - reach, last + reach)[..., reach:-reach, :]

@@ -21,7 +21,7 @@ SLOPE = 0.2
 START = 0.2
 """How much of a residual block there is at the beginning, relative to a usual one."""
 
-Spread = tuple[Tensor, Tensor]
+Modulation = tuple[Tensor, Tensor]
 """Scales and shifts of a level, `(B, C, 1, 1)`, or maps as large as the level's."""
 
 
@@ -46,14 +46,14 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.last.convolution.weight)
         nn.init.zeros_(self.last.convolution.bias)  # type: ignore[arg-type]
 
-    def forward(self, maps: Sequence[Tensor], spread: Sequence[Spread]) -> Tensor:
+    def forward(self, maps: Sequence[Tensor], modulation: Sequence[Modulation]) -> Tensor:
         """`(B, 3, H, W)` from maps at strides 1, 2, 4, 8."""
         x: Tensor | None = None
         for k in reversed(range(len(maps))):
             entered = self.enter[k](maps[k].contiguous(memory_format=torch.channels_last))
             if x is not None:
                 entered = entered + self.enlarge[k](F.leaky_relu(x, SLOPE))
-            scale, shift = spread[k]
+            scale, shift = modulation[k]
             x = self.blocks[k](torch.addcmul(shift, entered, scale))
         return self.last(F.leaky_relu(cast(Tensor, x), SLOPE))  # type: ignore[no-any-return]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from impasto.networks.transport import entries, exactly, normal_of, root_of, symmetric
+from impasto.networks.transport import from_lower_triangle, full_precision, lower_triangle, normal_of, symmetric_root
 
 SIDE = 256
 """Of the square of noise, in pixels, after which it repeats."""
@@ -36,38 +36,38 @@ NUMBERS = COLOURS + HALF
 """Of a grain: the root of the covariance of its colours, and one half of a kernel that is the same turned round."""
 
 
-def grain_of(detail: Tensor, alpha: Tensor | None = None) -> Tensor:
+def grain_code(detail: Tensor, alpha: Tensor | None = None) -> Tensor:
     """`(B, NUMBERS)`: the grain of pictures from their detail, `(B, 3, H, W)` of mean 0.
 
     Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
     """
-    with exactly(detail):
+    with full_precision(detail):
         detail = detail.float()
-        colours = root_of(normal_of(detail, alpha).covariance)
+        colours = symmetric_root(normal_of(detail, alpha).covariance)
         kernel = _kernel(_power(detail, alpha)).flatten(1)[:, :HALF]
-        return torch.cat([entries(colours), kernel.to(colours)], dim=1).to(detail)
+        return torch.cat([lower_triangle(colours), kernel.to(colours)], dim=1).to(detail)
 
 
-def plain_grain(like: Tensor) -> Tensor:
+def no_grain(like: Tensor) -> Tensor:
     """`(1, NUMBERS)`: none."""
     return like.new_zeros(1, NUMBERS)
 
 
-def colours_of(grain: Tensor) -> Tensor:
+def colour_root(grain: Tensor) -> Tensor:
     """`(B, 3, 3)`: the symmetric root of the covariance of its colours."""
-    return symmetric(grain[:, :COLOURS], 3)
+    return from_lower_triangle(grain[:, :COLOURS], 3)
 
 
-def square_of(grain: Tensor, noise: Tensor) -> Tensor:
+def noise_tile(grain: Tensor, noise: Tensor) -> Tensor:
     """`(B, 3, SIDE, SIDE)`: grain made of white `noise`, `(3, 1, SIDE, SIDE)`, without a seam."""
     half = grain[:, COLOURS:]
     kernel = torch.cat([half, half[:, :-1].flip(1)], dim=1).view(-1, 1, KERNEL, KERNEL)
-    with exactly(grain):
+    with full_precision(grain):
         made = F.conv2d(F.pad(noise.to(grain), (REACH,) * 4, mode="circular"), kernel).transpose(0, 1)
-        return torch.einsum("bij,bjhw->bihw", colours_of(grain), made)
+        return torch.einsum("bij,bjhw->bihw", colour_root(grain), made)
 
 
-def laid(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:
+def tile_window(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:
     """`(B, 3, *size)`: a square repeated over the part of a picture whose first pixel is `origin`."""
     rows, columns = (
         (torch.arange(side, device=square.device) + start) % SIDE for side, start in zip(size, origin, strict=True)

@@ -23,7 +23,7 @@ AMOUNT = 0.6
 TINY = 1e-6
 
 
-def light_of(picture: Tensor) -> Tensor:
+def luma(picture: Tensor) -> Tensor:
     """`(B, 1, H, W)`."""
     return (picture * picture.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
@@ -34,11 +34,11 @@ def local_mean(picture: Tensor, blocks: int) -> Tensor:
     return F.interpolate(F.avg_pool2d(means, blocks, 1), scale_factor=BLOCK, mode="bilinear")
 
 
-def calm(picture: Tensor) -> Tensor:
+def smooth_chroma(picture: Tensor) -> Tensor:
     """`(B, 3, H, W)` with its colour seen over `CELL` x `CELL` pixels, its light as it is: the colour noise of photos,
     which the way to a rich palette makes louder, is no paint."""
     smooth = F.interpolate(F.avg_pool2d(picture, CELL), scale_factor=CELL, mode="bilinear")
-    return smooth + light_of(picture - smooth)
+    return smooth + luma(picture - smooth)
 
 
 def detail(picture: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def detail(picture: Tensor) -> Tensor:
     return picture - local_mean(picture, FINE)
 
 
-def strokes(painted: Tensor) -> Tensor:
+def zero_local_mean(painted: Tensor) -> Tensor:
     """`(B, 3, H, W)` less its mean over about 56 x 56 pixels: what the decoder adds changes no surface's colour.
 
     Decoders that may do so leave the palette half way: light and colour vary a sixth to a third less than the base's.
@@ -54,17 +54,17 @@ def strokes(painted: Tensor) -> Tensor:
     return painted - local_mean(painted, WIDE)
 
 
-def plain(base: Tensor, grain: Tensor) -> Tensor:
+def flatness(base: Tensor, grain: Tensor) -> Tensor:
     """`(B, 1, H, W)`: how much grain a place takes, all of it where the picture varies far less than the grain.
 
     `grain`: the variance of its light, `(B, 1, 1, 1)` or a map.
     """
-    light = light_of(base)
+    light = luma(base)
     own = (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
     return grain / (grain + own + TINY)
 
 
-def variance_of(colours: Tensor) -> Tensor:
+def luma_variance(colours: Tensor) -> Tensor:
     """`(B, 1, 1, 1)`: the variance of light, from the root of a covariance of colours, `(B, 3, 3)`."""
     light = colours @ torch.tensor(BT601).to(colours)
     return light.square().sum(1)[:, None, None, None]

@@ -38,7 +38,7 @@ def normal_of(features: Tensor, weights: Tensor | None = None) -> Normal:
     >>> normal_of(torch.tensor([[[[0.0, 2.0]]]])).covariance
     tensor([[[1.]]])
     """
-    with exactly(features):
+    with full_precision(features):
         points = _points(features.float())
         if weights is not None:
             shares = _points(weights.to(points))
@@ -51,7 +51,7 @@ def normal_of(features: Tensor, weights: Tensor | None = None) -> Normal:
         return Normal(mean, apart.transpose(-1, -2) @ apart / points.shape[1])
 
 
-def merged(parts: Sequence[tuple[float, Normal]]) -> Normal:
+def merge_normals(parts: Sequence[tuple[float, Normal]]) -> Normal:
     """That of several sets of positions together, from the number or total weight, and the distribution, of each (Chan,
     Golub and LeVeque 1979); sums in float64."""
     total = sum(count for count, _ in parts)
@@ -64,29 +64,29 @@ def merged(parts: Sequence[tuple[float, Normal]]) -> Normal:
     return Normal(mean.to(like), covariance.to(like))
 
 
-def transport(source: Normal, goal: Normal, ridge: float = RIDGE) -> Tensor:
+def transport(source: Normal, target: Normal, ridge: float = RIDGE) -> Tensor:
     """`[A | b]`, `(B, C, C + 1)`: the affine map `A f + b` that takes `source` to `goal`.
 
     `A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2`, both covariances being those of a little noise more (`RIDGE`).
     """
-    spread, wanted = (_raised(each.covariance.double(), ridge) for each in (source, goal))
+    spread, wanted = (_raised(each.covariance.double(), ridge) for each in (source, target))
     root, inverse = _roots(spread)
     middle, _ = _roots(root @ wanted @ root)
     turn = (inverse @ middle @ inverse).to(source.mean)
-    shift = goal.mean - (turn @ source.mean[..., None])[..., 0]
+    shift = target.mean - (turn @ source.mean[..., None])[..., 0]
     return torch.cat([turn, shift[..., None]], dim=-1)
 
 
-def moved(features: Tensor, affine: Tensor) -> Tensor:
+def apply_affine(features: Tensor, affine: Tensor) -> Tensor:
     """`(B, C, H, W)` through an affine map of `transport`."""
     batch, _, height, width = features.shape
-    with exactly(features):
+    with full_precision(features):
         points = _points(features.to(affine.dtype))
         made = torch.baddbmm(affine[..., -1:].transpose(-1, -2), points, affine[..., :-1].transpose(-1, -2))
     return made.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
-def exactly(like: Tensor) -> torch.autocast:
+def full_precision(like: Tensor) -> torch.autocast:
     """Within it numbers are as precise as they are written, also where networks compute in half precision: a covariance
     of 8 bits is none."""
     return torch.autocast(like.device.type, enabled=False)
@@ -108,18 +108,18 @@ def _trace(matrix: Tensor) -> Tensor:
     return (matrix * one).sum((-2, -1), keepdim=True)
 
 
-def root_of(covariance: Tensor) -> Tensor:
+def symmetric_root(covariance: Tensor) -> Tensor:
     """`(B, C, C)`: its symmetric root, in float64; that of a little noise more."""
     return _roots(_raised(covariance.double(), 0.0))[0]
 
 
-def entries(matrix: Tensor) -> Tensor:
+def lower_triangle(matrix: Tensor) -> Tensor:
     """`(B, C * (C + 1) / 2)`: what determines a symmetric matrix `(B, C, C)`."""
     rows, columns = _triangle(matrix.shape[-1])
     return matrix[:, rows, columns]
 
 
-def symmetric(found: Tensor, size: int) -> Tensor:
+def from_lower_triangle(found: Tensor, size: int) -> Tensor:
     """`(B, C, C)`: the matrix of `entries`."""
     rows, columns = _triangle(size)
     place = torch.zeros(size, size, dtype=torch.long)

@@ -18,12 +18,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from impasto.errors import UsageError
-from impasto.networks.decoder import Decoder, Spread
+from impasto.networks.decoder import Decoder, Modulation
 from impasto.networks.features import Features
-from impasto.networks.grain import SIDE, colours_of, grain_of, laid, square_of
-from impasto.networks.ground import AMOUNT, CELL, FINE, WIDE, calm, detail, plain, strokes, variance_of
+from impasto.networks.grain import SIDE, colour_root, grain_code, noise_tile, tile_window
+from impasto.networks.ground import (
+    AMOUNT,
+    CELL,
+    FINE,
+    WIDE,
+    detail,
+    flatness,
+    luma_variance,
+    smooth_chroma,
+    zero_local_mean,
+)
 from impasto.networks.style_code import CodeLayout
-from impasto.networks.transport import Normal, moved, normal_of, transport
+from impasto.networks.transport import Normal, apply_affine, normal_of, transport
 
 MARGIN = 8
 """Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off."""
@@ -47,10 +57,10 @@ FAITHFUL = 1e-3
 
 @dataclass(frozen=True)
 class TransportSettings:
-    """What such a network is made of.
+    """Shape of a transport network, finest level first.
 
-    `widths` of the convolutions that see, stage by stage; `axes`: principal axes of each stage's features that are
-    moved; `channels` and `blocks` of the decoder, finest first.
+    `widths`: channels of the feature extractor's convolutions, stage by stage; `axes`: principal axes of each stage's
+    features; `channels` and `blocks`: of the decoder.
     """
 
     widths: Sequence[Sequence[int]] = ((16, 24), (48, 32), (96, 32, 32, 48), (128,))
@@ -73,33 +83,33 @@ def _is_whole(number: object, least: int) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and least <= number <= MOST
 
 
-class Goal(NamedTuple):
-    """What a code says: distributions of colours, and of features from fine to coarse; a square of grain and the
-    variance of its light; scales and shifts of the decoder."""
+class StyleTarget(NamedTuple):
+    """A decoded style: distributions of colours and of each level's axes, finest first; a tile of grain and the variance
+    of its luma; the decoder's scales and shifts."""
 
     normals: Sequence[Normal]
-    square: Tensor
+    grain: Tensor
     variance: Tensor
-    spread: Sequence[Spread]
+    modulation: Sequence[Modulation]
 
 
 class Ground(NamedTuple):
-    """The photo in the painting's colours, and the grain on it."""
+    """The photo in the painting's colours, and the grain that is laid on it, `(B, 3, H, W)` each."""
 
     base: Tensor
     grain: Tensor
 
     @property
     def picture(self) -> Tensor:
-        """Both together, which is what features are seen of."""
+        """The sum, from which features are extracted."""
         return self.base + self.grain
 
 
-class Maps(NamedTuple):
-    """Of a picture, from fine to coarse: axes of its features, which are moved, and the features themselves."""
+class FeatureMaps(NamedTuple):
+    """Features of a picture and their projections on principal axes, finest first."""
 
-    moving: Sequence[Tensor]
-    seen: Sequence[Tensor]
+    axes: Sequence[Tensor]
+    features: Sequence[Tensor]
 
 
 class TransportNet(nn.Module):
@@ -113,11 +123,11 @@ class TransportNet(nn.Module):
         super().__init__()
         self.settings = settings = settings or TransportSettings()
         self.features = Features(settings.widths)
-        seen = [stage[0] for stage in settings.widths]
-        self.axes = nn.ModuleList(nn.Conv2d(width, axes, 1) for width, axes in zip(seen, settings.axes, strict=True))
+        widths = [stage[0] for stage in settings.widths]
+        self.axes = nn.ModuleList(nn.Conv2d(width, axes, 1) for width, axes in zip(widths, settings.axes, strict=True))
         self.axes.requires_grad_(False)
         inputs = [settings.axes[0] + 2 * COLOURS]
-        inputs += [axes + width for axes, width in zip(settings.axes[1:], seen[1:], strict=True)]
+        inputs += [axes + width for axes, width in zip(settings.axes[1:], widths[1:], strict=True)]
         self.decoder = Decoder(inputs, settings.channels, settings.blocks)
         self.layout = CodeLayout((COLOURS, *settings.axes), tuple(settings.channels))
         self.register_buffer("noise", torch.randn(COLOURS, 1, SIDE, SIDE))
@@ -140,101 +150,110 @@ class TransportNet(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels away, at most, the picture matters to a pixel of the result once the style is moved to; a
-        multiple of `MULTIPLE`."""
+        """Radius of the receptive field in pixels, with all statistics given; a multiple of `MULTIPLE`."""
         far: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 2
         far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
         far += (FINE // 2 + WIDE // 2 + 2) * MULTIPLE
         return -(-far // MULTIPLE) * MULTIPLE
 
     @property
-    def held(self) -> float:
-        """Numbers for each pixel of the maps that are there together: those seen, moved and shown to the decoder."""
+    def floats_per_pixel(self) -> float:
+        """Numbers per pixel that a pass holds at once: features, axes, moved axes and the decoder's inputs."""
         sizes = [self.settings.widths[0][0] + 3 * COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
         return sum(
-            (seen + 3 * axes) / (1 << 2 * k)
-            for k, (seen, axes) in enumerate(zip(sizes, self.settings.axes, strict=True))
+            (width + 3 * axes) / (1 << 2 * k)
+            for k, (width, axes) in enumerate(zip(sizes, self.settings.axes, strict=True))
         )
 
     def padded(self, image: Tensor) -> Tensor:
-        """Reflected beyond all sides, to sides that are multiples of 8."""
+        """`image`, reflected by `MARGIN` on all sides and up to a multiple of 8 on the right and below."""
         below, right = (MARGIN + -side % MULTIPLE for side in image.shape[-2:])
         return F.pad(image, (MARGIN, right, MARGIN, below), mode="reflect")
 
-    def maps(self, picture: Tensor) -> Maps:
-        """What is seen of a padded picture."""
-        seen = self.features(picture.contiguous(memory_format=torch.channels_last))
-        return Maps([axes(x) for axes, x in zip(self.axes, seen, strict=True)], seen)
+    def feature_maps(self, picture: Tensor) -> FeatureMaps:
+        """The features of a padded picture, and their axes."""
+        features = self.features(picture.contiguous(memory_format=torch.channels_last))
+        return FeatureMaps([axes(x) for axes, x in zip(self.axes, features, strict=True)], features)
 
     def normals(self, picture: Tensor, alpha: Tensor | None = None) -> list[Normal]:
-        """The distributions of a padded picture's features; positions count in proportion to `alpha`."""
-        return [normal_of(x, reduced_to(alpha, x)) for x in self.maps(picture).moving]
+        """The distribution of each level's axes over a padded picture; positions are weighted by `alpha`."""
+        return [normal_of(x, pool_to(alpha, x)) for x in self.feature_maps(picture).axes]
 
     @torch.no_grad()
-    def told(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, N)`: the first numbers of the code of paintings `(B, 3, H, W)`, all that they say of themselves.
+    def style_numbers(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
+        """`(B, N)`: distributions and grain of paintings `(B, 3, H, W)`, the first part of their codes.
 
-        Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
+        Positions are weighted by `alpha`, `(B, 1, H, W)`, which may not be 0 everywhere.
         """
         painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
-        return self.layout.told(normals, grain_of(detail(painting), alpha))
+        return self.layout.packed(normals, grain_code(detail(painting), alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, code_size)`: the codes of paintings; see `told`."""
-        return self.layout.whole(self.told(painting, alpha))
+        """`(B, code_size)`: the codes of paintings; see `style_numbers`."""
+        return self.layout.whole(self.style_numbers(painting, alpha))
 
-    def goal(self, code: Tensor) -> Goal:
-        """What codes `(B, D)` say."""
+    def target(self, code: Tensor) -> StyleTarget:
+        """Decode codes `(B, D)`."""
         grain = self.layout.grain(code)
-        square = square_of(grain, cast(Tensor, self.noise))
-        return Goal(self.layout.normals(code), square, variance_of(colours_of(grain)), self.layout.spread(code))
+        tile, variance = noise_tile(grain, cast(Tensor, self.noise)), luma_variance(colour_root(grain))
+        return StyleTarget(self.layout.normals(code), tile, variance, self.layout.modulation(code))
 
-    def ways(self, own: Sequence[Normal], goals: Sequence[Goal], strength: float = 1.0) -> list[list[Tensor]]:
-        """For each goal the affine maps `(B, C, C + 1)` to its features' distributions from a ground's, or, with a
-        lower strength, so far along the way, which is straight."""
-        return [[_way(*each, strength) for each in zip(own, goal.normals[1:], strict=True)] for goal in goals]
+    def transport_maps(
+        self, own: Sequence[Normal], targets: Sequence[StyleTarget], strength: float = 1.0
+    ) -> list[list[Tensor]]:
+        """For each target, the affine map `(B, C, C + 1)` of each level from the distributions `own`. A strength below 1
+        interpolates between the identity and the map."""
+        return [
+            [_partial_transport(*each, strength) for each in zip(own, target.normals[1:], strict=True)]
+            for target in targets
+        ]
 
     def ground(
         self,
         photo: Tensor,
         colours: Normal,
-        goals: Sequence[Goal],
+        targets: Sequence[StyleTarget],
         masks: Tensor | None = None,
         *,
         origin: tuple[int, int] = (0, 0),
         strength: float = 1.0,
     ) -> Ground:
-        """That of a padded photo, or of a part of one that begins at `origin`, whose `colours` are these."""
-        ways = [_way(colours, goal.normals[0], strength, FAITHFUL) for goal in goals]
-        base = calm(_mixed([moved(photo, way) for way in ways], masks)).clamp(0, 1)
+        """The ground of a padded photo, or of the part of one that begins at `origin`.
+
+        `colours`: their distribution over the whole photo. `masks`, `(B, K, H, W)`: the region of each target.
+        """
+        affine = [_partial_transport(colours, target.normals[0], strength, FAITHFUL) for target in targets]
+        base = smooth_chroma(_blend([apply_affine(photo, each) for each in affine], masks)).clamp(0, 1)
         size = (photo.shape[-2], photo.shape[-1])
-        grain = AMOUNT * strength * _mixed([laid(goal.square, size, origin) for goal in goals], masks)
-        variance = (AMOUNT * strength) ** 2 * _mixed([goal.variance for goal in goals], masks)
-        return Ground(base, plain(base, variance) * grain)
+        grain = AMOUNT * strength * _blend([tile_window(target.grain, size, origin) for target in targets], masks)
+        variance = (AMOUNT * strength) ** 2 * _blend([target.variance for target in targets], masks)
+        return Ground(base, flatness(base, variance) * grain)
 
     def paint(
         self,
         ground: Ground,
-        maps: Maps,
-        ways: Sequence[Sequence[Tensor]],
-        goals: Sequence[Goal],
+        maps: FeatureMaps,
+        transport_maps: Sequence[Sequence[Tensor]],
+        targets: Sequence[StyleTarget],
         masks: Tensor | None = None,
     ) -> Tensor:
-        """The picture on a ground of which these maps were seen, each region k moved along `ways[k]`; `masks`,
-        `(B, K, H, W)`."""
-        shares = [reduced_to(masks, x) for x in maps.moving]
-        new = [
-            _mixed([moved(x, way[k]) for way in ways], share)
-            for k, (x, share) in enumerate(zip(maps.moving, shares, strict=True))
+        """The picture, `(B, 3, H, W)` before clamping.
+
+        `maps`: features of `ground.picture`; `transport_maps` and `masks`, `(B, K, H, W)`: one for each target.
+        """
+        shares = [pool_to(masks, x) for x in maps.axes]
+        axes = [
+            _blend([apply_affine(x, affine[k]) for affine in transport_maps], share)
+            for k, (x, share) in enumerate(zip(maps.axes, shares, strict=True))
         ]
-        shown = [torch.cat([new[0], 2 * ground.base - 1, LOUD * ground.grain], dim=1)]
-        shown += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(new[1:], maps.seen[1:], strict=True)]
-        spread = [
-            (_mixed([s.spread[k][0] for s in goals], share), _mixed([s.spread[k][1] for s in goals], share))
+        inputs = [torch.cat([axes[0], 2 * ground.base - 1, LOUD * ground.grain], dim=1)]
+        inputs += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(axes[1:], maps.features[1:], strict=True)]
+        modulation = [
+            (_blend([t.modulation[k][0] for t in targets], share), _blend([t.modulation[k][1] for t in targets], share))
             for k, share in enumerate(shares)
         ]
-        return ground.base + strokes(cast(Tensor, self.decoder(shown, spread)).to(ground.base))
+        return ground.base + zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
 
     def forward(
         self,
@@ -246,20 +265,20 @@ class TransportNet(nn.Module):
         *,
         alpha: Tensor | None = None,
     ) -> Tensor:
-        """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, D)`; clamped in `eval()` only.
+        """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, D)`; clamped to [0, 1] in `eval()` only.
 
-        With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, D)`, region k has code k. Pixels
-        count in the photo's statistics in proportion to `alpha`, `(B, 1, H, W)`, not all 0. `origin`: the pixel of the
-        grain where the image begins.
+        With `masks`, `(B, K, H, W)`, whose sum is 1 everywhere, and `code` `(B, K, D)`, region k has code k. `alpha`,
+        `(B, 1, H, W)`, not 0 everywhere, weights pixels in the photo's statistics. `strength`: 0 keeps the photo's
+        statistics, 1 takes the painting's. `origin`: the first pixel of the tile of grain.
         """
         self.check(image, code, masks)
         photo = self.padded(image)
-        seen, shown = (None if each is None else self.padded(each) for each in (alpha, masks))
-        goals = [self.goal(each) for each in ([code] if masks is None else code.unbind(1))]
-        ground = self.ground(photo, normal_of(photo, seen), goals, shown, origin=origin, strength=strength)
-        maps = self.maps(ground.picture)
-        own = [normal_of(x, reduced_to(seen, x)) for x in maps.moving]
-        made = self.paint(ground, maps, self.ways(own, goals, strength), goals, shown)
+        weights, regions = (None if each is None else self.padded(each) for each in (alpha, masks))
+        targets = [self.target(each) for each in ([code] if masks is None else code.unbind(1))]
+        ground = self.ground(photo, normal_of(photo, weights), targets, regions, origin=origin, strength=strength)
+        maps = self.feature_maps(ground.picture)
+        own = [normal_of(x, pool_to(weights, x)) for x in maps.axes]
+        made = self.paint(ground, maps, self.transport_maps(own, targets, strength), targets, regions)
         height, width = image.shape[-2:]
         made = made[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return made if self.training else made.clamp(0, 1)
@@ -279,17 +298,18 @@ class TransportNet(nn.Module):
             raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
 
 
-def reduced_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
+def pool_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
     """`masks` `(B, K, H, W)`, averaged down to the grid of the features `x`; None for None."""
     return None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
 
 
-def _way(own: Normal, goal: Normal, strength: float, *ridge: float) -> Tensor:
-    way = transport(own, goal, *ridge)
-    return torch.eye(way.shape[1], way.shape[2]).to(way).lerp(way, strength)
+def _partial_transport(own: Normal, target: Normal, strength: float, *ridge: float) -> Tensor:
+    """The affine map that goes a part of the way to `target`."""
+    affine = transport(own, target, *ridge)
+    return torch.eye(affine.shape[1], affine.shape[2]).to(affine).lerp(affine, strength)
 
 
-def _mixed(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:
+def _blend(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:
     """One of several maps at each position, in shares `(B, K, h, w)`."""
     if shares is None:
         return parts[0]

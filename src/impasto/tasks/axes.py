@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from impasto.encoders.lite import Lite
 from impasto.networks import TransportNet, TransportSettings
-from impasto.networks.transport import Normal, merged, normal_of
+from impasto.networks.transport import Normal, merge_normals, normal_of
 from impasto.tasks.narrowing import narrow
 
 FAINT = 0.01
@@ -36,7 +36,7 @@ def _normals(network: TransportNet, pictures: Iterable[Tensor]) -> list[Normal]:
             every = normal_of(features)
             count = features.shape[2] * features.shape[3]
             found += [(count, Normal(m[None], c[None])) for m, c in zip(*every, strict=True)]
-    return [merged(found) for found in parts]
+    return [merge_normals(found) for found in parts]
 
 
 def _set_axes(axes: nn.Conv2d, normal: Normal) -> None:

@@ -95,7 +95,7 @@ def cost(network: Transformer | TransportNet) -> float:
     finally:
         for hook in hooks:
             hook.remove()
-    kept = network.held if isinstance(network, TransportNet) else 0.0
+    kept = network.floats_per_pixel if isinstance(network, TransportNet) else 0.0
     return like.element_size() * (SLACK * max(found) / (side + 2 * network.margin) ** 2 + kept)
 
 

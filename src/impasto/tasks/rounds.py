@@ -16,8 +16,8 @@ from torch import Tensor
 
 from impasto.image import in_memory
 from impasto.networks import TransportNet
-from impasto.networks.transport import Normal, merged, normal_of
-from impasto.networks.transport_net import MARGIN, Ground, Maps, reduced_to
+from impasto.networks.transport import Normal, merge_normals, normal_of
+from impasto.networks.transport_net import MARGIN, FeatureMaps, Ground, pool_to
 from impasto.synthesis.tiles import Tile, tiles
 
 
@@ -45,21 +45,21 @@ def in_rounds(
         size = (photo.shape[-2], photo.shape[-1])
         every = list(tiles(size, side, network.multiple, network.reach))
         seen = None if alpha is None else network.padded(alpha)
-        goals = [network.goal(each.to(home)) for each in ([code] if masks is None else code.unbind(1))]
+        targets = [network.target(each.to(home)) for each in ([code] if masks is None else code.unbind(1))]
         colours = _merged(every, seen, lambda tile: [tile.window(photo).to(home)])[0]
 
         @lru_cache(maxsize=len(every) == 1)  # one for all is seen once, and each of several twice
-        def seen_of(tile: Tile) -> tuple[Ground, Maps]:
+        def ground_and_maps(tile: Tile) -> tuple[Ground, FeatureMaps]:
             part, origin = None if shown is None else tile.window(shown).to(home), (tile.rows.first, tile.columns.first)
             pixels = tile.window(photo).to(home)
-            ground = network.ground(pixels, colours, goals, part, origin=origin, strength=strength)
-            return ground, network.maps(ground.picture)
+            ground = network.ground(pixels, colours, targets, part, origin=origin, strength=strength)
+            return ground, network.feature_maps(ground.picture)
 
-        own = _merged(every, seen, lambda tile: seen_of(tile)[1].moving)
-        ways = network.ways(own, goals, strength)
+        own = _merged(every, seen, lambda tile: ground_and_maps(tile)[1].axes)
+        transport_maps = network.transport_maps(own, targets, strength)
         for tile in every:
             part = None if shown is None else tile.window(shown).to(home)
-            made = network.paint(*seen_of(tile), ways, goals, part).clamp_(0, 1)
+            made = network.paint(*ground_and_maps(tile), transport_maps, targets, part).clamp_(0, 1)
             rows, columns = (
                 (max(span.start, MARGIN), min(span.stop, MARGIN + length))
                 for span, length in ((tile.rows, height), (tile.columns, width))
@@ -89,8 +89,8 @@ def _merged(every: list[Tile], alpha: Tensor | None, maps: Callable[[Tile], Sequ
                 )
             )
             inside = x[..., top:bottom, left:right]
-            weights = None if seen is None else cast(Tensor, reduced_to(seen, x))[..., top:bottom, left:right]
+            weights = None if seen is None else cast(Tensor, pool_to(seen, x))[..., top:bottom, left:right]
             count = inside.shape[-2] * inside.shape[-1] if weights is None else float(weights.sum())
             if count:
                 found[k].append((count, normal_of(inside, weights)))
-    return [merged(parts) for parts in found.values()]
+    return [merge_normals(parts) for parts in found.values()]

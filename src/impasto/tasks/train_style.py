@@ -109,7 +109,7 @@ class Pupil(nn.Module):
         kept = dict(zip(known.styles, known.codes.detach(), strict=True)) if known and settings.whole else {}
         codes, said = torch.stack([kept.get(name, start) for name in paintings]), start.new_zeros(len(paintings), 0)
         if isinstance(self.transformer, TransportNet):
-            said = torch.cat([self.transformer.told(each.pixels, each.alpha) for each in paintings.values()])
+            said = torch.cat([self.transformer.style_numbers(each.pixels, each.alpha) for each in paintings.values()])
             self.transformer.decoder.requires_grad_(not settings.adding)
         elif settings.adding:
             self.transformer.requires_grad_(False)

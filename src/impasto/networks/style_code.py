@@ -1,0 +1,72 @@
+"""Codes of a network of transport: a style as one row of numbers, so that styles mix, and are kept, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from impasto.networks.decoder import Modulation
+from impasto.networks.grain import NUMBERS, no_grain
+from impasto.networks.transport import Normal, from_lower_triangle, lower_triangle
+
+
+@dataclass(frozen=True)
+class CodeLayout:
+    """Where in a code its parts are.
+
+    First, for all that is moved, of `moved` channels each, mean and covariance of a normal distribution; then a grain;
+    then scales and shifts for the decoder's levels of `channels`.
+    """
+
+    moved: tuple[int, ...]
+    channels: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Numbers of a code."""
+        return self._statistics + NUMBERS + 2 * sum(self.channels)
+
+    @property
+    def _statistics(self) -> int:
+        return sum(size + _half(size) for size in self.moved)
+
+    def plain(self, like: Tensor) -> Tensor:
+        """`(1, size)`: the style of no picture in particular, all means 0 and covariances 1, no grain."""
+        normals = [Normal(like.new_zeros(1, size), torch.eye(size).to(like)[None]) for size in self.moved]
+        return self.whole(self.packed(normals, no_grain(like)))
+
+    def packed(self, normals: Sequence[Normal], grain: Tensor) -> Tensor:
+        """`(B, N)`: the first numbers of a code, all that a painting says of itself."""
+        parts = [part for mean, covariance in normals for part in (mean, lower_triangle(covariance))]
+        return torch.cat([*parts, grain.to(parts[0])], dim=1)
+
+    def whole(self, numbers: Tensor) -> Tensor:
+        """`(B, size)`: the code that begins so, with scales of 1 and shifts of 0."""
+        level = numbers.new_tensor([[1.0, 0.0]]).expand(len(numbers), 2)
+        return torch.cat([numbers, *(level.repeat_interleave(width, dim=1) for width in self.channels)], dim=1)
+
+    def normals(self, code: Tensor) -> list[Normal]:
+        """The distributions in codes `(B, size)`."""
+        widths = [width for size in self.moved for width in (size, _half(size))]
+        parts = torch.split(code[:, : self._statistics], widths, dim=1)
+        return [
+            Normal(mean, from_lower_triangle(half, size))
+            for mean, half, size in zip(parts[::2], parts[1::2], self.moved, strict=True)
+        ]
+
+    def grain(self, code: Tensor) -> Tensor:
+        """`(B, NUMBERS)`: the grain in codes."""
+        return code[:, self._statistics : self._statistics + NUMBERS]
+
+    def modulation(self, code: Tensor) -> list[Modulation]:
+        """The decoder's scales and shifts in codes."""
+        widths = [width for width in self.channels for _ in range(2)]
+        parts = torch.split(code[:, -sum(widths) :, None, None], widths, dim=1)
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _half(size: int) -> int:
+    return size * (size + 1) // 2
