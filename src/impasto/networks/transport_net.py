@@ -84,8 +84,8 @@ def _is_whole(number: object, least: int) -> bool:
 
 
 class StyleTarget(NamedTuple):
-    """A decoded style: distributions of colours and of each level's axes, finest first; a tile of grain and the variance
-    of its luma; the decoder's scales and shifts."""
+    """A decoded style: distributions of colours and of each level's axes, finest first; a tile of grain and the
+    variance of its luma; the decoder's scales and shifts."""
 
     normals: Sequence[Normal]
     grain: Tensor
@@ -202,8 +202,8 @@ class TransportNet(nn.Module):
     def transport_maps(
         self, own: Sequence[Normal], targets: Sequence[StyleTarget], strength: float = 1.0
     ) -> list[list[Tensor]]:
-        """For each target, the affine map `(B, C, C + 1)` of each level from the distributions `own`. A strength below 1
-        interpolates between the identity and the map."""
+        """For each target, the affine map `(B, C, C + 1)` of each level from the distributions `own`. A strength
+        below 1 interpolates between the identity and the map."""
         return [
             [_partial_transport(*each, strength) for each in zip(own, target.normals[1:], strict=True)]
             for target in targets
