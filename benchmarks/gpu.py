@@ -33,9 +33,9 @@ from impasto.encoders import Encoder
 from impasto.encoders.compiled import compile_network
 from impasto.encoders.vgg import VGG, VGG19
 from impasto.image import resize
+from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, Evaluate, Scale, Step, synthesise
 from impasto.tasks.context import Context
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.style import style_terms
 from impasto.tasks.stylize import stylize_job

@@ -25,9 +25,9 @@ from impasto import encoders, networks
 from impasto.image import fitted_size, load, resize, write
 from impasto.image.samples import sample_names
 from impasto.losses import blotches
+from impasto.settings.apply import ApplySettings
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.apply import apply
-from impasto.tasks.apply_options import ApplySettings
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.stylize import stylize
 
 PICTURES = (".jpg", ".jpeg", ".png")

@@ -29,7 +29,7 @@ from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.image import fitted_size, load, resize, write
 from impasto.losses import distance, energy, gram, relative
-from impasto.tasks.options import QUALITIES, StylizeSettings
+from impasto.settings.synthesis import QUALITIES, StylizeSettings
 from impasto.tasks.stylize import stylize
 
 FIGURES = ("removed", "content", "light", "chroma", "seconds")

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from impasto.image import load
-from impasto.tasks.options import QUALITIES, StylizeSettings
+from impasto.settings.synthesis import QUALITIES, StylizeSettings
 from impasto.tasks.stylize import stylize_job
 
 PAIRS = (

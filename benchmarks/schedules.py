@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 
 from impasto.image import fitted_size, resize, write
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, Evaluate, Scale, synthesise
 from impasto.tasks.job import Job
-from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.texture import texture_job

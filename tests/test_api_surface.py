@@ -72,6 +72,18 @@ def test_importing_impasto_does_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_no_settings_import_torch_or_what_reads_pictures() -> None:
+    code = (
+        "import importlib, pkgutil, sys\n"
+        "import impasto.settings\n"
+        "for module in pkgutil.iter_modules(impasto.settings.__path__, 'impasto.settings.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "assert 'impasto.settings.recipe' in sys.modules\n"
+        "assert not {'torch', 'numpy', 'PIL'} & {*sys.modules}\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_star_import_gives_the_verbs() -> None:
     subprocess.run([sys.executable, "-c", "from impasto import *; stylize, load, UsageError, encoders"], check=True)
 

@@ -7,7 +7,7 @@ import torch
 from benchmarks import precision
 
 from impasto.image import fitted_size, resize
-from impasto.tasks.options import StylizeSettings
+from impasto.settings.synthesis import StylizeSettings
 
 
 def test_a_pair_has_its_row_and_all_have_a_mean(monkeypatch, capsys):

@@ -8,8 +8,8 @@ precision.
 """
 
 from following import arguments, follow, settings_of, ship
+from impasto.settings.train import TrainAnySettings
 from impasto.tasks.train_any import train_any_steps
-from impasto.tasks.train_options import TrainAnySettings
 
 
 def main() -> None:

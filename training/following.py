@@ -12,7 +12,7 @@ import torch
 
 from impasto import networks
 from impasto.image import write
-from impasto.tasks.tables import read_table
+from impasto.settings.files import read_table
 from impasto.tasks.trainer import TrainStep
 
 

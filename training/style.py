@@ -13,7 +13,7 @@ paintings.
 from typing import Any
 
 from following import arguments, follow, settings_of, ship
-from impasto.tasks.train_options import TrainStyleSettings
+from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.train_style import train_style_steps
 
 PAINTED = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.one_pass import PICTURES
 from impasto.errors import UsageError
-from impasto.tasks.tables import read_table
+from impasto.settings.files import read_table
 
 NAME = re.compile(r"\w[\w.+-]*")
 """What a method may be called: its name is a folder, a column and part of an answer."""

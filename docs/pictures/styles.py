@@ -11,8 +11,8 @@ from torch import Tensor
 
 import impasto
 from impasto import networks
+from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import painter
-from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.sheet import contact
 
 WIDTH = 320

@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from impasto.jobs.report import write_page
     from impasto.jobs.spec import Sweep, read_sweep
     from impasto.jobs.sweep import run_sweep
+    from impasto.settings.apply import ApplySettings
+    from impasto.settings.editing import BlendSettings, CompareSettings
+    from impasto.settings.presets import preset
+    from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
+    from impasto.settings.train import TrainAnySettings, TrainStyleSettings, TrainTextureSettings
     from impasto.synthesis import Step
     from impasto.tasks.apply import apply
-    from impasto.tasks.apply_options import ApplySettings
     from impasto.tasks.blend import blend
     from impasto.tasks.compare import compare
-    from impasto.tasks.editing import BlendSettings, CompareSettings
     from impasto.tasks.export import export
-    from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
-    from impasto.tasks.presets import preset
     from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
     from impasto.tasks.regions import Region
     from impasto.tasks.stylize import stylize, stylize_steps
     from impasto.tasks.texture import texture, texture_steps
     from impasto.tasks.train_any import train_any_steps
-    from impasto.tasks.train_options import TrainAnySettings, TrainStyleSettings, TrainTextureSettings
     from impasto.tasks.train_style import train_style_steps
     from impasto.tasks.train_texture import train_texture_steps
     from impasto.tasks.trainer import TrainStep
@@ -91,28 +91,28 @@ __all__ = [
 
 # Imported when first asked for, because torch takes seconds and `impasto --help` should not.
 _HOMES = {
-    "ApplySettings": "impasto.tasks.apply_options",
-    "BlendSettings": "impasto.tasks.editing",
-    "CompareSettings": "impasto.tasks.editing",
+    "ApplySettings": "impasto.settings.apply",
+    "BlendSettings": "impasto.settings.editing",
+    "CompareSettings": "impasto.settings.editing",
     "ImpastoError": "impasto.errors",
     "Picture": "impasto.image",
-    "ReconstructSettings": "impasto.tasks.options",
+    "ReconstructSettings": "impasto.settings.synthesis",
     "Region": "impasto.tasks.regions",
     "Step": "impasto.synthesis",
-    "StylizeSettings": "impasto.tasks.options",
+    "StylizeSettings": "impasto.settings.synthesis",
     "Sweep": "impasto.jobs.spec",
-    "TextureSettings": "impasto.tasks.options",
-    "TrainAnySettings": "impasto.tasks.train_options",
+    "TextureSettings": "impasto.settings.synthesis",
+    "TrainAnySettings": "impasto.settings.train",
     "TrainStep": "impasto.tasks.trainer",
-    "TrainStyleSettings": "impasto.tasks.train_options",
-    "TrainTextureSettings": "impasto.tasks.train_options",
+    "TrainStyleSettings": "impasto.settings.train",
+    "TrainTextureSettings": "impasto.settings.train",
     "UsageError": "impasto.errors",
     "apply": "impasto.tasks.apply",
     "blend": "impasto.tasks.blend",
     "compare": "impasto.tasks.compare",
     "export": "impasto.tasks.export",
     "load": "impasto.image",
-    "preset": "impasto.tasks.presets",
+    "preset": "impasto.settings.presets",
     "read_sweep": "impasto.jobs.spec",
     "reconstruct": "impasto.tasks.reconstruct",
     "reconstruct_steps": "impasto.tasks.reconstruct",

@@ -20,8 +20,8 @@ from tests.browser.window import window as opened
 from tests.painters import anything, many, picture
 
 from impasto.image import load, write
+from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import apply
-from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.export import export
 
 PAGE = Path(__file__).parents[2] / "docs" / "browser"

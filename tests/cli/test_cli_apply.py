@@ -17,8 +17,8 @@ from tests.painters import many, picture
 from impasto.image import Picture, load, read_metadata, write
 from impasto.image.writing import srgb_profile
 from impasto.networks import save
+from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import Painter, apply
-from impasto.tasks.apply_options import ApplySettings
 
 Cli = Callable[..., Any]
 

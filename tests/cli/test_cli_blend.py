@@ -11,7 +11,7 @@ import torch
 
 from impasto.cli.options import WITHOUT_STEPS, RunOptions, default_output
 from impasto.image import GRADIENTS, blend, load, read_metadata, write
-from impasto.tasks import editing
+from impasto.settings import editing
 
 Cli = Callable[..., Any]
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from impasto.image import load, read_metadata, write
+from impasto.settings.editing import CompareSettings
 from impasto.tasks.compare import compare, difference
-from impasto.tasks.editing import CompareSettings
 
 Cli = Callable[..., Any]
 

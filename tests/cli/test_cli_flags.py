@@ -12,9 +12,9 @@ import typer
 from impasto import encoders, synthesis
 from impasto.cli import app, flags
 from impasto.cli.options import RunOptions
-from impasto.tasks import options
-from impasto.tasks.recipe import TASKS
-from impasto.tasks.settings import Settings, option
+from impasto.settings import synthesis as options
+from impasto.settings.base import Settings, option
+from impasto.settings.recipe import TASKS
 
 
 def parameters(task: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from impasto.cli.words import refuse_empty
 from impasto.errors import UsageError
 from impasto.image import files_named, load, pieces, read_metadata, write
 from impasto.networks import save
-from impasto.tasks.options import StylizeSettings
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.photos import pictures_in
 from impasto.tasks.regions import parse_region
 

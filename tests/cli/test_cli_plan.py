@@ -20,12 +20,12 @@ from rich.console import Console
 from impasto.cli import plan
 from impasto.cli.plan import FILE, START
 from impasto.cli.watch import Bar, Log, Machine
+from impasto.settings.synthesis import QUALITIES, StylizeSettings
 from impasto.synthesis import Step
 from impasto.tasks import memory
 from impasto.tasks.job import TILED, Job
-from impasto.tasks.options import QUALITIES, StylizeSettings
 from impasto.tasks.pace import SIDE
-from impasto.tasks.recipe import job_of
+from impasto.tasks.registry import JOBS
 
 Cli = Callable[..., Any]
 
@@ -312,7 +312,7 @@ def test_the_measurement_itself_by_a_process_that_a_person_starts(cli: Cli, home
 
 def test_where_memory_is_short_no_checkpoint_is_kept_unless_asked_for(cli: Cli, tmp_path: Path) -> None:
     inputs = ("sample:astronaut", "sample:flow")
-    full = job_of("stylize")(*inputs, StylizeSettings(size=256, scales=1, steps=2)).peak
+    full = JOBS["stylize"](*inputs, StylizeSettings(size=256, scales=1, steps=2)).peak
     words = ("stylize", *inputs, "--size", 256, "--scales", 1, "--steps", 2, "--checkpoint-every", 0)
     short, enough = (("--memory", f"{share * full:.0f}B") for share in (0.999, 1.001))
     told = cli(*words, *short, "-o", tmp_path / "a.png")

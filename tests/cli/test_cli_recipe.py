@@ -15,8 +15,8 @@ import impasto
 from impasto.cli import main
 from impasto.errors import UsageError
 from impasto.image import write
-from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
-from impasto.tasks.recipe import command, flag, recipe
+from impasto.settings.recipe import command, flag, recipe
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 
 Cli = Callable[..., Any]
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from impasto.cli.keeper import named_files
+from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.job import Job
-from impasto.tasks.options import StylizeSettings
 
 Cli = Callable[..., Any]
 

@@ -20,7 +20,7 @@ from impasto import networks
 from impasto.cli import app, training
 from impasto.cli.train import TrainOptions
 from impasto.image import load
-from impasto.tasks.train_options import TrainStyleSettings
+from impasto.settings.train import TrainStyleSettings
 
 QUICK = ["--size", 64, "--style-size", 64, "--batch", 2, "--width", 4, "--blocks", 0, "--steps", 3, "--recolor", 1]
 QUICK += ["--base", "none"]

@@ -9,7 +9,7 @@ from torch import Tensor
 from impasto import encoders
 from impasto.encoders.compiled import compile_network
 from impasto.losses import gram
-from impasto.tasks.options import StylizeSettings
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.stylize import stylize_job
 
 pytestmark = pytest.mark.gpu

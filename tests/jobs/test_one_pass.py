@@ -22,7 +22,7 @@ from impasto.jobs.results import RESULTS, Record, read_results
 from impasto.jobs.spec import Cell, Sweep, expand, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep
 from impasto.networks import describe
-from impasto.tasks.train_options import TrainStyleSettings
+from impasto.settings.train import TrainStyleSettings
 
 SPEC = {
     "task": "one-pass",

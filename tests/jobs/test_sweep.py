@@ -18,9 +18,9 @@ from impasto.jobs.grid import arrange
 from impasto.jobs.results import RESULTS, read_plan, read_results
 from impasto.jobs.spec import built_in, expand, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep, stand_in
+from impasto.settings.recipe import command
+from impasto.settings.synthesis import QUALITIES
 from impasto.tasks.compare import style_distance
-from impasto.tasks.options import QUALITIES
-from impasto.tasks.recipe import command
 
 SPEC = {
     "title": "Two by two",

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from impasto import encoders, networks
 from impasto.image import fit, load
 from impasto.networks.transport import normal_of
+from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import painter
-from impasto.tasks.apply_options import ApplySettings
 
 PHOTO, SIDE = "sample:coffee", 256
 OURS = ("flow", "glass", "ink", "points", "tesserae", "woodcut")

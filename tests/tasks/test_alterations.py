@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from impasto.errors import UsageError
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.alterations import alterations
 from impasto.tasks.job import Job
-from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.texture import texture_job

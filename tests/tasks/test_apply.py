@@ -10,9 +10,9 @@ import impasto
 from impasto.errors import UsageError
 from impasto.image import Picture, luminance, match_colors, resize
 from impasto.networks import TextureNet, TextureSettings, save
+from impasto.settings.apply import ApplySettings
 from impasto.tasks import passes
 from impasto.tasks.apply import apply, painter
-from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.regions import Region
 
 PHOTO = picture(72, 96)

@@ -16,13 +16,13 @@ from impasto import encoders
 from impasto.cli.plan import _row
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Term
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks import common, memory, stages, terms
 from impasto.tasks import cut as cutting
 from impasto.tasks import room as module
 from impasto.tasks.context import Context
 from impasto.tasks.job import Job
 from impasto.tasks.mixture import style_losses
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.room import FEWEST, MAPPED, PICTURES, Room
 from impasto.tasks.style import style_terms
 from impasto.tasks.stylize import stylize_job

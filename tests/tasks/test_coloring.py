@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks import coloring
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
 
 

@@ -7,9 +7,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from impasto import encoders
 from impasto.errors import UsageError
 from impasto.image import load
+from impasto.settings.editing import CompareSettings
 from impasto.tasks import compare as module
 from impasto.tasks.compare import canvas_distance, compare, content_distance, difference, psnr, ssim, style_distance
-from impasto.tasks.editing import CompareSettings
 from impasto.tasks.regions import Area, Manner
 
 LAYERS = ("relu1_1", "conv_4", "relu4_2")

@@ -10,10 +10,10 @@ from impasto import encoders
 from impasto.errors import UsageError
 from impasto.image import SPACES, load, resize
 from impasto.losses import Dice, blotches, self_similarity
+from impasto.settings.synthesis import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.synthesis import CANVASES
 from impasto.tasks.common import dice_of, full_size, optimizer_of, schedule
 from impasto.tasks.layers import parse_layers
-from impasto.tasks.options import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import parse_patch, reconstruct
 from impasto.tasks.regions import Region
 from impasto.tasks.style import default_layers
@@ -199,7 +199,7 @@ def test_textures_mix_and_turn():
 
 @pytest.mark.parametrize("name", ["tutorial", "assignment", "seo2023", "cheng", "gatys2016", "strotss", "nnst"])
 def test_the_weights_of_a_source_give_a_picture_between_photo_and_noise(name):
-    from impasto.tasks.presets import preset  # noqa: PLC0415
+    from impasto.settings.presets import preset  # noqa: PLC0415
 
     chosen = preset(name, "stylize") | {"size": 64, "steps": 40, "init": "photo"}
     made = stylize(PHOTO, PAINTING, StylizeSettings.from_mapping(chosen))

@@ -13,11 +13,11 @@ from torch import Tensor
 from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError
 from impasto.losses import Term, total_variation
+from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import Step
 from impasto.tasks import job as module
 from impasto.tasks.context import Context
 from impasto.tasks.evaluator import Evaluator, OutOfMemory
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.stages import halved, stages
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.team import Team

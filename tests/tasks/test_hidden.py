@@ -16,13 +16,13 @@ from impasto.errors import UsageError
 from impasto.image import Picture, load, match_colors, write
 from impasto.networks import TextureNet
 from impasto.networks import TextureSettings as NetSettings
+from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import BlendSettings
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks import coloring, layered, passes
 from impasto.tasks.apply import _counting, apply
-from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.blend import blend
 from impasto.tasks.compare import compare, content_distance, psnr, ssim
-from impasto.tasks.editing import BlendSettings
-from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.photos import Photos
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.regions import Area, Manner, Region, manners, visible

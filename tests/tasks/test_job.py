@@ -13,11 +13,17 @@ from torch import Tensor
 from impasto import encoders
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
+from impasto.settings.synthesis import (
+    QUALITIES,
+    ReconstructSettings,
+    StylizeSettings,
+    SynthesisSettings,
+    TextureSettings,
+)
 from impasto.synthesis import OPTIMIZERS, Scale, Step
 from impasto.tasks import job as module
 from impasto.tasks.common import schedule, starting_point
 from impasto.tasks.job import TILED, Job
-from impasto.tasks.options import QUALITIES, ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.room import Room
 from impasto.tasks.stylize import POLISH, stylize_job, stylize_steps

@@ -14,10 +14,10 @@ from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.image import load
 from impasto.losses import IMAGE
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.context import Context
 from impasto.tasks.matching import BLUR, RELAXATION, Points, _centres, matched, transport
 from impasto.tasks.mixture import style_losses
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.scaling import area_at
 from impasto.tasks.style import DEEP, style_terms

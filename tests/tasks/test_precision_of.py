@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks import common
 from impasto.tasks.common import load_encoder, precision_of
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.stylize import stylize_job
 
 CPU = torch.device("cpu")

@@ -1,8 +1,8 @@
 import pytest
 
 from impasto.errors import UsageError
-from impasto.tasks.presets import PRESETS, preset
-from impasto.tasks.recipe import TASKS
+from impasto.settings.presets import PRESETS, preset
+from impasto.settings.recipe import TASKS
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -18,6 +18,7 @@ from impasto.encoders import Encoder
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError, UsageError
+from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, OPTIMIZERS, in_memory
 from impasto.tasks import cut as cutting
 from impasto.tasks import memory as remembering
@@ -25,7 +26,6 @@ from impasto.tasks import room as module
 from impasto.tasks.context import Context
 from impasto.tasks.cut import SURE, Cut
 from impasto.tasks.memory import activations, limits
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.room import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, Arrangement, Room
 from impasto.tasks.stages import Size, Stage, stages

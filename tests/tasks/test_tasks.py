@@ -5,9 +5,9 @@ from impasto import encoders
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import load, resize
 from impasto.losses import gram, relative
+from impasto.settings.synthesis import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks import common
 from impasto.tasks.common import full_size, schedule
-from impasto.tasks.options import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.strength import weights_of
 from impasto.tasks.stylize import stylize, stylize_job, stylize_steps

@@ -3,9 +3,9 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.losses import Objective
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.context import Context
 from impasto.tasks.layers import parse_layers
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.style import style_terms

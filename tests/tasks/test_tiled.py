@@ -18,10 +18,10 @@ from impasto.errors import UsageError
 from impasto.losses import IMAGE, STYLE_LOSSES, Additive, Dice, Objective, Part, Term, total_variation
 from impasto.losses.similarity import pattern_distance
 from impasto.losses.style import positions
+from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import CANVASES, LBFGS, Descent, Evaluation
 from impasto.tasks.context import Context
 from impasto.tasks.mixture import content_losses, style_losses
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.stages import Stage, keeping, show, stages
 from impasto.tasks.style import style_terms

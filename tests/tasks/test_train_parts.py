@@ -16,13 +16,13 @@ from impasto.image import load
 from impasto.losses import blotches, lattice, repetition, repetition_of
 from impasto.networks.norm import NORMS as KINDS
 from impasto.networks.transformer import ENDS as SHAPES
+from impasto.settings.presets import preset
+from impasto.settings.synthesis import StylizeSettings
+from impasto.settings.train import ENDS, NORMS, SCHEDULES, SHARED, TrainSettings, TrainTextureSettings
 from impasto.tasks.critic import Critic
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.photos import HELD, Photos, draws, pictures_in, shuffled
-from impasto.tasks.presets import preset
 from impasto.tasks.sheet import GAP, contact
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.train_options import ENDS, NORMS, SCHEDULES, SHARED, TrainSettings, TrainTextureSettings
 from impasto.tasks.train_style import named
 from impasto.tasks.trainer import SCHEDULES as SHAPES_OF_RATE
 

@@ -19,11 +19,11 @@ from test_team import free_port
 from impasto import networks
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import fit, load
-from impasto.tasks.options import StylizeSettings
+from impasto.settings.synthesis import StylizeSettings
+from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.team import Team
-from impasto.tasks.train_options import TrainStyleSettings
 from impasto.tasks.train_style import StyleLesson, train_style_steps
 from impasto.tasks.trainer import checkpoint_of
 

@@ -14,13 +14,13 @@ from impasto import networks
 from impasto.errors import UsageError
 from impasto.image import load
 from impasto.networks import TextureNet
+from impasto.settings.apply import ApplySettings
+from impasto.settings.presets import preset
+from impasto.settings.synthesis import StylizeSettings
+from impasto.settings.train import PAINTED, TrainTextureSettings
 from impasto.tasks.apply import apply
-from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.diversity import alike
-from impasto.tasks.options import StylizeSettings
-from impasto.tasks.presets import preset
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.train_options import PAINTED, TrainTextureSettings
 from impasto.tasks.train_texture import TextureLesson, train_texture_steps
 
 TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)

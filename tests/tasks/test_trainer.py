@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from impasto.settings.train import TrainSettings
 from impasto.synthesis import load_state
-from impasto.tasks.train_options import TrainSettings
 from impasto.tasks.trainer import BETAS, checkpoint_of, train
 
 SLOPES = torch.tensor([[3.0, 0.0, -4.0]])

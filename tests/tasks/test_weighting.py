@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from impasto.errors import UsageError
+from impasto.settings.synthesis import WEIGHTINGS as NAMES
 from impasto.tasks.context import Context
 from impasto.tasks.mixture import style_losses
-from impasto.tasks.options import WEIGHTINGS as NAMES
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms, evaluation

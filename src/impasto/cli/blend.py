@@ -12,9 +12,9 @@ from impasto.cli.files import carried, changed, check, free_name, is_made_by, re
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.watch import Watcher
 from impasto.image import check_writable, corner, load, mask_source, write
+from impasto.settings.editing import BlendSettings
+from impasto.settings.recipe import recipe
 from impasto.tasks.blend import blend
-from impasto.tasks.editing import BlendSettings
-from impasto.tasks.recipe import recipe
 
 
 def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions, watcher: Watcher) -> None:

@@ -16,9 +16,9 @@ from impasto.cli.table import show_rows
 from impasto.cli.watch import Watcher
 from impasto.cli.weights import fetch_weights
 from impasto.image import check_writable, load, write
+from impasto.settings.editing import CompareSettings
+from impasto.settings.recipe import recipe
 from impasto.tasks.compare import Comparison, compare
-from impasto.tasks.editing import CompareSettings
-from impasto.tasks.recipe import recipe
 
 
 def run(inputs: Mapping[str, str], settings: CompareSettings, options: RunOptions, watcher: Watcher) -> Comparison:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import UsageError
-from impasto.tasks.recipe import TASKS
+from impasto.settings.recipe import TASKS
 
 if TYPE_CHECKING:
     from impasto.tasks.team import Team

@@ -9,11 +9,11 @@ import typer
 
 from impasto.cli import flags
 from impasto.cli.options import SHORT, WITHOUT_STEPS, RunOptions
-from impasto.tasks.editing import BlendSettings, CompareSettings
-from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.presets import preset
-from impasto.tasks.recipe import EDITS, TASKS
-from impasto.tasks.tables import read_table
+from impasto.settings.editing import BlendSettings, CompareSettings
+from impasto.settings.files import read_table
+from impasto.settings.presets import preset
+from impasto.settings.recipe import EDITS, TASKS
+from impasto.settings.synthesis import SynthesisSettings
 
 ARGUMENTS = {"content": "photo", "style": "painting"}
 """The words of the command line for what the papers call content and style."""

@@ -15,9 +15,9 @@ from torch import Tensor
 from impasto.cli.options import RunOptions
 from impasto.errors import UsageError
 from impasto.image import NOTHING, Origin, check_writable, files_in, read_metadata, resize, write
+from impasto.settings.recipe import WRITING, Recipe, recipe
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import Step
-from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import WRITING, Recipe, recipe
 
 SHOWN = 3
 """How many files a message names."""

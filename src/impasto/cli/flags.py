@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto.tasks.settings import Settings, plain_type
+from impasto.settings.base import Settings, plain_type
 
 METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", tuple: "TEXT"}
 

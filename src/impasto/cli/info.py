@@ -10,7 +10,7 @@ import typer
 
 from impasto.errors import ImpastoError
 from impasto.image import read_metadata
-from impasto.tasks.recipe import command
+from impasto.settings.recipe import command
 
 THREADS = "threads: torch's choice; other numbers of them may change single levels, and --threads fixes the number"
 

@@ -16,8 +16,8 @@ from impasto.cli.watch import Watcher
 from impasto.errors import UsageError
 from impasto.image import Picture, files_named
 from impasto.image.formats import SUFFIXES
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import State, Step, discard_state, load_state, save_state
-from impasto.tasks.options import SynthesisSettings
 from impasto.version import __version__
 
 NONE = "no"

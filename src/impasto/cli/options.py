@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impasto.tasks.settings import Settings, option
+from impasto.settings.base import Settings, option
 
 SHORT = {"output": "-o", "quiet": "-q"}
 

@@ -16,12 +16,12 @@ from impasto.cli.weights import fetch_weights
 from impasto.encoders.weights import home
 from impasto.errors import ImpastoError
 from impasto.image.atomic import replace_file
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks import pace
 from impasto.tasks.common import device_of
 from impasto.tasks.job import Job, Planned
 from impasto.tasks.memory import reached
-from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import job_of
+from impasto.tasks.registry import JOBS
 from impasto.tasks.room import REMEMBERED, Room
 from impasto.version import __version__
 
@@ -45,7 +45,7 @@ def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options:
     if options.threads:
         torch.set_num_threads(options.threads)
     fetch_weights(settings.network, settings.weights, watcher)
-    job: Job = job_of(task)(*inputs, settings)
+    job = JOBS[task](*inputs, settings)
     found = job.plan()
     if options.json:
         watcher.expects(**summary(job))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from impasto.cli.table import show_rows
-from impasto.tasks.presets import PRESETS
-from impasto.tasks.recipe import TASKS
+from impasto.settings.presets import PRESETS
+from impasto.settings.recipe import TASKS
 
 
 def show() -> None:

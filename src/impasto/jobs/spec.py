@@ -34,9 +34,9 @@ from typing import Any
 from impasto.errors import UsageError, choose, nearest
 from impasto.jobs.contents import Contents, names_in
 from impasto.jobs.kinds import KINDS, OnePassSettings
-from impasto.tasks.presets import preset
-from impasto.tasks.settings import plain_type
-from impasto.tasks.tables import read_table
+from impasto.settings.base import plain_type
+from impasto.settings.files import read_table
+from impasto.settings.presets import preset
 
 CASE = "case"
 BESIDE = "spec:"

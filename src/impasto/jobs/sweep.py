@@ -25,9 +25,9 @@ from impasto.jobs.kinds import KINDS, as_run
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
 from impasto.jobs.spec import Cell, Sweep, axes, expand
 from impasto.process import keep_freed_memory
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.common import load_encoder, optimizer_of
 from impasto.tasks.memory import free_memory, parse_memory, resident
-from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.room import Room
 from impasto.version import __version__
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from impasto.image import same_shape
+from impasto.settings.synthesis import StylizeSettings, SynthesisSettings
 from impasto.tasks.common import SMALLEST, TILE, Size, schedule
-from impasto.tasks.options import StylizeSettings, SynthesisSettings
 
 
 def alterations(

@@ -17,8 +17,8 @@ from impasto.errors import UsageError
 from impasto.image import Picture, Source, fitted_size, load, luminance, match_colors, resize, resized, with_luminance
 from impasto.networks import Network, TextureNet, Transformer, TransportNet
 from impasto.networks import load as load_network
+from impasto.settings.apply import ApplySettings
 from impasto.tasks import passes
-from impasto.tasks.apply_options import ApplySettings
 from impasto.tasks.codes import Coder, Style, find, shares_of
 from impasto.tasks.layered import held, layered
 from impasto.tasks.regions import Region, areas, parse_region
@@ -199,8 +199,8 @@ def _recolor(painted: Tensor, photo: Tensor, alpha: Tensor | None, settings: App
 
 
 def _device(name: str) -> torch.device:
+    from impasto.settings.synthesis import SynthesisSettings  # noqa: PLC0415
     from impasto.tasks.common import device_of  # noqa: PLC0415 (it imports all that runs need)
-    from impasto.tasks.options import SynthesisSettings  # noqa: PLC0415
 
     if name == "cpu" or (name == "auto" and not (torch.cuda.is_available() or torch.backends.mps.is_available())):
         return torch.device("cpu")

@@ -9,8 +9,8 @@ from typing import Any
 from impasto import networks
 from impasto.errors import UsageError
 from impasto.networks import AnyStyle, ManyStyles, TextureNet, Transformer
+from impasto.settings.train import PaintingOptions
 from impasto.tasks.codes import find
-from impasto.tasks.train_options import PaintingOptions
 
 SHAPE = ("width", "blocks", "ends", "norm", "detail", "deep")
 """Settings that tell the shape of a network from nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from impasto.image import Picture, Source, blended, corner, load
-from impasto.tasks.editing import BlendSettings
+from impasto.settings.editing import BlendSettings
 
 
 def blend(source: Source, target: Source, settings: BlendSettings | None = None) -> Picture:

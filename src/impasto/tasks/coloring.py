@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.image import luminance, match_colors, match_luminance, with_luminance
-from impasto.tasks.options import StylizeSettings
+from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.regions import Area, Manner, at
 
 

@@ -17,6 +17,7 @@ from impasto.encoders.weights import find
 from impasto.errors import ImpastoError, UsageError, nearest
 from impasto.image import check_shape, fitted_size, load
 from impasto.losses import Dice
+from impasto.settings.synthesis import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.synthesis import (
     Step,
     generator,
@@ -25,7 +26,6 @@ from impasto.synthesis import (
 )
 from impasto.tasks.inputs import Opener
 from impasto.tasks.memory import limits, outside
-from impasto.tasks.options import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.tasks.room import Room
 
 Size = tuple[int, int]

@@ -23,8 +23,8 @@ from impasto.errors import UsageError
 from impasto.image import Picture, Source, continued, fitted_size, load, propagate, resized
 from impasto.losses import Term
 from impasto.losses.style import into_space, positions
+from impasto.settings.editing import CompareSettings
 from impasto.tasks.context import Context
-from impasto.tasks.editing import CompareSettings
 from impasto.tasks.layers import parse_layers
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.style import style_terms

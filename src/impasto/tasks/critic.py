@@ -16,6 +16,7 @@ from impasto.errors import UsageError
 from impasto.image import Source
 from impasto.losses import Dice, Objective, Part, Term, repetition
 from impasto.losses.repetition import LEAST
+from impasto.settings.train import TrainSettings
 from impasto.tasks.common import check_room, device_of, load_encoder
 from impasto.tasks.context import Context
 from impasto.tasks.inputs import painting_opener
@@ -26,7 +27,6 @@ from impasto.tasks.scaling import area_at
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import default_layers, style_terms
 from impasto.tasks.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
-from impasto.tasks.train_options import TrainSettings
 
 
 class Model(NamedTuple):

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 import torch
 
 from impasto.image import MAX_PIXELS, Allocate, Picture, Source, load, reduced
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import in_memory, mapped
 from impasto.tasks.memory import free_memory, parse_memory
-from impasto.tasks.options import SynthesisSettings
 
 SHARE = 1 / 8
 """A picture that takes more than this share of the memory is read into a file."""

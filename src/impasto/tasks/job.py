@@ -9,11 +9,11 @@ from functools import partial
 from torch import Tensor
 
 from impasto.image import resize, resize_wrapped
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
 from impasto.tasks.common import dice_of, endless, optimizer_of, schedule
 from impasto.tasks.evaluator import Evaluator
 from impasto.tasks.memory import give_back
-from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.room import Arrangement, Room
 
 Size = tuple[int, int]

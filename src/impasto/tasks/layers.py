@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from impasto.encoders import Encoder
 from impasto.errors import UsageError
-from impasto.tasks.options import USUAL
+from impasto.settings.synthesis import USUAL
 
 COUNTED = "conv_"
 """What a bare number counts."""

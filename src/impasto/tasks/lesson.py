@@ -18,13 +18,13 @@ from impasto.image import fit
 from impasto.networks import Transformer, TransformerSettings
 from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
+from impasto.settings.train import OPEN, PaintingOptions, TrainStyleSettings
 from impasto.tasks.base import SHAPE, origin_of
 from impasto.tasks.coloring import recolored
 from impasto.tasks.critic import Critic, Found, Model
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.sheet import contact
-from impasto.tasks.train_options import OPEN, PaintingOptions, TrainStyleSettings
 from impasto.version import __version__
 
 RECOLORING = 100.0

@@ -15,6 +15,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image import Source
 from impasto.losses import Term
+from impasto.settings.synthesis import ReconstructSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, full_size, last, load_encoder
 from impasto.tasks.context import Context
@@ -22,7 +23,6 @@ from impasto.tasks.inputs import photo_opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers
 from impasto.tasks.mixture import content_layers, content_losses, layers_of
-from impasto.tasks.options import ReconstructSettings
 from impasto.tasks.regions import at
 from impasto.tasks.single import single_job
 from impasto.tasks.team import Team

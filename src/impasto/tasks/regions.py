@@ -32,7 +32,7 @@ from impasto.tasks.inputs import Opener
 from impasto.tasks.layers import parse_weight
 
 if TYPE_CHECKING:
-    from impasto.tasks.options import StylizeSettings
+    from impasto.settings.synthesis import StylizeSettings
 
 Size = tuple[int, int]
 

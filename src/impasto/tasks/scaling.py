@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from impasto.tasks.options import PaintingSettings
+from impasto.settings.synthesis import PaintingSettings
 from impasto.tasks.regions import Area, Manner, Size, at, parse_rotations, turned
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.losses import Term
+from impasto.settings.synthesis import ReconstructSettings, TextureSettings
 from impasto.synthesis import Evaluate
 from impasto.tasks.alterations import alterations
 from impasto.tasks.common import Size, check_room, dice_of, room_of, starting_point
@@ -16,7 +17,6 @@ from impasto.tasks.context import Context
 from impasto.tasks.inputs import opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers
-from impasto.tasks.options import ReconstructSettings, TextureSettings
 from impasto.tasks.team import Team
 from impasto.tasks.terms import evaluation, prior_terms
 

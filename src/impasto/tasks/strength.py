@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.tasks.options import StylizeSettings
+from impasto.settings.synthesis import StylizeSettings
 
 BALANCE = 50.0
 """The style weight beside a content weight of 1 at strength 0.5."""

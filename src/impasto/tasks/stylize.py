@@ -12,6 +12,7 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.image import Picture, Source, fitted_size
 from impasto.losses import Term
+from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import Evaluate, State, Step
 from impasto.tasks import coloring
 from impasto.tasks.alterations import alterations
@@ -33,7 +34,6 @@ from impasto.tasks.layers import parse_layers
 from impasto.tasks.matching import SIDE, matched
 from impasto.tasks.mixture import content_layers as layers_of_content
 from impasto.tasks.mixture import content_losses, layers_of, style_losses
-from impasto.tasks.options import StylizeSettings
 from impasto.tasks.regions import Area, Region, Style, at, canvas_of, visible
 from impasto.tasks.room import Room
 from impasto.tasks.scaling import areas_at, painting_size

@@ -27,12 +27,12 @@ from impasto.losses import (
     repetition_of,
     total_variation,
 )
+from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import Evaluate
 from impasto.tasks.context import Context
 from impasto.tasks.evaluator import Evaluator
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import Ingredient, content_losses, layers_of
-from impasto.tasks.options import SynthesisSettings
 from impasto.tasks.regions import Area
 from impasto.tasks.repainting import repainted
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses import Term
+from impasto.settings.synthesis import TextureSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, asked_size, check_room, full_size, last, load_encoder
 from impasto.tasks.context import Context
@@ -16,7 +17,6 @@ from impasto.tasks.inputs import painting_opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers, parse_layers
 from impasto.tasks.mixture import layers_of, style_losses
-from impasto.tasks.options import TextureSettings
 from impasto.tasks.regions import Area, Manner, Style, manners, mixture
 from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.single import single_job

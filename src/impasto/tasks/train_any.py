@@ -19,12 +19,12 @@ from impasto.encoders.lite import Lite
 from impasto.errors import UsageError
 from impasto.networks import AnyStyle, TransportSettings
 from impasto.networks.grain import SIDE
+from impasto.settings.train import TrainAnySettings
 from impasto.tasks.axes import transport_net
 from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, seeded
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.team import Team
-from impasto.tasks.train_options import TrainAnySettings
 from impasto.tasks.trainer import TrainStep, train
 
 SAMPLE = 64

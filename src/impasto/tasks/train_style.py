@@ -22,13 +22,13 @@ from impasto.errors import UsageError
 from impasto.image import Source, load
 from impasto.image.schemes import stem
 from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
+from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.base import base_of
 from impasto.tasks.codes import find
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.regions import Manner
 from impasto.tasks.team import Team
-from impasto.tasks.train_options import TrainStyleSettings
 from impasto.tasks.trainer import TrainStep, train
 
 Paintings = Mapping[str, Source] | Sequence[str | Path]

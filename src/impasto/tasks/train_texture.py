@@ -19,13 +19,13 @@ from impasto.errors import UsageError
 from impasto.image import Source, fit
 from impasto.networks import TextureNet
 from impasto.networks.texture_net import TextureSettings
+from impasto.settings.train import OPEN, TrainTextureSettings
 from impasto.tasks.critic import Critic
 from impasto.tasks.diversity import alike
 from impasto.tasks.lesson import LOOK, away_from_colours, seeded
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.sheet import contact
 from impasto.tasks.team import Team
-from impasto.tasks.train_options import OPEN, TrainTextureSettings
 from impasto.tasks.train_style import origin
 from impasto.tasks.trainer import TrainStep, train
 from impasto.version import __version__

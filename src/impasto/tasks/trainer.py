@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import ImpastoError, UsageError
+from impasto.settings.train import TrainSettings
 from impasto.synthesis import State, load_state, save_state
 from impasto.tasks.team import Team
-from impasto.tasks.train_options import TrainSettings
 
 BETAS = (0.9, 0.99)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from impasto.errors import choose
-from impasto.tasks.options import USUAL
+from impasto.settings.synthesis import USUAL
 
 
 @dataclass(frozen=True)

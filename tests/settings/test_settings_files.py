@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from impasto.errors import UsageError
-from impasto.tasks.tables import read_table
+from impasto.settings.files import read_table
 
 TABLE = {"size": 64, "init": "Gemälde 星.png"}
 TEXTS = {

@@ -6,10 +6,10 @@ import pytest
 
 from impasto.encoders import NETWORKS
 from impasto.errors import UsageError
+from impasto.settings import synthesis as options
+from impasto.settings.base import Settings, option
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.synthesis import OPTIMIZERS
-from impasto.tasks import options
-from impasto.tasks.options import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks.settings import Settings, option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,15 @@ No times and no dates, so that the same command gives the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from impasto.errors import UsageError, choose
-from impasto.tasks.apply_options import ApplySettings
-from impasto.tasks.editing import BlendSettings, CompareSettings
-from impasto.tasks.options import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
-from impasto.tasks.settings import Settings
+from impasto.settings.apply import ApplySettings
+from impasto.settings.base import Settings
+from impasto.settings.editing import BlendSettings, CompareSettings
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.version import __version__
 
 Recipe = dict[str, Any]
@@ -49,18 +48,6 @@ BYTES = re.compile("[\udc80-\udcff]")
 WRITING = {"bits": int, "output_quality": int, "photo_metadata": str, "threads": int}
 """Flags that are no settings of the task, but without which the file would have other bytes: sums are rounded otherwise
 in another number of threads."""
-
-
-def steps_of(task: str) -> Callable[..., Iterator[Any]]:
-    """The function of a task that yields its steps: `stylize_steps` for "stylize"."""
-    steps: Callable[..., Iterator[Any]] = getattr(import_module(f"impasto.tasks.{task}"), f"{task}_steps")
-    return steps
-
-
-def job_of(task: str) -> Callable[..., Any]:
-    """The function of a task that makes a `Job`: `stylize_job` for "stylize"."""
-    job: Callable[..., Any] = getattr(import_module(f"impasto.tasks.{task}"), f"{task}_job")
-    return job
 
 
 def recipe(

@@ -1,11 +1,11 @@
-"""The settings of `apply`, with no import of torch."""
+"""The settings of `apply`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impasto.tasks.options import DEVICES, MATCHING, SPACES
-from impasto.tasks.settings import Settings, option
+from impasto.settings.base import Settings, option
+from impasto.settings.synthesis import DEVICES, MATCHING, SPACES
 
 
 @dataclass(frozen=True, kw_only=True)

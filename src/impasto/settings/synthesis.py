@@ -1,4 +1,4 @@
-"""The settings of every task, with no import of torch, so that what derives from them (flags, `--help`) is quick."""
+"""The settings of the tasks that optimise a picture: `stylize`, `reconstruct` and `texture`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from impasto.errors import UsageError
-from impasto.tasks.settings import Settings, option
+from impasto.settings.base import Settings, option
 
-# The names of tables whose modules import torch; a test holds them equal.
+# The names of tables whose modules import torch; tests hold them equal.
 NETWORKS = ("lite", "vgg16", "vgg19", "resnet50")
 OPTIMIZERS = ("lbfgs", "lbfgs-wolfe", "adam", "adam-carried", "rmsprop")
 CANVASES = ("pixels", "pyramid", "fourier")

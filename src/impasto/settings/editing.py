@@ -1,11 +1,11 @@
-"""Tasks that make their picture at once, in no steps: their settings."""
+"""The settings of the tasks that make their picture at once, in no steps: `blend` and `compare`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impasto.tasks.options import NETWORKS
-from impasto.tasks.settings import Settings, option
+from impasto.settings.base import Settings, option
+from impasto.settings.synthesis import NETWORKS
 
 GRADIENTS = ("importing", "mixed")  # of impasto.image, which imports torch; a test holds them equal
 

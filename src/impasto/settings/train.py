@@ -1,4 +1,4 @@
-"""The settings of training, with no import of torch, so that what derives from them (flags, `--help`) is quick."""
+"""The settings of the trainings: `train style`, `train any` and `train texture`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from impasto.errors import UsageError
-from impasto.tasks.options import DEVICES, NETWORKS, PRECISIONS, USUAL, StylizeSettings
-from impasto.tasks.settings import Settings, option
+from impasto.settings.base import Settings, option
+from impasto.settings.synthesis import DEVICES, NETWORKS, PRECISIONS, USUAL, StylizeSettings
 
 SCHEDULES = ("constant", "cosine", "trapezoid")
 """The names of a table in `trainer.py`; a test holds them equal."""

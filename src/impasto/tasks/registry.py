@@ -1,0 +1,25 @@
+"""The tasks that optimise a picture, by the names of `settings.recipe.TASKS`: their runs, and their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from impasto.synthesis import Step
+from impasto.tasks.job import Job
+from impasto.tasks.reconstruct import reconstruct_job, reconstruct_steps
+from impasto.tasks.stylize import stylize_job, stylize_steps
+from impasto.tasks.texture import texture_job, texture_steps
+
+JOBS: Mapping[str, Callable[..., Job]] = {
+    "stylize": stylize_job,
+    "reconstruct": reconstruct_job,
+    "texture": texture_job,
+}
+"""Functions from a task's inputs and settings to its run, ready to begin."""
+
+STEPS: Mapping[str, Callable[..., Iterator[Step]]] = {
+    "stylize": stylize_steps,
+    "reconstruct": reconstruct_steps,
+    "texture": texture_steps,
+}
+"""Functions from a task's inputs and settings to the steps of its run."""
