@@ -9,8 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.image import in_memory
-from impasto.synthesis import Point, halves, history
-from impasto.synthesis.halves import Changes, Halves
+from impasto.synthesis import Point, half_history, history
+from impasto.synthesis.half_history import Changes, Halves
 from impasto.synthesis.history import Matrix, Rows, Vectors, zeros
 
 COUNT, LENGTH = 6, 100
@@ -37,7 +37,7 @@ def put(kept, index, vector, other=None, second=None):
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     """So that rows of a test have many, and the last is a shorter one."""
-    for module in (history, halves):
+    for module in (history, half_history):
         monkeypatch.setattr(module, "CHUNK", 7)
 
 
@@ -126,7 +126,7 @@ def test_no_change_that_is_not_a_number_goes_unseen():
 
 def test_half_rows_that_are_not_in_use_change_no_bit(monkeypatch):
     """A run that goes on from a file has none of them; nor are its tensors aligned as they were."""
-    monkeypatch.setattr(halves, "CHUNK", 3000)  # in fewer there is less to round
+    monkeypatch.setattr(half_history, "CHUNK", 3000)  # in fewer there is less to round
     length = 10_000
     given = vectors(COUNT + 1, length=length)
     stale, clean = KINDS["half"](), KINDS["half"]()
@@ -167,7 +167,7 @@ def test_half_rows_of_the_least_and_the_largest_numbers_stay_numbers(size):
 
 def test_sums_of_half_rows_are_not_taken_in_half(monkeypatch):
     """In float16, a sum of ones stops at 2048; and the squares of scaled numbers are out of its range."""
-    monkeypatch.setattr(halves, "CHUNK", 3000)
+    monkeypatch.setattr(half_history, "CHUNK", 3000)
     kept = KINDS["half"]()
     put(kept, 0, torch.ones(10_000))
     assert kept.among([0])[0, 0] == 10_000
@@ -176,7 +176,7 @@ def test_sums_of_half_rows_are_not_taken_in_half(monkeypatch):
 
 def test_chunks_are_added_up_in_double(monkeypatch):
     """In float32, 2 ** 24 plus one stays what it is."""
-    monkeypatch.setattr(halves, "CHUNK", 1)
+    monkeypatch.setattr(half_history, "CHUNK", 1)
     kept = KINDS["half"]()
     put(kept, 0, torch.ones(4))
     assert kept.along(torch.tensor([2.0**24, 1, 1, 1]))[0] == 2**24 + 3
@@ -207,7 +207,7 @@ def _tensors(tree):
 
 
 def test_no_more_than_a_chunk_of_a_half_row_is_ever_converted(monkeypatch):
-    monkeypatch.setattr(halves, "CHUNK", 256)
+    monkeypatch.setattr(half_history, "CHUNK", 256)
     given = vectors(COUNT, length=10_000)
     kept = KINDS["half"]()
     for index, vector in enumerate(given):

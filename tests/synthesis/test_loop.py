@@ -21,7 +21,7 @@ from impasto.synthesis import (
     noise,
     synthesise,
 )
-from impasto.synthesis.parametrisation import Pixels
+from impasto.synthesis.canvas import Pixels
 
 
 def toward(value: float):

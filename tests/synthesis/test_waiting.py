@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.image import in_memory
 from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels, Point
-from impasto.synthesis.halves import Changes, Halves
+from impasto.synthesis.half_history import Changes, Halves
 from impasto.synthesis.history import Matrix, Rows, Vectors
 from impasto.synthesis.point import numbers
 

@@ -14,9 +14,9 @@ from impasto.encoders import Encoder
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
+from impasto.image import mapped
 from impasto.losses import Part, total_variation
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.synthesis import mapped
 from impasto.tasks.context import Context, whole
 from impasto.tasks.cut import Cut
 from impasto.tasks.stages import Size

@@ -18,8 +18,9 @@ from impasto.encoders import Encoder
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError, UsageError
+from impasto.image import in_memory
 from impasto.settings.synthesis import StylizeSettings
-from impasto.synthesis import LBFGS, OPTIMIZERS, in_memory
+from impasto.synthesis import LBFGS, OPTIMIZERS
 from impasto.tasks import cut as cutting
 from impasto.tasks import memory as remembering
 from impasto.tasks import room as module

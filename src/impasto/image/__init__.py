@@ -3,12 +3,12 @@
 Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha are `(1, 1, H, W)` in [0, 1].
 """
 
-from impasto.image.allocation import Allocate, in_memory, in_range
+from impasto.image.allocation import Allocate, in_memory, in_range, mapped
 from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.hidden import continued
 from impasto.image.luminance import luminance, match_luminance, with_luminance
-from impasto.image.mask import colors_of, load_mask, same_color
+from impasto.image.mask import same_color
 from impasto.image.metadata import read_metadata
 from impasto.image.origin import NOTHING, Origin
 from impasto.image.picture import Picture
@@ -29,7 +29,7 @@ from impasto.image.resize import (
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, files_named, mask_source, pieces
-from impasto.image.sources import Source, blended, load
+from impasto.image.sources import Opener, Source, blended, colors_of, load, load_mask
 from impasto.image.spaces import SPACES, Space
 from impasto.image.writing import check_writable, write
 
@@ -41,6 +41,7 @@ __all__ = [
     "NOTHING",
     "SPACES",
     "Allocate",
+    "Opener",
     "Origin",
     "Picture",
     "Sample",
@@ -64,6 +65,7 @@ __all__ = [
     "load_mask",
     "load_sample",
     "luminance",
+    "mapped",
     "mask_source",
     "match_colors",
     "match_luminance",

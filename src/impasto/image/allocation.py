@@ -1,14 +1,19 @@
-"""Memory for what is as large as a picture."""
+"""Memory for what is as large as a picture; in files where the memory there is does not suffice."""
 
 from __future__ import annotations
 
 import math
 import mmap
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import torch
+
+from impasto.errors import ImpastoError
 
 Allocate = Callable[[tuple[int, ...], torch.dtype, torch.device], torch.Tensor]
 """Makes a tensor of a shape, a type of number and a device; what it holds does not matter."""
@@ -31,6 +36,27 @@ def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -
     return torch.frombuffer(_pages(size), dtype=kind).view(shape)
 
 
+def mapped(folder: str | Path) -> Allocate:
+    """Makes tensors of files in `folder`, which have no name any more and are gone with the tensor, or the process.
+
+    The system keeps in memory what is in use, and writes the rest to the disk when it needs the room. Tensors of other
+    devices are ordinary ones. Raises ImpastoError where the folder cannot be written.
+    """
+
+    def allocate(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
+        if device.type != "cpu":
+            return torch.empty(shape, dtype=kind, device=device)
+        count = math.prod(shape)
+        try:
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".impasto-", suffix=".map") as file:
+                _reserve(file.fileno(), count * kind.itemsize)
+                return torch.from_file(file.name, shared=True, size=count, dtype=kind).view(shape)
+        except (OSError, RuntimeError) as error:
+            raise ImpastoError(f"no room for {count * kind.itemsize / 1e9:.1f} GB in '{folder}': {error}") from error
+
+    return allocate
+
+
 def in_range(pixels: torch.Tensor) -> torch.Tensor:
     """A copy with values in [0, 1]."""
     return torch.clamp(pixels, 0, 1, out=in_memory(tuple(pixels.shape), pixels.dtype, pixels.device))
@@ -43,3 +69,12 @@ def _pages(size: int) -> mmap.mmap:
         with suppress(OSError):
             pages.madvise(mmap.MADV_HUGEPAGE)
     return pages
+
+
+def _reserve(file: int, size: int) -> None:
+    """Make the file so long, and its blocks its own: where the disk is full, to write into a hole of it kills the
+    process."""
+    if hasattr(os, "posix_fallocate") and size:
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)

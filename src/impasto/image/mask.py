@@ -12,7 +12,6 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image.luminance import luminance
 from impasto.image.picture import Picture
-from impasto.image.sources import Source, load
 
 TOLERANCE = 8
 """How many of 255 levels a channel may be off a map's colour: JPEG does not keep them exact."""
@@ -23,34 +22,37 @@ LEAST_SHARE = 0.005
 MOST = 64
 """How many colours a map can have; beyond, it is a photo."""
 
-INVERSE = "~"
+
+def mask_of(picture: Picture) -> Tensor:
+    """The mask `(1, 1, H, W)` that a picture is: its luminance, black 0 and white 1, or its alpha, if it has one."""
+    return luminance(picture.pixels) if picture.alpha is None else picture.alpha
 
 
-def load_mask(source: Source, size: tuple[int, int] | None = None) -> Tensor:
-    """The mask `(1, 1, H, W)` in [0, 1] that `source` stands for, at `size` (height, width) if given.
+def mask_of_color(map: Picture, color: str, file: str) -> Tensor:
+    """`(1, 1, H, W)`: 1 where a map, called `file`, has the `color` "#rrggbb" within `TOLERANCE`, and 0 elsewhere.
 
-    A grey picture is its luminance, black 0 and white 1; a picture with transparency is its alpha, that of a cut-out.
-    `FILE#rrggbb` is 1 where a colour-coded map has that colour, within `TOLERANCE`, and 0 elsewhere. A `~` before
-    either takes the inverse. FILE is whatever `load` takes, and so is `source` besides; a tensor may also be a mask
-    already. Raises UsageError for a colour that the map lacks, naming the nearest that it has.
+    Raises UsageError for a colour that the map lacks, naming the nearest that it has.
     """
-    if isinstance(source, Tensor) and source.ndim == 4 and source.shape[1] == 1:
-        return _sized(load(source.expand(-1, 3, -1, -1)).pixels[:, :1], size)
-    text = str(source) if not isinstance(source, Tensor) and isinstance(source, str) else ""
-    if text.startswith(INVERSE):
-        return 1 - load_mask(text.removeprefix(INVERSE), size)
-    if found := re.fullmatch(r"(.+)#([^#./\\=]*)", text):
-        return _sized(_of_color(*found.groups()), size)
-    picture = load(source)
-    return _sized(luminance(picture.pixels) if picture.alpha is None else picture.alpha, size)
+    wanted = _channels(color)
+    mask = _near(_levels(map.pixels), wanted)
+    mask = mask if map.alpha is None else mask & (map.alpha[0, 0] > 0)
+    if not mask.any():
+        raise UsageError(f"'{file}' has no colour {color}{_nearest(map, wanted)}")
+    return mask[None, None].float()
 
 
-def colors_of(map: Source) -> dict[str, float]:
+def check_color(color: str, file: str) -> None:
+    """Raise UsageError where `color`, asked for of the map `file`, is not "#rrggbb"."""
+    if not re.fullmatch("#[0-9a-fA-F]{6}", color):
+        raise UsageError(f"'{color}' is no colour of '{file}'; expected #rrggbb, such as #ff0000")
+
+
+def colors_in(map: Picture) -> dict[str, float]:
     """The colours "#rrggbb" of a colour-coded map and the share of the picture that each covers, largest first.
 
     Colours within `TOLERANCE` of a more frequent one count as that one; those below half a percent are left out.
     """
-    red, green, blue = _seen_levels(load(map))
+    red, green, blue = _seen_levels(map)
     packed, counts = torch.unique(red << 16 | green << 8 | blue, return_counts=True)
     colors = torch.stack([packed >> 16, packed >> 8 & 255, packed & 255])
     least, shares = LEAST_SHARE * red.numel(), dict[str, float]()
@@ -82,10 +84,6 @@ def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
     return (rows @ mask @ columns.T).clamp(0, 1)
 
 
-def _sized(mask: Tensor, size: tuple[int, int] | None) -> Tensor:
-    return mask if size is None else resize_mask(mask, size)
-
-
 def _axis(mask: Tensor, axis: int, length: int) -> Tensor:
     """The matrix that brings an axis to `length`."""
     old = mask.shape[axis]
@@ -97,24 +95,11 @@ def _axis(mask: Tensor, axis: int, length: int) -> Tensor:
     return overlap.clamp(min=0) * (length / old)
 
 
-def _of_color(file: str, color: str) -> Tensor:
-    if not re.fullmatch("[0-9a-fA-F]{6}", color):
-        raise UsageError(f"'#{color}' is no colour of '{file}'; expected #rrggbb, such as #ff0000")
-    picture = load(file)
-    levels = _levels(picture.pixels)
-    wanted = _channels(f"#{color}")
-    mask = _near(levels, wanted)
-    mask = mask if picture.alpha is None else mask & (picture.alpha[0, 0] > 0)
-    if not mask.any():
-        raise UsageError(f"'{file}' has no colour #{color}{_nearest(file, wanted)}")
-    return mask[None, None].float()
-
-
-def _nearest(file: str, wanted: Tensor) -> str:
+def _nearest(map: Picture, wanted: Tensor) -> str:
     def distance(name: str) -> int:
         return int((_channels(name) - wanted).abs().sum())
 
-    colors = sorted(colors_of(file), key=distance)[:3]
+    colors = sorted(colors_in(map), key=distance)[:3]
     return f"; the nearest that it has: {', '.join(colors)}" if colors else "; it is no map, every pixel has its own"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from impasto.errors import UsageError
 from impasto.image.allocation import Allocate, in_memory
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.hidden import continued
+from impasto.image.mask import check_color, colors_in, mask_of, mask_of_color, resize_mask
 from impasto.image.picture import Picture, from_array
 from impasto.image.poisson import blend
 from impasto.image.reading import from_pillow, read
@@ -23,6 +26,12 @@ from impasto.image.samples import load_sample
 from impasto.image.schemes import Composed, parse
 
 Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
+
+Opener = Callable[[Source], Picture]
+"""Reads a picture."""
+
+INVERSE = "~"
+"""The sign before a mask that is to be turned inside out."""
 
 
 def load(
@@ -90,8 +99,6 @@ def blended(source: Picture, target: Picture, mask: Source | None, at: tuple[int
 
     Without a mask, the source's alpha says what to take; a UsageError if it has none either.
     """
-    from impasto.image.mask import load_mask, resize_mask  # noqa: PLC0415 (masks are loaded from sources)
-
     seen = None if source.alpha is None else source.alpha > 0
     if mask is None:
         cut = source.alpha
@@ -108,6 +115,35 @@ def blended(source: Picture, target: Picture, mask: Source | None, at: tuple[int
     name = f"blend:{source.source},{target.source}"
     notices = (*source.notices, *target.notices)
     return Picture(pixels, target.alpha, max(source.bits, target.bits), notices, name, target.origin)
+
+
+def load_mask(source: Source, size: tuple[int, int] | None = None) -> torch.Tensor:
+    """The mask `(1, 1, H, W)` in [0, 1] that `source` stands for, at `size` (height, width) if given.
+
+    A grey picture is its luminance, black 0 and white 1; a picture with transparency is its alpha, that of a cut-out.
+    `FILE#rrggbb` is 1 where a colour-coded map has that colour, within a tolerance, and 0 elsewhere. A `~` before
+    either takes the inverse. FILE is whatever `load` takes, and so is `source` besides; a tensor may also be a mask
+    already. Raises UsageError for a colour that the map lacks, naming the nearest that it has.
+    """
+    if isinstance(source, torch.Tensor) and source.ndim == 4 and source.shape[1] == 1:
+        return _sized(load(source.expand(-1, 3, -1, -1)).pixels[:, :1], size)
+    text = source if isinstance(source, str) else ""
+    if text.startswith(INVERSE):
+        return 1 - load_mask(text.removeprefix(INVERSE), size)
+    if found := re.fullmatch(r"(.+)(#[^#./\\=]*)", text):
+        file, color = found.groups()
+        check_color(color, file)
+        return _sized(mask_of_color(load(file), color, file), size)
+    return _sized(mask_of(load(source)), size)
+
+
+def colors_of(map: Source) -> dict[str, float]:
+    """The colours "#rrggbb" of a colour-coded map and the share of the picture that each covers, see `colors_in`."""
+    return colors_in(load(map))
+
+
+def _sized(mask: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+    return mask if size is None else resize_mask(mask, size)
 
 
 def _from_tensor(tensor: torch.Tensor) -> Picture:

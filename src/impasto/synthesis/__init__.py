@@ -1,8 +1,7 @@
 """A scalar to a new image: starting points, canvases, optimisers, and the loop over scales."""
 
-from impasto.image import Allocate, in_memory
 from impasto.synthesis.adam import Adam
-from impasto.synthesis.canvas import generator, noise, pink_noise
+from impasto.synthesis.canvas import CANVASES, WRAPPED, Canvas, Pixels
 from impasto.synthesis.checkpoint import State
 from impasto.synthesis.checkpoint import discard as discard_state
 from impasto.synthesis.checkpoint import load as load_state
@@ -10,12 +9,10 @@ from impasto.synthesis.checkpoint import save as save_state
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
 from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
+from impasto.synthesis.noise import generator, noise, pink_noise
 from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
-from impasto.synthesis.parametrisation import CANVASES, WRAPPED, Canvas, Pixels
 from impasto.synthesis.point import Measure, Point
 from impasto.synthesis.rmsprop import RMSprop
-from impasto.synthesis.store import mapped
-from impasto.synthesis.tiles import Tile, tiles
 
 __all__ = [
     "CANVASES",
@@ -23,7 +20,6 @@ __all__ = [
     "OPTIMIZERS",
     "WRAPPED",
     "Adam",
-    "Allocate",
     "Canvas",
     "Descent",
     "Evaluate",
@@ -36,15 +32,11 @@ __all__ = [
     "Scale",
     "State",
     "Step",
-    "Tile",
     "discard_state",
     "generator",
-    "in_memory",
     "load_state",
-    "mapped",
     "noise",
     "pink_noise",
     "save_state",
     "synthesise",
-    "tiles",
 ]

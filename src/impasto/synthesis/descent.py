@@ -11,8 +11,8 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError
 from impasto.synthesis.adam import Adam
+from impasto.synthesis.canvas import Canvas
 from impasto.synthesis.optimizer import Optimizer
-from impasto.synthesis.parametrisation import Canvas
 from impasto.synthesis.point import Point, numbers
 
 Evaluate = Callable[[Tensor, int], tuple[Tensor, Mapping[str, Tensor]]]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.errors import choose
 from impasto.image import Allocate, in_memory
-from impasto.synthesis.halves import Changes, Halves
+from impasto.synthesis.half_history import Changes, Halves
 from impasto.synthesis.history import History, Matrix, Pair, Rows, Vectors, widest
 from impasto.synthesis.linesearch import StrongWolfe, Trial
 from impasto.synthesis.point import Measure, Memory, Point

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import in_range
+from impasto.synthesis.canvas import Canvas, Pixels
 from impasto.synthesis.checkpoint import State, on_device
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
 from impasto.synthesis.optimizer import Optimizer
-from impasto.synthesis.parametrisation import Canvas, Pixels
 
 Resize = Callable[[Tensor, tuple[int, int]], Tensor]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from impasto.encoders import Encoder
+from impasto.image import Allocate, in_memory
 from impasto.losses import Dice, Part
-from impasto.synthesis import Allocate, in_memory
 from impasto.tasks.stages import Size, Stage, computing, empty, moved, show, stages
 from impasto.tasks.team import Team
 from impasto.tasks.weighting import Weighting

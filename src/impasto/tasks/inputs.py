@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from impasto.image import MAX_PIXELS, Allocate, Picture, Source, load, reduced
+from impasto.image import MAX_PIXELS, Allocate, Picture, Source, in_memory, load, mapped, reduced
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.synthesis import in_memory, mapped
 from impasto.tasks.memory import free_memory, parse_memory
 
 SHARE = 1 / 8

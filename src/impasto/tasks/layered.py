@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from impasto.image import in_memory
+from impasto.image.tiles import Span, tiles
 from impasto.networks import ConditionalNorm, Moments, Transformer
 from impasto.networks.layers import Block, Convolution, Deep, Layer, ToPixels
 from impasto.networks.transformer import MARGIN
-from impasto.synthesis.tiles import Span, tiles
 
 STRIP = 1 << 22
 """Numbers that a layer takes in, or gives, for a strip: 16 MB."""

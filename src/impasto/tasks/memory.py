@@ -15,8 +15,8 @@ import torch
 
 from impasto.encoders import Encoder, Segment
 from impasto.errors import UsageError
+from impasto.image.tiles import Tile
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.synthesis import Tile
 from impasto.tasks.stages import Stage
 
 MEASURED: WeakKeyDictionary[Encoder, dict[Segment, float]] = WeakKeyDictionary()

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from impasto.image import fitted_size, in_memory, resize, resize_visible
+from impasto.image.tiles import tiles
 from impasto.networks import Moments, Transformer, TransportNet
 from impasto.networks.layers import Convolution
 from impasto.networks.transformer import SMALLEST
-from impasto.synthesis.tiles import tiles
 
 Size = tuple[int, int]
 

@@ -27,7 +27,7 @@ import torch
 
 from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
-from impasto.synthesis import Allocate, in_memory, mapped
+from impasto.image import Allocate, in_memory, mapped
 from impasto.tasks import cut as cutting
 from impasto.tasks.context import Context
 from impasto.tasks.cut import Cut, Size, needs_of

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
+from impasto.image import Allocate, in_memory
+from impasto.image.tiles import Tile
 from impasto.losses import IMAGE, Additive, Objective, Term
-from impasto.synthesis import Allocate, Tile, in_memory
 from impasto.tasks.known import known
 from impasto.tasks.stages import Stage, empty_like, moved
 from impasto.tasks.team import Team

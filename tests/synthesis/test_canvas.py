@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from impasto.synthesis import CANVASES, WRAPPED, generator, noise, pink_noise
-from impasto.synthesis.parametrisation import COLORS, Fourier, Pyramid, frequencies
+from impasto.synthesis.canvas import COLORS, Fourier, Pyramid, frequencies
 
 SIZES = [(16, 24), (13, 7), (1, 1), (1, 9), (40, 33)]
 

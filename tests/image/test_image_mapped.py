@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from impasto.errors import ImpastoError
-from impasto.synthesis import mapped
+from impasto.image import mapped
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from impasto.synthesis import tiles
+from impasto.image.tiles import tiles
 
 
 def cases(count: int) -> list[tuple[tuple[int, int], int, int, int]]:
