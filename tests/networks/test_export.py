@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image import resize
 from impasto.networks import TextureNet, TransformerSettings, save
-from impasto.tasks.codes import Coder
+from impasto.networks.style_request import Coder
 from impasto.tasks.export import OPSET, export
 
 SIZES = ((24, 24), (45, 38), (64, 96), (101, 67))

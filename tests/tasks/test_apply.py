@@ -9,9 +9,8 @@ from tests.painters import anything, many, picture
 import impasto
 from impasto.errors import UsageError
 from impasto.image import Picture, luminance, match_colors, resize
-from impasto.networks import TextureNet, TextureSettings, save
+from impasto.networks import TextureNet, TextureSettings, save, tiled
 from impasto.settings.apply import ApplySettings
-from impasto.tasks import passes
 from impasto.tasks.apply import apply, painter
 from impasto.tasks.regions import Region
 
@@ -76,7 +75,7 @@ def test_tiles_are_asked_for():
 def test_what_is_too_large_at_once_goes_layer_by_layer_and_then_in_tiles(monkeypatch):
     network, size = many(), (72, 96)
     expected, found = apply(PHOTO, network, "sea"), painter(network, "sea")
-    least = (passes.LEAST + 2 * network.transformer.reach) ** 2 * passes.cost(network.transformer)
+    least = (tiled.LEAST + 2 * network.transformer.reach) ** 2 * tiled.cost(network.transformer)
     for name in ("TILE", "WHOLE"):
         monkeypatch.setattr(f"impasto.tasks.apply.{name}", 0.0)
     assert found._side(network.transformer, size) is None
@@ -85,7 +84,7 @@ def test_what_is_too_large_at_once_goes_layer_by_layer_and_then_in_tiles(monkeyp
     monkeypatch.setattr("impasto.tasks.memory.resident", lambda: 0.0)
     pictures = 2 * 12 * 72 * 96
     tight = painter(network, "sea", ApplySettings(memory=f"{int(pictures + least) + 1}"))
-    assert tight._side(network.transformer, size) == passes.LEAST
+    assert tight._side(network.transformer, size) == tiled.LEAST
 
 
 def test_regions_have_styles_and_strengths_of_their_own():

@@ -10,9 +10,8 @@ from tests.painters import anything, many, picture
 
 from impasto.errors import UsageError
 from impasto.image import load, resize
-from impasto.networks import save
-from impasto.tasks import codes
-from impasto.tasks.codes import Coder, find, shares_of
+from impasto.networks import save, style_request
+from impasto.networks.style_request import Coder, find, shares_of
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def package(tmp_path, monkeypatch):
     save(many(), tmp_path / "many.safetensors")
     save(anything(), tmp_path / "any.safetensors")
     known = {name: tmp_path / f"{name}.safetensors" for name in ("any", "many")}
-    monkeypatch.setattr(codes, "shipped", lambda: known)
+    monkeypatch.setattr(style_request, "shipped", lambda: known)
     return known
 
 
@@ -138,7 +137,7 @@ def test_what_no_network_knows(package, network, styles, message):
 
 
 def test_a_package_without_networks(monkeypatch):
-    monkeypatch.setattr(codes, "shipped", dict)
+    monkeypatch.setattr(style_request, "shipped", dict)
     for styles in ([], ["sea"], [load("sample:flow")]):
         with pytest.raises(UsageError, match="no network in the package is fit for this"):
             find(None, styles)

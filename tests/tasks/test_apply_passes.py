@@ -7,8 +7,8 @@ import torch
 from tests.painters import body, picture
 from torch import Tensor
 
-from impasto.networks import Transformer
-from impasto.tasks import layered, passes
+from impasto.networks import Transformer, layered
+from impasto.networks.tiled import LEAST, cost, moments, side_for, through
 
 SHAPES = ({}, {"detail": 6}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}, {"blocks": 0})
 
@@ -23,9 +23,9 @@ def code_of(network: Transformer, count: int = 1) -> Tensor:
 def test_tiles_are_the_whole_picture_with_the_same_moments(shape, size):
     network = body(**shape).double()
     image, code = picture(*size).double(), code_of(network).double()
-    given = passes.moments(network, image, code, thumbnail=100)
+    given = moments(network, image, code, thumbnail=100)
     whole = network(image, code, given=given)
-    tiled = passes.through(network, image, code, side=64, thumbnail=100)
+    tiled = through(network, image, code, side=64, thumbnail=100)
     assert (tiled - whole).abs().max() < 1e-10
     assert whole.std() > 0.01
 
@@ -35,24 +35,24 @@ def test_tiles_of_regions_too():
     image, code = picture(150, 170).double(), code_of(network, 2).double()[None]
     mask = torch.linspace(0, 1, 170, dtype=torch.float64).expand(1, 1, 150, 170)
     masks = torch.cat([mask, 1 - mask], 1)
-    given = passes.moments(network, image, code, masks, thumbnail=80)
+    given = moments(network, image, code, masks, thumbnail=80)
     whole = network(image, code, masks, given=given)
-    tiled = passes.through(network, image, code, masks, side=64, thumbnail=80)
+    tiled = through(network, image, code, masks, side=64, thumbnail=80)
     assert (tiled - whole).abs().max() < 1e-10
 
 
 def test_the_thumbnail_of_a_narrow_picture_is_wide_enough_for_the_network():
     network = body().double()
     image, code = picture(26, 300).double(), code_of(network).double()
-    given = passes.moments(network, image, code, thumbnail=277)  # 24x277
-    tiled = passes.through(network, image, code, side=64, thumbnail=100)  # would be 9x100
+    given = moments(network, image, code, thumbnail=277)  # 24x277
+    tiled = through(network, image, code, side=64, thumbnail=100)  # would be 9x100
     assert (tiled - network(image, code, given=given)).abs().max() < 1e-10
 
 
 def test_with_a_thumbnail_as_large_as_the_picture_tiles_are_the_plain_result():
     network = body().double()
     image, code = picture(130, 190).double(), code_of(network).double()
-    tiled = passes.through(network, image, code, side=64, thumbnail=1024)
+    tiled = through(network, image, code, side=64, thumbnail=1024)
     assert (tiled - network(image, code)).abs().max() < 1e-10
 
 
@@ -62,29 +62,29 @@ def test_without_tiles_or_with_large_ones_there_is_no_thumbnail():
     with torch.no_grad():
         plain = network(image, code)
     for side in (0, 120, 500):
-        assert torch.equal(passes.through(network, image, code, side=side, thumbnail=64), plain)
+        assert torch.equal(through(network, image, code, side=side, thumbnail=64), plain)
 
 
 def test_the_result_is_an_ordinary_tensor():
     network = body()
-    made = passes.through(network, picture(40, 40), code_of(network), side=0)
+    made = through(network, picture(40, 40), code_of(network), side=0)
     made.requires_grad_(True)
     made.sum().backward()
 
 
 def test_the_side_of_tiles_grows_with_the_room_and_fits_it():
     network = body(width=48, blocks=5, detail=24)
-    sides = [passes.side_for(network, room) for room in (1e3, 5e7, 2e8, 1e9)]
+    sides = [side_for(network, room) for room in (1e3, 5e7, 2e8, 1e9)]
     assert sides == sorted(sides)
-    assert sides[0] == passes.LEAST
+    assert sides[0] == LEAST
     for side, room in zip(sides[1:], (5e7, 2e8, 1e9), strict=True):
         assert side % network.multiple == 0
-        assert (side + 2 * network.reach) ** 2 * passes.cost(network) <= room
+        assert (side + 2 * network.reach) ** 2 * cost(network) <= room
 
 
 def test_wider_networks_cost_more():
-    assert passes.cost(body(width=96)) > passes.cost(body(width=8))
-    assert passes.cost(body(width=48, ends="convolution")) > passes.cost(body(width=48))
+    assert cost(body(width=96)) > cost(body(width=8))
+    assert cost(body(width=48, ends="convolution")) > cost(body(width=48))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

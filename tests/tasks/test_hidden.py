@@ -14,19 +14,19 @@ from tests.tasks.test_apply_passes import code_of
 from impasto import encoders
 from impasto.errors import UsageError
 from impasto.image import Picture, load, match_colors, write
-from impasto.networks import TextureNet
+from impasto.networks import TextureNet, layered, tiled
 from impasto.networks import TextureSettings as NetSettings
+from impasto.networks.rounds import in_rounds
 from impasto.settings.apply import ApplySettings
 from impasto.settings.editing import BlendSettings
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks import coloring, layered, passes
+from impasto.tasks import coloring
 from impasto.tasks.apply import _counting, apply
 from impasto.tasks.blend import blend
 from impasto.tasks.compare import compare, content_distance, psnr, ssim
 from impasto.tasks.photos import Photos
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.regions import Area, Manner, Region, manners, visible
-from impasto.tasks.rounds import in_rounds
 from impasto.tasks.stylize import stylize
 from impasto.tasks.texture import texture
 
@@ -153,7 +153,7 @@ def test_layer_by_layer_counts_as_the_whole_does(shape):
     image, code, alpha = PHOTO.double(), code_of(network).double(), shown().double()
     expected = network(image, code, alpha=alpha)
     torch.testing.assert_close(layered.layered(network, image, code, alpha=alpha), expected, atol=1e-10, rtol=0)
-    torch.testing.assert_close(passes.through(network, image, code, alpha=alpha), expected, atol=1e-10, rtol=0)
+    torch.testing.assert_close(tiled.through(network, image, code, alpha=alpha), expected, atol=1e-10, rtol=0)
     assert bool((expected - network(image, code)).abs().max() > 1e-4) == (shape != {"norm": "batch"})
 
 

@@ -7,7 +7,7 @@ import torch
 from tests.networks.test_transport_net import code, picture
 from tests.painters import moving
 
-from impasto.tasks.rounds import in_rounds
+from impasto.networks.rounds import in_rounds
 
 
 @pytest.mark.parametrize("size", [(201, 146), (160, 330)])

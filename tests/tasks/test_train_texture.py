@@ -13,13 +13,13 @@ import torch
 from impasto import networks
 from impasto.errors import UsageError
 from impasto.image import load
+from impasto.losses.diversity import alike
 from impasto.networks import TextureNet
 from impasto.settings.apply import ApplySettings
 from impasto.settings.presets import preset
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import PAINTED, TrainTextureSettings
 from impasto.tasks.apply import apply
-from impasto.tasks.diversity import alike
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.train_texture import TextureLesson, train_texture_steps
 

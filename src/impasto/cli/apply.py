@@ -16,10 +16,10 @@ from impasto.image import check_writable, mask_source, write
 from impasto.image.folder import Folder, survey
 from impasto.image.formats import SUFFIXES
 from impasto.networks import shipped
+from impasto.networks.style_request import shares_of
 from impasto.settings.apply import ApplySettings
 from impasto.settings.recipe import Recipe, recipe
 from impasto.tasks.apply import Painter, painter
-from impasto.tasks.codes import shares_of
 from impasto.tasks.regions import parse_region
 
 

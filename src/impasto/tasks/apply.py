@@ -15,14 +15,13 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import Picture, Source, fitted_size, load, luminance, match_colors, resize, resized, with_luminance
-from impasto.networks import Network, TextureNet, Transformer, TransportNet
+from impasto.networks import Network, TextureNet, Transformer, TransportNet, tiled
 from impasto.networks import load as load_network
+from impasto.networks.layered import held, layered
+from impasto.networks.rounds import in_rounds
+from impasto.networks.style_request import Coder, Style, find, shares_of
 from impasto.settings.apply import ApplySettings
-from impasto.tasks import passes
-from impasto.tasks.codes import Coder, Style, find, shares_of
-from impasto.tasks.layered import held, layered
 from impasto.tasks.regions import Region, areas, parse_region
-from impasto.tasks.rounds import in_rounds
 
 Size = tuple[int, int]
 
@@ -110,7 +109,7 @@ class Painter:
             return in_rounds(network, pixels, code, masks, side=side or 0, alpha=alpha)
         if side is None:
             return layered(network, pixels, code, masks, alpha)
-        return passes.through(network, pixels, code, masks, side=side, thumbnail=settings.thumbnail, alpha=alpha)
+        return tiled.through(network, pixels, code, masks, side=side, thumbnail=settings.thumbnail, alpha=alpha)
 
     def _masks(self, size: Size) -> tuple[Tensor | None, list[float]]:
         """A mask for each code, `(1, K, H, W)`, that add up to 1, and the strength in each."""
@@ -131,14 +130,14 @@ class Painter:
         if self.settings.tile is not None:
             return self.settings.tile
         pixels, home = size[0] * size[1], next(network.parameters()).device
-        whole, pictures = pixels * passes.cost(network), PICTURES * 12.0 * pixels * (home.type == "cpu")
+        whole, pictures = pixels * tiled.cost(network), PICTURES * 12.0 * pixels * (home.type == "cpu")
         if self.settings.memory is None and whole <= TILE:
             return 0
         if self.settings.memory is None:
             room = 0.8 * free_memory(home) - pictures
         else:
             room = parse_memory(self.settings.memory) - resident() - pictures
-        least = (passes.LEAST + 2 * network.reach) ** 2 * passes.cost(network)
+        least = (tiled.LEAST + 2 * network.reach) ** 2 * tiled.cost(network)
         if room < least:
             raise UsageError(
                 f"a picture of {size[1]}x{size[0]} needs {(pictures + least) / 1e9:.1f} GB more than the process has; "
@@ -148,7 +147,7 @@ class Painter:
             return 0
         if isinstance(network, Transformer) and held(network) * pixels + TILE <= room:
             return None
-        return passes.side_for(network, min(TILE, room))
+        return tiled.side_for(network, min(TILE, room))
 
 
 def painter(

@@ -9,8 +9,8 @@ from typing import Any
 from impasto import networks
 from impasto.errors import UsageError
 from impasto.networks import AnyStyle, ManyStyles, TextureNet, Transformer
+from impasto.networks.style_request import find
 from impasto.settings.train import PaintingOptions
-from impasto.tasks.codes import find
 
 SHAPE = ("width", "blocks", "ends", "norm", "detail", "deep")
 """Settings that tell the shape of a network from nothing."""

@@ -22,8 +22,8 @@ from impasto.errors import UsageError
 from impasto.image.atomic import check_place, replace_file
 from impasto.networks import AnyStyle, ManyStyles, Network, TextureNet, Transformer, TransportNet, describe
 from impasto.networks import load as load_network
+from impasto.networks.style_request import Coder, Style, find
 from impasto.networks.transformer import SMALLEST
-from impasto.tasks.codes import Coder, Style, find
 
 OPSET = 17
 VERSION = 1

@@ -22,9 +22,9 @@ from impasto.errors import UsageError
 from impasto.image import Source, load
 from impasto.image.schemes import stem
 from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
+from impasto.networks.style_request import find
 from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.base import base_of
-from impasto.tasks.codes import find
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.regions import Manner

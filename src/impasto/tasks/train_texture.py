@@ -17,11 +17,11 @@ from impasto import networks
 from impasto.encoders.extractor import layout
 from impasto.errors import UsageError
 from impasto.image import Source, fit
+from impasto.losses.diversity import alike
 from impasto.networks import TextureNet
 from impasto.networks.texture_net import TextureSettings
 from impasto.settings.train import OPEN, TrainTextureSettings
 from impasto.tasks.critic import Critic
-from impasto.tasks.diversity import alike
 from impasto.tasks.lesson import LOOK, away_from_colours, seeded
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.sheet import contact

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from impasto.image import in_memory
 from impasto.image.tiles import Tile, tiles
-from impasto.networks import TransportNet
 from impasto.networks.transport import Normal, merge_normals, normal_of
-from impasto.networks.transport_net import MARGIN, FeatureMaps, Ground, pool_to
+from impasto.networks.transport_net import MARGIN, FeatureMaps, Ground, TransportNet, pool_to
 
 
 def in_rounds(

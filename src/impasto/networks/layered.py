@@ -2,8 +2,8 @@
 
 Each layer goes over the picture in strips of rows, and its norm, whose moments are those of the whole picture, over
 what it made. So the features of a layer or two are in memory, and not all that a pass needs besides. A thumbnail's
-moments (`tasks/passes.py`) take less, but make another picture, as a small copy has other frequencies than the picture:
-for three photos of 1600 pixels 3 to 6 of 255 levels away, on average (`docs/apply.md`).
+moments (`networks/tiled.py`) take less, but make another picture, as a small copy has other frequencies than the
+picture: for three photos of 1600 pixels 3 to 6 of 255 levels away, on average (`docs/apply.md`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from impasto.image import in_memory
 from impasto.image.tiles import Span, tiles
-from impasto.networks import ConditionalNorm, Moments, Transformer
 from impasto.networks.layers import Block, Convolution, Deep, Layer, ToPixels
-from impasto.networks.transformer import MARGIN
+from impasto.networks.norm import ConditionalNorm, Moments
+from impasto.networks.transformer import MARGIN, Transformer
 
 STRIP = 1 << 22
 """Numbers that a layer takes in, or gives, for a strip: 16 MB."""

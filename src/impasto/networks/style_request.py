@@ -1,4 +1,4 @@
-"""Which network, and which code: what a person says of a style, turned into what a network takes."""
+"""The style that a person asks for, turned into what a network takes: which network, and which code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from torch import Tensor
 from impasto.errors import UsageError, choose, nearest
 from impasto.image import Picture, Source, fitted_size, load, resized
 from impasto.image.schemes import parse
-from impasto.networks import AnyStyle, ManyStyles, describe, shipped
+from impasto.networks.arbitrary import AnyStyle
+from impasto.networks.checkpoint import describe, shipped
+from impasto.networks.styles import ManyStyles
 from impasto.networks.transport_net import SMALLEST
 
 if TYPE_CHECKING:

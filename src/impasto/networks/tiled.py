@@ -3,7 +3,7 @@
 A norm's moments are those of the whole picture, which no tile sees. Tiles are given the moments of a small copy of it
 instead (Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization"), and
 see as far beyond their borders as any of their pixels depends on. So they meet without a seam: they are, to rounding,
-what the whole picture is with these moments; but see `tasks/layered.py` for how far that is from its own.
+what the whole picture is with these moments; but see `networks/layered.py` for how far that is from its own.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from impasto.image import fitted_size, in_memory, resize, resize_visible
 from impasto.image.tiles import tiles
-from impasto.networks import Moments, Transformer, TransportNet
 from impasto.networks.layers import Convolution
-from impasto.networks.transformer import SMALLEST
+from impasto.networks.norm import Moments
+from impasto.networks.transformer import SMALLEST, Transformer
+from impasto.networks.transport_net import TransportNet
 
 Size = tuple[int, int]
 
