@@ -14,8 +14,8 @@ from torch import Tensor
 from impasto.losses import Term, total_variation
 from impasto.tasks.context import Context
 from impasto.tasks.room import Room
-from impasto.tasks.team import Team
 from impasto.tasks.terms import evaluation
+from impasto.tasks.tiling.team import Team
 
 FEW = (100, 24)
 """Two tiles in each of the first stages."""

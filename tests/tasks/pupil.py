@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from impasto.settings.train import TrainStyleSettings
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.train_style import train_style_steps
 
 STYLES = {"flow": "sample:flow", "ink": "sample:ink", "woodcut": "sample:woodcut"}

@@ -81,7 +81,7 @@ def test_what_is_too_large_at_once_goes_layer_by_layer_and_then_in_tiles(monkeyp
     assert found._side(network.transformer, size) is None
     assert torch.allclose(apply(PHOTO, network, "sea"), expected, atol=1e-5)
     monkeypatch.setattr("impasto.tasks.apply.TILE", 1e12)
-    monkeypatch.setattr("impasto.tasks.memory.resident", lambda: 0.0)
+    monkeypatch.setattr("impasto.tasks.tiling.memory.resident", lambda: 0.0)
     pictures = 2 * 12 * 72 * 96
     tight = painter(network, "sea", ApplySettings(memory=f"{int(pictures + least) + 1}"))
     assert tight._side(network.transformer, size) == tiled.LEAST

@@ -17,8 +17,7 @@ from impasto.cli.plan import _row
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Term
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks import common, memory, stages, terms
-from impasto.tasks import cut as cutting
+from impasto.tasks import common, terms
 from impasto.tasks import room as module
 from impasto.tasks.context import Context
 from impasto.tasks.job import Job
@@ -27,7 +26,9 @@ from impasto.tasks.room import FEWEST, MAPPED, PICTURES, Room
 from impasto.tasks.style import style_terms
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.terms import content_terms, evaluation, laplacian_terms
-from impasto.tasks.tiled import TiledObjective
+from impasto.tasks.tiling import cut as cutting
+from impasto.tasks.tiling import memory, stages
+from impasto.tasks.tiling.tiled_objective import TiledObjective
 
 HOME = torch.device("meta")
 """Stands for another device: what mixes it with the CPU fails, as it would with a GPU; it has no numbers."""

@@ -18,9 +18,9 @@ from impasto.image import mapped
 from impasto.losses import Part, total_variation
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.context import Context, whole
-from impasto.tasks.cut import Cut
-from impasto.tasks.stages import Size
-from impasto.tasks.tiled import TiledObjective
+from impasto.tasks.tiling.cut import Cut
+from impasto.tasks.tiling.stages import Size
+from impasto.tasks.tiling.tiled_objective import TiledObjective
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
 

@@ -18,10 +18,10 @@ from impasto.synthesis import Step
 from impasto.tasks import job as module
 from impasto.tasks.context import Context
 from impasto.tasks.evaluator import Evaluator, OutOfMemory
-from impasto.tasks.stages import halved, stages
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.team import Team
 from impasto.tasks.terms import evaluation
+from impasto.tasks.tiling.stages import halved, stages
+from impasto.tasks.tiling.team import Team
 
 WIDTHS = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
 

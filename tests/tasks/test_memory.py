@@ -15,8 +15,8 @@ from impasto.encoders import Encoder, Segment, segments
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
-from impasto.tasks import memory
-from impasto.tasks.memory import activations, free_memory, parse_memory, resident
+from impasto.tasks.tiling import memory
+from impasto.tasks.tiling.memory import activations, free_memory, parse_memory, resident
 
 WIDTHS = ((4, 5), (6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16,))
 
@@ -109,7 +109,7 @@ KEPT = """
 import platform
 import numpy
 from impasto.process import keep_freed_memory
-from impasto.tasks.memory import give_back, resident
+from impasto.tasks.tiling.memory import give_back, resident
 keep_freed_memory()
 low = numpy.ones(50_000_000, numpy.uint8)
 top = numpy.ones(1000, numpy.uint8)  # what is above it, the heap cannot shrink by itself
@@ -268,7 +268,7 @@ def test_measuring_leaves_no_trace():
 
 HAD = """
 import numpy
-from impasto.tasks.memory import reached, resident
+from impasto.tasks.tiling.memory import reached, resident
 before = resident()
 taken = numpy.ones(100_000_000, numpy.uint8)
 del taken

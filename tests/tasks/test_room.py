@@ -21,17 +21,17 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import in_memory
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, OPTIMIZERS
-from impasto.tasks import cut as cutting
-from impasto.tasks import memory as remembering
 from impasto.tasks import room as module
 from impasto.tasks.context import Context
-from impasto.tasks.cut import SURE, Cut
-from impasto.tasks.memory import activations, limits
 from impasto.tasks.regions import Area, Manner
 from impasto.tasks.room import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, Arrangement, Room
-from impasto.tasks.stages import Size, Stage, stages
 from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms, evaluation
+from impasto.tasks.tiling import cut as cutting
+from impasto.tasks.tiling import memory as remembering
+from impasto.tasks.tiling.cut import SURE, Cut
+from impasto.tasks.tiling.memory import activations, limits
+from impasto.tasks.tiling.stages import Size, Stage, stages
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
 

@@ -15,8 +15,8 @@ from test_tiled import SIZE, network
 from torch import Tensor
 
 from impasto.errors import ImpastoError
-from impasto.tasks.stages import shared, stages
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.stages import shared, stages
+from impasto.tasks.tiling.team import Team
 
 MEMBER = Path(__file__).with_name("member.py")
 

@@ -23,10 +23,10 @@ from impasto.synthesis import CANVASES, LBFGS, Descent, Evaluation
 from impasto.tasks.context import Context
 from impasto.tasks.mixture import content_losses, style_losses
 from impasto.tasks.regions import Area, Manner
-from impasto.tasks.stages import Stage, keeping, show, stages
 from impasto.tasks.style import style_terms
 from impasto.tasks.terms import content_terms, evaluation, laplacian_terms, prior_terms
-from impasto.tasks.tiled import TiledObjective
+from impasto.tasks.tiling.stages import Stage, keeping, show, stages
+from impasto.tasks.tiling.tiled_objective import TiledObjective
 
 SIDES = [(0,), (64,), (64, 16), (32, 8, 4), (0, 16, 0, 4), (64, 0)]
 

@@ -23,7 +23,7 @@ from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.train_style import StyleLesson, train_style_steps
 from impasto.tasks.trainer import checkpoint_of
 

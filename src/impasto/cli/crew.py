@@ -15,7 +15,7 @@ from impasto.errors import UsageError
 from impasto.settings.recipe import TASKS
 
 if TYPE_CHECKING:
-    from impasto.tasks.team import Team
+    from impasto.tasks.tiling.team import Team
 
 PATIENCE = timedelta(minutes=30)
 """How long one waits for another: rank 0 may fetch weights, or write a long film."""
@@ -57,7 +57,7 @@ def join(device: str) -> Team:
 
     On GPUs each process takes that of its LOCAL_RANK as the current one.
     """
-    from impasto.tasks.team import Team  # noqa: PLC0415
+    from impasto.tasks.tiling.team import Team  # noqa: PLC0415
 
     if size() == 1:
         return Team()

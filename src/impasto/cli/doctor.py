@@ -12,7 +12,7 @@ import torch
 
 from impasto.cli.table import show_rows
 from impasto.encoders.weights import home, status
-from impasto.tasks.memory import free_memory
+from impasto.tasks.tiling.memory import free_memory
 from impasto.version import __version__
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")

@@ -20,9 +20,9 @@ from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks import pace
 from impasto.tasks.common import device_of
 from impasto.tasks.job import Job, Planned
-from impasto.tasks.memory import reached
 from impasto.tasks.registry import JOBS
 from impasto.tasks.room import REMEMBERED, Room
+from impasto.tasks.tiling.memory import reached
 from impasto.version import __version__
 
 FILE = "pace.json"

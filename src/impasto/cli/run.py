@@ -27,7 +27,7 @@ from impasto.tasks.common import full_size, may_polish, polishes
 from impasto.tasks.inputs import read_inputs
 from impasto.tasks.job import Job
 from impasto.tasks.registry import JOBS
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 
 POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last steps of a fine picture'
 

@@ -18,7 +18,7 @@ from impasto.errors import UsageError
 from impasto.image import write
 from impasto.settings.train import TrainSettings
 from impasto.synthesis import Step
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.train_any import train_any_steps
 from impasto.tasks.train_style import train_style_steps
 from impasto.tasks.train_texture import train_texture_steps

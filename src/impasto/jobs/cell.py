@@ -24,10 +24,10 @@ from impasto.settings.synthesis import PaintingSettings, StylizeSettings, Synthe
 from impasto.synthesis import Step
 from impasto.tasks.common import load_encoder
 from impasto.tasks.compare import canvas_distance, content_distance
-from impasto.tasks.memory import reached
 from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region, visible
 from impasto.tasks.registry import STEPS
 from impasto.tasks.scaling import area_at
+from impasto.tasks.tiling.memory import reached
 
 THUMBNAIL = 256
 """Longer side of the paintings beside a sweep, in pixels."""

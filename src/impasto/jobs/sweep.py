@@ -27,8 +27,8 @@ from impasto.jobs.spec import Cell, Sweep, axes, expand
 from impasto.process import keep_freed_memory
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.common import load_encoder, optimizer_of
-from impasto.tasks.memory import free_memory, parse_memory, resident
 from impasto.tasks.room import Room
+from impasto.tasks.tiling.memory import free_memory, parse_memory, resident
 from impasto.version import __version__
 
 STAND_IN = "lite"

@@ -125,7 +125,7 @@ class Painter:
     def _side(self, network: Transformer | TransportNet, size: Size) -> int | None:
         """The side of the tiles that were asked for, 0 for none. Otherwise 0 where a pass over the whole takes little,
         None, for layer by layer, where a transformer's fits so, and the side of tiles that do where it does not."""
-        from impasto.tasks.memory import free_memory, parse_memory, resident  # noqa: PLC0415 (most have no need of it)
+        from impasto.tasks.tiling.memory import free_memory, parse_memory, resident  # noqa: PLC0415 (most have no need of it)
 
         if self.settings.tile is not None:
             return self.settings.tile

@@ -25,8 +25,8 @@ from impasto.synthesis import (
     pink_noise,
 )
 from impasto.tasks.inputs import Opener
-from impasto.tasks.memory import limits, outside
 from impasto.tasks.room import Room
+from impasto.tasks.tiling.memory import limits, outside
 
 Size = tuple[int, int]
 

@@ -10,12 +10,12 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.image import Allocate, in_memory
 from impasto.losses import Dice, Part
-from impasto.tasks.stages import Size, Stage, computing, empty, moved, show, stages
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.stages import Size, Stage, computing, empty, moved, show, stages
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.weighting import Weighting
 
 Cut = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]
-"""How a picture of a size is cut before a network, for these layers: sides of tiles, see `tiled.stages`."""
+"""How a picture of a size is cut before a network, for these layers: sides of tiles, see `tiling.stages.stages`."""
 
 
 def whole(encoder: Encoder, layers: frozenset[str], size: Size) -> Sequence[int]:

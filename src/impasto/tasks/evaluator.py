@@ -10,10 +10,10 @@ from torch import Tensor
 from impasto.errors import ImpastoError
 from impasto.losses import Objective
 from impasto.tasks.context import Context
-from impasto.tasks.known import known
-from impasto.tasks.memory import graph
-from impasto.tasks.stages import Size, Stage, computing, halved, keeping, shared
-from impasto.tasks.tiled import TiledObjective, adds_up
+from impasto.tasks.tiling.known_gradient import known
+from impasto.tasks.tiling.memory import graph
+from impasto.tasks.tiling.stages import Size, Stage, computing, halved, keeping, shared
+from impasto.tasks.tiling.tiled_objective import TiledObjective, adds_up
 
 Found = tuple[Tensor, Mapping[str, Tensor]]
 

@@ -10,7 +10,7 @@ import torch
 
 from impasto.image import MAX_PIXELS, Allocate, Picture, Source, in_memory, load, mapped, reduced
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.tasks.memory import free_memory, parse_memory
+from impasto.tasks.tiling.memory import free_memory, parse_memory
 
 SHARE = 1 / 8
 """A picture that takes more than this share of the memory is read into a file."""

@@ -13,8 +13,8 @@ from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
 from impasto.tasks.common import dice_of, endless, optimizer_of, schedule
 from impasto.tasks.evaluator import Evaluator
-from impasto.tasks.memory import give_back
 from impasto.tasks.room import Arrangement, Room
+from impasto.tasks.tiling.memory import give_back
 
 Size = tuple[int, int]
 

@@ -25,8 +25,8 @@ from impasto.tasks.layers import Layers
 from impasto.tasks.mixture import content_layers, content_losses, layers_of
 from impasto.tasks.regions import at
 from impasto.tasks.single import single_job
-from impasto.tasks.team import Team
 from impasto.tasks.terms import content_terms
+from impasto.tasks.tiling.team import Team
 
 
 def parse_patch(text: str | None) -> tuple[int, int] | None:

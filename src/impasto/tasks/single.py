@@ -17,8 +17,8 @@ from impasto.tasks.context import Context
 from impasto.tasks.inputs import opener
 from impasto.tasks.job import Job
 from impasto.tasks.layers import Layers
-from impasto.tasks.team import Team
 from impasto.tasks.terms import evaluation, prior_terms
+from impasto.tasks.tiling.team import Team
 
 Model = Callable[[Context, Size, Layers, torch.device], tuple[list[Term], list[Tensor]]]
 """Terms of one size, and the pictures whose variation counts as natural."""

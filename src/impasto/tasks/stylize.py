@@ -39,8 +39,8 @@ from impasto.tasks.room import Room
 from impasto.tasks.scaling import areas_at, painting_size
 from impasto.tasks.strength import BALANCE, weights_of
 from impasto.tasks.style import default_layers, style_terms
-from impasto.tasks.team import Team
 from impasto.tasks.terms import blotch_terms, content_terms, evaluation, laplacian_terms, prior_terms
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.weighting import WEIGHTINGS
 
 POLISH = 8
@@ -59,7 +59,7 @@ def stylize_job(
 
     `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images; `style` may
     be several of them with their shares. `regions` are added to those of the settings. `team`: the processes that do
-    the same, and share the work (see `tasks/team.py`).
+    the same, and share the work (see `tasks/tiling/team.py`).
     """
     settings = settings or StylizeSettings()
     photo = photo_opener(settings)(content)

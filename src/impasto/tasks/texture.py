@@ -21,7 +21,7 @@ from impasto.tasks.regions import Area, Manner, Style, manners, mixture
 from impasto.tasks.scaling import area_at, painting_size
 from impasto.tasks.single import single_job
 from impasto.tasks.style import style_terms
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 
 
 def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:

@@ -24,7 +24,7 @@ from impasto.tasks.axes import transport_net
 from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, seeded
 from impasto.tasks.photos import Photos, draws
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.trainer import TrainStep, train
 
 SAMPLE = 64

@@ -28,7 +28,7 @@ from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.regions import Manner
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.trainer import TrainStep, train
 
 Paintings = Mapping[str, Source] | Sequence[str | Path]
@@ -54,7 +54,7 @@ def train_style_steps(
 
     A style is called as its file is, unless it is given as `NAME=FILE` or in a mapping. The state of the run is kept
     beside `out`, and the same call goes on from there; `resume` is a state elsewhere. `team`: the processes that do
-    the same, and share each batch (see `tasks/team.py`).
+    the same, and share each batch (see `tasks/tiling/team.py`).
     """
     settings = settings or TrainStyleSettings()
     if settings.adding and networks.describe(find(settings.base, ()))["kind"] == AnyStyle.kind:

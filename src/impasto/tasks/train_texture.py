@@ -25,7 +25,7 @@ from impasto.tasks.critic import Critic
 from impasto.tasks.lesson import LOOK, away_from_colours, seeded
 from impasto.tasks.photos import Photos, draws
 from impasto.tasks.sheet import contact
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 from impasto.tasks.train_style import origin
 from impasto.tasks.trainer import TrainStep, train
 from impasto.version import __version__

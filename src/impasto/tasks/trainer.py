@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from impasto.errors import ImpastoError, UsageError
 from impasto.settings.train import TrainSettings
 from impasto.synthesis import State, load_state, save_state
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.team import Team
 
 BETAS = (0.9, 0.99)
 

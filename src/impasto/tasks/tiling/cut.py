@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from impasto.encoders import Encoder, Segment, segments
-from impasto.tasks.memory import activations
-from impasto.tasks.stages import LEAST, Stage
-from impasto.tasks.stages import stages as cut_stages
+from impasto.tasks.tiling.memory import activations
+from impasto.tasks.tiling.stages import LEAST, Stage
+from impasto.tasks.tiling.stages import stages as cut_stages
 
 Size = tuple[int, int]
 
@@ -30,7 +30,7 @@ class Cut:
     tile: int | None = None
 
     def __call__(self, encoder: Encoder, layers: frozenset[str], size: Size) -> Sequence[int]:
-        """The sides of tiles for these layers of a picture of `size`: see `tiled.stages`.
+        """The sides of tiles for these layers of a picture of `size`: see `stages.stages`.
 
         The deepest segments are kept whole first: they have the most arithmetic for each byte.
         """

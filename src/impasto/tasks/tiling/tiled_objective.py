@@ -20,9 +20,9 @@ from impasto.errors import UsageError
 from impasto.image import Allocate, in_memory
 from impasto.image.tiles import Tile
 from impasto.losses import IMAGE, Additive, Objective, Term
-from impasto.tasks.known import known
-from impasto.tasks.stages import Stage, empty_like, moved
-from impasto.tasks.team import Team
+from impasto.tasks.tiling.known_gradient import known
+from impasto.tasks.tiling.stages import Stage, empty_like, moved
+from impasto.tasks.tiling.team import Team
 
 
 def adds_up(term: Term) -> bool:

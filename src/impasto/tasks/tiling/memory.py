@@ -17,7 +17,7 @@ from impasto.encoders import Encoder, Segment
 from impasto.errors import UsageError
 from impasto.image.tiles import Tile
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.tasks.stages import Stage
+from impasto.tasks.tiling.stages import Stage
 
 MEASURED: WeakKeyDictionary[Encoder, dict[Segment, float]] = WeakKeyDictionary()
 
