@@ -31,7 +31,7 @@ STYLE = Lite.default_style
 LAYERS = (*STYLE[:4], "relu4_2", STYLE[4])
 SIDE = 256
 BALANCE = 50.0
-"""Weight of the style beside the content's 1: `strength` 0.5 (see impasto/tasks/strength.py)."""
+"""Weight of the style beside the content's 1: `strength` 0.5 (see impasto/tasks/objective/weights.py)."""
 
 
 @torch.no_grad()

@@ -20,8 +20,8 @@ from impasto.errors import UsageError
 from impasto.image import files_named, load, pieces, read_metadata, write
 from impasto.networks import save
 from impasto.settings.synthesis import StylizeSettings
+from impasto.tasks.objective.regions import parse_region
 from impasto.tasks.photos import pictures_in
-from impasto.tasks.regions import parse_region
 
 Cli = Callable[..., Any]
 

@@ -14,11 +14,11 @@ from impasto.image import bundled, load_mask
 from impasto.image import load as load_picture
 from impasto.jobs.kinds import KINDS, as_run
 from impasto.jobs.spec import Sweep, axes, built_in, expand, read_sweep
-from impasto.tasks.layers import parse_layers
-from impasto.tasks.mixture import style_losses
+from impasto.tasks.objective.layers import parse_layers
+from impasto.tasks.objective.parse_losses import style_losses
+from impasto.tasks.objective.regions import mixture, parse_region
 from impasto.tasks.photos import draws
 from impasto.tasks.reconstruct import parse_patch
-from impasto.tasks.regions import mixture, parse_region
 
 EXPERIMENTS = """
 best-loss content-layers content-seeds contrast histograms inversion-tv keep-color kernels made-contents mixing networks

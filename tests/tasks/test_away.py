@@ -17,15 +17,17 @@ from impasto.cli.plan import _row
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Term
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks import common, terms
+from impasto.tasks import common
 from impasto.tasks import room as module
-from impasto.tasks.context import Context
+from impasto.tasks.evaluator import evaluation
 from impasto.tasks.job import Job
-from impasto.tasks.mixture import style_losses
+from impasto.tasks.objective import terms
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.parse_losses import style_losses
+from impasto.tasks.objective.style import style_terms
+from impasto.tasks.objective.terms import content_terms, laplacian_terms
 from impasto.tasks.room import FEWEST, MAPPED, PICTURES, Room
-from impasto.tasks.style import style_terms
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.terms import content_terms, evaluation, laplacian_terms
 from impasto.tasks.tiling import cut as cutting
 from impasto.tasks.tiling import memory, stages
 from impasto.tasks.tiling.tiled_objective import TiledObjective

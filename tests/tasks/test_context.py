@@ -17,7 +17,7 @@ from impasto.errors import UsageError
 from impasto.image import mapped
 from impasto.losses import Part, total_variation
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks.context import Context, whole
+from impasto.tasks.objective.context import Context, whole
 from impasto.tasks.tiling.cut import Cut
 from impasto.tasks.tiling.stages import Size
 from impasto.tasks.tiling.tiled_objective import TiledObjective

@@ -16,10 +16,9 @@ from impasto.losses import Term, total_variation
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import Step
 from impasto.tasks import job as module
-from impasto.tasks.context import Context
-from impasto.tasks.evaluator import Evaluator, OutOfMemory
+from impasto.tasks.evaluator import Evaluator, OutOfMemory, evaluation
+from impasto.tasks.objective.context import Context
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.terms import evaluation
 from impasto.tasks.tiling.stages import halved, stages
 from impasto.tasks.tiling.team import Team
 

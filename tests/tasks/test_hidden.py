@@ -20,13 +20,14 @@ from impasto.networks.rounds import in_rounds
 from impasto.settings.apply import ApplySettings
 from impasto.settings.editing import BlendSettings
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks import coloring
 from impasto.tasks.apply import _counting, apply
 from impasto.tasks.blend import blend
 from impasto.tasks.compare import compare, content_distance, psnr, ssim
+from impasto.tasks.objective import coloring
+from impasto.tasks.objective.areas import Area, Manner, manners, visible
+from impasto.tasks.objective.regions import Region
 from impasto.tasks.photos import Photos
 from impasto.tasks.reconstruct import reconstruct
-from impasto.tasks.regions import Area, Manner, Region, manners, visible
 from impasto.tasks.stylize import stylize
 from impasto.tasks.texture import texture
 

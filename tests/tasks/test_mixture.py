@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from impasto.errors import UsageError
-from impasto.tasks.mixture import content_losses, parse_losses
+from impasto.tasks.objective.parse_losses import content_losses, parse_losses
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@ import torch
 
 from impasto.losses import Features, replaced
 from impasto.losses.cloud import cloud
-from impasto.tasks.context import Context
-from impasto.tasks.regions import Area, Manner
-from impasto.tasks.repainting import repainted
+from impasto.tasks.objective.areas import Area, Manner
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.repainting import repainted
 
 LAYERS = ["relu3_1", "relu4_1"]
 

@@ -22,11 +22,12 @@ from impasto.image import in_memory
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, OPTIMIZERS
 from impasto.tasks import room as module
-from impasto.tasks.context import Context
-from impasto.tasks.regions import Area, Manner
+from impasto.tasks.evaluator import evaluation
+from impasto.tasks.objective.areas import Area, Manner
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.style import style_terms
+from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.room import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, Arrangement, Room
-from impasto.tasks.style import style_terms
-from impasto.tasks.terms import content_terms, evaluation
 from impasto.tasks.tiling import cut as cutting
 from impasto.tasks.tiling import memory as remembering
 from impasto.tasks.tiling.cut import SURE, Cut

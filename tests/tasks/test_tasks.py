@@ -8,8 +8,8 @@ from impasto.losses import gram, relative
 from impasto.settings.synthesis import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks import common
 from impasto.tasks.common import full_size, schedule
+from impasto.tasks.objective.weights import weights_of
 from impasto.tasks.reconstruct import reconstruct
-from impasto.tasks.strength import weights_of
 from impasto.tasks.stylize import stylize, stylize_job, stylize_steps
 from impasto.tasks.texture import texture
 

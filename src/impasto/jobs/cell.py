@@ -24,9 +24,10 @@ from impasto.settings.synthesis import PaintingSettings, StylizeSettings, Synthe
 from impasto.synthesis import Step
 from impasto.tasks.common import load_encoder
 from impasto.tasks.compare import canvas_distance, content_distance
-from impasto.tasks.regions import Area, Size, canvas_of, manners, mixture, parse_region, visible
+from impasto.tasks.objective.areas import Area, Size, canvas_of, manners, visible
+from impasto.tasks.objective.regions import mixture, parse_region
+from impasto.tasks.objective.scaling import area_at
 from impasto.tasks.registry import STEPS
-from impasto.tasks.scaling import area_at
 from impasto.tasks.tiling.memory import reached
 
 THUMBNAIL = 256

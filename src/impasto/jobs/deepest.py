@@ -26,7 +26,7 @@ def notices(records: Iterable[Record]) -> list[str]:
 
 
 def _counted(text: str | None) -> Iterator[int]:
-    """The numbers of layers that are counted, as `tasks/layers.py` reads them: 1, 6 and 14 of `conv_1,6,14`."""
+    """The numbers of counted layers, as `tasks/objective/layers.py` reads them: 1, 6 and 14 of `conv_1,6,14`."""
     for part in (text or "").split(","):
         if match := COUNTED.fullmatch(part.partition("=")[0].strip()):
             yield from range(int(match[1]), int(match[2] or match[1]) + 1)

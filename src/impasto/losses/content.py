@@ -33,7 +33,7 @@ class ContentLoss:
     squared distance, and nothing else. `stochastic`: positions are drawn from the dice. `structure`: it serves at
     several depths together (an encoder's `default_structure`). `level`: its factor beside the squared distance, so that
     a strength means about the same for both. `painted`: the target is to be the painting's features instead, those that
-    are nearest to the photo's (see `tasks/repainting.py`).
+    are nearest to the photo's (see `tasks/objective/repainting.py`).
     """
 
     make: Callable[[Tensor, Tensor | None, Dice, float], Additive]

@@ -15,7 +15,7 @@ from impasto.encoders.compiled import compile_network
 from impasto.encoders.precision import has_bfloat16
 from impasto.encoders.weights import find
 from impasto.errors import ImpastoError, UsageError, nearest
-from impasto.image import check_shape, fitted_size, load
+from impasto.image import Opener, check_shape, fitted_size, load
 from impasto.losses import Dice
 from impasto.settings.synthesis import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.synthesis import (
@@ -24,7 +24,6 @@ from impasto.synthesis import (
     noise,
     pink_noise,
 )
-from impasto.tasks.inputs import Opener
 from impasto.tasks.room import Room
 from impasto.tasks.tiling.memory import limits, outside
 

@@ -1,6 +1,6 @@
 """How alike two pictures are: pixel by pixel, and as a network sees them.
 
-Distances of style and content are the terms of an objective (`tasks/terms.py`) without their weights: 0 for equal, 1
+Distances of style and content are the terms of an objective (`tasks/objective/`) without their weights: 0 for equal, 1
 for as far as nothing, at every layer, size and network.
 """
 
@@ -24,11 +24,11 @@ from impasto.image import Picture, Source, continued, fitted_size, load, propaga
 from impasto.losses import Term
 from impasto.losses.style import into_space, positions
 from impasto.settings.editing import CompareSettings
-from impasto.tasks.context import Context
-from impasto.tasks.layers import parse_layers
-from impasto.tasks.regions import Area, Manner
-from impasto.tasks.style import style_terms
-from impasto.tasks.terms import content_terms
+from impasto.tasks.objective.areas import Area, Manner
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import parse_layers
+from impasto.tasks.objective.style import style_terms
+from impasto.tasks.objective.terms import content_terms
 
 WINDOW = 7
 """Side of the squares that SSIM compares (scikit-image's own): no picture may be smaller."""

@@ -18,15 +18,15 @@ from impasto.losses import Dice, Objective, Part, Term, repetition
 from impasto.losses.repetition import LEAST
 from impasto.settings.train import TrainSettings
 from impasto.tasks.common import check_room, device_of, load_encoder
-from impasto.tasks.context import Context
 from impasto.tasks.inputs import painting_opener
-from impasto.tasks.layers import parse_layers
-from impasto.tasks.mixture import content_layers, content_losses, layers_of, style_losses
-from impasto.tasks.regions import Area, Manner, manners
-from impasto.tasks.scaling import area_at
-from impasto.tasks.strength import BALANCE, weights_of
-from impasto.tasks.style import default_layers, style_terms
-from impasto.tasks.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
+from impasto.tasks.objective.areas import Area, Manner, manners
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import parse_layers
+from impasto.tasks.objective.parse_losses import content_layers, content_losses, layers_of, style_losses
+from impasto.tasks.objective.scaling import area_at
+from impasto.tasks.objective.style import default_layers, style_terms
+from impasto.tasks.objective.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
+from impasto.tasks.objective.weights import BALANCE, weights_of
 
 
 class Model(NamedTuple):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from impasto.errors import ImpastoError
-from impasto.losses import Objective
-from impasto.tasks.context import Context
+from impasto.losses import Objective, Term
+from impasto.synthesis import Evaluate
+from impasto.tasks.objective.context import Context
 from impasto.tasks.tiling.known_gradient import known
 from impasto.tasks.tiling.memory import graph
 from impasto.tasks.tiling.stages import Size, Stage, computing, halved, keeping, shared
@@ -19,6 +20,11 @@ Found = tuple[Tensor, Mapping[str, Tensor]]
 
 OutOfMemory: type[RuntimeError] = torch.cuda.OutOfMemoryError
 """What a GPU raises; called torch.OutOfMemoryError, too, from PyTorch 2.5 on."""
+
+
+def evaluation(context: Context, terms: Sequence[Term]) -> Evaluate:
+    """The objective of these terms as a function of the picture, of one or three channels, and the step."""
+    return Evaluator(context, Objective(terms))
 
 
 class Evaluator:

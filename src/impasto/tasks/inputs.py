@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 
-from impasto.image import MAX_PIXELS, Allocate, Picture, Source, in_memory, load, mapped, reduced
+from impasto.image import MAX_PIXELS, Allocate, Opener, Picture, Source, in_memory, load, mapped, reduced
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.tiling.memory import free_memory, parse_memory
 
@@ -20,9 +20,6 @@ DECODED = 8
 
 MOST = 1_000_000_000
 """No picture of more pixels is read, whatever the memory."""
-
-Opener = Callable[[Source], Picture]
-"""Reads a picture."""
 
 
 def opener(settings: SynthesisSettings, longest: int | None = None) -> Opener:

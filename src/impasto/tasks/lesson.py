@@ -20,10 +20,10 @@ from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
 from impasto.settings.train import OPEN, PaintingOptions, TrainStyleSettings
 from impasto.tasks.base import SHAPE, origin_of
-from impasto.tasks.coloring import recolored
 from impasto.tasks.critic import Critic, Found, Model
+from impasto.tasks.objective.areas import Area, Manner
+from impasto.tasks.objective.coloring import recolored
 from impasto.tasks.photos import Photos, draws
-from impasto.tasks.regions import Area, Manner
 from impasto.tasks.sheet import contact
 from impasto.version import __version__
 

@@ -18,14 +18,14 @@ from impasto.losses import Term
 from impasto.settings.synthesis import ReconstructSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, full_size, last, load_encoder
-from impasto.tasks.context import Context
 from impasto.tasks.inputs import photo_opener
 from impasto.tasks.job import Job
-from impasto.tasks.layers import Layers
-from impasto.tasks.mixture import content_layers, content_losses, layers_of
-from impasto.tasks.regions import at
+from impasto.tasks.objective.areas import at
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import Layers
+from impasto.tasks.objective.parse_losses import content_layers, content_losses, layers_of
+from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.single import single_job
-from impasto.tasks.terms import content_terms
 from impasto.tasks.tiling.team import Team
 
 

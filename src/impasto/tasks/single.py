@@ -13,11 +13,12 @@ from impasto.settings.synthesis import ReconstructSettings, TextureSettings
 from impasto.synthesis import Evaluate
 from impasto.tasks.alterations import alterations
 from impasto.tasks.common import Size, check_room, dice_of, room_of, starting_point
-from impasto.tasks.context import Context
+from impasto.tasks.evaluator import evaluation
 from impasto.tasks.inputs import opener
 from impasto.tasks.job import Job
-from impasto.tasks.layers import Layers
-from impasto.tasks.terms import evaluation, prior_terms
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import Layers
+from impasto.tasks.objective.terms import prior_terms
 from impasto.tasks.tiling.team import Team
 
 Model = Callable[[Context, Size, Layers, torch.device], tuple[list[Term], list[Tensor]]]

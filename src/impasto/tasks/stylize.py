@@ -14,7 +14,6 @@ from impasto.image import Picture, Source, fitted_size
 from impasto.losses import Term
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import Evaluate, State, Step
-from impasto.tasks import coloring
 from impasto.tasks.alterations import alterations
 from impasto.tasks.common import (
     Size,
@@ -27,21 +26,23 @@ from impasto.tasks.common import (
     room_of,
     starting_point,
 )
-from impasto.tasks.context import Context
+from impasto.tasks.evaluator import evaluation
 from impasto.tasks.inputs import opener, painting_opener, photo_opener
 from impasto.tasks.job import Job, Polish
-from impasto.tasks.layers import parse_layers
-from impasto.tasks.matching import SIDE, matched
-from impasto.tasks.mixture import content_layers as layers_of_content
-from impasto.tasks.mixture import content_losses, layers_of, style_losses
-from impasto.tasks.regions import Area, Region, Style, at, canvas_of, visible
+from impasto.tasks.objective import coloring
+from impasto.tasks.objective.areas import Area, at, canvas_of, visible
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import parse_layers
+from impasto.tasks.objective.matching import SIDE, matched
+from impasto.tasks.objective.parse_losses import content_layers as layers_of_content
+from impasto.tasks.objective.parse_losses import content_losses, layers_of, style_losses
+from impasto.tasks.objective.regions import Region, Style
+from impasto.tasks.objective.scaling import areas_at, painting_size
+from impasto.tasks.objective.style import default_layers, style_terms
+from impasto.tasks.objective.terms import blotch_terms, content_terms, laplacian_terms, prior_terms
+from impasto.tasks.objective.weights import BALANCE, WEIGHTINGS, weights_of
 from impasto.tasks.room import Room
-from impasto.tasks.scaling import areas_at, painting_size
-from impasto.tasks.strength import BALANCE, weights_of
-from impasto.tasks.style import default_layers, style_terms
-from impasto.tasks.terms import blotch_terms, content_terms, evaluation, laplacian_terms, prior_terms
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.weighting import WEIGHTINGS
 
 POLISH = 8
 """Steps of VGG-19 at the end of a fine run: near its own pictures, for a fraction of its time."""

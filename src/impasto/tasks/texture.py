@@ -12,15 +12,16 @@ from impasto.losses import Term
 from impasto.settings.synthesis import TextureSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.common import Size, asked_size, check_room, full_size, last, load_encoder
-from impasto.tasks.context import Context
 from impasto.tasks.inputs import painting_opener
 from impasto.tasks.job import Job
-from impasto.tasks.layers import Layers, parse_layers
-from impasto.tasks.mixture import layers_of, style_losses
-from impasto.tasks.regions import Area, Manner, Style, manners, mixture
-from impasto.tasks.scaling import area_at, painting_size
+from impasto.tasks.objective.areas import Area, Manner, manners
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import Layers, parse_layers
+from impasto.tasks.objective.parse_losses import layers_of, style_losses
+from impasto.tasks.objective.regions import Style, mixture
+from impasto.tasks.objective.scaling import area_at, painting_size
+from impasto.tasks.objective.style import style_terms
 from impasto.tasks.single import single_job
-from impasto.tasks.style import style_terms
 from impasto.tasks.tiling.team import Team
 
 

@@ -26,8 +26,8 @@ from impasto.networks.style_request import find
 from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.base import base_of
 from impasto.tasks.lesson import Painted, PhotoLesson, begun
+from impasto.tasks.objective.areas import Manner
 from impasto.tasks.photos import Photos, shuffled
-from impasto.tasks.regions import Manner
 from impasto.tasks.tiling.team import Team
 from impasto.tasks.trainer import TrainStep, train
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.image import Allocate, in_memory
 from impasto.losses import Dice, Part
+from impasto.tasks.objective.weights import Weighting
 from impasto.tasks.tiling.stages import Size, Stage, computing, empty, moved, show, stages
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.weighting import Weighting
 
 Cut = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]
 """How a picture of a size is cut before a network, for these layers: sides of tiles, see `tiling.stages.stages`."""

@@ -1,4 +1,4 @@
-"""Terms of content and of what holds for any picture, and the objective that all terms make."""
+"""Terms of content, and of what holds for any picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from impasto.errors import UsageError
 from impasto.losses import (
     IMAGE,
     Additive,
-    Objective,
     Part,
     Term,
     alpha_norm,
@@ -28,13 +27,11 @@ from impasto.losses import (
     total_variation,
 )
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.synthesis import Evaluate
-from impasto.tasks.context import Context
-from impasto.tasks.evaluator import Evaluator
-from impasto.tasks.layers import Layers, parse_layers
-from impasto.tasks.mixture import Ingredient, content_losses, layers_of
-from impasto.tasks.regions import Area
-from impasto.tasks.repainting import repainted
+from impasto.tasks.objective.areas import Area
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import Layers, parse_layers
+from impasto.tasks.objective.parse_losses import Ingredient, content_losses, layers_of
+from impasto.tasks.objective.repainting import repainted
 
 ONE_LEVEL = (1 / 255) ** 2
 """The variation of a picture whose neighbours differ by one level: the least that a flat one is taken to have."""
@@ -185,8 +182,3 @@ def laplacian_terms(photo: Tensor, weight: float) -> list[Term]:
         return []
     target = laplacian_of(photo, LAPLACIAN_POOL)
     return [Term("laplacian", IMAGE, weight, lambda image: laplacian(image, target, LAPLACIAN_POOL))]
-
-
-def evaluation(context: Context, terms: Sequence[Term]) -> Evaluate:
-    """The objective of these terms as a function of the picture, of one or three channels, and the step."""
-    return Evaluator(context, Objective(terms))

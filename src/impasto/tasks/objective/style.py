@@ -12,11 +12,11 @@ from impasto.encoders import Encoder
 from impasto.errors import UsageError
 from impasto.image import propagate
 from impasto.losses import IMAGE, Additive, Features, Part, Sample, StyleLoss, Term
-from impasto.tasks.context import Context
-from impasto.tasks.layers import Layers, parse_layers
-from impasto.tasks.mixture import Ingredient, style_losses
-from impasto.tasks.regions import Area
-from impasto.tasks.strength import LEVELS
+from impasto.tasks.objective.areas import Area
+from impasto.tasks.objective.context import Context
+from impasto.tasks.objective.layers import Layers, parse_layers
+from impasto.tasks.objective.parse_losses import Ingredient, style_losses
+from impasto.tasks.objective.weights import LEVELS
 
 DEEP = 8
 """Stride, in pixels, from which a layer sees what a place shows. At 4 parts cost twice as much and look the same."""

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from impasto.settings.synthesis import PaintingSettings
-from impasto.tasks.regions import Area, Manner, Size, at, parse_rotations, turned
+from impasto.tasks.objective.areas import Area, Manner, Size, at, turned
+from impasto.tasks.objective.regions import parse_rotations
 
 
 def painting_size(manner: Manner, size: Size, scale: float) -> Size:

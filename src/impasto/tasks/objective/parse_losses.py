@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from impasto.encoders import Encoder
 from impasto.errors import UsageError, choose, nearest
 from impasto.losses import CONTENT_LOSSES, STYLE_LOSSES, StyleLoss, from_function
-from impasto.tasks.layers import Layers, parse_layers, parse_weight
+from impasto.tasks.objective.layers import Layers, parse_layers, parse_weight
 
 T = TypeVar("T")
 

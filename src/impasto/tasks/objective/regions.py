@@ -1,0 +1,100 @@
+"""Which part of a photo is to be painted after which painting, or mixture of paintings: what a person asks for.
+
+What is asked for in words becomes masks and paintings in `areas`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+
+from impasto.errors import UsageError
+from impasto.image import Source, colors_of, load_mask, pieces, same_color
+from impasto.tasks.objective.layers import parse_weight
+
+Style = Source | Sequence[tuple[Source, float]]
+"""A painting, or several with their shares."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """What a person asks for: what `mask` shows of the photo is painted after `style`, or after what `style_mask` shows
+    of it.
+
+    Masks are pictures, white inside, or names as `load_mask` understands them. `weight` is relative to 1.
+    """
+
+    mask: Source
+    style: Source
+    style_mask: Source | None = None
+    weight: float = 1.0
+
+
+def parse_region(text: str) -> Region:
+    """`MASK:PAINTING[:MASK][:WEIGHT]` as a Region; `sample:NAME` may stand for a file."""
+    parts = pieces(text)
+    weight = 1.0
+    if len(parts) > 2 and parts[-1].replace(".", "", 1).isdigit():
+        weight = float(parts.pop())
+    if len(parts) not in (2, 3) or not all(parts):
+        raise UsageError(f"a region is MASK:PAINTING[:MASK][:WEIGHT], not '{text}'")
+    return Region(parts[0], parts[1], parts[2] if len(parts) == 3 else None, weight)
+
+
+def parse_mix(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """`FILE=SHARE` texts as pairs; the shares leave something for the first painting."""
+    pairs = []
+    for text in texts:
+        name, sign, share = text.rpartition("=")
+        if not sign:
+            raise UsageError(f"another painting needs its share: write {text}=0.5")
+        pairs.append((name, parse_weight(text, share or "none", f"{name}=0.5")))
+    total = sum(share for _, share in pairs)
+    if total > 1:
+        raise UsageError(f"the shares of the mixed paintings add up to {total:g}; at most 1")
+    return pairs
+
+
+def mixture(style: Style, mix: Sequence[str]) -> list[tuple[Source, float]]:
+    """Paintings with shares that add up to 1: `style` keeps what `mix` leaves."""
+    if isinstance(style, Sequence) and not isinstance(style, str):
+        total = sum(share for _, share in style)
+        if mix or not total > 0 or any(share < 0 for _, share in style):
+            raise UsageError("several paintings need shares of at least 0, not all 0, and no `mix` beside them")
+        return [(source, share / total) for source, share in style if share]
+    others = parse_mix(mix)
+    rest = 1 - sum(share for _, share in others)
+    return [(source, share) for source, share in [(style, rest), *others] if share > 1e-9]
+
+
+def segments(maps: str, style: Source) -> list[Region]:
+    """One region for each colour that both maps of `MAP:MAP`, the photo's and the painting's, have.
+
+    Colours within the tolerance of masks are equal: JPEG does not keep them exact. What is nowhere 3 pixels wide does
+    not count beside what is: JPEG makes further colours along the edges of parts.
+    """
+    files = pieces(maps)
+    if len(files) != 2 or not all(files):
+        raise UsageError(f"a segmentation is MAP:MAP, the photo's and the painting's, not '{maps}'")
+    ours, theirs = (colors_of(file) for file in files)
+    pairs = [(color, match) for color in ours if (match := same_color(color, theirs))]
+    if not pairs:
+        both = f"{', '.join(ours)} and {', '.join(theirs)}"
+        raise UsageError(f"the maps '{files[0]}' and '{files[1]}' have no colour in common: {both}")
+    found = [Region(f"{files[0]}{color}", style, f"{files[1]}{match}") for color, match in pairs]
+    return [r for r in found if all(map(_is_wide, (r.mask, r.style_mask)))] or found
+
+
+def _is_wide(mask: Source | None) -> bool:
+    """Whether what a mask shows is 3 pixels wide anywhere."""
+    return mask is None or float((1 - F.max_pool2d(1 - load_mask(mask), 3, 1, padding=1)).max()) > 0.5
+
+
+def parse_rotations(text: str | None) -> list[float]:
+    """Degrees from text such as `90,180,270`."""
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        raise UsageError(f"rotations are degrees, such as 90,180,270, not '{text}'") from None
