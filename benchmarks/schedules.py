@@ -29,8 +29,8 @@ from torch import Tensor
 from impasto.image import fitted_size, resize, write
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, Evaluate, Scale, synthesise
-from impasto.tasks.job import Job
 from impasto.tasks.reconstruct import reconstruct_job
+from impasto.tasks.run.run import Job
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.texture import texture_job
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from impasto.cli import main
 from impasto.encoders import Encoder
 from impasto.image import write
-from impasto.tasks import pace
+from impasto.tasks.run import pace
 
 WIDTHS = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
 

@@ -19,7 +19,7 @@ from impasto.cli.failures import explain
 from impasto.cli.interrupts import only_the_first
 from impasto.errors import ImpastoError
 from impasto.image import load, read_metadata
-from impasto.tasks.job import Job
+from impasto.tasks.run.run import Job
 
 Cli = Callable[..., Any]
 

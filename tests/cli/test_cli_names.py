@@ -146,7 +146,7 @@ def test_bytes_that_are_no_utf_8_go_through(quick: Cli, cli: Cli, folder: Path) 
 
 @LINUX
 def test_states_and_networks_may_have_such_names(stylize: Cli, cli: Cli, folder: Path, tiny_lite: Path) -> None:
-    from impasto.tasks.job import Job  # noqa: PLC0415
+    from impasto.tasks.run.run import Job  # noqa: PLC0415
 
     whole, save_as = Job.steps, folder / f"{ODD}.safetensors"
 

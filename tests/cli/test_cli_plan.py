@@ -22,9 +22,9 @@ from impasto.cli.plan import FILE, START
 from impasto.cli.watch import Bar, Log, Machine
 from impasto.settings.synthesis import QUALITIES, StylizeSettings
 from impasto.synthesis import Step
-from impasto.tasks.job import TILED, Job
-from impasto.tasks.pace import SIDE
 from impasto.tasks.registry import JOBS
+from impasto.tasks.run.pace import SIDE
+from impasto.tasks.run.run import TILED, Job
 from impasto.tasks.tiling import memory
 
 Cli = Callable[..., Any]

@@ -15,7 +15,7 @@ import pytest
 from impasto.cli.keeper import named_files
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import State, Step
-from impasto.tasks.job import Job
+from impasto.tasks.run.run import Job
 
 Cli = Callable[..., Any]
 

@@ -13,7 +13,7 @@ from impasto.cli.options import default_output
 from impasto.image import load, read_metadata, write
 from impasto.image.picture import Picture
 from impasto.synthesis import State, Step
-from impasto.tasks.job import Job
+from impasto.tasks.run.run import Job
 
 Cli = Callable[..., Any]
 

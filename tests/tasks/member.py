@@ -12,9 +12,9 @@ from test_tiled import SIZE, everything, network, picture
 from torch import Tensor
 
 from impasto.losses import Term, total_variation
-from impasto.tasks.evaluator import evaluation
 from impasto.tasks.objective.context import Context
-from impasto.tasks.room import Room
+from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.run.memory_plan import Room
 from impasto.tasks.tiling.team import Team
 
 FEW = (100, 24)

@@ -8,9 +8,9 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks.alterations import alterations
-from impasto.tasks.job import Job
 from impasto.tasks.reconstruct import reconstruct_job
+from impasto.tasks.run.alterations import alterations
+from impasto.tasks.run.run import Job
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.texture import texture_job
 

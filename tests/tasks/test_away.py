@@ -17,16 +17,16 @@ from impasto.cli.plan import _row
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, Additive, Term
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks import common
-from impasto.tasks import room as module
-from impasto.tasks.evaluator import evaluation
-from impasto.tasks.job import Job
 from impasto.tasks.objective import terms
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.parse_losses import style_losses
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms, laplacian_terms
-from impasto.tasks.room import FEWEST, MAPPED, PICTURES, Room
+from impasto.tasks.run import build
+from impasto.tasks.run import memory_plan as module
+from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.run.memory_plan import FEWEST, MAPPED, PICTURES, Room
+from impasto.tasks.run.run import Job
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.tiling import cut as cutting
 from impasto.tasks.tiling import memory, stages
@@ -193,7 +193,7 @@ def test_a_run_with_pictures_away_makes_the_same_picture(monkeypatch):
     monkeypatch.setattr(cutting, "TILE", 2e6)
     monkeypatch.setattr(module, "THREADS", 0.0)
     monkeypatch.setattr(memory, "resident", lambda: 0.0)
-    monkeypatch.setattr(common, "outside", lambda device: (8e9, 1e9))
+    monkeypatch.setattr(build, "outside", lambda device: (8e9, 1e9))
     tiled, plain = [], TiledObjective.__call__
 
     def call(self: TiledObjective, x: Tensor) -> Any:

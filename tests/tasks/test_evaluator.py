@@ -15,9 +15,9 @@ from impasto.errors import ImpastoError
 from impasto.losses import Term, total_variation
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import Step
-from impasto.tasks import job as module
-from impasto.tasks.evaluator import Evaluator, OutOfMemory, evaluation
 from impasto.tasks.objective.context import Context
+from impasto.tasks.run import run as module
+from impasto.tasks.run.evaluator import Evaluator, OutOfMemory, evaluation
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.tiling.stages import halved, stages
 from impasto.tasks.tiling.team import Team

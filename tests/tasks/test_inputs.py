@@ -14,8 +14,8 @@ from PIL import Image
 from impasto import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.errors import UsageError
 from impasto.image import load, resize
-from impasto.tasks import inputs
-from impasto.tasks.inputs import opener, painting_opener, photo_opener, read_inputs
+from impasto.tasks.run import inputs
+from impasto.tasks.run.inputs import opener, painting_opener, photo_opener, read_inputs
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="told by /proc")
 
@@ -93,7 +93,7 @@ def test_as_many_pixels_are_read_as_there_is_memory_to_decode(tmp_path, monkeypa
 PEAK = """
 import sys
 from impasto import StylizeSettings
-from impasto.tasks.inputs import photo_opener
+from impasto.tasks.run.inputs import photo_opener
 from impasto.image import load
 load("sample:flow")
 def peak():

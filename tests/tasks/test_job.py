@@ -21,11 +21,12 @@ from impasto.settings.synthesis import (
     TextureSettings,
 )
 from impasto.synthesis import OPTIMIZERS, Scale, Step
-from impasto.tasks import job as module
-from impasto.tasks.common import schedule, starting_point
-from impasto.tasks.job import TILED, Job
 from impasto.tasks.reconstruct import reconstruct_job
-from impasto.tasks.room import Room
+from impasto.tasks.run import run as module
+from impasto.tasks.run.memory_plan import Room
+from impasto.tasks.run.run import TILED, Job
+from impasto.tasks.run.schedule import schedule
+from impasto.tasks.run.start import starting_point
 from impasto.tasks.stylize import POLISH, stylize_job, stylize_steps
 from impasto.tasks.texture import texture_job
 

@@ -9,7 +9,7 @@ import torch
 
 from impasto.encoders.vgg import VGG
 from impasto.synthesis import Descent
-from impasto.tasks import pace
+from impasto.tasks.run import pace
 
 CPU = torch.device("cpu")
 LAYERS = ["relu1_1", "relu3_1"]

@@ -5,8 +5,8 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks import common
-from impasto.tasks.common import load_encoder, precision_of
+from impasto.tasks.run import device
+from impasto.tasks.run.device import load_encoder, precision_of
 from impasto.tasks.stylize import stylize_job
 
 CPU = torch.device("cpu")
@@ -19,7 +19,7 @@ def small(**changes) -> StylizeSettings:
 def test_auto_takes_bfloat16_where_the_device_has_it(monkeypatch):
     assert precision_of(small(), CPU) == torch.float32
     assert precision_of(small(precision="bfloat16"), CPU) == torch.bfloat16
-    monkeypatch.setattr(common, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(device, "has_bfloat16", lambda device: True)
     assert precision_of(small(), CPU) == torch.bfloat16
     assert precision_of(small(precision="float32"), CPU) == torch.float32
 
@@ -46,7 +46,7 @@ def test_a_run_in_bfloat16_comes_as_far(tile):
 
 def test_a_compiled_network_is_asked_for_by_a_setting(monkeypatch):
     asked = []
-    monkeypatch.setattr(common, "compile_network", lambda encoder: asked.append(encoder) or encoder)
+    monkeypatch.setattr(device, "compile_network", lambda encoder: asked.append(encoder) or encoder)
     assert load_encoder(small(compile=True)) is asked[0]
     load_encoder(small())
     assert len(asked) == 1

@@ -6,10 +6,10 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import load, resize
 from impasto.losses import gram, relative
 from impasto.settings.synthesis import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks import common
-from impasto.tasks.common import full_size, schedule
 from impasto.tasks.objective.weights import weights_of
 from impasto.tasks.reconstruct import reconstruct
+from impasto.tasks.run.schedule import full_size, schedule
+from impasto.tasks.run.start import last
 from impasto.tasks.stylize import stylize, stylize_job, stylize_steps
 from impasto.tasks.texture import texture
 
@@ -194,4 +194,4 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 
 def test_a_run_of_nothing_is_an_error():
     with pytest.raises(ImpastoError, match="made no step"):
-        common.last(iter(()))
+        last(iter(()))

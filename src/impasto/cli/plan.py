@@ -17,11 +17,11 @@ from impasto.encoders.weights import home
 from impasto.errors import ImpastoError
 from impasto.image.atomic import replace_file
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.tasks import pace
-from impasto.tasks.common import device_of
-from impasto.tasks.job import Job, Planned
 from impasto.tasks.registry import JOBS
-from impasto.tasks.room import REMEMBERED, Room
+from impasto.tasks.run import pace
+from impasto.tasks.run.device import device_of
+from impasto.tasks.run.memory_plan import REMEMBERED, Room
+from impasto.tasks.run.run import Job, Planned
 from impasto.tasks.tiling.memory import reached
 from impasto.version import __version__
 

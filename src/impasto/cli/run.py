@@ -23,10 +23,11 @@ from impasto.image import NOTHING, Origin, Picture, check_writable
 from impasto.settings.recipe import recipe
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import State, Step
-from impasto.tasks.common import full_size, may_polish, polishes
-from impasto.tasks.inputs import read_inputs
-from impasto.tasks.job import Job
 from impasto.tasks.registry import JOBS
+from impasto.tasks.run.device import may_polish, polishes
+from impasto.tasks.run.inputs import read_inputs
+from impasto.tasks.run.run import Job
+from impasto.tasks.run.schedule import full_size
 from impasto.tasks.tiling.team import Team
 
 POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last steps of a fine picture'

@@ -22,12 +22,12 @@ from impasto.jobs.spec import Cell
 from impasto.settings.recipe import TASKS, recipe
 from impasto.settings.synthesis import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.synthesis import Step
-from impasto.tasks.common import load_encoder
 from impasto.tasks.compare import canvas_distance, content_distance
 from impasto.tasks.objective.areas import Area, Size, canvas_of, manners, visible
 from impasto.tasks.objective.regions import mixture, parse_region
 from impasto.tasks.objective.scaling import area_at
 from impasto.tasks.registry import STEPS
+from impasto.tasks.run.device import load_encoder
 from impasto.tasks.tiling.memory import reached
 
 THUMBNAIL = 256

@@ -26,8 +26,9 @@ from impasto.jobs.results import Axis, Plan, Record, append_result, read_results
 from impasto.jobs.spec import Cell, Sweep, axes, expand
 from impasto.process import keep_freed_memory
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.tasks.common import load_encoder, optimizer_of
-from impasto.tasks.room import Room
+from impasto.tasks.run.device import load_encoder
+from impasto.tasks.run.memory_plan import Room
+from impasto.tasks.run.schedule import optimizer_of
 from impasto.tasks.tiling.memory import free_memory, parse_memory, resident
 from impasto.version import __version__
 

@@ -200,7 +200,7 @@ def _recolor(painted: Tensor, photo: Tensor, alpha: Tensor | None, settings: App
 
 def _device(name: str) -> torch.device:
     from impasto.settings.synthesis import SynthesisSettings  # noqa: PLC0415
-    from impasto.tasks.common import device_of  # noqa: PLC0415 (it imports all that runs need)
+    from impasto.tasks.run.device import device_of  # noqa: PLC0415 (it imports all that runs need)
 
     if name == "cpu" or (name == "auto" and not (torch.cuda.is_available() or torch.backends.mps.is_available())):
         return torch.device("cpu")

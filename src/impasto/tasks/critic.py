@@ -17,8 +17,6 @@ from impasto.image import Source
 from impasto.losses import Dice, Objective, Part, Term, repetition
 from impasto.losses.repetition import LEAST
 from impasto.settings.train import TrainSettings
-from impasto.tasks.common import check_room, device_of, load_encoder
-from impasto.tasks.inputs import painting_opener
 from impasto.tasks.objective.areas import Area, Manner, manners
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import parse_layers
@@ -27,6 +25,9 @@ from impasto.tasks.objective.scaling import area_at
 from impasto.tasks.objective.style import default_layers, style_terms
 from impasto.tasks.objective.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
 from impasto.tasks.objective.weights import BALANCE, weights_of
+from impasto.tasks.run.device import device_of, load_encoder
+from impasto.tasks.run.inputs import painting_opener
+from impasto.tasks.run.schedule import check_room
 
 
 class Model(NamedTuple):

@@ -17,15 +17,17 @@ from impasto.image import Source
 from impasto.losses import Term
 from impasto.settings.synthesis import ReconstructSettings
 from impasto.synthesis import State, Step
-from impasto.tasks.common import Size, full_size, last, load_encoder
-from impasto.tasks.inputs import photo_opener
-from impasto.tasks.job import Job
 from impasto.tasks.objective.areas import at
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import Layers
 from impasto.tasks.objective.parse_losses import content_layers, content_losses, layers_of
 from impasto.tasks.objective.terms import content_terms
-from impasto.tasks.single import single_job
+from impasto.tasks.run.build import single_job
+from impasto.tasks.run.device import load_encoder
+from impasto.tasks.run.inputs import photo_opener
+from impasto.tasks.run.run import Job
+from impasto.tasks.run.schedule import Size, full_size
+from impasto.tasks.run.start import last
 from impasto.tasks.tiling.team import Team
 
 

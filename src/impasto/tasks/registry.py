@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from impasto.synthesis import Step
-from impasto.tasks.job import Job
 from impasto.tasks.reconstruct import reconstruct_job, reconstruct_steps
+from impasto.tasks.run.run import Job
 from impasto.tasks.stylize import stylize_job, stylize_steps
 from impasto.tasks.texture import texture_job, texture_steps
 

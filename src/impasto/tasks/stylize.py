@@ -14,21 +14,6 @@ from impasto.image import Picture, Source, fitted_size
 from impasto.losses import Term
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import Evaluate, State, Step
-from impasto.tasks.alterations import alterations
-from impasto.tasks.common import (
-    Size,
-    check_room,
-    dice_of,
-    full_size,
-    last,
-    load_encoder,
-    polisher,
-    room_of,
-    starting_point,
-)
-from impasto.tasks.evaluator import evaluation
-from impasto.tasks.inputs import opener, painting_opener, photo_opener
-from impasto.tasks.job import Job, Polish
 from impasto.tasks.objective import coloring
 from impasto.tasks.objective.areas import Area, at, canvas_of, visible
 from impasto.tasks.objective.context import Context
@@ -41,7 +26,15 @@ from impasto.tasks.objective.scaling import areas_at, painting_size
 from impasto.tasks.objective.style import default_layers, style_terms
 from impasto.tasks.objective.terms import blotch_terms, content_terms, laplacian_terms, prior_terms
 from impasto.tasks.objective.weights import BALANCE, WEIGHTINGS, weights_of
-from impasto.tasks.room import Room
+from impasto.tasks.run.alterations import alterations
+from impasto.tasks.run.build import room_of
+from impasto.tasks.run.device import load_encoder, polisher
+from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.run.inputs import opener, painting_opener, photo_opener
+from impasto.tasks.run.memory_plan import Room
+from impasto.tasks.run.run import Job, Polish
+from impasto.tasks.run.schedule import Size, check_room, dice_of, full_size
+from impasto.tasks.run.start import last, starting_point
 from impasto.tasks.tiling.team import Team
 
 POLISH = 8

@@ -11,9 +11,6 @@ from torch import Tensor
 from impasto.losses import Term
 from impasto.settings.synthesis import TextureSettings
 from impasto.synthesis import State, Step
-from impasto.tasks.common import Size, asked_size, check_room, full_size, last, load_encoder
-from impasto.tasks.inputs import painting_opener
-from impasto.tasks.job import Job
 from impasto.tasks.objective.areas import Area, Manner, manners
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import Layers, parse_layers
@@ -21,7 +18,12 @@ from impasto.tasks.objective.parse_losses import layers_of, style_losses
 from impasto.tasks.objective.regions import Style, mixture
 from impasto.tasks.objective.scaling import area_at, painting_size
 from impasto.tasks.objective.style import style_terms
-from impasto.tasks.single import single_job
+from impasto.tasks.run.build import single_job
+from impasto.tasks.run.device import load_encoder
+from impasto.tasks.run.inputs import painting_opener
+from impasto.tasks.run.run import Job
+from impasto.tasks.run.schedule import Size, asked_size, check_room, full_size
+from impasto.tasks.run.start import last
 from impasto.tasks.tiling.team import Team
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from impasto.image import resize, resize_wrapped
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
-from impasto.tasks.common import dice_of, endless, optimizer_of, schedule
-from impasto.tasks.evaluator import Evaluator
-from impasto.tasks.room import Arrangement, Room
+from impasto.tasks.run.evaluator import Evaluator
+from impasto.tasks.run.memory_plan import Arrangement, Room
+from impasto.tasks.run.schedule import dice_of, endless, optimizer_of, schedule
 from impasto.tasks.tiling.memory import give_back
 
 Size = tuple[int, int]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from impasto.image import same_shape
 from impasto.settings.synthesis import StylizeSettings, SynthesisSettings
-from impasto.tasks.common import SMALLEST, TILE, Size, schedule
+from impasto.tasks.run.schedule import SMALLEST, TILE, Size, schedule
 
 
 def alterations(

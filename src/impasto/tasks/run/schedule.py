@@ -1,0 +1,93 @@
+"""The schedule of a run: its sizes, the steps at each, the optimizer that makes them, and its random draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from impasto.encoders import Encoder
+from impasto.errors import UsageError
+from impasto.image import fitted_size
+from impasto.losses import Dice
+from impasto.settings.synthesis import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings, TextureSettings
+from impasto.tasks.run.device import polishes
+
+Size = tuple[int, int]
+
+SMALLEST = 96
+"""No coarse size goes below this longer side: strokes of a smaller one are larger than what they paint."""
+
+TILE = 32
+"""The stride of the coarsest layer of any network here."""
+
+
+def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tuple[Size, int]]:
+    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small, or with
+    a side below `least`, the network's, are left out.
+
+    Sizes are halved as long as they stay above `COARSEST`, and once in any case. The smallest decides the layout and
+    the large strokes, each larger one adds detail and needs fewer steps. What VGG-19 polishes has the standard's steps.
+    """
+    longer, quality = max(full), QUALITIES["standard" if polishes(settings) else settings.quality]
+    steps = quality.steps if isinstance(settings, StylizeSettings) else quality.unaided
+    fitting = max(1, int(math.log2(max(longer / COARSEST, 1))))
+    halvings = fitting if settings.scales is None else settings.scales - 1
+    sides = [side for k in reversed(range(1, halvings + 1)) if (side := round(longer / 2**k)) >= SMALLEST]
+    coarse = [_whole(settings, fitted_size(full, side)) for side in sides]
+    sizes = [*(size for size in coarse if min(size) >= least), full]
+    counts = [steps[min(i, len(steps) - 1)] for i in range(len(sizes))]
+    return list(zip(sizes, [*counts[:-1], counts[-1] if settings.steps is None else settings.steps], strict=True))
+
+
+def asked_size(settings: SynthesisSettings, own: Size) -> Size:
+    """Height and width that the settings ask for: the shape of the result's model, whose size is `own`; for a texture,
+    also any other."""
+    height, width = fitted_size(own, settings.longer_side(max(own)) or max(own))
+    if isinstance(settings, TextureSettings):
+        return settings.height or height, settings.width or width
+    return height, width
+
+
+def full_size(settings: SynthesisSettings, own: Size) -> Size:
+    """Height and width of the result: those that the settings ask for, but for a tileable texture, see `TILE`."""
+    return _whole(settings, asked_size(settings, own))
+
+
+def endless(settings: SynthesisSettings) -> bool:
+    """Whether the result is to repeat without a seam."""
+    return isinstance(settings, TextureSettings) and settings.tileable
+
+
+def _whole(settings: SynthesisSettings, size: Size) -> Size:
+    """The size; of a tileable texture in whole steps of the coarsest layers, without which its edges would not meet."""
+    if not endless(settings):
+        return size
+    height, width = (max(1, round(side / TILE)) * TILE for side in size)
+    return height, width
+
+
+def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -> None:
+    """Refuse, before any work, a `what` ("photo") that comes out too small for the deepest layer."""
+    least = encoder.smallest(layers)
+    if min(size) < least:
+        shape = f"{size[1]}x{size[0]}"
+        raise UsageError(
+            f"the {what} comes out at {shape} px, but these layers of {encoder.name} need at least {least} px a side"
+        )
+
+
+def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
+    """The name of the optimizer: by default L-BFGS, and Adam where losses draw at random.
+
+    L-BFGS needs one function throughout, so that draws have to stay what they are, and what was never drawn is never
+    painted: seen as noise and fringes in sliced Wasserstein, relaxed EMD and nearest neighbours.
+    """
+    if settings.optimizer != "auto":
+        return settings.optimizer
+    return "adam" if stochastic else "lbfgs"
+
+
+def dice_of(settings: SynthesisSettings, stochastic: bool) -> Dice:
+    """The random draws of a run: new ones every step, unless the optimizer compares the gradients of successive
+    steps."""
+    return Dice(settings.seed, fresh=not optimizer_of(settings, stochastic).startswith("lbfgs"))
