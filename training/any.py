@@ -9,7 +9,7 @@ precision.
 
 from following import arguments, follow, settings_of, ship
 from impasto.settings.train import TrainAnySettings
-from impasto.tasks.train_any import train_any_steps
+from impasto.tasks.training.any_style import train_any_steps
 
 
 def main() -> None:

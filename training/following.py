@@ -13,7 +13,7 @@ import torch
 from impasto import networks
 from impasto.image import write
 from impasto.settings.files import read_table
-from impasto.tasks.trainer import TrainStep
+from impasto.tasks.training.loop import TrainStep
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:

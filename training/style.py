@@ -14,7 +14,7 @@ from typing import Any
 
 from following import arguments, follow, settings_of, ship
 from impasto.settings.train import TrainStyleSettings
-from impasto.tasks.train_style import train_style_steps
+from impasto.tasks.training.style import train_style_steps
 
 PAINTED = {
     "starry": ("starry_night.jpg", "Vincent van Gogh, The Starry Night, 1889"),

@@ -13,7 +13,7 @@ import impasto
 from impasto import networks
 from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import painter
-from impasto.tasks.sheet import contact
+from impasto.tasks.training.sheet import contact
 
 WIDTH = 320
 PHOTOS = ("sample:astronaut", "sample:coffee", "sample:rocket")

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
     from impasto.tasks.stylize import stylize, stylize_steps
     from impasto.tasks.texture import texture, texture_steps
-    from impasto.tasks.train_any import train_any_steps
-    from impasto.tasks.train_style import train_style_steps
-    from impasto.tasks.train_texture import train_texture_steps
-    from impasto.tasks.trainer import TrainStep
+    from impasto.tasks.training.any_style import train_any_steps
+    from impasto.tasks.training.loop import TrainStep
+    from impasto.tasks.training.style import train_style_steps
+    from impasto.tasks.training.texture import train_texture_steps
 
 __all__ = [
     "ApplySettings",
@@ -103,7 +103,7 @@ _HOMES = {
     "Sweep": "impasto.jobs.spec",
     "TextureSettings": "impasto.settings.synthesis",
     "TrainAnySettings": "impasto.settings.train",
-    "TrainStep": "impasto.tasks.trainer",
+    "TrainStep": "impasto.tasks.training.loop",
     "TrainStyleSettings": "impasto.settings.train",
     "TrainTextureSettings": "impasto.settings.train",
     "UsageError": "impasto.errors",
@@ -121,9 +121,9 @@ _HOMES = {
     "stylize_steps": "impasto.tasks.stylize",
     "texture": "impasto.tasks.texture",
     "texture_steps": "impasto.tasks.texture",
-    "train_any_steps": "impasto.tasks.train_any",
-    "train_style_steps": "impasto.tasks.train_style",
-    "train_texture_steps": "impasto.tasks.train_texture",
+    "train_any_steps": "impasto.tasks.training.any_style",
+    "train_style_steps": "impasto.tasks.training.style",
+    "train_texture_steps": "impasto.tasks.training.texture",
     "write": "impasto.image",
     "write_page": "impasto.jobs.report",
 }

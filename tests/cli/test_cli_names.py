@@ -21,7 +21,7 @@ from impasto.image import files_named, load, pieces, read_metadata, write
 from impasto.networks import save
 from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.objective.regions import parse_region
-from impasto.tasks.photos import pictures_in
+from impasto.tasks.training.photos import pictures_in
 
 Cli = Callable[..., Any]
 

@@ -12,7 +12,7 @@ import torch
 
 from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.train_style import train_style_steps
+from impasto.tasks.training.style import train_style_steps
 
 STYLES = {"flow": "sample:flow", "ink": "sample:ink", "woodcut": "sample:woodcut"}
 

@@ -26,10 +26,10 @@ from impasto.tasks.compare import compare, content_distance, psnr, ssim
 from impasto.tasks.objective import coloring
 from impasto.tasks.objective.areas import Area, Manner, manners, visible
 from impasto.tasks.objective.regions import Region
-from impasto.tasks.photos import Photos
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.stylize import stylize
 from impasto.tasks.texture import texture
+from impasto.tasks.training.photos import Photos
 
 SIZE = (72, 96)
 PHOTO, PAINTING = picture(*SIZE), picture(*SIZE, seed=3)

@@ -12,9 +12,9 @@ from impasto.image import load
 from impasto.networks import AnyStyle
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import TrainAnySettings
-from impasto.tasks.photos import Photos
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.train_any import AnyLesson, recoloured, train_any_steps
+from impasto.tasks.training.any_style import AnyLesson, recoloured, train_any_steps
+from impasto.tasks.training.photos import Photos
 
 ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0)
 

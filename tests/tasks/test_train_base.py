@@ -15,10 +15,10 @@ from tests import painters
 from impasto import networks
 from impasto.errors import UsageError
 from impasto.settings.train import ADDED, RECOLOR, STEPS, TrainAnySettings, TrainStyleSettings
-from impasto.tasks.base import base_of
-from impasto.tasks.photos import Photos
-from impasto.tasks.train_any import AnyLesson, train_any_steps
-from impasto.tasks.train_style import StyleLesson, train_style_steps
+from impasto.tasks.training.any_style import AnyLesson, train_any_steps
+from impasto.tasks.training.base_network import base_of
+from impasto.tasks.training.photos import Photos
+from impasto.tasks.training.style import StyleLesson, train_style_steps
 
 ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, schedule="constant")
 

@@ -19,12 +19,12 @@ from impasto.networks.transformer import ENDS as SHAPES
 from impasto.settings.presets import preset
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import ENDS, NORMS, SCHEDULES, SHARED, TrainSettings, TrainTextureSettings
-from impasto.tasks.critic import Critic
-from impasto.tasks.photos import HELD, Photos, draws, pictures_in, shuffled
-from impasto.tasks.sheet import GAP, contact
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.train_style import named
-from impasto.tasks.trainer import SCHEDULES as SHAPES_OF_RATE
+from impasto.tasks.training.loop import SCHEDULES as SHAPES_OF_RATE
+from impasto.tasks.training.perceptual_loss import Critic
+from impasto.tasks.training.photos import HELD, Photos, draws, pictures_in, shuffled
+from impasto.tasks.training.sheet import GAP, contact
+from impasto.tasks.training.style import named
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import fit, load
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import TrainStyleSettings
-from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.train_style import StyleLesson, train_style_steps
-from impasto.tasks.trainer import checkpoint_of
+from impasto.tasks.training.loop import checkpoint_of
+from impasto.tasks.training.photos import Photos, shuffled
+from impasto.tasks.training.style import StyleLesson, train_style_steps
 
 PUPIL = Path(__file__).with_name("pupil.py")
 

@@ -21,7 +21,7 @@ from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import PAINTED, TrainTextureSettings
 from impasto.tasks.apply import apply
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.train_texture import TextureLesson, train_texture_steps
+from impasto.tasks.training.texture import TextureLesson, train_texture_steps
 
 TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)
 

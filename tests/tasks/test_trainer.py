@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from impasto.settings.train import TrainSettings
 from impasto.synthesis import load_state
-from impasto.tasks.trainer import BETAS, checkpoint_of, train
+from impasto.tasks.training.loop import BETAS, checkpoint_of, train
 
 SLOPES = torch.tensor([[3.0, 0.0, -4.0]])
 

@@ -19,10 +19,10 @@ from impasto.image import write
 from impasto.settings.train import TrainSettings
 from impasto.synthesis import Step
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.train_any import train_any_steps
-from impasto.tasks.train_style import train_style_steps
-from impasto.tasks.train_texture import train_texture_steps
-from impasto.tasks.trainer import TrainStep, checkpoint_of
+from impasto.tasks.training.any_style import train_any_steps
+from impasto.tasks.training.loop import TrainStep, checkpoint_of
+from impasto.tasks.training.style import train_style_steps
+from impasto.tasks.training.texture import train_texture_steps
 
 SUFFIX = ".safetensors"
 

@@ -22,7 +22,7 @@ from impasto.networks import describe, save
 from impasto.networks import load as load_network
 from impasto.synthesis import State, Step
 from impasto.tasks.apply import painter
-from impasto.tasks.train_style import train_style_steps
+from impasto.tasks.training.style import train_style_steps
 
 FOLDER = "networks"
 

@@ -11,7 +11,7 @@ from impasto.settings.base import Settings, option
 from impasto.settings.synthesis import DEVICES, NETWORKS, PRECISIONS, USUAL, StylizeSettings
 
 SCHEDULES = ("constant", "cosine", "trapezoid")
-"""The names of a table in `trainer.py`; a test holds them equal."""
+"""The names of a table in `tasks/training/loop.py`; a test holds them equal."""
 
 NORMS = ("instance", "batch")
 

@@ -24,12 +24,12 @@ from impasto.image.schemes import stem
 from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
 from impasto.networks.style_request import find
 from impasto.settings.train import TrainStyleSettings
-from impasto.tasks.base import base_of
-from impasto.tasks.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.objective.areas import Manner
-from impasto.tasks.photos import Photos, shuffled
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.trainer import TrainStep, train
+from impasto.tasks.training.base_network import base_of
+from impasto.tasks.training.lesson import Painted, PhotoLesson, begun
+from impasto.tasks.training.loop import TrainStep, train
+from impasto.tasks.training.photos import Photos, shuffled
 
 Paintings = Mapping[str, Source] | Sequence[str | Path]
 """Paintings by the names of their styles, or `FILE`s and `NAME=FILE`s."""
@@ -155,7 +155,7 @@ def _check_names(styles: Sequence[str], before: Sequence[str], anew: bool) -> No
 
 
 class StyleLesson(PhotoLesson):
-    """What is to be learnt from a folder of photos and some paintings; see `trainer.Lesson`.
+    """What is to be learnt from a folder of photos and some paintings; see `loop.Lesson`.
 
     Photos and paintings each come in an order of their own, drawn anew when all have come.
     """
@@ -173,7 +173,7 @@ class StyleLesson(PhotoLesson):
 
     @property
     def network(self) -> Pupil:
-        """See `trainer.Lesson`."""
+        """See `loop.Lesson`."""
         return self._network
 
     def paint(self, photos: Tensor, numbers: Sequence[int]) -> Painted:

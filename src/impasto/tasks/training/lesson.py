@@ -19,12 +19,12 @@ from impasto.networks import Transformer, TransformerSettings
 from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
 from impasto.settings.train import OPEN, PaintingOptions, TrainStyleSettings
-from impasto.tasks.base import SHAPE, origin_of
-from impasto.tasks.critic import Critic, Found, Model
 from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.coloring import recolored
-from impasto.tasks.photos import Photos, draws
-from impasto.tasks.sheet import contact
+from impasto.tasks.training.base_network import SHAPE, origin_of
+from impasto.tasks.training.perceptual_loss import Critic, Found, Model
+from impasto.tasks.training.photos import Photos, draws
+from impasto.tasks.training.sheet import contact
 from impasto.version import __version__
 
 RECOLORING = 100.0
@@ -43,7 +43,7 @@ class Painted(NamedTuple):
 
 
 class PhotoLesson(ABC):
-    """Photos in pieces, painted by a network and judged; see `trainer.Lesson`.
+    """Photos in pieces, painted by a network and judged; see `loop.Lesson`.
 
     `origin`: what the network is made from, besides photos and settings.
     """
@@ -91,7 +91,7 @@ class PhotoLesson(ABC):
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
     def loss(self, step: int, places: range) -> tuple[Tensor, dict[str, Tensor]]:
-        """See `trainer.Lesson`."""
+        """See `loop.Lesson`."""
         numbers = [(step - 1) * self.settings.batch + place for place in places]
         photos = self.placed(self.pieces(numbers))
         painted = self.paint(photos, numbers)

@@ -21,13 +21,13 @@ from impasto.losses.diversity import alike
 from impasto.networks import TextureNet
 from impasto.networks.texture_net import TextureSettings
 from impasto.settings.train import OPEN, TrainTextureSettings
-from impasto.tasks.critic import Critic
-from impasto.tasks.lesson import LOOK, away_from_colours, seeded
-from impasto.tasks.photos import Photos, draws
-from impasto.tasks.sheet import contact
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.train_style import origin
-from impasto.tasks.trainer import TrainStep, train
+from impasto.tasks.training.lesson import LOOK, away_from_colours, seeded
+from impasto.tasks.training.loop import TrainStep, train
+from impasto.tasks.training.perceptual_loss import Critic
+from impasto.tasks.training.photos import Photos, draws
+from impasto.tasks.training.sheet import contact
+from impasto.tasks.training.style import origin
 from impasto.version import __version__
 
 SAMPLES = 4
@@ -54,7 +54,7 @@ def train_texture_steps(
 
 
 class TextureLesson:
-    """What is to be learnt from a painting, alone or with photos; see `trainer.Lesson`.
+    """What is to be learnt from a painting, alone or with photos; see `loop.Lesson`.
 
     For the sake of `diversity` each photo comes twice in a row, with other noise. Several processes compare only the
     pictures that each makes itself.
@@ -84,7 +84,7 @@ class TextureLesson:
 
     @property
     def network(self) -> TextureNet:
-        """See `trainer.Lesson`."""
+        """See `loop.Lesson`."""
         return self._network
 
     @property
@@ -95,7 +95,7 @@ class TextureLesson:
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
     def loss(self, step: int, places: range) -> tuple[Tensor, dict[str, Tensor]]:
-        """See `trainer.Lesson`."""
+        """See `loop.Lesson`."""
         numbers = [(step - 1) * self.settings.batch + place for place in places]
         drawn = [self._noise(k, self.settings.size) for k in numbers]
         noise = [torch.cat(scale).to(self.critic.device) for scale in zip(*drawn, strict=True)]

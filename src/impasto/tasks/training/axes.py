@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from impasto.encoders.lite import Lite
 from impasto.networks import TransportNet, TransportSettings
 from impasto.networks.transport import Normal, merge_normals, normal_of
-from impasto.tasks.narrowing import narrow
+from impasto.tasks.training.narrowing import narrow
 
 FAINT = 0.01
 """An axis is measured in its own deviation, but no finer than that of this share of the first one's variance."""

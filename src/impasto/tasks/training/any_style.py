@@ -20,12 +20,12 @@ from impasto.errors import UsageError
 from impasto.networks import AnyStyle, TransportSettings
 from impasto.networks.grain import SIDE
 from impasto.settings.train import TrainAnySettings
-from impasto.tasks.axes import transport_net
-from impasto.tasks.base import base_of
-from impasto.tasks.lesson import Painted, PhotoLesson, seeded
-from impasto.tasks.photos import Photos, draws
 from impasto.tasks.tiling.team import Team
-from impasto.tasks.trainer import TrainStep, train
+from impasto.tasks.training.axes import transport_net
+from impasto.tasks.training.base_network import base_of
+from impasto.tasks.training.lesson import Painted, PhotoLesson, seeded
+from impasto.tasks.training.loop import TrainStep, train
+from impasto.tasks.training.photos import Photos, draws
 
 SAMPLE = 64
 """Pieces of photos, and as many of paintings, that tell the principal axes of features."""
@@ -60,7 +60,7 @@ def train_any_steps(
 
 
 class AnyLesson(PhotoLesson):
-    """What is to be learnt from photos and paintings; see `trainer.Lesson`.
+    """What is to be learnt from photos and paintings; see `loop.Lesson`.
 
     A piece of a painting is a style: photos are moved to it, and judged by it. Some pieces change their colours first,
     of which a few paintings show too few.
@@ -94,7 +94,7 @@ class AnyLesson(PhotoLesson):
 
     @property
     def network(self) -> AnyStyle:
-        """See `trainer.Lesson`."""
+        """See `loop.Lesson`."""
         return self._network
 
     def pieces(self, numbers: Sequence[int]) -> Tensor:
