@@ -19,7 +19,7 @@ from rich.console import Console
 
 from impasto.cli import plan
 from impasto.cli.plan import FILE, START
-from impasto.cli.watch import Bar, Log, Machine
+from impasto.cli.progress import Bar, Log, Machine
 from impasto.settings.synthesis import QUALITIES, StylizeSettings
 from impasto.synthesis import Step
 from impasto.tasks.registry import JOBS

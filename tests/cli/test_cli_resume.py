@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from impasto.cli.keeper import named_files
+from impasto.cli.checkpoints import named_files
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.run.run import Job

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.cli import crew, main
+from impasto.cli import main, processes
 
 RUN = ["--size", "160", "--steps", "6", "--scales", "1", "--checkpoint-every", "0", "--tv-weight", "0.3"]
 
@@ -193,5 +193,5 @@ def test_an_environment_that_makes_no_sense_is_told_in_one_line(monkeypatch, cap
 
 def test_one_process_meets_nobody(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert crew.join("cpu").alone
-    assert crew.rank() == 0
+    assert processes.join("cpu").alone
+    assert processes.rank() == 0

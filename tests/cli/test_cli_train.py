@@ -18,7 +18,7 @@ from test_cli_team import free_port
 
 from impasto import networks
 from impasto.cli import app, training
-from impasto.cli.train import TrainOptions
+from impasto.cli.options import TrainOptions
 from impasto.image import load
 from impasto.settings.train import TrainStyleSettings
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli import crew, derived, passes, train
+from impasto.cli import derived, one_pass, processes, train
 from impasto.cli.failures import INTERRUPTED, explain, is_of_click
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import RunOptions
@@ -35,20 +35,20 @@ def main(args: Sequence[str] | None = None) -> int:
     with only_the_first() as received:
         try:
             refuse_empty(words)
-            if not crew.takes_part(words):
+            if not processes.takes_part(words):
                 return 0
             code = typer.main.get_command(app).main(words, prog_name="impasto", standalone_mode=False)
             if code == INTERRUPTED:  # what typer, or in older versions Abort, makes of a KeyboardInterrupt
                 raise KeyboardInterrupt
-            crew.leave()
+            processes.leave()
         except (Exception, KeyboardInterrupt) as error:
             line, code = explain(error)
             line += dashed_file(words) if is_of_click(error) else ""
             code = received.exit_code if code == INTERRUPTED else code
-            if crew.tells(error):
+            if processes.tells(error):
                 sys.stderr.write(f"impasto: {line}\n")
             with suppress(RuntimeError):  # the others may have gone before
-                crew.leave()
+                processes.leave()
     return code if isinstance(code, int) else 0
 
 
@@ -68,7 +68,7 @@ def _root(
 
 
 derived.add_commands(app, plan)
-passes.add_commands(app)
+one_pass.add_commands(app)
 train.add_commands(app)
 
 
@@ -160,7 +160,7 @@ def weights_list() -> None:
 @weights.command("fetch")
 def weights_fetch(networks: Names, quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False) -> None:
     """Download torchvision's weights of NETWORK, unless they are here."""
-    from impasto.cli.watch import watcher  # noqa: PLC0415
+    from impasto.cli.progress import watcher  # noqa: PLC0415
     from impasto.cli.weights import get  # noqa: PLC0415
 
     with watcher(RunOptions(quiet=quiet)) as watching:

@@ -10,7 +10,7 @@ import torch
 from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import carried, changed, check, free_name, is_made_by, refuse_existing
 from impasto.cli.options import FolderOptions, RunOptions, default_output
-from impasto.cli.watch import Watcher
+from impasto.cli.progress import Watcher
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import check_writable, mask_source, write
 from impasto.image.folder import Folder, survey

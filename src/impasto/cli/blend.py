@@ -10,7 +10,7 @@ import torch
 
 from impasto.cli.files import carried, changed, check, free_name, is_made_by, refuse_existing
 from impasto.cli.options import RunOptions, default_output
-from impasto.cli.watch import Watcher
+from impasto.cli.progress import Watcher
 from impasto.image import check_writable, corner, load, mask_source, write
 from impasto.settings.editing import BlendSettings
 from impasto.settings.recipe import recipe

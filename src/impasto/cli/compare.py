@@ -12,8 +12,8 @@ import torch
 
 from impasto.cli.files import changed, check, is_made_by, refuse_existing
 from impasto.cli.options import RunOptions
+from impasto.cli.progress import Watcher
 from impasto.cli.table import show_rows
-from impasto.cli.watch import Watcher
 from impasto.cli.weights import fetch_weights
 from impasto.image import check_writable, load, write
 from impasto.settings.editing import CompareSettings

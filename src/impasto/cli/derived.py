@@ -67,7 +67,7 @@ def _task(app: typer.Typer, name: str) -> None:
     def call(**values: Any) -> None:
         options, settings = _asked(name, values)
         inputs = {given: values[ARGUMENTS[given]] for given in TASKS[name].inputs}
-        from impasto.cli.watch import watcher  # noqa: PLC0415
+        from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:  # first, so that a person sees something while torch is being imported
             from impasto.cli.run import run  # noqa: PLC0415
@@ -83,7 +83,7 @@ def _plan(plan: typer.Typer, name: str) -> None:
     def call(**values: Any) -> None:
         options, settings = _asked(name, values)
         from impasto.cli.plan import show  # noqa: PLC0415
-        from impasto.cli.watch import watcher  # noqa: PLC0415
+        from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:
             show(name, [values[ARGUMENTS[given]] for given in TASKS[name].inputs], settings, options, watching)
@@ -98,7 +98,7 @@ def _blend(app: typer.Typer) -> None:
     def call(**values: Any) -> None:
         options = RunOptions(**flags.given(RunOptions, values))
         settings = BlendSettings.from_mapping(flags.given(BlendSettings, values))
-        from impasto.cli.watch import watcher  # noqa: PLC0415
+        from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:
             from impasto.cli.blend import run  # noqa: PLC0415
@@ -118,7 +118,7 @@ def _compare(app: typer.Typer) -> None:
     def call(**values: Any) -> None:
         options = RunOptions(**flags.given(RunOptions, values))
         settings = CompareSettings.from_mapping(flags.given(CompareSettings, values))
-        from impasto.cli.watch import watcher  # noqa: PLC0415
+        from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:
             from impasto.cli.compare import run, show  # noqa: PLC0415

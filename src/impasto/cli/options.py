@@ -48,6 +48,22 @@ class FolderOptions(RunOptions):
     recursive: bool = option(False, "of a folder, also the pictures in the folders in it")
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(Settings):
+    """Flags of every training that change nothing of what is learnt."""
+
+    output: str | None = option(None, "the network's file, .safetensors")
+    resume: str | None = option(
+        None, "file with the state of a run to go on from; by default the one that the same command left beside OUTPUT"
+    )
+    settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
+    sheet_every: int = option(500, "steps between sheets to judge by, in OUTPUT's .png; 0 for none", minimum=0)
+    log: str | None = option(None, "folder of curves for TensorBoard; needs the extra `tensorboard`")
+    threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
+    json: bool = option(False, "report each step as a line of JSON on standard output")
+    quiet: bool = option(False, "show nothing but errors")
+
+
 def default_output(task: str, inputs: Sequence[str]) -> str:
     """`photo-painting.png` in the working folder, `photo-reconstruct.png` where there is one input."""
     from impasto.image.schemes import stem  # noqa: PLC0415 (its package imports torch)

@@ -10,8 +10,8 @@ from math import inf
 import torch
 
 from impasto.cli.options import RunOptions
+from impasto.cli.progress import Watcher, clock
 from impasto.cli.table import show_rows
-from impasto.cli.watch import Watcher, clock
 from impasto.cli.weights import fetch_weights
 from impasto.encoders.weights import home
 from impasto.errors import ImpastoError

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.crew import join, prepares
+from impasto.cli.checkpoints import Keeper, fingerprint, keeper, named_files
 from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import Output, check, free_name, refuse_input
 from impasto.cli.interrupts import none_at_all
-from impasto.cli.keeper import Keeper, fingerprint, keeper, named_files
 from impasto.cli.options import RunOptions, default_output
 from impasto.cli.plan import remember, summary
+from impasto.cli.processes import join, prepares
+from impasto.cli.progress import Watcher, clock
 from impasto.cli.timelapse import Timelapse
-from impasto.cli.watch import Watcher, clock
 from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
 from impasto.image import NOTHING, Origin, Picture, check_writable

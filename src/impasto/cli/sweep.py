@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from impasto.cli.failures import Interrupted
+from impasto.cli.progress import clock
 from impasto.cli.table import show_rows
-from impasto.cli.watch import clock
 from impasto.errors import ImpastoError, UsageError
 from impasto.jobs.change import changed
 from impasto.jobs.spec import Sweep, built_in, read_sweep

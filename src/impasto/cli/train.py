@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from impasto.cli import flags
-from impasto.settings.base import Settings, option
+from impasto.cli.options import RunOptions, TrainOptions
 from impasto.settings.files import read_table
 from impasto.settings.train import SHARED, TrainAnySettings, TrainSettings, TrainStyleSettings, TrainTextureSettings
 
 LOSSES = {*SHARED} - {"seed", "device", "precision"}
 
 COMPUTING = {"seed", "device", "precision", "checkpoint_every"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions(Settings):
-    """Flags of every training that change nothing of what is learnt."""
-
-    output: str | None = option(None, "the network's file, .safetensors")
-    resume: str | None = option(
-        None, "file with the state of a run to go on from; by default the one that the same command left beside OUTPUT"
-    )
-    settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
-    sheet_every: int = option(500, "steps between sheets to judge by, in OUTPUT's .png; 0 for none", minimum=0)
-    log: str | None = option(None, "folder of curves for TensorBoard; needs the extra `tensorboard`")
-    threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
-    json: bool = option(False, "report each step as a line of JSON on standard output")
-    quiet: bool = option(False, "show nothing but errors")
 
 
 HELP = {
@@ -70,8 +53,7 @@ def _command(app: typer.Typer, name: str, inputs: list[inspect.Parameter]) -> No
         options = TrainOptions(**flags.given(TrainOptions, values))
         file = read_table(options.settings) if options.settings else {}
         settings = SETTINGS[name].from_mapping(file | flags.given(SETTINGS[name], values))
-        from impasto.cli.options import RunOptions  # noqa: PLC0415
-        from impasto.cli.watch import watcher  # noqa: PLC0415
+        from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(RunOptions(json=options.json, quiet=options.quiet)) as watching:
             from impasto.cli.training import run  # noqa: PLC0415

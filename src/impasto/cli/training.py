@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from impasto.cli.crew import join, prepares
 from impasto.cli.failures import Interrupted
 from impasto.cli.files import refuse_input, try_folder
-from impasto.cli.train import TrainOptions
-from impasto.cli.watch import Watcher
+from impasto.cli.options import TrainOptions
+from impasto.cli.processes import join, prepares
+from impasto.cli.progress import Watcher
 from impasto.cli.weights import fetch_weights
 from impasto.errors import UsageError
 from impasto.image import write

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from impasto.cli.failures import Interrupted
 from impasto.errors import UsageError
 from impasto.settings.recipe import TASKS
 
@@ -99,8 +100,6 @@ def tells(error: BaseException) -> bool:
             return True
     except UsageError:
         return True
-    from impasto.cli.failures import Interrupted  # noqa: PLC0415
-
     if isinstance(error, KeyboardInterrupt | Interrupted):
         return rank() == 0 and not _reported()
     with suppress(Exception):  # where the store has gone, so has the process that kept it, and has told why

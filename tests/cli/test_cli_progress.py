@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 
 from impasto.cli.options import RunOptions
-from impasto.cli.watch import Bar, Log, Machine, Watcher, Work, clock, watcher
+from impasto.cli.progress import Bar, Log, Machine, Watcher, Work, clock, watcher
 from impasto.synthesis import Step
 
 PLAN = [((32, 64), 10), ((64, 128), 10)]

@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from impasto.cli.crew import rank
 from impasto.cli.options import RunOptions
+from impasto.cli.processes import rank
 
 if TYPE_CHECKING:
     from impasto.synthesis import Step

@@ -12,7 +12,7 @@ import numpy as np
 
 from impasto.cli.files import try_folder
 from impasto.cli.options import RunOptions
-from impasto.cli.watch import Watcher
+from impasto.cli.progress import Watcher
 from impasto.errors import UsageError
 from impasto.image import Picture, files_named
 from impasto.image.formats import SUFFIXES

@@ -32,7 +32,7 @@ def add_commands(app: typer.Typer) -> None:
 def _apply(**values: Any) -> None:
     options = FolderOptions(**flags.given(FolderOptions, values))
     settings = ApplySettings.from_mapping(flags.given(ApplySettings, values))
-    from impasto.cli.watch import watcher  # noqa: PLC0415
+    from impasto.cli.progress import watcher  # noqa: PLC0415
 
     with watcher(options) as watching:  # first, so that a person sees something while torch is being imported
         from impasto.cli.apply import run  # noqa: PLC0415
