@@ -91,9 +91,18 @@ def test_choices_are_completed() -> None:
     assert about.autocompletion("") == ["a", "b"]
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["stylize", "--help"], ["--version"], ["stylize", "--nonsense"]])
-def test_help_does_not_import_torch(words: list[str]) -> None:
-    code = f"import sys; from impasto.cli import main; main({words!r}); sys.exit('torch' in sys.modules)"
+QUICK = [
+    *([], ["--help"], ["stylize", "--help"], ["apply", "--help"], ["plan", "--help"], ["--version"], ["presets"]),
+    *(["stylize", "--nonsense"], ["stylize", "a", "b", "--canvas", "c"], ["stylize", "a", "b", "--preset", "c"]),
+    *(["stylize", "a", "b", "--settings", "c.toml"], ["apply", "a", "--strength", "2"], ["train", "any", "--nonsense"]),
+    *(["sweep", "--list"], ["sweep", "nonsense"]),
+]
+
+
+@pytest.mark.parametrize("words", QUICK, ids=" ".join)
+def test_help_and_what_cannot_be_understood_do_not_import_torch(words: list[str]) -> None:
+    heavy = {"torch", "numpy", "PIL"}
+    code = f"import sys; from impasto.cli import main; main({words!r}); sys.exit(bool({heavy!r} & {{*sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

@@ -8,9 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from impasto.image import files_named
-from impasto.image.folder import survey
-
 
 class Contents:
     """SHA-256 of files. Each file is read once; an object is for one expansion of a sweep, while files stay."""
@@ -33,6 +30,8 @@ class Contents:
         """A hash of the pictures in `folder`, by its name; none where it cannot be read, or is None."""
         if not folder:
             return {}
+        from impasto.image.folder import survey  # noqa: PLC0415 (its package imports torch)
+
         path = Path(folder)
         try:
             pictures = survey(path, recursive=True).pictures
@@ -53,6 +52,8 @@ class Contents:
 
 def names_in(values: Any) -> list[str]:
     """The files that texts in `values` name."""
+    from impasto.image.schemes import files_named  # noqa: PLC0415 (its package imports torch)
+
     return files_named(_texts(values))
 
 
