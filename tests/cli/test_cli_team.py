@@ -108,7 +108,7 @@ FAILS = """
 import sys
 from impasto.cli import main
 from impasto.errors import ImpastoError
-from impasto.tasks import evaluator
+from impasto.tasks.run import evaluator
 
 plain = evaluator.Evaluator.__call__
 

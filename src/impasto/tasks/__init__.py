@@ -1,1 +1,1 @@
-"""The only place where the parts meet: one settings dataclass and one function a task."""
+"""Where the parts meet: a file for each verb, and the rooms that they share: training, run, objective, tiling."""
