@@ -35,11 +35,11 @@ from impasto.encoders.vgg import VGG, VGG19
 from impasto.image import resize
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, Evaluate, Scale, Step, synthesise
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.scene.areas import Area, Manner
 from impasto.tasks.stylize import stylize_job
 
 ROOT = Path(__file__).resolve().parent.parent

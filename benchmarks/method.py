@@ -19,9 +19,9 @@ import impasto
 from impasto import encoders
 from impasto.image import SPACES, fit, load, load_mask, resize
 from impasto.tasks import compare
-from impasto.tasks.objective.areas import at
 from impasto.tasks.objective.layers import parse_layers
-from impasto.tasks.objective.regions import Region
+from impasto.tasks.scene.areas import at
+from impasto.tasks.scene.regions import Region
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = 256

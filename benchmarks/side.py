@@ -21,11 +21,11 @@ from impasto.encoders.vgg import VGG, VGG19
 from impasto.image import fitted_size, load, resize
 from impasto.process import keep_freed_memory
 from impasto.synthesis import LBFGS, Scale, synthesise
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.scene.areas import Area, Manner
 
 Scales = list[tuple[int, list[float]]]
 """A program's own number of steps at each of its sizes, and the seconds of those that were done."""

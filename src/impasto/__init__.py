@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from impasto.tasks.blend import blend
     from impasto.tasks.compare import compare
     from impasto.tasks.export import export
-    from impasto.tasks.objective.regions import Region
     from impasto.tasks.reconstruct import reconstruct, reconstruct_steps
+    from impasto.tasks.scene.regions import Region
     from impasto.tasks.stylize import stylize, stylize_steps
     from impasto.tasks.texture import texture, texture_steps
     from impasto.tasks.training.any_style import train_any_steps
@@ -97,7 +97,7 @@ _HOMES = {
     "ImpastoError": "impasto.errors",
     "Picture": "impasto.image",
     "ReconstructSettings": "impasto.settings.synthesis",
-    "Region": "impasto.tasks.objective.regions",
+    "Region": "impasto.tasks.scene.regions",
     "Step": "impasto.synthesis",
     "StylizeSettings": "impasto.settings.synthesis",
     "Sweep": "impasto.jobs.spec",

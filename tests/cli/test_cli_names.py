@@ -20,7 +20,7 @@ from impasto.errors import UsageError
 from impasto.image import files_named, load, pieces, read_metadata, write
 from impasto.networks import save
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks.objective.regions import parse_region
+from impasto.tasks.scene.regions import parse_region
 from impasto.tasks.training.photos import pictures_in
 
 Cli = Callable[..., Any]

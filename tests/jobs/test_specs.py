@@ -16,8 +16,8 @@ from impasto.jobs.kinds import KINDS, as_run
 from impasto.jobs.spec import Sweep, axes, built_in, expand, read_sweep
 from impasto.tasks.objective.layers import parse_layers
 from impasto.tasks.objective.parse_losses import style_losses
-from impasto.tasks.objective.regions import mixture, parse_region
 from impasto.tasks.reconstruct import parse_patch
+from impasto.tasks.scene.regions import mixture, parse_region
 from impasto.tasks.training.photos import draws
 
 EXPERIMENTS = """

@@ -12,7 +12,7 @@ from impasto.image import Picture, luminance, match_colors, resize
 from impasto.networks import TextureNet, TextureSettings, save, tiled
 from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import apply, painter
-from impasto.tasks.objective.regions import Region
+from impasto.tasks.scene.regions import Region
 
 PHOTO = picture(72, 96)
 

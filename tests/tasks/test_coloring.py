@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks.objective import coloring
-from impasto.tasks.objective.areas import Area, Manner
+from impasto.tasks.scene import coloring
+from impasto.tasks.scene.areas import Area, Manner
 
 
 def noisy(color: tuple[float, float, float], seed: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ from impasto.image import load
 from impasto.settings.editing import CompareSettings
 from impasto.tasks import compare as module
 from impasto.tasks.compare import canvas_distance, compare, content_distance, difference, psnr, ssim, style_distance
-from impasto.tasks.objective.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, Manner
 
 LAYERS = ("relu1_1", "conv_4", "relu4_2")
 CANONICAL = ["relu1_1", "conv2_2", "relu4_2"]

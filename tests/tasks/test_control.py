@@ -12,11 +12,11 @@ from impasto.image import SPACES, load, resize
 from impasto.losses import Dice, blotches, self_similarity
 from impasto.settings.synthesis import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.synthesis import CANVASES
-from impasto.tasks.objective.layers import parse_layers
-from impasto.tasks.objective.regions import Region
-from impasto.tasks.objective.style import default_layers
+from impasto.tasks.objective.layers import default_layers, parse_layers
 from impasto.tasks.reconstruct import parse_patch, reconstruct
-from impasto.tasks.run.schedule import dice_of, full_size, optimizer_of, schedule
+from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
+from impasto.tasks.scene.reading import full_size
+from impasto.tasks.scene.regions import Region
 from impasto.tasks.stylize import stylize, stylize_steps
 from impasto.tasks.texture import texture
 

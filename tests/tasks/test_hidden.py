@@ -23,10 +23,10 @@ from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, Tex
 from impasto.tasks.apply import _counting, apply
 from impasto.tasks.blend import blend
 from impasto.tasks.compare import compare, content_distance, psnr, ssim
-from impasto.tasks.objective import coloring
-from impasto.tasks.objective.areas import Area, Manner, manners, visible
-from impasto.tasks.objective.regions import Region
 from impasto.tasks.reconstruct import reconstruct
+from impasto.tasks.scene import coloring
+from impasto.tasks.scene.areas import Area, Manner, manners, visible
+from impasto.tasks.scene.regions import Region
 from impasto.tasks.stylize import stylize
 from impasto.tasks.texture import texture
 from impasto.tasks.training.photos import Photos

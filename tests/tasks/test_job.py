@@ -23,11 +23,11 @@ from impasto.settings.synthesis import (
 from impasto.synthesis import OPTIMIZERS, Scale, Step
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.run import run as module
+from impasto.tasks.run.build import POLISH, starting_point
 from impasto.tasks.run.memory_plan import Room
 from impasto.tasks.run.run import TILED, Job
 from impasto.tasks.run.schedule import schedule
-from impasto.tasks.run.start import starting_point
-from impasto.tasks.stylize import POLISH, stylize_job, stylize_steps
+from impasto.tasks.stylize import stylize_job, stylize_steps
 from impasto.tasks.texture import texture_job
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
@@ -91,7 +91,7 @@ def test_vgg19_polishes_a_fine_picture_of_lite() -> None:
 
 
 def test_the_last_steps_lower_vgg19s_own_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.tasks.stylize.POLISH", 3)
+    monkeypatch.setattr("impasto.tasks.run.build.POLISH", 3)
     photo = torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0))
     settings = StylizeSettings(size=64, scales=1, steps=4, quality="fine")
     steps = list(stylize_job(photo, PAINTING, settings).steps())
@@ -235,16 +235,20 @@ def test_the_optimizer_is_made_as_the_settings_and_the_arrangement_say(
 def test_a_start_is_looked_up_at_once_and_made_when_it_is_needed() -> None:
     made: list[str] = []
     starts = {"photo": lambda: made.append("photo") or torch.zeros(1)}
-    start = starting_point("photo", starts, (4, 5), 0)
+
+    def start_of(init: str, seed: int = 0) -> Callable[[], Tensor]:
+        return starting_point(ReconstructSettings(init=init, seed=seed), starts, (4, 5))
+
+    start = start_of("photo")
     assert made == []
     start()
     assert made == ["photo"]
-    noise = starting_point("noise", starts, (4, 5), 3)
+    noise = start_of("noise", 3)
     assert noise().shape == (1, 3, 4, 5)
     assert torch.equal(noise(), noise())
-    assert not torch.equal(noise(), starting_point("noise", starts, (4, 5), 4)())
+    assert not torch.equal(noise(), start_of("noise", 4)())
     with pytest.raises(UsageError, match=r"init must be photo, noise, pink or a picture.*did you mean 'photo'"):
-        starting_point("phot", starts, (4, 5), 0)
+        start_of("phot")
 
 
 def test_a_job_with_a_start_that_does_not_exist_is_none() -> None:

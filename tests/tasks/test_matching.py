@@ -15,12 +15,12 @@ from impasto.encoders import Encoder
 from impasto.image import load
 from impasto.losses import IMAGE
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
-from impasto.tasks.objective.matching import BLUR, RELAXATION, Points, _centres, matched, transport
+from impasto.tasks.objective.layers import DEEP
 from impasto.tasks.objective.parse_losses import style_losses
-from impasto.tasks.objective.scaling import area_at
-from impasto.tasks.objective.style import DEEP, style_terms
+from impasto.tasks.objective.style import style_terms
+from impasto.tasks.scene.areas import Area, Manner, area_at
+from impasto.tasks.scene.matching import BLUR, RELAXATION, Points, _centres, matched, transport
 
 
 def points(count: int, seed: int, channels: int = 6) -> Points:

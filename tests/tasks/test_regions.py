@@ -3,12 +3,12 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.image import load_mask
-from impasto.tasks.objective.areas import Area, Manner, areas, manners, turned
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.parse_losses import style_losses
-from impasto.tasks.objective.regions import Region, mixture, parse_mix, parse_region, parse_rotations, segments
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.scene.areas import Area, Manner, areas, manners, turned
+from impasto.tasks.scene.regions import Region, mixture, parse_mix, parse_region, parse_rotations, segments
 
 SIZE = (64, 64)
 

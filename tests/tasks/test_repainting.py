@@ -2,9 +2,9 @@ import torch
 
 from impasto.losses import Features, replaced
 from impasto.losses.cloud import cloud
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.repainting import repainted
+from impasto.tasks.scene.areas import Area, Manner
 
 LAYERS = ["relu3_1", "relu4_1"]
 

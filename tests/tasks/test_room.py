@@ -21,13 +21,13 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import in_memory
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, OPTIMIZERS
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.run import memory_plan as module
 from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.run.memory_plan import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, Arrangement, Room
+from impasto.tasks.scene.areas import Area, Manner
 from impasto.tasks.tiling import cut as cutting
 from impasto.tasks.tiling import memory as remembering
 from impasto.tasks.tiling.cut import SURE, Cut

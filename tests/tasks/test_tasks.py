@@ -8,8 +8,9 @@ from impasto.losses import gram, relative
 from impasto.settings.synthesis import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.objective.weights import weights_of
 from impasto.tasks.reconstruct import reconstruct
-from impasto.tasks.run.schedule import full_size, schedule
-from impasto.tasks.run.start import last
+from impasto.tasks.run.run import last
+from impasto.tasks.run.schedule import schedule
+from impasto.tasks.scene.reading import full_size
 from impasto.tasks.stylize import stylize, stylize_job, stylize_steps
 from impasto.tasks.texture import texture
 

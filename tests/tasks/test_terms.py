@@ -4,13 +4,13 @@ import torch
 from impasto.errors import UsageError
 from impasto.losses import Objective
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import parse_layers
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms, prior_terms
 from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.scene.areas import Area, Manner
 
 
 def picture(seed: int, side: int = 48) -> torch.Tensor:

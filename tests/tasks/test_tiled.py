@@ -20,12 +20,12 @@ from impasto.losses.similarity import pattern_distance
 from impasto.losses.style import positions
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import CANVASES, LBFGS, Descent, Evaluation
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.parse_losses import content_losses, style_losses
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms, laplacian_terms, prior_terms
 from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.scene.areas import Area, Manner
 from impasto.tasks.tiling.stages import Stage, keeping, show, stages
 from impasto.tasks.tiling.tiled_objective import TiledObjective
 

@@ -5,13 +5,13 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.settings.synthesis import WEIGHTINGS as NAMES
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.parse_losses import style_losses
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.objective.weights import WEIGHTINGS
 from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.scene.areas import Area, Manner
 
 CONTENT, STYLE = ["conv4_2"], ["conv1_1", "conv2_1", "conv3_1"]
 

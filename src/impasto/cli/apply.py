@@ -20,7 +20,7 @@ from impasto.networks.style_request import shares_of
 from impasto.settings.apply import ApplySettings
 from impasto.settings.recipe import Recipe, recipe
 from impasto.tasks.apply import Painter, painter
-from impasto.tasks.objective.regions import parse_region
+from impasto.tasks.scene.regions import parse_region
 
 
 def run(photo: str, settings: ApplySettings, options: FolderOptions, watcher: Watcher) -> None:

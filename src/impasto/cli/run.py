@@ -25,9 +25,8 @@ from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.registry import JOBS
 from impasto.tasks.run.device import may_polish, polishes
-from impasto.tasks.run.inputs import read_inputs
 from impasto.tasks.run.run import Job
-from impasto.tasks.run.schedule import full_size
+from impasto.tasks.scene.reading import full_size, read_inputs
 from impasto.tasks.tiling.team import Team
 
 POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last steps of a fine picture'

@@ -23,11 +23,10 @@ from impasto.settings.recipe import TASKS, recipe
 from impasto.settings.synthesis import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.synthesis import Step
 from impasto.tasks.compare import canvas_distance, content_distance
-from impasto.tasks.objective.areas import Area, Size, canvas_of, manners, visible
-from impasto.tasks.objective.regions import mixture, parse_region
-from impasto.tasks.objective.scaling import area_at
 from impasto.tasks.registry import STEPS
 from impasto.tasks.run.device import load_encoder
+from impasto.tasks.scene.areas import Area, Size, area_at, manners, read_areas, visible
+from impasto.tasks.scene.regions import mixture, parse_region
 from impasto.tasks.tiling.memory import reached
 
 THUMBNAIL = 256
@@ -126,7 +125,7 @@ def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) ->
     """What is painted after which paintings; these as large as the picture and upright, in every cell alike."""
     if isinstance(settings, StylizeSettings):
         photo = load(inputs["content"])
-        found = visible(canvas_of(inputs["style"], settings, (), photo.size), photo.alpha)
+        found = visible(read_areas(inputs["style"], settings, (), photo.size), photo.alpha)
     else:
         found = [Area("picture", manners(mixture(inputs["style"], settings.mix)))]
     alike = replace(settings, style_scale=1.0, rotations=None)

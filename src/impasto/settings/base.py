@@ -74,6 +74,20 @@ def plain_type(kind: Any) -> tuple[type, bool]:
     return (tuple if typing.get_origin(kind) is tuple else kind), optional
 
 
+def parse_weight(part: str, value: str, example: str) -> float:
+    """Return the weight `value` at the end of the text `part`, 1 for an empty value.
+
+    Raises UsageError, with `example` in the message, for anything but a number of at least 0.
+    """
+    try:
+        weight = float(value) if value else 1.0
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight < float("inf"):
+        raise UsageError(f"'{part}' does not end in a weight of at least 0; write for example {example}")
+    return weight
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)

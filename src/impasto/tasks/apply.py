@@ -21,8 +21,8 @@ from impasto.networks.layered import held, layered
 from impasto.networks.rounds import in_rounds
 from impasto.networks.style_request import Coder, Style, find, shares_of
 from impasto.settings.apply import ApplySettings
-from impasto.tasks.objective.areas import areas
-from impasto.tasks.objective.regions import Region, parse_region
+from impasto.tasks.scene.areas import areas
+from impasto.tasks.scene.regions import Region, parse_region
 
 Size = tuple[int, int]
 

@@ -24,11 +24,11 @@ from impasto.image import Picture, Source, continued, fitted_size, load, propaga
 from impasto.losses import Term
 from impasto.losses.style import into_space, positions
 from impasto.settings.editing import CompareSettings
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import parse_layers
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
+from impasto.tasks.scene.areas import Area, Manner
 
 WINDOW = 7
 """Side of the squares that SSIM compares (scikit-image's own): no picture may be smaller."""

@@ -17,17 +17,14 @@ from impasto.image import Source
 from impasto.losses import Term
 from impasto.settings.synthesis import ReconstructSettings
 from impasto.synthesis import State, Step
-from impasto.tasks.objective.areas import at
 from impasto.tasks.objective.context import Context
-from impasto.tasks.objective.layers import Layers
-from impasto.tasks.objective.parse_losses import content_layers, content_losses, layers_of
-from impasto.tasks.objective.terms import content_terms
-from impasto.tasks.run.build import single_job
+from impasto.tasks.objective.parse_losses import content_layers, content_losses, layers_of, stochastic
+from impasto.tasks.objective.terms import content_terms, prior_terms
+from impasto.tasks.run.build import build_job
 from impasto.tasks.run.device import load_encoder
-from impasto.tasks.run.inputs import photo_opener
-from impasto.tasks.run.run import Job
-from impasto.tasks.run.schedule import Size, full_size
-from impasto.tasks.run.start import last
+from impasto.tasks.run.run import Job, last
+from impasto.tasks.scene.areas import at
+from impasto.tasks.scene.reading import Size, full_size, photo_opener
 from impasto.tasks.tiling.team import Team
 
 
@@ -42,25 +39,25 @@ def parse_patch(text: str | None) -> tuple[int, int] | None:
 
 
 def reconstruct_job(content: Source, settings: ReconstructSettings | None = None, *, team: Team | None = None) -> Job:
-    """The run behind `reconstruct`, ready to begin."""
+    """Return the run behind `reconstruct`, ready to start."""
     settings = settings or ReconstructSettings()
     photo, encoder = photo_opener(settings)(content), load_encoder(settings)
     photo.check_visible()
     window, losses = parse_patch(settings.patch), content_losses(settings.content_loss)
     layers = content_layers(encoder, losses, settings.layers)
 
-    def model(context: Context, size: Size, layers: Layers, device: torch.device) -> tuple[list[Term], list[Tensor]]:
+    def terms(context: Context, size: Size, device: torch.device) -> list[Term]:
         target = at(photo.pixels, size, photo.alpha).to(device)
-        return content_terms(context, target, layers, 1.0, losses, window), [target]
+        return [*content_terms(context, target, layers, 1.0, losses, window), *prior_terms(settings, [target])]
 
-    return single_job(
+    return build_job(
         settings,
         encoder,
-        layers_of(encoder, losses, layers),
         full_size(settings, photo.size),
-        model,
-        {"photo": lambda: photo.pixels},
-        stochastic=any(part.loss.stochastic for part in losses),
+        terms,
+        content_layers=layers_of(encoder, losses, layers),
+        starts={"photo": lambda: photo.pixels},
+        stochastic=stochastic(losses),
         team=team,
     )
 

@@ -1,18 +1,42 @@
-"""Layers and their weights, as a person writes them."""
+"""Layers and their weights, parsed from text, and the smallest image that they allow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from impasto.encoders import Encoder
 from impasto.errors import UsageError
+from impasto.settings.base import parse_weight
 from impasto.settings.synthesis import USUAL
 
 COUNTED = "conv_"
-"""What a bare number counts."""
+"""The prefix of a layer that is given as a number."""
+
+DEEP = 8
+"""Stride, in pixels, from which a layer responds to objects. With parts at stride 4, too, a run costs twice as much and
+looks the same."""
 
 Layers = Mapping[str, float]
 """Canonical layer names, each with its weight."""
+
+
+def default_layers(encoder: Encoder) -> tuple[str, ...]:
+    """Return the encoder's style layers up to a stride of `DEEP`, as text with weights: half the stride, at most 2.
+
+    Strokes count more than grain. Deeper layers bring objects of the style image; the content image has its own.
+    """
+    strides = {name: encoder.layers[name].stride for name in encoder.default_style}
+    return tuple(f"{name}={min(2.0, stride / 2):g}" for name, stride in strides.items() if stride <= DEEP)
+
+
+def check_size(encoder: Encoder, layers: Iterable[str], size: tuple[int, int], what: str) -> None:
+    """Raise UsageError where an image of `size`, called `what` in the message, is too small for the deepest layer."""
+    least = encoder.smallest(layers)
+    if min(size) < least:
+        shape = f"{size[1]}x{size[0]}"
+        raise UsageError(
+            f"the {what} comes out at {shape} px, but these layers of {encoder.name} need at least {least} px a side"
+        )
 
 
 def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -> dict[str, float]:
@@ -30,18 +54,6 @@ def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -
     if not any(weights.values()):
         raise UsageError(f"'{text}' leaves no layer with a weight above 0")
     return weights
-
-
-def parse_weight(part: str, value: str, example: str) -> float:
-    """The weight at the end of `part`, 1 where there is none; `example` is shown where it is no number of at least
-    0."""
-    try:
-        weight = float(value) if value else 1.0
-    except ValueError:
-        weight = -1.0
-    if not 0 <= weight < float("inf"):
-        raise UsageError(f"'{part}' does not end in a weight of at least 0; write for example {example}")
-    return weight
 
 
 def _range(name: str) -> list[str]:

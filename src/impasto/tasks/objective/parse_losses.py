@@ -1,4 +1,4 @@
-"""Mixtures of losses, as a person writes them: `gram`, `gram,histogram(samples=4096)=0.5`, `sliced(layers=relu3_1)`."""
+"""Weighted sums of losses, parsed from text: `gram`, `gram,histogram(samples=4096)=0.5`, `sliced(layers=relu3_1)`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 from impasto.encoders import Encoder
 from impasto.errors import UsageError, choose, nearest
 from impasto.losses import CONTENT_LOSSES, STYLE_LOSSES, StyleLoss, from_function
-from impasto.tasks.objective.layers import Layers, parse_layers, parse_weight
+from impasto.settings.base import parse_weight
+from impasto.settings.synthesis import StylizeSettings
+from impasto.tasks.objective.layers import Layers, default_layers, parse_layers
+from impasto.tasks.objective.weights import weights_of
 
 T = TypeVar("T")
 
@@ -105,3 +108,40 @@ def layers_of(encoder: Encoder, losses: Sequence[Ingredient], layers: Layers) ->
         if ingredient.layers:
             found |= parse_layers(encoder, ingredient.layers, ())
     return found
+
+
+def stochastic(losses: Sequence[Ingredient]) -> bool:
+    """Return whether any of the losses draws at random."""
+    return any(ingredient.loss.stochastic for ingredient in losses)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of `stylize`, the layers that they share unless a loss has its own, and the weights of both kinds."""
+
+    content: Sequence[Ingredient]
+    content_layers: Layers
+    content_weight: float
+    style: Sequence[Ingredient]
+    style_layers: Layers
+    style_weight: float
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether any of the losses draws at random."""
+        return stochastic([*self.content, *self.style])
+
+
+def losses_of(encoder: Encoder, settings: StylizeSettings, *, painted: bool = True) -> Losses:
+    """Return the losses that the settings ask for; `painted` as for `content_losses`."""
+    content, style = content_losses(settings.content_loss, painted), style_losses(settings.style_loss)
+    usual = encoder.default_style if settings.style_layers else default_layers(encoder)
+    content_weight, style_weight = weights_of(settings)
+    return Losses(
+        content,
+        content_layers(encoder, content, settings.content_layers),
+        content_weight,
+        style,
+        parse_layers(encoder, settings.style_layers, usual),
+        style_weight,
+    )

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from impasto.losses import STYLE_LOSSES, replaced
-from impasto.tasks.objective.areas import Area
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.parse_losses import Ingredient
 from impasto.tasks.objective.style import Reader, targets
+from impasto.tasks.scene.areas import Area
 
 
 @torch.no_grad()

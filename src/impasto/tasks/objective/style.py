@@ -8,27 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impasto.encoders import Encoder
 from impasto.errors import UsageError
 from impasto.image import propagate
 from impasto.losses import IMAGE, Additive, Features, Part, Sample, StyleLoss, Term
-from impasto.tasks.objective.areas import Area
 from impasto.tasks.objective.context import Context
-from impasto.tasks.objective.layers import Layers, parse_layers
+from impasto.tasks.objective.layers import DEEP, Layers, parse_layers
 from impasto.tasks.objective.parse_losses import Ingredient, style_losses
 from impasto.tasks.objective.weights import LEVELS
-
-DEEP = 8
-"""Stride, in pixels, from which a layer sees what a place shows. At 4 parts cost twice as much and look the same."""
-
-
-def default_layers(encoder: Encoder) -> tuple[str, ...]:
-    """The encoder's style layers as far as a stride of `DEEP`, as text with weights: half their stride, at most 2.
-
-    Strokes count more than grain. What still deeper layers want of a painting are its objects; the photo has its own.
-    """
-    strides = {name: encoder.layers[name].stride for name in encoder.default_style}
-    return tuple(f"{name}={min(2.0, stride / 2):g}" for name, stride in strides.items() if stride <= DEEP)
+from impasto.tasks.scene.areas import Area
 
 
 @torch.no_grad()

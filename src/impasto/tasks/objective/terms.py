@@ -27,11 +27,11 @@ from impasto.losses import (
     total_variation,
 )
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.tasks.objective.areas import Area
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import Layers, parse_layers
 from impasto.tasks.objective.parse_losses import Ingredient, content_losses, layers_of
 from impasto.tasks.objective.repainting import repainted
+from impasto.tasks.scene.areas import Area
 
 ONE_LEVEL = (1 / 255) ** 2
 """The variation of a picture whose neighbours differ by one level: the least that a flat one is taken to have."""

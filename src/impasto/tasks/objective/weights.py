@@ -20,9 +20,10 @@ scales hold for the networks at hand (torchvision's VGG, and `lite`, which measu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from impasto.losses import Term
 from impasto.settings.synthesis import StylizeSettings
 
 
@@ -83,3 +84,17 @@ def weights_of(settings: StylizeSettings) -> tuple[float, float]:
         content if settings.content_weight is None else settings.content_weight,
         style if settings.style_weight is None else settings.style_weight,
     )
+
+
+def prior_scale(
+    settings: StylizeSettings, weight: float, style: Sequence[Term], content: Sequence[Term]
+) -> tuple[float, float]:
+    """Return the factor of the weights of variation, and that of the other priors, beside these terms.
+
+    `weight` is the weight of style. The style raises variation, so variation is penalised in proportion to the style:
+    without style the content image stays as it is. In the scale of a paper, the weights of its terms set the factors.
+    """
+    if settings.weighting == "normalized":
+        return weight / BALANCE, 1.0
+    share = sum(term.weight for term in style) / BALANCE
+    return share, share or sum(term.weight for term in content)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from impasto.image import same_shape
 from impasto.settings.synthesis import StylizeSettings, SynthesisSettings
-from impasto.tasks.run.schedule import SMALLEST, TILE, Size, schedule
+from impasto.tasks.run.schedule import SMALLEST, schedule
+from impasto.tasks.scene.reading import COARSEST_STRIDE, Size
 
 
 def alterations(
@@ -18,7 +19,8 @@ def alterations(
     found: list[str] = []
     if asked != full:
         found.append(
-            f"the sides of a tileable texture are multiples of {TILE} px: {_shape(full)} in place of {_shape(asked)}"
+            f"the sides of a tileable texture are multiples of {COARSEST_STRIDE} px: "
+            f"{_shape(full)} in place of {_shape(asked)}"
         )
     sizes = len(schedule(settings, full, least))
     if settings.scales is not None and sizes < settings.scales:

@@ -1,73 +1,130 @@
-"""How a run is built: its memory, and all of it for the tasks with one model, a photo's features or a texture."""
+"""From a verb's terms to a run: checks, memory, starting point, and the objective of each size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from impasto.encoders import Encoder
+from impasto.errors import UsageError, nearest
+from impasto.image import check_shape
 from impasto.losses import Term
-from impasto.settings.synthesis import ReconstructSettings, SynthesisSettings, TextureSettings
-from impasto.synthesis import Evaluate
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
+from impasto.synthesis import Evaluate, Step, generator, noise, pink_noise
 from impasto.tasks.objective.context import Context
-from impasto.tasks.objective.layers import Layers
-from impasto.tasks.objective.terms import prior_terms
+from impasto.tasks.objective.layers import check_size
+from impasto.tasks.objective.weights import WEIGHTINGS
 from impasto.tasks.run.alterations import alterations
-from impasto.tasks.run.device import device_of
+from impasto.tasks.run.device import device_of, load_encoder, polisher
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.run.inputs import opener
 from impasto.tasks.run.memory_plan import Room
-from impasto.tasks.run.run import Job
-from impasto.tasks.run.schedule import Size, check_room, dice_of, endless, optimizer_of, schedule
-from impasto.tasks.run.start import starting_point
+from impasto.tasks.run.run import Job, Polish
+from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
+from impasto.tasks.scene.reading import Size, endless, opener
 from impasto.tasks.tiling.memory import limits, outside
 from impasto.tasks.tiling.team import Team
 
 MODEST = 1.45e9
-"""Bytes for each megapixel that a run with `lite` takes on a CPU beside the process itself, unless it is told how many:
-with the process 1.8 GB at 1024x1024. A laptop has other work, too. As a whole such a run took 2.3 GB, and a sixth less
-time."""
+"""Default memory of a run with `lite` on a CPU, in bytes for each megapixel, beside the process itself.
 
-Model = Callable[[Context, Size, Layers, torch.device], tuple[list[Term], list[Tensor]]]
-"""Terms of one size, and the pictures whose variation counts as natural."""
+With the process it is 1.8 GB at 1024x1024: a laptop has other work, too. Without the limit such a run takes 2.3 GB and
+a sixth less time."""
+
+POLISH = 8
+"""Steps of VGG-19 at the end of a fine run: near its own pictures, for a fraction of its time."""
+
+NOISES = {"noise": noise, "pink": pink_noise}
+
+RunSettings = StylizeSettings | ReconstructSettings | TextureSettings
+
+Terms = Callable[[Context, Size, torch.device], list[Term]]
+"""Makes the terms of one size, with targets on the device."""
 
 
-def single_job(  # noqa: PLR0917 (what a task is made of)
-    settings: ReconstructSettings | TextureSettings,
+def build_job(
+    settings: RunSettings,
     encoder: Encoder,
-    layers: Layers,
     full: Size,
-    model: Model,
-    starts: Mapping[str, Callable[[], Tensor]],
+    terms: Terms,
     *,
-    stochastic: bool,
+    starts: Mapping[str, Callable[[], Tensor]],
+    content_layers: Iterable[str] = (),
+    style_layers: Iterable[str] = (),
+    style_sizes: Sequence[Size] = (),
+    stochastic: bool = False,
+    working: Callable[[Tensor], Tensor] = lambda image: image,
+    finished: Callable[[Tensor], Tensor] | None = None,
     team: Team | None = None,
     asked: Size | None = None,
-    painting: Size | None = None,
 ) -> Job:
-    """A picture of size `full`, optimised against the terms of the `model`, at `layers`.
+    """Return a run that optimises an image of size `full` against `terms`, over the schedule of the settings.
 
-    `asked`: the size that the settings ask for, if that is another one; `painting`: that of the start "painting".
+    `content_layers` and `style_layers` are all layers that the losses read; features at `content_layers` are kept as
+    targets. `style_sizes` are the sizes of the style images beside the result. `starts` makes the named starting
+    points. `working` turns a starting point into the image that is optimised, `finished` an optimised image into the
+    result. `asked` is the size that the settings ask for, where `full` is another one.
     """
-    check_room(encoder, layers, full, "result")
+    kept, wanted = list(content_layers), [*content_layers, *style_layers]
+    network = _periodic(settings) if endless(settings) else encoder
+    check_size(network, wanted, full, "result")
+    for size in style_sizes:
+        check_size(encoder, style_layers, size, "painting")
+    start = starting_point(settings, starts, full, asked)
 
-    kept = () if isinstance(settings, TextureSettings) else layers
-    room = room_of(settings, encoder, layers, kept, full=full, draws=stochastic)
-    room = room.of(team or Team(), asked=settings.memory is not None)
+    def room_for(network: Encoder) -> Room:
+        room = room_of(settings, network, wanted, kept, full=full, draws=stochastic)
+        return room.of(team or Team(), asked=settings.memory is not None)
 
-    def prepare(size: Size) -> Evaluate:
-        dice, normalize = dice_of(settings, stochastic), settings.normalize_gradients
-        context = room.context(Context(encoder, dice, normalize=normalize), size)
-        terms, models = model(context, size, layers, room.home(size))
-        return evaluation(context, terms + prior_terms(settings, models))
+    def prepare(room: Room, size: Size) -> Evaluate:
+        context = room.context(_context(settings, room.encoder, stochastic), size)
+        return evaluation(context, terms(context, size, room.home(size)))
 
-    start = starting_point(settings.init, starts, full, settings.seed, opener(settings, max(full)), asked=asked)
-    notices = alterations(
-        settings, full, asked, painting if settings.init == "painting" else None, least=encoder.smallest(layers)
+    def finish(step: Step) -> Step:
+        return step if finished is None else replace(step, image=lambda: finished(step.image()))
+
+    room, finisher = room_for(network), polisher(settings)
+    polish = None
+    if finisher:
+        last = room_for(finisher)
+        polish = Polish(POLISH, partial(prepare, last), last)
+    first = starts[settings.init]() if settings.init == "painting" else None
+    drawn = None if first is None else (first.shape[-2], first.shape[-1])
+    return Job(
+        settings,
+        full,
+        lambda: working(start()),
+        partial(prepare, room),
+        room,
+        stochastic,
+        finish,
+        polish,
+        alterations(settings, full, asked, drawn, least=network.smallest(wanted)),
     )
-    return Job(settings, full, start, prepare, room, stochastic, notices=notices)
+
+
+def starting_point(
+    settings: RunSettings, starts: Mapping[str, Callable[[], Tensor]], full: Size, asked: Size | None = None
+) -> Callable[[], Tensor]:
+    """Return a function that makes the first image `(1, 3, H, W)`: one of `starts`, noise of size `full`, or a file.
+
+    A file is read at once. Raises UsageError for a file whose proportions are not those of `asked`, by default `full`.
+    """
+    init = settings.init
+    if init in starts:
+        return starts[init]
+    if init in NOISES:
+        return lambda: NOISES[init](full, generator(settings.seed))
+    try:
+        picture = opener(settings, max(full))(init)
+    except UsageError as error:
+        names = [*starts, *NOISES]
+        raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
+    check_shape(picture.size, asked or full, f"the start '{init}'", "result")
+    return lambda: picture.pixels
 
 
 def room_of(
@@ -79,9 +136,9 @@ def room_of(
     full: Size,
     draws: bool,
 ) -> Room:
-    """The memory of a run up to `full` size that looks at `layers`, and keeps the features of `kept`.
+    """Return the memory of a run up to size `full` that reads `layers` and keeps the features of `kept`.
 
-    `draws`: it is stochastic.
+    `draws`: the objective is stochastic.
     """
     total, base = limits(settings, device_of(settings))
     if settings.memory is None and settings.network == "lite" and device_of(settings).type == "cpu":
@@ -93,9 +150,23 @@ def room_of(
         frozenset(layers),
         frozenset(kept),
         optimizer_of(settings, draws),
-        # The network of a picture without end sees no parts of it.
+        # A network with periodic borders takes no tiles.
         0 if endless(settings) else settings.tile,
         settings.scratch,
         tuple(schedule(settings, full, encoder.smallest(layers))),
         outside=outside(device_of(settings)),
     )
+
+
+def _periodic(settings: SynthesisSettings) -> Encoder:
+    """Return a network that reads the result as an image that repeats; style images end where they end."""
+    network = load_encoder(settings)
+    network.tile()
+    return network
+
+
+def _context(settings: SynthesisSettings, encoder: Encoder, stochastic: bool) -> Context:
+    context = Context(encoder, dice_of(settings, stochastic), normalize=settings.normalize_gradients)
+    if not isinstance(settings, StylizeSettings):
+        return context
+    return replace(context, weighting=WEIGHTINGS[settings.weighting], propagation=settings.propagation)

@@ -9,10 +9,10 @@ import torch
 
 from impasto.encoders import Encoder
 from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels
-from impasto.tasks.objective.areas import Area, Manner
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.run.evaluator import evaluation
+from impasto.tasks.scene.areas import Area, Manner
 
 SIDE = 256
 """The side of the small picture."""

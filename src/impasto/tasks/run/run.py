@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
 
+from impasto.errors import ImpastoError
 from impasto.image import resize, resize_wrapped
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
 from impasto.tasks.run.evaluator import Evaluator
 from impasto.tasks.run.memory_plan import Arrangement, Room
-from impasto.tasks.run.schedule import dice_of, endless, optimizer_of, schedule
+from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
+from impasto.tasks.scene.reading import endless
 from impasto.tasks.tiling.memory import give_back
 
 Size = tuple[int, int]
@@ -139,3 +141,13 @@ def _noticed(step: Step, prepared: Sequence[Evaluate]) -> Step:
     told = [evaluate.told() for evaluate in prepared if isinstance(evaluate, Evaluator)]
     notices = [notice for notice in (step.notice, *told) if notice]
     return replace(step, notice="; ".join(notices)) if notices else step
+
+
+def last(steps: Iterable[Step]) -> Tensor:
+    """Run all steps and return the image of the last one."""
+    step = None
+    for step in steps:  # noqa: B007 (only the last one counts)
+        pass
+    if step is None:
+        raise ImpastoError("the run made no step")
+    return step.image()

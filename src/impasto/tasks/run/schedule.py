@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
-from impasto.encoders import Encoder
-from impasto.errors import UsageError
 from impasto.image import fitted_size
 from impasto.losses import Dice
-from impasto.settings.synthesis import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings, TextureSettings
+from impasto.settings.synthesis import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings
 from impasto.tasks.run.device import polishes
+from impasto.tasks.scene.reading import whole_steps
 
 Size = tuple[int, int]
 
 SMALLEST = 96
 """No coarse size goes below this longer side: strokes of a smaller one are larger than what they paint."""
-
-TILE = 32
-"""The stride of the coarsest layer of any network here."""
 
 
 def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tuple[Size, int]]:
@@ -33,47 +28,10 @@ def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tu
     fitting = max(1, int(math.log2(max(longer / COARSEST, 1))))
     halvings = fitting if settings.scales is None else settings.scales - 1
     sides = [side for k in reversed(range(1, halvings + 1)) if (side := round(longer / 2**k)) >= SMALLEST]
-    coarse = [_whole(settings, fitted_size(full, side)) for side in sides]
+    coarse = [whole_steps(settings, fitted_size(full, side)) for side in sides]
     sizes = [*(size for size in coarse if min(size) >= least), full]
     counts = [steps[min(i, len(steps) - 1)] for i in range(len(sizes))]
     return list(zip(sizes, [*counts[:-1], counts[-1] if settings.steps is None else settings.steps], strict=True))
-
-
-def asked_size(settings: SynthesisSettings, own: Size) -> Size:
-    """Height and width that the settings ask for: the shape of the result's model, whose size is `own`; for a texture,
-    also any other."""
-    height, width = fitted_size(own, settings.longer_side(max(own)) or max(own))
-    if isinstance(settings, TextureSettings):
-        return settings.height or height, settings.width or width
-    return height, width
-
-
-def full_size(settings: SynthesisSettings, own: Size) -> Size:
-    """Height and width of the result: those that the settings ask for, but for a tileable texture, see `TILE`."""
-    return _whole(settings, asked_size(settings, own))
-
-
-def endless(settings: SynthesisSettings) -> bool:
-    """Whether the result is to repeat without a seam."""
-    return isinstance(settings, TextureSettings) and settings.tileable
-
-
-def _whole(settings: SynthesisSettings, size: Size) -> Size:
-    """The size; of a tileable texture in whole steps of the coarsest layers, without which its edges would not meet."""
-    if not endless(settings):
-        return size
-    height, width = (max(1, round(side / TILE)) * TILE for side in size)
-    return height, width
-
-
-def check_room(encoder: Encoder, layers: Iterable[str], size: Size, what: str) -> None:
-    """Refuse, before any work, a `what` ("photo") that comes out too small for the deepest layer."""
-    least = encoder.smallest(layers)
-    if min(size) < least:
-        shape = f"{size[1]}x{size[0]}"
-        raise UsageError(
-            f"the {what} comes out at {shape} px, but these layers of {encoder.name} need at least {least} px a side"
-        )
 
 
 def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:

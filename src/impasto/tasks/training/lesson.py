@@ -19,8 +19,8 @@ from impasto.networks import Transformer, TransformerSettings
 from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
 from impasto.settings.train import OPEN, PaintingOptions, TrainStyleSettings
-from impasto.tasks.objective.areas import Area, Manner
-from impasto.tasks.objective.coloring import recolored
+from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.coloring import recolored
 from impasto.tasks.training.base_network import SHAPE, origin_of
 from impasto.tasks.training.perceptual_loss import Critic, Found, Model
 from impasto.tasks.training.photos import Photos, draws

@@ -17,17 +17,15 @@ from impasto.image import Source
 from impasto.losses import Dice, Objective, Part, Term, repetition
 from impasto.losses.repetition import LEAST
 from impasto.settings.train import TrainSettings
-from impasto.tasks.objective.areas import Area, Manner, manners
 from impasto.tasks.objective.context import Context
-from impasto.tasks.objective.layers import parse_layers
-from impasto.tasks.objective.parse_losses import content_layers, content_losses, layers_of, style_losses
-from impasto.tasks.objective.scaling import area_at
-from impasto.tasks.objective.style import default_layers, style_terms
+from impasto.tasks.objective.layers import check_size
+from impasto.tasks.objective.parse_losses import layers_of, losses_of
+from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
-from impasto.tasks.objective.weights import BALANCE, weights_of
+from impasto.tasks.objective.weights import BALANCE
 from impasto.tasks.run.device import device_of, load_encoder
-from impasto.tasks.run.inputs import painting_opener
-from impasto.tasks.run.schedule import check_room
+from impasto.tasks.scene.areas import Area, Manner, area_at, manners
+from impasto.tasks.scene.reading import painting_opener
 
 
 class Model(NamedTuple):
@@ -68,20 +66,17 @@ class Critic:
         self.settings, self.losses, self.device = settings, settings.losses(), device_of(settings.losses())
         self.encoder = load_encoder(self.losses)
         self.photos = [photo.to(self.device) for photo in photos]
-        self.contents = content_losses(self.losses.content_loss)
-        self.styles = style_losses(self.losses.style_loss)
-        self.content_layers = content_layers(self.encoder, self.contents, self.losses.content_layers)
-        usual = self.encoder.default_style if self.losses.style_layers else default_layers(self.encoder)
-        self.style_layers = parse_layers(self.encoder, self.losses.style_layers, usual)
-        self.content_weight, self.style_weight = weights_of(self.losses)
+        chosen = losses_of(self.encoder, self.losses, painted=False)
+        self.contents, self.content_layers, self.content_weight = chosen.content, chosen.content_layers, 0.0
+        self.styles, self.style_layers, self.style_weight = chosen.style, chosen.style_layers, chosen.style_weight
         self._style = self.style_weight, self.styles
+        if content:
+            self.content_weight = chosen.content_weight
         self.dice = Dice(settings.seed, fresh=True)
         self.seen = list(layers_of(self.encoder, self.styles, self.style_layers))
-        if not content:
-            self.content_weight = 0.0
         self.kept = list(layers_of(self.encoder, self.contents, self.content_layers)) if self.content_weight else []
         size = settings.size
-        check_room(self.encoder, [*self.seen, *self.kept], (size, size), "piece of a photo")
+        check_size(self.encoder, [*self.seen, *self.kept], (size, size), "piece of a photo")
 
     def precision(self) -> AbstractContextManager[None]:
         """Within it the network in training computes as this one does."""
@@ -95,7 +90,7 @@ class Critic:
         found = area_at(area, (side, side), self.losses, self.device)
         height, width = found.manners[0].pixels.shape[-2:]
         name = f"painting '{painting}'" if isinstance(painting, str | Path) else "painting"
-        check_room(self.encoder, self.seen, (height, width), name)
+        check_size(self.encoder, self.seen, (height, width), name)
         if self.settings.repetition_weight and min(height, width) < LEAST:
             raise UsageError(
                 f"the {name} comes out at {width}x{height} px; repetition is seen from {LEAST} px a side on: take "

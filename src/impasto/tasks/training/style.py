@@ -24,7 +24,7 @@ from impasto.image.schemes import stem
 from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
 from impasto.networks.style_request import find
 from impasto.settings.train import TrainStyleSettings
-from impasto.tasks.objective.areas import Manner
+from impasto.tasks.scene.areas import Manner
 from impasto.tasks.tiling.team import Team
 from impasto.tasks.training.base_network import base_of
 from impasto.tasks.training.lesson import Painted, PhotoLesson, begun

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from impasto.errors import UsageError
 from impasto.image import Source, colors_of, load_mask, pieces, same_color
-from impasto.tasks.objective.layers import parse_weight
+from impasto.settings.base import parse_weight
 
 Style = Source | Sequence[tuple[Source, float]]
 """A painting, or several with their shares."""

@@ -14,8 +14,8 @@ from PIL import Image
 from impasto import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.errors import UsageError
 from impasto.image import load, resize
-from impasto.tasks.run import inputs
-from impasto.tasks.run.inputs import opener, painting_opener, photo_opener, read_inputs
+from impasto.tasks.scene import reading
+from impasto.tasks.scene.reading import opener, painting_opener, photo_opener, read_inputs
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="told by /proc")
 
@@ -84,7 +84,7 @@ def test_where_memory_is_short_a_picture_is_read_into_a_file(tmp_path):
 
 def test_as_many_pixels_are_read_as_there_is_memory_to_decode(tmp_path, monkeypatch):
     file = drawn(tmp_path / "a.png", 400, 500)
-    monkeypatch.setattr(inputs, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 1000)
     assert opener(StylizeSettings(memory="1600kB", size=64), 64)(file).size == (51, 64)
     with pytest.raises(UsageError, match=r"0\.2 megapixels; at most 0\.1999"):
         opener(StylizeSettings(memory="1599kB", size=64), 64)(file)
@@ -93,7 +93,7 @@ def test_as_many_pixels_are_read_as_there_is_memory_to_decode(tmp_path, monkeypa
 PEAK = """
 import sys
 from impasto import StylizeSettings
-from impasto.tasks.run.inputs import photo_opener
+from impasto.tasks.scene.reading import photo_opener
 from impasto.image import load
 load("sample:flow")
 def peak():

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from impasto.encoders import Encoder
 from impasto.image import fitted_size
 from impasto.losses.style import into_space, positions
-from impasto.tasks.objective.areas import Area, Manner, at
+from impasto.tasks.scene.areas import Area, Manner, at
 
 SIDE = 256
 """Longer side, in pixels, at which photo and paintings are compared."""

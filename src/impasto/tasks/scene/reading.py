@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import torch
 
-from impasto.image import MAX_PIXELS, Allocate, Opener, Picture, Source, in_memory, load, mapped, reduced
-from impasto.settings.synthesis import SynthesisSettings
+from impasto.image import MAX_PIXELS, Allocate, Opener, Picture, Source, fitted_size, in_memory, load, mapped, reduced
+from impasto.settings.synthesis import SynthesisSettings, TextureSettings
 from impasto.tasks.tiling.memory import free_memory, parse_memory
 
 SHARE = 1 / 8
@@ -20,6 +20,11 @@ DECODED = 8
 
 MOST = 1_000_000_000
 """No picture of more pixels is read, whatever the memory."""
+
+Size = tuple[int, int]
+
+COARSEST_STRIDE = 32
+"""The stride of the coarsest layer of any network here."""
 
 
 def opener(settings: SynthesisSettings, longest: int | None = None) -> Opener:
@@ -65,3 +70,32 @@ def read_inputs(inputs: Mapping[str, Source], settings: SynthesisSettings) -> li
         read = photo_opener(settings) if name == "content" else painting_opener(settings, longer_side)
         pictures.append(read(source))
     return pictures
+
+
+def asked_size(settings: SynthesisSettings, own: Size) -> Size:
+    """Return the (height, width) that the settings ask for, in the proportions of an image of size `own`.
+
+    A texture may have any width and height.
+    """
+    height, width = fitted_size(own, settings.longer_side(max(own)) or max(own))
+    if isinstance(settings, TextureSettings):
+        return settings.height or height, settings.width or width
+    return height, width
+
+
+def full_size(settings: SynthesisSettings, own: Size) -> Size:
+    """Return the (height, width) of the result: as asked for; a tileable texture is rounded to whole steps."""
+    return whole_steps(settings, asked_size(settings, own))
+
+
+def endless(settings: SynthesisSettings) -> bool:
+    """Return whether the result is a texture that repeats without a seam."""
+    return isinstance(settings, TextureSettings) and settings.tileable
+
+
+def whole_steps(settings: SynthesisSettings, size: Size) -> Size:
+    """Return the size; for a tileable texture in multiples of `COARSEST_STRIDE`, or its edges would not meet."""
+    if not endless(settings):
+        return size
+    height, width = (max(1, round(side / COARSEST_STRIDE)) * COARSEST_STRIDE for side in size)
+    return height, width

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impasto.image import luminance, match_colors, match_luminance, with_luminance
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks.objective.areas import Area, Manner, at
+from impasto.tasks.scene.areas import Area, Manner, at
 
 
 def prepared(areas: Sequence[Area], photo: Tensor, settings: StylizeSettings) -> list[Area]:

@@ -1,0 +1,195 @@
+"""Areas: parts of the content image, each with the style images that it is painted after.
+
+A run has one area or more. An area has a mask over the content image and its style images: each is a painting, or a
+part of one, with a share. Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.image import (
+    Opener,
+    Source,
+    check_shape,
+    in_range,
+    load,
+    load_mask,
+    resize,
+    resize_visible,
+    rotate,
+)
+from impasto.settings.synthesis import PaintingSettings, StylizeSettings
+from impasto.tasks.scene.regions import Region, Style, mixture, parse_region, parse_rotations, segments
+
+Size = tuple[int, int]
+
+LEAST = 0.005
+"""A rest of the content image below this share belongs to no area: it is the soft edges of masks that meet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Manner:
+    """A style image `(1, 3, H, W)`, the mask of the part that counts, its share in a mixture, and its alpha.
+
+    `mask`, of any size, and `alpha`, of the size of the pixels, are `(1, 1, H, W)` or None. The mask leaves out
+    transparent pixels.
+    """
+
+    pixels: Tensor
+    mask: Tensor | None = None
+    share: float = 1.0
+    alpha: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """A part of the content image: its `mask` `(1, 1, H, W)`, or None for all of it, its style images, its weight."""
+
+    name: str
+    manners: tuple[Manner, ...]
+    mask: Tensor | None = None
+    weight: float = 1.0
+
+    @property
+    def extent(self) -> float:
+        """The share of the content image that the area covers."""
+        return 1.0 if self.mask is None else float(self.mask.mean())
+
+
+def manners(
+    paintings: Sequence[tuple[Source, float]], mask: Tensor | None = None, read: Opener = load
+) -> tuple[Manner, ...]:
+    """Read the style images of a mixture, given with their shares; `mask` is the part of each that counts."""
+    found = []
+    for source, share in paintings:
+        picture = read(source)
+        picture.check_visible()
+        found.append(Manner(picture.pixels, _visible_part(mask, picture.alpha), share, picture.alpha))
+    return tuple(found)
+
+
+def areas(everywhere: tuple[Manner, ...], regions: Sequence[Region], photo: Size, read: Opener = load) -> list[Area]:
+    """Return the areas of a content image of size `photo` with these regions.
+
+    What no region covers is painted after the style images `everywhere`. `read` opens the regions' style images.
+    """
+    if not regions:
+        return [Area("picture", everywhere)]
+    found: list[Area] = []
+    for region in regions:
+        name = region.mask if isinstance(region.mask, str) else f"region {len(found) + 1}"
+        mask = load_mask(region.mask)
+        if float(mask.max()) <= 0:
+            raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere, or transparent")
+        check_shape(_size(mask), photo, f"the mask '{name}'", "photo")
+        part = None if region.style_mask is None else load_mask(region.style_mask)
+        painted = manners([(region.style, 1.0)], part, read)
+        if part is not None:
+            own = _size(painted[0].pixels)
+            check_shape(_size(part), own, f"the mask of the painting in '{name}'", "painting")
+        found.append(Area(name, painted, mask, region.weight))
+    size = max((_size(area.mask) for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
+    masks = [at(area.mask, size) for area in found if area.mask is not None]
+    rest = (1 - torch.stack(masks).sum(0)).clamp(0, 1)
+    if float(rest.mean()) > LEAST:
+        found.append(Area("the rest", everywhere, rest))
+    return found
+
+
+def read_areas(
+    style: Style, settings: StylizeSettings, regions: Sequence[Region], photo: Size, read: Opener = load
+) -> list[Area]:
+    """Return the areas of a content image of size `photo`: those of the settings' regions and of `regions`.
+
+    The last area is painted after `style`, unless regions cover everything. `read` opens style images.
+    """
+    paintings = mixture(style, settings.mix)
+    wanted = [*regions, *(parse_region(text) for text in settings.region)]
+    if settings.segmentation:
+        wanted += segments(settings.segmentation, paintings[0][0])
+    return areas(manners(paintings, read=read), wanted, photo, read)
+
+
+def visible(areas: Sequence[Area], alpha: Tensor | None) -> list[Area]:
+    """Return the areas without the transparent pixels of a content image with this `alpha` (None: opaque).
+
+    An area without any visible pixel is left out.
+    """
+    if alpha is None:
+        return list(areas)
+    masked = [replace(area, mask=_visible_part(area.mask, alpha)) for area in areas]
+    return [area for area in masked if area.extent > 0]
+
+
+def at(pixels: Tensor, size: Size, alpha: Tensor | None = None) -> Tensor:
+    """Resize a picture or mask, in [0, 1]; colours count in proportion to `alpha`, if given."""
+    if alpha is not None:
+        return resize_visible(pixels, alpha, size).clamp(0, 1)
+    found = resize(pixels, size)
+    # Where the size is the same, so is the tensor.
+    return found.clamp_(0, 1) if found is not pixels else in_range(found)
+
+
+def painting_size(manner: Manner, size: Size, scale: float) -> Size:
+    """Return (height, width) of a style image beside a result of `size`: its longer side is `scale` times theirs."""
+    height, width = manner.pixels.shape[-2:]
+    factor = scale * max(size) / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def areas_at(areas: Sequence[Area], size: Size, settings: PaintingSettings, device: torch.device) -> list[Area]:
+    """Return the areas for a result of `size`; areas with the same style image share one tensor."""
+    scaled: dict[int, Tensor] = {}
+    return [area_at(area, size, settings, device, scaled) for area in areas]
+
+
+def area_at(
+    area: Area,
+    size: Size,
+    settings: PaintingSettings,
+    device: torch.device,
+    scaled: dict[int, Tensor] | None = None,
+) -> Area:
+    """Return the area for a result of `size`: its mask, and its style images, scaled and turned as the settings say.
+
+    `scaled` caches scaled style images by the `id` of their pixels.
+    """
+    found, scaled = [], {} if scaled is None else scaled
+    for manner in area.manners:
+        own = painting_size(manner, size, settings.style_scale)
+        mask = None if manner.mask is None else at(manner.mask, own).to(device)
+        alpha = None if manner.alpha is None else at(manner.alpha, own).to(device)
+        if id(manner.pixels) not in scaled:
+            scaled[id(manner.pixels)] = at(manner.pixels, own, manner.alpha).to(device)
+        found.append(replace(manner, pixels=scaled[id(manner.pixels)], mask=mask, alpha=alpha))
+    mask = None if area.mask is None else at(area.mask, size).to(device)
+    return turned(replace(area, manners=tuple(found), mask=mask), parse_rotations(settings.rotations))
+
+
+def turned(area: Area, degrees: Sequence[float]) -> Area:
+    """Return the area with copies of every style image turned by `degrees`; all copies have the same share."""
+    found = []
+    for manner in area.manners:
+        share = manner.share / (1 + len(degrees))
+        found.append(replace(manner, share=share))
+        for angle in degrees:
+            pixels, mask = rotate(manner.pixels, angle, manner.mask, manner.alpha)
+            found.append(Manner(pixels, mask, share))
+    return replace(area, manners=tuple(found))
+
+
+def _visible_part(mask: Tensor | None, alpha: Tensor | None) -> Tensor | None:
+    """Return `mask` (None: everything) times `alpha` (None: opaque)."""
+    if mask is None or alpha is None:
+        return alpha if mask is None else mask
+    return at(mask, (alpha.shape[-2], alpha.shape[-1])) * alpha
+
+
+def _size(pixels: Tensor) -> Size:
+    return pixels.shape[-2], pixels.shape[-1]

@@ -1,0 +1,96 @@
+"""The scene of `stylize`: content image and style images, read once, coloured once, handed out at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from impasto.encoders import Encoder
+from impasto.image import Picture, Source, fitted_size
+from impasto.settings.synthesis import StylizeSettings
+from impasto.tasks.scene import coloring
+from impasto.tasks.scene.areas import Area, areas_at, at, painting_size, read_areas, visible
+from impasto.tasks.scene.matching import SIDE, matched
+from impasto.tasks.scene.reading import full_size, painting_opener, photo_opener
+from impasto.tasks.scene.regions import Region, Style
+
+Size = tuple[int, int]
+
+
+class View(NamedTuple):
+    """A scene at one size: the content image `(1, 3, H, W)`, its areas, and the matched parts of the areas."""
+
+    content: Tensor
+    areas: list[Area]
+    parts: list[Area]
+
+    @property
+    def images(self) -> list[Tensor]:
+        """The content image and the style images of all areas."""
+        return [self.content, *(manner.pixels for area in self.areas for manner in area.manners)]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The content image and the areas that it is painted in.
+
+    `areas` hold the style images in the colours that the losses compare with. `style` is the first style image in its
+    own colours. `size` is the (height, width) of the result. `matcher` is the network that splits areas into matched
+    parts (see `matching.py`); without a matcher there are none.
+    """
+
+    settings: StylizeSettings
+    content: Picture
+    style: Tensor
+    areas: list[Area]
+    size: Size
+    matcher: Encoder | None = None
+
+    @property
+    def style_sizes(self) -> list[Size]:
+        """The (height, width) of every style image beside the result."""
+        scale = self.settings.style_scale
+        return [painting_size(manner, self.size, scale) for area in self.areas for manner in area.manners]
+
+    def at(self, size: Size, device: torch.device) -> View:
+        """Return the scene for a result of `size`, on the device."""
+        content = self.working(at(self.content.pixels, size, self.content.alpha)).expand(-1, 3, -1, -1).to(device)
+        scaled, count = areas_at([*self.areas, *self.parts], size, self.settings, device), len(self.areas)
+        return View(content, scaled[:count], scaled[count:])
+
+    @cached_property
+    def parts(self) -> list[Area]:
+        """The matched parts of all areas; the parts are found at a small size."""
+        if self.matcher is None:
+            return []
+        content, size = self.recolored(1.0), fitted_size(self.size, min(SIDE, max(self.size)))
+        like = at(self.working(content).expand(-1, 3, -1, -1), size, self.content.alpha)
+        return matched(self.areas, like, self.matcher, self.settings.matching)
+
+    def recolored(self, share: float) -> Tensor:
+        """Return the content image with its colours moved by `share` of the way to those of its style images."""
+        return coloring.recolored(self.areas, self.content.pixels, share)
+
+    def working(self, image: Tensor) -> Tensor:
+        """Return the image as the run optimises it: its luminance alone where the content's colours are kept."""
+        return coloring.grey(image, self.settings)
+
+    def finished(self, image: Tensor) -> Tensor:
+        """Return an optimised image in its final colours, `(1, 3, H, W)` in [0, 1]."""
+        content = at(self.content.pixels, (image.shape[-2], image.shape[-1]), self.content.alpha)
+        return coloring.finished(image, content, self.areas, self.settings)
+
+
+def read_scene(content: Source, style: Style, settings: StylizeSettings, regions: Sequence[Region] = ()) -> Scene:
+    """Read the scene of a run; `regions` are added to those of the settings."""
+    photo = photo_opener(settings)(content)
+    photo.check_visible()
+    size = full_size(settings, photo.size)
+    areas = read_areas(style, settings, regions, photo.size, painting_opener(settings, max(size)))
+    colored = coloring.prepared(visible(areas, photo.alpha), photo.pixels, settings)
+    return Scene(settings, photo, areas[-1].manners[0].pixels, colored, size)
