@@ -39,7 +39,7 @@ from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 from impasto.tasks.stylize import stylize_job
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,7 +122,7 @@ def peak(device: torch.device, found: dict[str, float]) -> Iterator[None]:
 
 def objective(encoder: Encoder, content: Tensor, style: Tensor) -> Evaluate:
     """The textbook's layers, at Impasto's scale of weights."""
-    context, area = Context(encoder), Area("picture", (Manner(style),))
+    context, area = Context(encoder), Area("picture", (StyleImage(style),))
     terms = content_terms(context, content, {"relu4_2": 1.0}, 1.0)
     terms += style_terms(context, [area], dict.fromkeys(encoder.default_style, 1.0), 40.0)
     return evaluation(context, terms)

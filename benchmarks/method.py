@@ -20,7 +20,7 @@ from impasto import encoders
 from impasto.image import SPACES, fit, load, load_mask, resize
 from impasto.tasks import compare
 from impasto.tasks.objective.layers import parse_layers
-from impasto.tasks.scene.areas import at
+from impasto.tasks.scene.areas import resize_clamped
 from impasto.tasks.scene.regions import Region
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +90,7 @@ def regions(photo: str, mask: str, inside: str, outside: str) -> list[str]:
     encoder = encoders.load("lite")
     picture = impasto.stylize(photo, outside, impasto.StylizeSettings(size=SIZE * 2), regions=[Region(mask, inside)])
     grid = (picture.shape[-2], picture.shape[-1])
-    masks = [at(load_mask(mask), grid), 1 - at(load_mask(mask), grid)]
+    masks = [resize_clamped(load_mask(mask), grid), 1 - resize_clamped(load_mask(mask), grid)]
     rows = ["| where | own painting | the other's | ratio |", "|---|---|---|---|"]
     paintings = [fit(load(name).pixels, max(grid)).clamp(0, 1) for name in (inside, outside)]
     for k, where in enumerate(("inside the mask", "outside")):

@@ -25,7 +25,7 @@ from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 
 Scales = list[tuple[int, list[float]]]
 """A program's own number of steps at each of its sizes, and the seconds of those that were done."""
@@ -51,7 +51,7 @@ def run_vgg19(args: argparse.Namespace) -> Scales:
     content, style = pictures(args)
     encoder = VGG("vgg19", (*VGG19[:4], VGG19[4][:1]))  # as far as relu5_1, like the textbook's
     encoder.load_state_dict(textbook.state())
-    context, area = Context(encoder), Area("picture", (Manner(style),))
+    context, area = Context(encoder), Area("picture", (StyleImage(style),))
     terms = content_terms(context, content, {"relu4_2": 1.0}, 1.0)
     terms += style_terms(context, [area], dict.fromkeys(encoder.default_style, 1.0), 40.0)
     size = (content.shape[-2], content.shape[-1])

@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     networks: dict[str, Any] = {"styles": many(), "any": anything()}
     (site / "networks").mkdir()
     export(networks["styles"], site / "networks" / "styles.onnx")
-    export(networks["any"], site / "networks" / "any.onnx", {"first": picture(90, 80, seed=1)}, painting_size=ANY_AT)
+    export(networks["any"], site / "networks" / "any.onnx", {"first": picture(90, 80, seed=1)}, style_image_size=ANY_AT)
     for part, names in parts.items():
         (site / part / "model").mkdir(parents=True)
         for file in FILES:

@@ -17,7 +17,7 @@ from impasto.jobs.spec import Sweep, axes, built_in, expand, read_sweep
 from impasto.tasks.objective.layers import parse_layers
 from impasto.tasks.objective.parse_losses import style_losses
 from impasto.tasks.reconstruct import parse_patch
-from impasto.tasks.scene.regions import mixture, parse_region
+from impasto.tasks.scene.regions import parse_region, style_shares
 from impasto.tasks.training.photos import draws
 
 EXPERIMENTS = """
@@ -77,7 +77,7 @@ def test_every_cell_has_valid_settings_layers_losses_and_inputs(name: str) -> No
                 assert parse_layers(encoder, text, encoder.default_style)
         if "style" in cell.inputs:
             assert style_losses(settings.style_loss)  # type: ignore[attr-defined]
-            for source, _ in mixture(cell.inputs["style"], settings.mix):  # type: ignore[attr-defined]
+            for source, _ in style_shares(cell.inputs["style"], settings.mix):  # type: ignore[attr-defined]
                 assert min(size(str(source))) >= 64
         if "content" in cell.inputs:
             assert min(size(cell.inputs["content"])) >= 64

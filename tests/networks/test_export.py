@@ -68,7 +68,7 @@ def test_what_it_says_about_itself(tmp_path):
 
 def test_the_painting_of_an_any_style_network_has_a_graph_of_its_own(tmp_path):
     network, painting = anything(), picture(100, 120, seed=3)
-    files = export(network, tmp_path, {"third": painting}, painting_size=64)
+    files = export(network, tmp_path, {"third": painting}, style_image_size=64)
     assert [file.name for file in files] == ["network.onnx", "network.painter.onnx", "network.json"]
     about = json.loads(files[2].read_text())
     assert about["painter"] == {"model": "network.painter.onnx", "size": 64}

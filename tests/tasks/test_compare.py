@@ -9,8 +9,8 @@ from impasto.errors import UsageError
 from impasto.image import load
 from impasto.settings.editing import CompareSettings
 from impasto.tasks import compare as module
-from impasto.tasks.compare import canvas_distance, compare, content_distance, difference, psnr, ssim, style_distance
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.compare import areas_distance, compare, content_distance, difference, psnr, ssim, style_distance
+from impasto.tasks.scene.areas import Area, StyleImage
 
 LAYERS = ("relu1_1", "conv_4", "relu4_2")
 CANONICAL = ["relu1_1", "conv2_2", "relu4_2"]
@@ -155,9 +155,9 @@ def left_quarter() -> torch.Tensor:
 
 def test_an_area_counts_by_its_extent_and_weight(tiny):
     painted, mask = picture(2), left_quarter()
-    left = Area("left", (Manner(picture(3)),), mask, weight=2.0)
-    rest = Area("rest", (Manner(picture(4)),), 1 - mask)
-    found = canvas_distance(tiny, painted, [left, rest], LAYERS)
+    left = Area("left", (StyleImage(picture(3)),), mask, weight=2.0)
+    rest = Area("rest", (StyleImage(picture(4)),), 1 - mask)
+    found = areas_distance(tiny, painted, [left, rest], LAYERS)
     assert list(found) == CANONICAL
     ours = style_distance(tiny, painted, picture(3), LAYERS, mask=mask)
     theirs = style_distance(tiny, painted, picture(4), LAYERS, mask=1 - mask)
@@ -167,8 +167,8 @@ def test_an_area_counts_by_its_extent_and_weight(tiny):
 
 def test_a_mixture_is_the_mean_of_its_gram_matrices(tiny):
     painted = picture(2)
-    area = Area("picture", (Manner(picture(3), share=0.25), Manner(picture(4), share=0.75)))
-    found = canvas_distance(tiny, painted, [area], LAYERS)
+    area = Area("picture", (StyleImage(picture(3), share=0.25), StyleImage(picture(4), share=0.75)))
+    found = areas_distance(tiny, painted, [area], LAYERS)
     grams = []
     for pixels in (painted, picture(3), picture(4)):
         features = [tiny(pixels, CANONICAL)[layer][0].flatten(1).double() for layer in CANONICAL]

@@ -14,12 +14,11 @@ from impasto.encoders import Encoder
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
-from impasto.image import mapped
+from impasto.image import Size, mapped
 from impasto.losses import Part, total_variation
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.objective.context import Context, whole
 from impasto.tasks.tiling.cut import Cut
-from impasto.tasks.tiling.stages import Size
 from impasto.tasks.tiling.tiled_objective import TiledObjective
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"

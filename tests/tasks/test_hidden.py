@@ -25,7 +25,7 @@ from impasto.tasks.blend import blend
 from impasto.tasks.compare import compare, content_distance, psnr, ssim
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.scene import coloring
-from impasto.tasks.scene.areas import Area, Manner, manners, visible
+from impasto.tasks.scene.areas import Area, StyleImage, read_style_images, visible_areas
 from impasto.tasks.scene.regions import Region
 from impasto.tasks.stylize import stylize
 from impasto.tasks.texture import texture
@@ -125,27 +125,31 @@ def test_colours_are_matched_over_what_is_visible():
     """As if the pictures were rows of their visible pixels alone."""
     alpha = (shown() > 0.5).float()
     photo, painting = (load(cut(pixels, 1.0, alpha)) for pixels in (PHOTO, PAINTING))
-    areas = visible([Area("picture", manners([(painting, 1.0)]))], photo.alpha)
-    found = coloring.recolored(areas, photo.pixels, 1.0)
+    areas = visible_areas([Area("picture", read_style_images([(painting, 1.0)]))], photo.alpha)
+    found = coloring.recolor_content(areas, photo.pixels, 1.0)
     rows = [each[:, :, alpha[0, 0] > 0][:, :, None] for each in (PHOTO, PAINTING)]
     expected = match_colors(*rows)
     torch.testing.assert_close(found[:, :, alpha[0, 0] > 0][:, :, None], expected, atol=1e-5, rtol=0)
 
 
 def test_a_mask_of_a_painting_shows_no_transparent_pixel():
-    (manner,) = manners([(cut(PAINTING, 0.0), 1.0)], whole_mask() / 2)
-    assert manner.mask is not None
-    torch.testing.assert_close(manner.mask, shown() / 2)
+    (style_image,) = read_style_images([(cut(PAINTING, 0.0), 1.0)], whole_mask() / 2)
+    assert style_image.mask is not None
+    torch.testing.assert_close(style_image.mask, shown() / 2)
 
 
 def test_areas_without_what_is_transparent():
     mask, alpha = torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(0)), shown()
-    areas = [Area("a", (Manner(PAINTING),), mask), Area("b", (Manner(PAINTING),)), Area("c", (), (alpha == 0).float())]
-    first, second = visible(areas, alpha)
+    areas = [
+        Area("a", (StyleImage(PAINTING),), mask),
+        Area("b", (StyleImage(PAINTING),)),
+        Area("c", (), (alpha == 0).float()),
+    ]
+    first, second = visible_areas(areas, alpha)
     assert first.mask is not None
     torch.testing.assert_close(first.mask, mask * alpha)
     assert second.extent == pytest.approx(float(alpha.mean()))
-    assert visible(areas, None) == areas
+    assert visible_areas(areas, None) == areas
 
 
 @pytest.mark.parametrize("shape", [{}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}])

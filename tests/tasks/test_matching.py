@@ -19,7 +19,7 @@ from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import DEEP
 from impasto.tasks.objective.parse_losses import style_losses
 from impasto.tasks.objective.style import style_terms
-from impasto.tasks.scene.areas import Area, Manner, area_at
+from impasto.tasks.scene.areas import Area, StyleImage, area_at_size
 from impasto.tasks.scene.matching import BLUR, RELAXATION, Points, _centres, matched, transport
 
 
@@ -73,10 +73,10 @@ def test_like_is_painted_after_like(lite: Encoder) -> None:
     flat, rough = flat_and_rough(0)
     photo = halves(flat, rough)
     painting = halves(*reversed(flat_and_rough(1)))
-    parts = matched([Area("picture", (Manner(painting),))], photo, lite, 2)
+    parts = matched([Area("picture", (StyleImage(painting),))], photo, lite, 2)
     assert len(parts) == 2
     for part in parts:
-        ours, theirs = part.mask, part.manners[0].mask
+        ours, theirs = part.mask, part.style_images[0].mask
         assert ours is not None
         assert theirs is not None
         assert float(theirs.min()) >= 0
@@ -96,32 +96,32 @@ def test_the_parts_of_an_area_keep_its_mask_its_weight_and_its_shares(lite: Enco
     photo, painting = load("sample:chelsea").pixels, load("sample:flow").pixels
     own = torch.ones(1, 1, 32, 32)
     own[..., :16, :] = 0
-    area = Area("sky", (Manner(painting, own, 0.7), Manner(photo, None, 0.3)), mask, 2.0)
+    area = Area("sky", (StyleImage(painting, own, 0.7), StyleImage(photo, None, 0.3)), mask, 2.0)
     parts = matched([area], photo, lite, 3)
     masks = [part.mask for part in parts if part.mask is not None]
     expected = F.interpolate(mask, size=masks[0].shape[-2:], mode="area")
     assert float((torch.stack(masks).sum(0) - expected).abs().mean()) < 0.02
     for part in parts:
         assert part.weight == 2.0
-        assert [manner.share for manner in part.manners] == [0.7, 0.3]
-        hidden = part.manners[0].mask
+        assert [style_image.share for style_image in part.style_images] == [0.7, 0.3]
+        hidden = part.style_images[0].mask
         assert hidden is not None
         assert float(hidden[..., : hidden.shape[-2] // 2 - 1, :].max()) < 1e-3
 
 
 def test_what_is_too_small_stays_whole(lite: Encoder) -> None:
     photo = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
-    area = Area("picture", (Manner(photo),))
+    area = Area("picture", (StyleImage(photo),))
     (found,) = matched([area], photo, lite, 8)
     assert found is area
 
 
 def test_parts_count_at_deep_layers_of_additive_losses(lite: Encoder) -> None:
     photo, painting = load("sample:chelsea").pixels[..., :128, :160], load("sample:flow").pixels[..., :128, :128]
-    area = Area("picture", (Manner(painting),))
+    area = Area("picture", (StyleImage(painting),))
     size, settings = (128, 160), StylizeSettings()
     area, *parts = (
-        area_at(each, size, settings, torch.device("cpu")) for each in (area, *matched([area], photo, lite, 3))
+        area_at_size(each, size, settings, torch.device("cpu")) for each in (area, *matched([area], photo, lite, 3))
     )
     layers = dict.fromkeys(lite.default_style, 1.0)
     losses = style_losses("gram,palette=0.5,sliced=0.5")

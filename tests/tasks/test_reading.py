@@ -15,7 +15,7 @@ from impasto import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.errors import UsageError
 from impasto.image import load, resize
 from impasto.tasks.scene import reading
-from impasto.tasks.scene.reading import opener, painting_opener, photo_opener, read_inputs
+from impasto.tasks.scene.reading import content_opener, opener, read_inputs, style_opener
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="told by /proc")
 
@@ -53,10 +53,10 @@ def test_a_larger_picture_is_reduced_and_a_smaller_one_left(tmp_path):
 
 def test_the_photo_has_the_results_size_and_a_painting_that_of_its_scale(tmp_path):
     file = str(drawn(tmp_path / "a.png", 240, 300))
-    assert photo_opener(StylizeSettings(size=100))(file).size == (80, 100)
-    assert photo_opener(ReconstructSettings(size=0))(file).size == (240, 300)
-    assert painting_opener(StylizeSettings(style_scale=1.5), 100)(file).size == (120, 150)
-    assert painting_opener(StylizeSettings(style_scale=0.5), 100)(file).size == (80, 100), "a run may start from it"
+    assert content_opener(StylizeSettings(size=100))(file).size == (80, 100)
+    assert content_opener(ReconstructSettings(size=0))(file).size == (240, 300)
+    assert style_opener(StylizeSettings(style_scale=1.5), 100)(file).size == (120, 150)
+    assert style_opener(StylizeSettings(style_scale=0.5), 100)(file).size == (80, 100), "a run may start from it"
     photo, painting = read_inputs({"content": file, "style": file}, StylizeSettings(size=100, style_scale=2))
     assert (photo.size, painting.size) == ((80, 100), (160, 200))
     (example,) = read_inputs({"style": file}, TextureSettings(size=0))

@@ -7,8 +7,15 @@ from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.parse_losses import style_losses
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.scene.areas import Area, Manner, areas, manners, turned
-from impasto.tasks.scene.regions import Region, mixture, parse_mix, parse_region, parse_rotations, segments
+from impasto.tasks.scene.areas import Area, StyleImage, areas_of_regions, read_style_images, with_rotations
+from impasto.tasks.scene.regions import (
+    Region,
+    parse_mix,
+    parse_region,
+    parse_rotations,
+    segmentation_regions,
+    style_shares,
+)
 
 SIZE = (64, 64)
 
@@ -46,9 +53,13 @@ def test_bad_regions_are_refused(text):
 
 
 def test_mixed_paintings_leave_the_rest_to_the_first():
-    assert mixture("a.jpg", ["b.jpg=0.25", "sample:c=0.5"]) == [("a.jpg", 0.25), ("b.jpg", 0.25), ("sample:c", 0.5)]
-    assert mixture("a.jpg", ["b.jpg=1"]) == [("b.jpg", 1.0)]
-    assert mixture([("a.jpg", 3.0), ("b.jpg", 1.0), ("c.jpg", 0.0)], []) == [("a.jpg", 0.75), ("b.jpg", 0.25)]
+    assert style_shares("a.jpg", ["b.jpg=0.25", "sample:c=0.5"]) == [
+        ("a.jpg", 0.25),
+        ("b.jpg", 0.25),
+        ("sample:c", 0.5),
+    ]
+    assert style_shares("a.jpg", ["b.jpg=1"]) == [("b.jpg", 1.0)]
+    assert style_shares([("a.jpg", 3.0), ("b.jpg", 1.0), ("c.jpg", 0.0)], []) == [("a.jpg", 0.75), ("b.jpg", 0.25)]
 
 
 @pytest.mark.parametrize(
@@ -66,29 +77,31 @@ def test_bad_mixtures_are_refused(texts, message):
 
 
 def test_what_no_region_covers_is_painted_as_the_rest():
-    everywhere = (Manner(picture(0)),)
-    found = areas(everywhere, [Region(stripe(0), picture(1)), Region(stripe(2), picture(2), weight=2.0)], SIZE)
+    everywhere = (StyleImage(picture(0)),)
+    found = areas_of_regions(
+        everywhere, [Region(stripe(0), picture(1)), Region(stripe(2), picture(2), weight=2.0)], SIZE
+    )
     assert [round(area.extent, 2) for area in found] == [0.33, 0.34, 0.33]
     assert [area.weight for area in found] == [1.0, 2.0, 1.0]
-    assert found[2].manners == everywhere
-    assert len(areas(everywhere, [Region(stripe(k), picture(k)) for k in range(3)], SIZE)) == 3
+    assert found[2].style_images == everywhere
+    assert len(areas_of_regions(everywhere, [Region(stripe(k), picture(k)) for k in range(3)], SIZE)) == 3
 
 
 def test_an_empty_mask_is_refused():
     with pytest.raises(UsageError, match="shows nothing"):
-        areas((), [Region(torch.zeros(3, 8, 8), picture(0))], SIZE)
+        areas_of_regions((), [Region(torch.zeros(3, 8, 8), picture(0))], SIZE)
 
 
 def test_a_mask_of_other_proportions_is_refused_and_one_of_another_size_is_not():
     wide = torch.ones(3, 30, 61)
-    assert areas((), [Region(wide, picture(0))], (300, 600))
+    assert areas_of_regions((), [Region(wide, picture(0))], (300, 600))
     with pytest.raises(
         UsageError,
         match=r"'region 1' has another shape than the photo: 2\.03 times as wide as high, the photo 1 times",
     ):
-        areas((), [Region(wide, picture(0))], SIZE)
+        areas_of_regions((), [Region(wide, picture(0))], SIZE)
     with pytest.raises(UsageError, match="the mask of the painting in 'region 1' has another shape than the painting"):
-        areas((), [Region(torch.ones(3, 8, 8), picture(0), wide)], SIZE)
+        areas_of_regions((), [Region(torch.ones(3, 8, 8), picture(0), wide)], SIZE)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +109,7 @@ def test_a_mask_of_other_proportions_is_refused_and_one_of_another_size_is_not()
 )
 def test_every_one_of_three_regions_gets_gradient_from_its_own_painting(tiny, loss):
     """Each term of the style moves the pixels of its own stripe and, by the network's field of view, a margin."""
-    found = areas((), [Region(stripe(k), picture(k + 1)) for k in range(3)], SIZE)
+    found = areas_of_regions((), [Region(stripe(k), picture(k + 1)) for k in range(3)], SIZE)
     context = Context(tiny)
     terms = style_terms(context, found, {"relu2_1": 1.0}, 1.0, style_losses(loss))
     assert len(terms) == 3
@@ -116,7 +129,7 @@ def test_every_one_of_three_regions_gets_gradient_from_its_own_painting(tiny, lo
 def test_a_region_that_vanishes_at_a_layer_is_named(tiny):
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 30:34, 30:34] = 1
-    area = Area("the dot", (Manner(picture(0)),), mask)
+    area = Area("the dot", (StyleImage(picture(0)),), mask)
     style_terms(Context(tiny), [area], {"relu1_1": 1.0}, 1.0)
     context = Context(tiny, propagation="inside")
     evaluate = evaluation(context, style_terms(context, [area], {"relu3_1": 1.0}, 1.0))
@@ -127,16 +140,18 @@ def test_a_region_that_vanishes_at_a_layer_is_named(tiny):
 
 
 def test_a_painting_counts_only_where_it_is_opaque():
-    assert manners([(picture(0), 1.0)])[0].mask is None
-    half = Manner(picture(0), stripe(0)[None, :1])
-    assert torch.equal(turned(Area("a", (half,)), [180.0]).manners[1].mask, stripe(0)[None, :1].flip(2, 3))
+    assert read_style_images([(picture(0), 1.0)])[0].mask is None
+    half = StyleImage(picture(0), stripe(0)[None, :1])
+    assert torch.equal(with_rotations(Area("a", (half,)), [180.0]).style_images[1].mask, stripe(0)[None, :1].flip(2, 3))
 
 
 def test_turned_paintings_share_alike():
-    area = turned(Area("a", (Manner(picture(0), share=0.6), Manner(picture(1), share=0.4))), [90.0, 30.0])
-    assert [round(manner.share, 3) for manner in area.manners] == [0.2, 0.2, 0.2, 0.133, 0.133, 0.133]
-    assert area.manners[1].mask is None
-    assert area.manners[2].mask is not None
+    area = with_rotations(
+        Area("a", (StyleImage(picture(0), share=0.6), StyleImage(picture(1), share=0.4))), [90.0, 30.0]
+    )
+    assert [round(style_image.share, 3) for style_image in area.style_images] == [0.2, 0.2, 0.2, 0.133, 0.133, 0.133]
+    assert area.style_images[1].mask is None
+    assert area.style_images[2].mask is not None
     assert parse_rotations("90, 45.5") == [90.0, 45.5]
     assert parse_rotations(None) == []
     with pytest.raises(UsageError, match="rotations are degrees"):
@@ -151,21 +166,21 @@ def test_like_colours_of_two_maps_are_paired(tmp_path):
     image = Image.new("RGB", (48, 48), "#ff0000")
     image.paste("#0000ff", (0, 0, 48, 24))
     image.save(theirs)
-    (region,) = segments(f"{ours}:{theirs}", "p.jpg")
+    (region,) = segmentation_regions(f"{ours}:{theirs}", "p.jpg")
     assert region == Region(f"{ours}#ff0000", "p.jpg", f"{theirs}#ff0000")
     jpeg = tmp_path / "theirs.jpg"
     image.save(jpeg, quality=75)
-    (region,) = segments(f"{ours}:{jpeg}", "p.jpg")
+    (region,) = segmentation_regions(f"{ours}:{jpeg}", "p.jpg")
     assert (region.mask, region.style) == (f"{ours}#ff0000", "p.jpg")
     found = load_mask(region.style_mask)[0, 0]
     assert found[30:].mean() > 0.9
     assert found[:18].mean() == 0
     image.save(tmp_path / "ours.jpg", quality=75)  # the edge of both has colours of its own, in both the same
-    both = segments(f"{tmp_path / 'ours.jpg'}:{jpeg}", "p.jpg")
+    both = segmentation_regions(f"{tmp_path / 'ours.jpg'}:{jpeg}", "p.jpg")
     assert len(both) == 2
     assert all(0.4 < load_mask(region.mask).mean() < 0.6 for region in both)
     with pytest.raises(UsageError, match="MAP:MAP"):
-        segments("one.png", "p.jpg")
+        segmentation_regions("one.png", "p.jpg")
     Image.new("RGB", (48, 48), "#00ff00").save(ours)
     with pytest.raises(UsageError, match="no colour in common: #00ff00 and #"):
-        segments(f"{ours}:{theirs}", "p.jpg")
+        segmentation_regions(f"{ours}:{theirs}", "p.jpg")

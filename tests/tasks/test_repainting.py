@@ -4,7 +4,7 @@ from impasto.losses import Features, replaced
 from impasto.losses.cloud import cloud
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.repainting import repainted
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 
 LAYERS = ["relu3_1", "relu4_1"]
 
@@ -17,7 +17,7 @@ def test_every_area_takes_the_features_of_its_painting(tiny):
     photo, left, right = tiny(picture(0), LAYERS), picture(1), picture(2, 64)
     mask = torch.zeros(1, 1, 48, 48)
     mask[..., :24] = 1
-    areas = [Area("left", (Manner(left),), mask), Area("right", (Manner(right),), 1 - mask)]
+    areas = [Area("left", (StyleImage(left),), mask), Area("right", (StyleImage(right),), 1 - mask)]
     found = repainted(Context(tiny), photo, areas)
     for layer in LAYERS:
         wanted = [replaced(photo[layer], cloud(Features(tiny(p, LAYERS)[layer]))) for p in (left, right)]
@@ -28,5 +28,5 @@ def test_every_area_takes_the_features_of_its_painting(tiny):
 
 def test_areas_of_no_weight_keep_the_photos_features(tiny):
     photo = tiny(picture(0), LAYERS)
-    found = repainted(Context(tiny), photo, [Area("picture", (Manner(picture(1)),), None, 0.0)])
+    found = repainted(Context(tiny), photo, [Area("picture", (StyleImage(picture(1)),), None, 0.0)])
     assert all(torch.equal(found[layer], photo[layer]) for layer in LAYERS)

@@ -18,7 +18,7 @@ from impasto.encoders import Encoder
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError, UsageError
-from impasto.image import in_memory
+from impasto.image import Size, in_memory
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, OPTIMIZERS
 from impasto.tasks.objective.context import Context
@@ -27,12 +27,12 @@ from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.run import memory_plan as module
 from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.run.memory_plan import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, Arrangement, Room
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 from impasto.tasks.tiling import cut as cutting
 from impasto.tasks.tiling import memory as remembering
 from impasto.tasks.tiling.cut import SURE, Cut
 from impasto.tasks.tiling.memory import activations, limits
-from impasto.tasks.tiling.stages import Size, Stage, stages
+from impasto.tasks.tiling.stages import Stage, stages
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
 
@@ -228,7 +228,7 @@ def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
     layers = dict.fromkeys(encoder.default_style, 1.0)
     for room in (float("inf"), 0.6 * enough, 0.2 * enough):
         context = Context(encoder, cut=Cut(room))
-        terms = style_terms(context, [Area("picture", (Manner(painting),))], layers, 1.0)
+        terms = style_terms(context, [Area("picture", (StyleImage(painting),))], layers, 1.0)
         terms += content_terms(context, photo, dict.fromkeys(encoder.default_content, 1.0), 1.0)
         found, meter = context.stages(layers_of(encoder), size), Meter(encoder)
         evaluate, leaf = evaluation(context, terms), x.clone().requires_grad_()

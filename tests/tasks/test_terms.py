@@ -10,7 +10,7 @@ from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms, prior_terms
 from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 
 
 def picture(seed: int, side: int = 48) -> torch.Tensor:
@@ -19,7 +19,7 @@ def picture(seed: int, side: int = 48) -> torch.Tensor:
 
 def alone(painting: torch.Tensor) -> Area:
     """The whole picture after one painting."""
-    return Area("picture", (Manner(painting),))
+    return Area("picture", (StyleImage(painting),))
 
 
 @pytest.mark.parametrize(

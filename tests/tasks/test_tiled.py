@@ -25,7 +25,7 @@ from impasto.tasks.objective.parse_losses import content_losses, style_losses
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms, laplacian_terms, prior_terms
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 from impasto.tasks.tiling.stages import Stage, keeping, show, stages
 from impasto.tasks.tiling.tiled_objective import TiledObjective
 
@@ -54,14 +54,14 @@ def soft(height: int, width: int) -> Tensor:
 
 
 def whole(painting: Tensor) -> list[Area]:
-    return [Area("picture", (Manner(painting),))]
+    return [Area("picture", (StyleImage(painting),))]
 
 
 def regions(size: tuple[int, int]) -> list[Area]:
     """Two regions that melt into each other, one of them after a mixture of paintings, one of these masked."""
     one, two, three = picture(1, 70, 66), picture(2, 68, 90) ** 2, picture(3, 81, 64)
-    mixed = (Manner(one, None, 0.3), Manner(two, soft(68, 90), 0.7))
-    return [Area("left", mixed, 1 - soft(*size)), Area("right", (Manner(three),), soft(*size), 0.5)]
+    mixed = (StyleImage(one, None, 0.3), StyleImage(two, soft(68, 90), 0.7))
+    return [Area("left", mixed, 1 - soft(*size)), Area("right", (StyleImage(three),), soft(*size), 0.5)]
 
 
 def everything(
@@ -210,7 +210,7 @@ def test_regions_of_neurons_that_see_nothing_else(kind):
     encoder, size, x = network(kind), (120, 150), picture(5, 120, 150)
     mask = torch.zeros(1, 1, *size, dtype=torch.float64)
     mask[..., 10:, :110] = 1
-    areas = [Area("a", (Manner(picture(1, 90, 80)),), mask), Area("b", (Manner(picture(2, 80, 90)),), 1 - mask)]
+    areas = [Area("a", (StyleImage(picture(1, 90, 80)),), mask), Area("b", (StyleImage(picture(2, 80, 90)),), 1 - mask)]
     layers = dict.fromkeys(encoder.default_style[:3], 1.0)
     found = []
     for propagation in ("inside", "all"):

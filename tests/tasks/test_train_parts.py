@@ -238,7 +238,7 @@ def test_what_keeps_step_with_the_grid_counts_relative_to_the_richest_model():
     area = critic.read("sample:ink")
     picture = torch.rand(1, 3, 64, 64, generator=draws(0))
     _, parts = critic(picture, photos[0], [critic.model(area)], [0])
-    own = max(float(lattice(each)) for each in (*photos, area.manners[0].pixels))
+    own = max(float(lattice(each)) for each in (*photos, area.style_images[0].pixels))
     assert own > (1 / 255) ** 2
     style = 50 * (0.4 / 0.6) ** 2
     assert float(parts["lattice"]) == pytest.approx(3.0 * style / 50 * float(lattice(picture)) / own, rel=1e-5)
@@ -268,7 +268,7 @@ def test_what_repeats_more_than_in_the_photo_and_the_painting_counts():
     area = critic.read("sample:ink")
     picture = torch.rand(1, 3, 12, 12, generator=draws(0)).tile(1, 1, 8, 8)
     _, parts = critic(picture, photo, [critic.model(area)], [0])
-    found = repetition_of(photo, float(repetition(area.manners[0].pixels).mean()))(picture)
+    found = repetition_of(photo, float(repetition(area.style_images[0].pixels).mean()))(picture)
     assert found > 0.1
     assert float(parts["repetition"]) == pytest.approx(2.0 * (0.4 / 0.6) ** 2 * float(found) / 0.02, rel=1e-5)
 
@@ -279,4 +279,7 @@ def test_a_painting_too_narrow_for_repetition_is_refused_by_name(tmp_path):
     settings = {"style_size": 128, "size": 64, "style_loss": "w2"}
     with pytest.raises(UsageError, match=r"the painting '.*long.png' comes out at 128x20 px; repetition"):
         Critic(TrainSettings(**settings, repetition_weight=1.0)).read(path)
-    assert Critic(TrainSettings(**settings, repetition_weight=0.0)).read(path).manners[0].pixels.shape[-2:] == (20, 128)
+    assert Critic(TrainSettings(**settings, repetition_weight=0.0)).read(path).style_images[0].pixels.shape[-2:] == (
+        20,
+        128,
+    )

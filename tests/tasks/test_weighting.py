@@ -11,7 +11,7 @@ from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.objective.weights import WEIGHTINGS
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 
 CONTENT, STYLE = ["conv4_2"], ["conv1_1", "conv2_1", "conv3_1"]
 
@@ -61,7 +61,7 @@ def test_a_weighting_states_the_losses_of_its_source(tiny, name):
     context = Context(tiny, weighting=WEIGHTINGS[name])
     layers = dict.fromkeys(STYLE, 1.0)
     terms = content_terms(context, photo, dict.fromkeys(CONTENT, 1.0), 2.0)
-    terms += style_terms(context, [Area("all", (Manner(painting),))], layers, 1e3)
+    terms += style_terms(context, [Area("all", (StyleImage(painting),))], layers, 1e3)
     _, parts = evaluation(context, terms)(other, 0)
     content, style = FORMULAS[name](*(tiny(p, CONTENT + STYLE) for p in (other, photo, painting)))
     assert float(parts["content"]) == pytest.approx(2 * float(content), rel=1e-4)
@@ -71,7 +71,7 @@ def test_a_weighting_states_the_losses_of_its_source(tiny, name):
 def test_the_papers_scales_are_for_gram_matrices(tiny):
     context = Context(tiny, weighting=WEIGHTINGS["gatys"])
     with pytest.raises(UsageError, match="'w2' takes 'normalized'"):
-        style_terms(context, [Area("all", (Manner(picture(0)),))], {"relu1_1": 1.0}, 1.0, style_losses("w2"))
+        style_terms(context, [Area("all", (StyleImage(picture(0)),))], {"relu1_1": 1.0}, 1.0, style_losses("w2"))
 
 
 def test_the_names_in_the_options_are_those_of_the_table():

@@ -60,6 +60,6 @@ def _export(
     for text, (name, asked) in zip(style or [], pairs, strict=True):
         if not name or not asked:
             raise UsageError(f"a style to export is NAME:STYLE, such as dawn:starry=0.7,wave=0.3, not '{text}'")
-    for path in export(network, output, dict(pairs), painting_size=style_size):
+    for path in export(network, output, dict(pairs), style_image_size=style_size):
         if not quiet:
             typer.echo(str(path))

@@ -16,6 +16,7 @@ from impasto.image.poisson import GRADIENTS, blend
 from impasto.image.propagation import propagate
 from impasto.image.reading import read
 from impasto.image.resize import (
+    Size,
     check_shape,
     fit,
     fitted_size,
@@ -45,6 +46,7 @@ __all__ = [
     "Origin",
     "Picture",
     "Sample",
+    "Size",
     "Source",
     "Space",
     "blend",

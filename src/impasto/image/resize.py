@@ -13,6 +13,9 @@ from impasto.image.allocation import in_memory
 from impasto.image.hidden import resampled
 from impasto.image.picture import Picture
 
+Size = tuple[int, int]
+"""Height and width, in pixels or in positions of a grid."""
+
 ODD = 0.02
 """The share by which the proportions of two pictures of one shape may differ."""
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-Size = tuple[int, int]
+from impasto.image.resize import Size
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import load, reduced, resized, write
+from impasto.image import Size, load, reduced, resized, write
 from impasto.jobs import one_pass
 from impasto.jobs.contents import Contents
 from impasto.jobs.kinds import KINDS, OnePassSettings, as_run
@@ -22,11 +22,11 @@ from impasto.jobs.spec import Cell
 from impasto.settings.recipe import TASKS, recipe
 from impasto.settings.synthesis import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.synthesis import Step
-from impasto.tasks.compare import canvas_distance, content_distance
+from impasto.tasks.compare import areas_distance, content_distance
 from impasto.tasks.registry import STEPS
 from impasto.tasks.run.device import load_encoder
-from impasto.tasks.scene.areas import Area, Size, area_at, manners, read_areas, visible
-from impasto.tasks.scene.regions import mixture, parse_region
+from impasto.tasks.scene.areas import Area, area_at_size, read_areas, read_style_images, visible_areas
+from impasto.tasks.scene.regions import parse_region, style_shares
 from impasto.tasks.tiling.memory import reached
 
 THUMBNAIL = 256
@@ -114,7 +114,7 @@ def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: T
         return style, content
     if isinstance(settings, PaintingSettings):
         with suppress(UsageError):  # an area may be smaller than what these layers see, if not those of the run
-            style = canvas_distance(encoder, picture, _areas(inputs, settings, size), encoder.default_style)
+            style = areas_distance(encoder, picture, _areas(inputs, settings, size), encoder.default_style)
     if "content" in inputs:
         photo = resized(load(inputs["content"]), size)
         content = content_distance(encoder, picture, photo.pixels, encoder.default_content, mask=photo.alpha)
@@ -125,18 +125,18 @@ def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) ->
     """What is painted after which paintings; these as large as the picture and upright, in every cell alike."""
     if isinstance(settings, StylizeSettings):
         photo = load(inputs["content"])
-        found = visible(read_areas(inputs["style"], settings, (), photo.size), photo.alpha)
+        found = visible_areas(read_areas(inputs["style"], settings, (), photo.size), photo.alpha)
     else:
-        found = [Area("picture", manners(mixture(inputs["style"], settings.mix)))]
+        found = [Area("picture", read_style_images(style_shares(inputs["style"], settings.mix)))]
     alike = replace(settings, style_scale=1.0, rotations=None)
-    return [area_at(area, size, alike, torch.device("cpu")) for area in found]
+    return [area_at_size(area, size, alike, torch.device("cpu")) for area in found]
 
 
 def _paintings(inputs: Mapping[str, str], settings: SynthesisSettings, folder: Path) -> dict[str, str]:
     """All paintings of the cell by what they were called, those of mixtures and regions too: each written once."""
     if not isinstance(settings, PaintingSettings):
         return {}
-    sources = [source for source, _ in mixture(inputs["style"], settings.mix)]
+    sources = [source for source, _ in style_shares(inputs["style"], settings.mix)]
     if isinstance(settings, StylizeSettings):
         sources += [parse_region(text).style for text in settings.region]
     return {str(source): _small(str(source), folder) for source in sources}

@@ -21,7 +21,7 @@ from impasto.networks.transport_net import SMALLEST
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
-Style = Source | Mapping[str, float] | Sequence[tuple[Source, float]] | None
+StyleRequest = Source | Mapping[str, float] | Sequence[tuple[Source, float]] | None
 """One style, or several with their shares: names for a many-style network, paintings for an any-style one."""
 
 Shares = list[tuple[Source, float]]
@@ -30,7 +30,7 @@ Shares = list[tuple[Source, float]]
 NOTHING = "no network in the package is fit for this; name the file of one by --network"
 
 
-def shares_of(style: Style) -> Shares:
+def shares_of(style: StyleRequest) -> Shares:
     """The styles with their shares; none for None. Raises UsageError for shares that are none."""
     if style is None:
         return []
@@ -126,7 +126,7 @@ class Coder:
     def __init__(self, network: ManyStyles | AnyStyle, size: int = 512) -> None:
         self.network, self.size = network, size
 
-    def __call__(self, style: Style) -> Tensor:
+    def __call__(self, style: StyleRequest) -> Tensor:
         """`(1, D)`: the mixture of the codes of `style`."""
         shares = shares_of(style)
         if isinstance(self.network, ManyStyles):

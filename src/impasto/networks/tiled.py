@@ -14,14 +14,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from impasto.image import fitted_size, in_memory, resize, resize_visible
+from impasto.image import Size, fitted_size, in_memory, resize, resize_visible
 from impasto.image.tiles import tiles
 from impasto.networks.layers import Convolution
 from impasto.networks.norm import Moments
 from impasto.networks.transformer import SMALLEST, Transformer
 from impasto.networks.transport_net import TransportNet
-
-Size = tuple[int, int]
 
 SLACK = 1.5
 """What a pass takes beside the largest layer's input, its padded copy, and its output before and after the norm."""

@@ -14,17 +14,26 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Picture, Source, fitted_size, load, luminance, match_colors, resize, resized, with_luminance
+from impasto.image import (
+    Picture,
+    Size,
+    Source,
+    fitted_size,
+    load,
+    luminance,
+    match_colors,
+    resize,
+    resized,
+    with_luminance,
+)
 from impasto.networks import Network, TextureNet, Transformer, TransportNet, tiled
 from impasto.networks import load as load_network
 from impasto.networks.layered import held, layered
 from impasto.networks.rounds import in_rounds
-from impasto.networks.style_request import Coder, Style, find, shares_of
+from impasto.networks.style_request import Coder, StyleRequest, find, shares_of
 from impasto.settings.apply import ApplySettings
-from impasto.tasks.scene.areas import areas
+from impasto.tasks.scene.areas import areas_of_regions
 from impasto.tasks.scene.regions import Region, parse_region
-
-Size = tuple[int, int]
 
 WHOLE = 5e8
 """Passes of more bytes than these go layer by layer, however much memory there is: that takes as long."""
@@ -46,7 +55,7 @@ STRIP = 256
 def apply(
     photo: Source,
     network: Network | str | Path | None = None,
-    style: Style = None,
+    style: StyleRequest = None,
     settings: ApplySettings | None = None,
     *,
     regions: Sequence[Region] = (),
@@ -116,7 +125,7 @@ class Painter:
         """A mask for each code, `(1, K, H, W)`, that add up to 1, and the strength in each."""
         if not self.regions:
             return None, []
-        found = areas((), self.regions, size, lambda _: Picture(torch.zeros(1, 3, 1, 1)))
+        found = areas_of_regions((), self.regions, size, lambda _: Picture(torch.zeros(1, 3, 1, 1)))
         masks = torch.cat([resize(area.mask, size).clamp(0, 1) for area in found if area.mask is not None], 1)
         masks = torch.cat([masks, masks.new_zeros(1, len(self.codes) - len(found), *size)], 1)
         masks /= masks.sum(1, keepdim=True).clamp(min=1e-6)
@@ -153,7 +162,7 @@ class Painter:
 
 def painter(
     network: Network | str | Path | None = None,
-    style: Style = None,
+    style: StyleRequest = None,
     settings: ApplySettings | None = None,
     *,
     regions: Sequence[Region] = (),

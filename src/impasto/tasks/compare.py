@@ -28,7 +28,7 @@ from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import parse_layers
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 
 WINDOW = 7
 """Side of the squares that SSIM compares (scikit-image's own): no picture may be smaller."""
@@ -115,16 +115,14 @@ def style_distance(
     Pictures are `(1, 3, H, W)` in [0, 1], of any sizes. `mask` `(1, 1, H, W)` is what counts of the picture, `part`
     of the painting.
     """
-    return canvas_distance(encoder, picture, [Area("picture", (Manner(painting, part),), mask)], layers)
+    return areas_distance(encoder, picture, [Area("picture", (StyleImage(painting, part),), mask)], layers)
 
 
-def canvas_distance(
-    encoder: Encoder, picture: Tensor, areas: Sequence[Area], layers: Sequence[str]
-) -> dict[str, float]:
+def areas_distance(encoder: Encoder, picture: Tensor, areas: Sequence[Area], layers: Sequence[str]) -> dict[str, float]:
     """`style_distance` of a picture that was painted in areas: to each area's own mixture of paintings.
 
     An area counts as in the objective of a run, in proportion to its extent and its weight. The areas are those of the
-    picture's size (`scaling.area_at`). UsageError for an area that vanishes at one of `layers`.
+    picture's size (`scaling.area_at_size`). UsageError for an area that vanishes at one of `layers`.
     """
     return _distances(encoder, picture, style_terms(Context(encoder), areas, _equal(encoder, layers), 1.0))
 

@@ -22,7 +22,7 @@ from impasto.errors import UsageError
 from impasto.image.atomic import check_place, replace_file
 from impasto.networks import AnyStyle, ManyStyles, Network, TextureNet, Transformer, TransportNet, describe
 from impasto.networks import load as load_network
-from impasto.networks.style_request import Coder, Style, find
+from impasto.networks.style_request import Coder, StyleRequest, find
 from impasto.networks.transformer import SMALLEST
 
 OPSET = 17
@@ -39,9 +39,9 @@ METADATA = 14
 def export(
     network: Network | str | Path,
     path: str | Path,
-    styles: Mapping[str, Style] | None = None,
+    styles: Mapping[str, StyleRequest] | None = None,
     *,
-    painting_size: int = 512,
+    style_image_size: int = 512,
 ) -> list[Path]:
     """Write `network` (one that is loaded, a name or a file) to `path`, an .onnx file or a folder; returns the files.
 
@@ -55,8 +55,8 @@ def export(
     if isinstance(network, TextureNet):
         raise UsageError("a texture network paints from noise; only networks with styles are exported")
     graph = _target(Path(path), name)
-    coder = Coder(network, painting_size)
-    known: list[Style] = list(network.styles) if isinstance(network, ManyStyles) else []
+    coder = Coder(network, style_image_size)
+    known: list[StyleRequest] = list(network.styles) if isinstance(network, ManyStyles) else []
     every = {str(style): style for style in known} | dict(styles or {})
     about: dict[str, Any] = {
         "impasto": VERSION,
@@ -68,7 +68,7 @@ def export(
     }
     painter = graph.with_name(f"{graph.stem}.painter.onnx")
     if isinstance(network, AnyStyle):
-        about["painter"] = {"model": painter.name, "size": painting_size}
+        about["painter"] = {"model": painter.name, "size": style_image_size}
     example = (torch.rand(1, 3, *EXAMPLE), network.transformer.plain_code())
     data = _graph(_Plain(network.transformer), example, ["image", "code"], "result")
     files = {graph: data + _property("impasto", json.dumps(about))}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Source
+from impasto.image import Size, Source
 from impasto.losses import Term
 from impasto.settings.synthesis import ReconstructSettings
 from impasto.synthesis import State, Step
@@ -23,8 +23,8 @@ from impasto.tasks.objective.terms import content_terms, prior_terms
 from impasto.tasks.run.build import build_job
 from impasto.tasks.run.device import load_encoder
 from impasto.tasks.run.run import Job, last
-from impasto.tasks.scene.areas import at
-from impasto.tasks.scene.reading import Size, full_size, photo_opener
+from impasto.tasks.scene.areas import resize_clamped
+from impasto.tasks.scene.reading import content_opener, full_size
 from impasto.tasks.tiling.team import Team
 
 
@@ -41,22 +41,22 @@ def parse_patch(text: str | None) -> tuple[int, int] | None:
 def reconstruct_job(content: Source, settings: ReconstructSettings | None = None, *, team: Team | None = None) -> Job:
     """Return the run behind `reconstruct`, ready to start."""
     settings = settings or ReconstructSettings()
-    photo, encoder = photo_opener(settings)(content), load_encoder(settings)
-    photo.check_visible()
+    image, encoder = content_opener(settings)(content), load_encoder(settings)
+    image.check_visible()
     window, losses = parse_patch(settings.patch), content_losses(settings.content_loss)
     layers = content_layers(encoder, losses, settings.layers)
 
     def terms(context: Context, size: Size, device: torch.device) -> list[Term]:
-        target = at(photo.pixels, size, photo.alpha).to(device)
+        target = resize_clamped(image.pixels, size, image.alpha).to(device)
         return [*content_terms(context, target, layers, 1.0, losses, window), *prior_terms(settings, [target])]
 
     return build_job(
         settings,
         encoder,
-        full_size(settings, photo.size),
+        full_size(settings, image.size),
         terms,
         content_layers=layers_of(encoder, losses, layers),
-        starts={"photo": lambda: photo.pixels},
+        starts={"photo": lambda: image.pixels},
         stochastic=stochastic(losses),
         team=team,
     )

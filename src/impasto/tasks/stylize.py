@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from impasto.image import Source
+from impasto.image import Size, Source
 from impasto.losses import Term
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import State, Step
@@ -21,14 +21,14 @@ from impasto.tasks.objective.weights import prior_scale
 from impasto.tasks.run.build import build_job
 from impasto.tasks.run.device import load_encoder
 from impasto.tasks.run.run import Job, last
-from impasto.tasks.scene.regions import Region, Style
-from impasto.tasks.scene.scene import Size, read_scene
+from impasto.tasks.scene.regions import Region, StyleSource
+from impasto.tasks.scene.scene import read_scene
 from impasto.tasks.tiling.team import Team
 
 
 def stylize_job(
     content: Source,
-    style: Style,
+    style: StyleSource,
     settings: StylizeSettings | None = None,
     *,
     regions: Sequence[Region] = (),
@@ -71,20 +71,20 @@ def stylize_job(
         style_layers=layers_of(encoder, losses.style, losses.style_layers),
         style_sizes=scene.style_sizes,
         starts={
-            "recolored": lambda: scene.recolored(share),
+            "recolored": lambda: scene.recolor_content(share),
             "photo": lambda: scene.content.pixels,
             "painting": lambda: scene.style,
         },
         stochastic=losses.stochastic,
-        working=scene.working,
-        finished=scene.finished,
+        working=scene.working_image,
+        finished=scene.final_image,
         team=team,
     )
 
 
 def stylize_steps(
     content: Source,
-    style: Style,
+    style: StyleSource,
     settings: StylizeSettings | None = None,
     *,
     regions: Sequence[Region] = (),
@@ -99,7 +99,7 @@ def stylize_steps(
 
 
 def stylize(
-    content: Source, style: Style, settings: StylizeSettings | None = None, *, regions: Sequence[Region] = ()
+    content: Source, style: StyleSource, settings: StylizeSettings | None = None, *, regions: Sequence[Region] = ()
 ) -> Tensor:
     """Return `content` in the style of `style`, `(1, 3, H, W)` in [0, 1]; see `stylize_job`."""
     return last(stylize_steps(content, style, settings, regions=regions))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from impasto.image import Size
 from impasto.losses import Term
 from impasto.settings.synthesis import TextureSettings
 from impasto.synthesis import State, Step
@@ -19,13 +20,13 @@ from impasto.tasks.objective.terms import prior_terms
 from impasto.tasks.run.build import build_job
 from impasto.tasks.run.device import load_encoder
 from impasto.tasks.run.run import Job, last
-from impasto.tasks.scene.areas import Area, Manner, area_at, manners, painting_size
-from impasto.tasks.scene.reading import Size, asked_size, full_size, painting_opener
-from impasto.tasks.scene.regions import Style, mixture
+from impasto.tasks.scene.areas import Area, StyleImage, area_at_size, read_style_images, style_image_size
+from impasto.tasks.scene.reading import asked_size, full_size, style_opener
+from impasto.tasks.scene.regions import StyleSource, style_shares
 from impasto.tasks.tiling.team import Team
 
 
-def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:
+def example_side(settings: TextureSettings, example: StyleImage, full: Size) -> int:
     """Return the longer side of the style image beside a result of size `full`.
 
     It is the result's own; beside a result of any width or height it is the example's, never enlarged.
@@ -36,14 +37,14 @@ def example_side(settings: TextureSettings, example: Manner, full: Size) -> int:
     return min(own, settings.size or own)
 
 
-def texture_job(style: Style, settings: TextureSettings | None = None, *, team: Team | None = None) -> Job:
+def texture_job(style: StyleSource, settings: TextureSettings | None = None, *, team: Team | None = None) -> Job:
     """Return the run behind `texture`, ready to start.
 
     `style` may be several paintings with their shares, `[(painting, share), ...]`.
     """
     settings = settings or TextureSettings()
     encoder = load_encoder(settings)
-    examples = manners(mixture(style, settings.mix), read=painting_opener(settings, settings.longer_side()))
+    examples = read_style_images(style_shares(style, settings.mix), read=style_opener(settings, settings.longer_side()))
     losses = style_losses(settings.style_loss)
     chosen = parse_layers(encoder, settings.layers, encoder.default_style)
     own = (examples[0].pixels.shape[-2], examples[0].pixels.shape[-1])
@@ -52,10 +53,10 @@ def texture_job(style: Style, settings: TextureSettings | None = None, *, team: 
 
     def terms(context: Context, size: Size, device: torch.device) -> list[Term]:
         beside = max(1, round(side * max(size) / max(full)))
-        here = area_at(area, (beside, beside), settings, device)
+        here = area_at_size(area, (beside, beside), settings, device)
         # The style images are read by the network without periodic borders.
         style = style_terms(replace(context, encoder=encoder), [here], chosen, 1.0, losses)
-        return [*style, *prior_terms(settings, [manner.pixels for manner in here.manners])]
+        return [*style, *prior_terms(settings, [style_image.pixels for style_image in here.style_images])]
 
     return build_job(
         settings,
@@ -63,7 +64,7 @@ def texture_job(style: Style, settings: TextureSettings | None = None, *, team: 
         full,
         terms,
         style_layers=layers_of(encoder, losses, chosen),
-        style_sizes=[painting_size(example, (side, side), settings.style_scale) for example in examples],
+        style_sizes=[style_image_size(example, (side, side), settings.style_scale) for example in examples],
         starts={"painting": lambda: examples[0].pixels},
         stochastic=stochastic(losses),
         team=team,
@@ -72,12 +73,16 @@ def texture_job(style: Style, settings: TextureSettings | None = None, *, team: 
 
 
 def texture_steps(
-    style: Style, settings: TextureSettings | None = None, *, resume: State | None = None, team: Team | None = None
+    style: StyleSource,
+    settings: TextureSettings | None = None,
+    *,
+    resume: State | None = None,
+    team: Team | None = None,
 ) -> Iterator[Step]:
     """Run `texture` step by step; `step.image()` is the best image so far."""
     yield from texture_job(style, settings, team=team).steps(resume)
 
 
-def texture(style: Style, settings: TextureSettings | None = None) -> Tensor:
+def texture(style: StyleSource, settings: TextureSettings | None = None) -> Tensor:
     """Return a new image with the texture of `style`, `(1, 3, H, W)` in [0, 1]."""
     return last(texture_steps(style, settings))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from impasto.encoders import Encoder
-from impasto.image import Allocate, in_memory
+from impasto.image import Allocate, Size, in_memory
 from impasto.losses import Dice, Part
 from impasto.tasks.objective.weights import Weighting
-from impasto.tasks.tiling.stages import Size, Stage, computing, empty, moved, show, stages
+from impasto.tasks.tiling.stages import Stage, computing, empty, moved, show, stages
 from impasto.tasks.tiling.team import Team
 
 Cut = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]

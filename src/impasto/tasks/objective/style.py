@@ -80,14 +80,14 @@ def targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> 
     readers = [
         [
             [Reader(context, i.loss, layer, m.mask, f"the painting of {area.name}") for i, _, layer in pairs]
-            for m in area.manners
+            for m in area.style_images
         ]
         for area, pairs in wanted
     ]
     shown: dict[int, tuple[Tensor, list[Reader]]] = {}
     for (area, _), rows in zip(wanted, readers, strict=True):
-        for manner, row in zip(area.manners, rows, strict=True):
-            shown.setdefault(id(manner.pixels), (manner.pixels, []))[1].extend(row)
+        for style_image, row in zip(area.style_images, rows, strict=True):
+            shown.setdefault(id(style_image.pixels), (style_image.pixels, []))[1].extend(row)
     for pixels, watching in shown.values():
 
         def visit(layer: str, values: Tensor, part: Part, watching: Sequence[Reader] = watching) -> None:
@@ -101,7 +101,7 @@ def targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> 
         visit(IMAGE, pixels, Part.whole(pixels))
     found: list[list[Any]] = []
     for (area, pairs), rows in zip(wanted, readers, strict=True):
-        shares = [manner.share for manner in area.manners]
+        shares = [style_image.share for style_image in area.style_images]
         columns = zip(*rows, strict=True)
         found.append(
             [

@@ -51,7 +51,7 @@ LAPLACIAN_POOL = 4
 @torch.no_grad()
 def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it matters)
     context: Context,
-    photo: Tensor,
+    content: Tensor,
     layers: Layers,
     weight: float,
     losses: Sequence[Ingredient] | None = None,
@@ -67,7 +67,7 @@ def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it
     terms: list[Term] = []
     losses = content_losses("features") if losses is None else losses
     encoder = context.encoder
-    everything = context.features(photo, layers_of(encoder, losses, layers)) if weight else {}
+    everything = context.features(content, layers_of(encoder, losses, layers)) if weight else {}
     for ingredient in losses if weight else ():
         own = parse_layers(encoder, ingredient.layers, ()) if ingredient.layers else dict(layers)
         models = {layer: everything[layer] for layer in own}
@@ -160,25 +160,25 @@ def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
 
 
 @torch.no_grad()
-def blotch_terms(photo: Tensor, weight: float) -> list[Term]:
+def blotch_terms(content: Tensor, weight: float) -> list[Term]:
     """Nothing large that has nothing to do with the photo."""
     if not weight:
         return []
-    return [Term("blotches", IMAGE, weight, blotches_of(photo, 1 / COARSE))]
+    return [Term("blotches", IMAGE, weight, blotches_of(content, 1 / COARSE))]
 
 
 @torch.no_grad()
-def repetition_terms(photo: Tensor, usual: float, weight: float) -> list[Term]:
+def repetition_terms(content: Tensor, usual: float, weight: float) -> list[Term]:
     """No texture that repeats more than the photo's own in the same window, or than `usual`, the painting's."""
     if not weight:
         return []
-    return [Term("repetition", IMAGE, weight, repetition_of(photo, usual, 1 / REPEATED))]
+    return [Term("repetition", IMAGE, weight, repetition_of(content, usual, 1 / REPEATED))]
 
 
 @torch.no_grad()
-def laplacian_terms(photo: Tensor, weight: float) -> list[Term]:
+def laplacian_terms(content: Tensor, weight: float) -> list[Term]:
     """The photo's edges, as its Laplacian has them (Li et al. 2017, Laplacian-Steered Neural Style Transfer)."""
     if not weight:
         return []
-    target = laplacian_of(photo, LAPLACIAN_POOL)
+    target = laplacian_of(content, LAPLACIAN_POOL)
     return [Term("laplacian", IMAGE, weight, lambda image: laplacian(image, target, LAPLACIAN_POOL))]

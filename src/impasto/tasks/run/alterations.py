@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from impasto.image import same_shape
+from impasto.image import Size, same_shape
 from impasto.settings.synthesis import StylizeSettings, SynthesisSettings
 from impasto.tasks.run.schedule import SMALLEST, schedule
-from impasto.tasks.scene.reading import COARSEST_STRIDE, Size
+from impasto.tasks.scene.reading import COARSEST_STRIDE
 
 
 def alterations(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.errors import UsageError, nearest
-from impasto.image import check_shape
+from impasto.image import Size, check_shape
 from impasto.losses import Term
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.synthesis import Evaluate, Step, generator, noise, pink_noise
@@ -24,7 +24,7 @@ from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.run.memory_plan import Room
 from impasto.tasks.run.run import Job, Polish
 from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
-from impasto.tasks.scene.reading import Size, endless, opener
+from impasto.tasks.scene.reading import endless, opener
 from impasto.tasks.tiling.memory import limits, outside
 from impasto.tasks.tiling.team import Team
 

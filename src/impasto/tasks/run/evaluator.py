@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ImpastoError
+from impasto.image import Size
 from impasto.losses import Objective, Term
 from impasto.synthesis import Evaluate
 from impasto.tasks.objective.context import Context
 from impasto.tasks.tiling.known_gradient import known
 from impasto.tasks.tiling.memory import graph
-from impasto.tasks.tiling.stages import Size, Stage, computing, halved, keeping, shared
+from impasto.tasks.tiling.stages import Stage, computing, halved, keeping, shared
 from impasto.tasks.tiling.tiled_objective import TiledObjective, adds_up
 
 Found = tuple[Tensor, Mapping[str, Tensor]]

@@ -27,10 +27,10 @@ import torch
 
 from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
-from impasto.image import Allocate, in_memory, mapped
+from impasto.image import Allocate, Size, in_memory, mapped
 from impasto.tasks.objective.context import Context
 from impasto.tasks.tiling import cut as cutting
-from impasto.tasks.tiling.cut import Cut, Size, needs_of
+from impasto.tasks.tiling.cut import Cut, needs_of
 from impasto.tasks.tiling.memory import amount, graph
 from impasto.tasks.tiling.stages import LEAST, computing, keeping
 from impasto.tasks.tiling.team import Team

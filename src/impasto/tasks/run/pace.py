@@ -12,7 +12,7 @@ from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.scene.areas import Area, Manner
+from impasto.tasks.scene.areas import Area, StyleImage
 
 SIDE = 256
 """The side of the small picture."""
@@ -26,7 +26,7 @@ def measure(encoder: Encoder, layers: Sequence[str], device: torch.device, steps
     """
     draw = torch.Generator("cpu").manual_seed(0)
     picture, painting = (torch.rand(1, 3, SIDE, SIDE, generator=draw).to(device) for _ in range(2))
-    terms = style_terms(Context(encoder), [Area("picture", (Manner(painting),))], dict.fromkeys(layers, 1.0), 1.0)
+    terms = style_terms(Context(encoder), [Area("picture", (StyleImage(painting),))], dict.fromkeys(layers, 1.0), 1.0)
     descent = Descent(picture, Evaluation(Pixels((SIDE, SIDE)), evaluation(Context(encoder), terms)), LBFGS())
     found = []
     for _ in range(steps + 1):

@@ -9,7 +9,7 @@ from functools import partial
 from torch import Tensor
 
 from impasto.errors import ImpastoError
-from impasto.image import resize, resize_wrapped
+from impasto.image import Size, resize, resize_wrapped
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
 from impasto.tasks.run.evaluator import Evaluator
@@ -17,9 +17,6 @@ from impasto.tasks.run.memory_plan import Arrangement, Room
 from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import endless
 from impasto.tasks.tiling.memory import give_back
-
-Size = tuple[int, int]
-
 
 TILED = 1.3
 """How much longer a pixel takes in tiles: part of the network is seen twice, and borders more than once."""

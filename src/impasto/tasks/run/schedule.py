@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-from impasto.image import fitted_size
+from impasto.image import Size, fitted_size
 from impasto.losses import Dice
 from impasto.settings.synthesis import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings
 from impasto.tasks.run.device import polishes
 from impasto.tasks.scene.reading import whole_steps
-
-Size = tuple[int, int]
 
 SMALLEST = 96
 """No coarse size goes below this longer side: strokes of a smaller one are larger than what they paint."""

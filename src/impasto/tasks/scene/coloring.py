@@ -1,7 +1,7 @@
-"""Whose colours a result has: the painting's, the photo's kept, or one matched to the other.
+"""The colours of a run: of its style images, its starting point and its result.
 
-Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", describe both ways: to paint in light alone and
-keep the photo's colours, or to give the painting the photo's colours first.
+Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", describe two ways to keep the colours of the
+content: luminance-only transfer, and style images that take the colours first.
 """
 
 from __future__ import annotations
@@ -14,70 +14,73 @@ from torch import Tensor
 
 from impasto.image import luminance, match_colors, match_luminance, with_luminance
 from impasto.settings.synthesis import StylizeSettings
-from impasto.tasks.scene.areas import Area, Manner, at
+from impasto.tasks.scene.areas import Area, StyleImage, resize_clamped
 
 
-def prepared(areas: Sequence[Area], photo: Tensor, settings: StylizeSettings) -> list[Area]:
-    """The areas with their paintings in the colours, or the light, that they are to be taken for."""
+def recolor_styles(areas: Sequence[Area], content: Tensor, settings: StylizeSettings) -> list[Area]:
+    """Return the areas with their style images in the colours, or the luminance, that the losses compare with."""
     return [
-        replace(area, manners=tuple(_prepared(manner, area, photo, settings) for manner in area.manners))
+        replace(area, style_images=tuple(_recolored(image, area, content, settings) for image in area.style_images))
         for area in areas
     ]
 
 
-def _prepared(manner: Manner, area: Area, photo: Tensor, settings: StylizeSettings) -> Manner:
-    pixels = manner.pixels
-    mask = None if manner.mask is None else at(manner.mask, _size(pixels))
+def _recolored(image: StyleImage, area: Area, content: Tensor, settings: StylizeSettings) -> StyleImage:
+    pixels = image.pixels
+    mask = None if image.mask is None else resize_clamped(image.mask, _size(pixels))
     if settings.match_colors != "no" and settings.match_when == "before":
-        pixels = match_colors(pixels, photo, settings.match_colors, mask, _over(area, photo))
+        pixels = match_colors(pixels, content, settings.match_colors, mask, _mask_over(area, content))
     if settings.keep_color != "no":
         grey = luminance(pixels, settings.keep_color)
         if settings.match_luminance:
-            light = luminance(photo, settings.keep_color)
-            grey = match_luminance(grey, light, mask, _over(area, photo))
+            light = luminance(content, settings.keep_color)
+            grey = match_luminance(grey, light, mask, _mask_over(area, content))
         pixels = grey.expand(-1, 3, -1, -1)
-    return replace(manner, pixels=pixels)
+    return replace(image, pixels=pixels)
 
 
-def recolored(areas: Sequence[Area], photo: Tensor, share: float) -> Tensor:
-    """The photo, each area of it in the colours of its paintings, which are mixed in their shares; `share` of the
-    way."""
-    result = photo
+def recolor_content(areas: Sequence[Area], content: Tensor, share: float) -> Tensor:
+    """Return the content image with each area moved by `share` of the way to the colours of its style images.
+
+    Several style images count in proportion to their shares.
+    """
+    result = content
     for area in areas:
-        colors, weights = _pooled(area.manners)
-        result = match_colors(result, colors, weights=_over(area, photo), reference_weights=weights)
-    return torch.lerp(photo, result, share)
+        colors, weights = _pooled(area.style_images)
+        result = match_colors(result, colors, weights=_mask_over(area, content), reference_weights=weights)
+    return torch.lerp(content, result, share)
 
 
-def finished(image: Tensor, photo: Tensor, areas: Sequence[Area], settings: StylizeSettings) -> Tensor:
-    """What the run made, with the colours that it left out or that are to be put back; `photo` is at its size."""
-    if settings.keep_color != "no":
-        image = with_luminance(photo, image, settings.keep_color)
-    if settings.match_colors != "no" and settings.match_when == "after":
-        for area in areas:
-            over = _over(area, photo)
-            image = match_colors(image, photo, settings.match_colors, over, over)
-    return image
-
-
-def grey(image: Tensor, settings: StylizeSettings) -> Tensor:
-    """The picture as the run works on it: its light alone, one channel, where the colours are kept."""
+def working_image(image: Tensor, settings: StylizeSettings) -> Tensor:
+    """Return the image as the run optimises it: one channel of luminance where the content's colours are kept."""
     return image if settings.keep_color == "no" else luminance(image, settings.keep_color)
 
 
-def _pooled(manners: Sequence[Manner]) -> tuple[Tensor, Tensor]:
-    """The pixels of all manners in one row, `(1, 3, 1, N)`, each with its weight `(1, 1, 1, N)`."""
+def final_image(image: Tensor, content: Tensor, areas: Sequence[Area], settings: StylizeSettings) -> Tensor:
+    """Return an optimised image in its final colours; `content` and the image have the same size."""
+    if settings.keep_color != "no":
+        image = with_luminance(content, image, settings.keep_color)
+    if settings.match_colors != "no" and settings.match_when == "after":
+        for area in areas:
+            mask = _mask_over(area, content)
+            image = match_colors(image, content, settings.match_colors, mask, mask)
+    return image
+
+
+def _pooled(images: Sequence[StyleImage]) -> tuple[Tensor, Tensor]:
+    """Return the pixels of all style images in one row, `(1, 3, 1, N)`, and the weight of each, `(1, 1, 1, N)`."""
     colors, weights = [], []
-    for manner in manners:
-        size = _size(manner.pixels)
-        mask = torch.ones_like(manner.pixels[:, :1]) if manner.mask is None else at(manner.mask, size)
-        colors.append(manner.pixels.flatten(2)[:, :, None])
-        weights.append((manner.share * mask / mask.sum().clamp(min=1e-12)).flatten(2)[:, :, None])
+    for image in images:
+        size = _size(image.pixels)
+        mask = torch.ones_like(image.pixels[:, :1]) if image.mask is None else resize_clamped(image.mask, size)
+        colors.append(image.pixels.flatten(2)[:, :, None])
+        weights.append((image.share * mask / mask.sum().clamp(min=1e-12)).flatten(2)[:, :, None])
     return torch.cat(colors, 3), torch.cat(weights, 3)
 
 
-def _over(area: Area, photo: Tensor) -> Tensor | None:
-    return None if area.mask is None else at(area.mask, _size(photo))
+def _mask_over(area: Area, image: Tensor) -> Tensor | None:
+    """Return the area's mask at the size of the image."""
+    return None if area.mask is None else resize_clamped(area.mask, _size(image))
 
 
 def _size(pixels: Tensor) -> tuple[int, int]:

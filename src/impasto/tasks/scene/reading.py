@@ -1,4 +1,4 @@
-"""The pictures that a run is made of, as they are read: no larger than it looks at them, and never all of memory."""
+"""Read the pictures of a run, no larger than the run needs them, and find the size of its result."""
 
 from __future__ import annotations
 
@@ -8,31 +8,41 @@ from collections.abc import Mapping
 
 import torch
 
-from impasto.image import MAX_PIXELS, Allocate, Opener, Picture, Source, fitted_size, in_memory, load, mapped, reduced
+from impasto.image import (
+    MAX_PIXELS,
+    Allocate,
+    Opener,
+    Picture,
+    Size,
+    Source,
+    fitted_size,
+    in_memory,
+    load,
+    mapped,
+    reduced,
+)
 from impasto.settings.synthesis import SynthesisSettings, TextureSettings
 from impasto.tasks.tiling.memory import free_memory, parse_memory
 
 SHARE = 1 / 8
-"""A picture that takes more than this share of the memory is read into a file."""
+"""A picture that takes more than this share of memory is read into a memory-mapped file."""
 
 DECODED = 8
-"""Bytes that decoders take for a pixel, at most of the usual pictures."""
+"""Bytes for each pixel that decoders take for most pictures, at most."""
 
 MOST = 1_000_000_000
-"""No picture of more pixels is read, whatever the memory."""
-
-Size = tuple[int, int]
+"""Largest number of pixels of a picture, whatever the memory."""
 
 COARSEST_STRIDE = 32
 """The stride of the coarsest layer of any network here."""
 
 
 def opener(settings: SynthesisSettings, longest: int | None = None) -> Opener:
-    """What reads the pictures of a run, with no more than `longest` pixels at their longer side (None: any number).
+    """Return a function that reads a picture and reduces its longer side to `longest` pixels (None: no limit).
 
-    Where a picture as it is in its file takes a good part of the memory that the run may take, it is read into a
-    memory-mapped file in the scratch folder, strip by strip, and only what is left of it is kept. So pictures may have
-    more pixels than `load` reads by itself, as many as there is memory to decode.
+    A picture that takes a large share of the run's memory is read strip by strip into a memory-mapped file in the
+    scratch folder; only the reduced picture stays in memory. The limit of pixels is higher than that of `load`: as many
+    as there is memory to decode.
     """
     allowed = free_memory(torch.device("cpu")) if settings.memory is None else parse_memory(settings.memory)
     allocate = spilling(SHARE * allowed, settings.scratch or tempfile.gettempdir())
@@ -41,7 +51,7 @@ def opener(settings: SynthesisSettings, longest: int | None = None) -> Opener:
 
 
 def spilling(most: float, folder: str) -> Allocate:
-    """Makes ordinary memory for what takes up to `most` bytes, and memory-mapped files in `folder` for the rest."""
+    """Return an allocator of ordinary memory up to `most` bytes a tensor, and of files in `folder` beyond."""
     in_files = mapped(folder)
 
     def allocate(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
@@ -51,23 +61,26 @@ def spilling(most: float, folder: str) -> Allocate:
     return allocate
 
 
-def photo_opener(settings: SynthesisSettings) -> Opener:
-    """What reads the photo, whose shape the result has."""
+def content_opener(settings: SynthesisSettings) -> Opener:
+    """Return the reader of the content image, whose proportions the result has."""
     return opener(settings, settings.longer_side())
 
 
-def painting_opener(settings: SynthesisSettings, longer_side: int | None) -> Opener:
-    """What reads the paintings of a result with this longer side (None: any), which may also start from one."""
+def style_opener(settings: SynthesisSettings, longer_side: int | None) -> Opener:
+    """Return the reader of the style images of a result with this longer side (None: no limit).
+
+    Style images are read at the size of the result at least, because a run may start from one.
+    """
     scale = max(1.0, getattr(settings, "style_scale", 1.0))
     return opener(settings, None if longer_side is None else math.ceil(scale * longer_side))
 
 
 def read_inputs(inputs: Mapping[str, Source], settings: SynthesisSettings) -> list[Picture]:
-    """The pictures of a task by the names of its inputs, "content" and "style", in their order."""
+    """Read the pictures of a task, given by the names of its inputs, "content" and "style"; the order stays."""
     pictures: list[Picture] = []
     for name, source in inputs.items():
         longer_side = settings.longer_side(max(pictures[0].size) if pictures else None)
-        read = photo_opener(settings) if name == "content" else painting_opener(settings, longer_side)
+        read = content_opener(settings) if name == "content" else style_opener(settings, longer_side)
         pictures.append(read(source))
     return pictures
 

@@ -1,7 +1,4 @@
-"""Which part of a photo is to be painted after which painting, or mixture of paintings: what a person asks for.
-
-What is asked for in words becomes masks and paintings in `areas`.
-"""
+"""Regions, shares and rotations as a person writes them; `areas.py` reads the masks and style images."""
 
 from __future__ import annotations
 
@@ -14,16 +11,16 @@ from impasto.errors import UsageError
 from impasto.image import Source, colors_of, load_mask, pieces, same_color
 from impasto.settings.base import parse_weight
 
-Style = Source | Sequence[tuple[Source, float]]
-"""A painting, or several with their shares."""
+StyleSource = Source | Sequence[tuple[Source, float]]
+"""A style image, or several with their shares."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """What a person asks for: what `mask` shows of the photo is painted after `style`, or after what `style_mask` shows
-    of it.
+    """A part of the content image with a style image of its own: `style` within `style_mask`, painted within `mask`.
 
-    Masks are pictures, white inside, or names as `load_mask` understands them. `weight` is relative to 1.
+    Masks are pictures, white inside, or names as `load_mask` understands them. `weight` multiplies the region's style
+    loss.
     """
 
     mask: Source
@@ -33,7 +30,7 @@ class Region:
 
 
 def parse_region(text: str) -> Region:
-    """`MASK:PAINTING[:MASK][:WEIGHT]` as a Region; `sample:NAME` may stand for a file."""
+    """Parse `MASK:PAINTING[:MASK][:WEIGHT]`; `sample:NAME` may stand for a file."""
     parts = pieces(text)
     weight = 1.0
     if len(parts) > 2 and parts[-1].replace(".", "", 1).isdigit():
@@ -44,7 +41,7 @@ def parse_region(text: str) -> Region:
 
 
 def parse_mix(texts: Sequence[str]) -> list[tuple[str, float]]:
-    """`FILE=SHARE` texts as pairs; the shares leave something for the first painting."""
+    """Parse `FILE=SHARE` texts; the shares add up to 1 at most, and the first style image has the rest."""
     pairs = []
     for text in texts:
         name, sign, share = text.rpartition("=")
@@ -57,8 +54,8 @@ def parse_mix(texts: Sequence[str]) -> list[tuple[str, float]]:
     return pairs
 
 
-def mixture(style: Style, mix: Sequence[str]) -> list[tuple[Source, float]]:
-    """Paintings with shares that add up to 1: `style` keeps what `mix` leaves."""
+def style_shares(style: StyleSource, mix: Sequence[str]) -> list[tuple[Source, float]]:
+    """Return style images with shares that add up to 1: those of `mix`, and `style` with the rest."""
     if isinstance(style, Sequence) and not isinstance(style, str):
         total = sum(share for _, share in style)
         if mix or not total > 0 or any(share < 0 for _, share in style):
@@ -69,11 +66,11 @@ def mixture(style: Style, mix: Sequence[str]) -> list[tuple[Source, float]]:
     return [(source, share) for source, share in [(style, rest), *others] if share > 1e-9]
 
 
-def segments(maps: str, style: Source) -> list[Region]:
-    """One region for each colour that both maps of `MAP:MAP`, the photo's and the painting's, have.
+def segmentation_regions(maps: str, style: Source) -> list[Region]:
+    """Return a region for each colour that both maps of `MAP:MAP`, the content's and the style image's, have.
 
-    Colours within the tolerance of masks are equal: JPEG does not keep them exact. What is nowhere 3 pixels wide does
-    not count beside what is: JPEG makes further colours along the edges of parts.
+    Colours within the tolerance of masks are equal, because JPEG changes colours a little. JPEG also adds colours along
+    the edges of parts: a region that is nowhere 3 pixels wide is left out, unless all are.
     """
     files = pieces(maps)
     if len(files) != 2 or not all(files):
@@ -88,12 +85,12 @@ def segments(maps: str, style: Source) -> list[Region]:
 
 
 def _is_wide(mask: Source | None) -> bool:
-    """Whether what a mask shows is 3 pixels wide anywhere."""
+    """Return whether the mask is 3 pixels wide anywhere."""
     return mask is None or float((1 - F.max_pool2d(1 - load_mask(mask), 3, 1, padding=1)).max()) > 0.5
 
 
 def parse_rotations(text: str | None) -> list[float]:
-    """Degrees from text such as `90,180,270`."""
+    """Parse degrees such as `90,180,270`."""
     try:
         return [float(part) for part in text.split(",")] if text else []
     except ValueError:

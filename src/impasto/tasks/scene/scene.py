@@ -11,15 +11,13 @@ import torch
 from torch import Tensor
 
 from impasto.encoders import Encoder
-from impasto.image import Picture, Source, fitted_size
+from impasto.image import Picture, Size, Source, fitted_size
 from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.scene import coloring
-from impasto.tasks.scene.areas import Area, areas_at, at, painting_size, read_areas, visible
+from impasto.tasks.scene.areas import Area, areas_at_size, read_areas, resize_clamped, style_image_size, visible_areas
 from impasto.tasks.scene.matching import SIDE, matched
-from impasto.tasks.scene.reading import full_size, painting_opener, photo_opener
-from impasto.tasks.scene.regions import Region, Style
-
-Size = tuple[int, int]
+from impasto.tasks.scene.reading import content_opener, full_size, style_opener
+from impasto.tasks.scene.regions import Region, StyleSource
 
 
 class View(NamedTuple):
@@ -32,7 +30,7 @@ class View(NamedTuple):
     @property
     def images(self) -> list[Tensor]:
         """The content image and the style images of all areas."""
-        return [self.content, *(manner.pixels for area in self.areas for manner in area.manners)]
+        return [self.content, *(style_image.pixels for area in self.areas for style_image in area.style_images)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +53,18 @@ class Scene:
     def style_sizes(self) -> list[Size]:
         """The (height, width) of every style image beside the result."""
         scale = self.settings.style_scale
-        return [painting_size(manner, self.size, scale) for area in self.areas for manner in area.manners]
+        return [
+            style_image_size(style_image, self.size, scale) for area in self.areas for style_image in area.style_images
+        ]
 
     def at(self, size: Size, device: torch.device) -> View:
         """Return the scene for a result of `size`, on the device."""
-        content = self.working(at(self.content.pixels, size, self.content.alpha)).expand(-1, 3, -1, -1).to(device)
-        scaled, count = areas_at([*self.areas, *self.parts], size, self.settings, device), len(self.areas)
+        content = (
+            self.working_image(resize_clamped(self.content.pixels, size, self.content.alpha))
+            .expand(-1, 3, -1, -1)
+            .to(device)
+        )
+        scaled, count = areas_at_size([*self.areas, *self.parts], size, self.settings, device), len(self.areas)
         return View(content, scaled[:count], scaled[count:])
 
     @cached_property
@@ -68,29 +72,29 @@ class Scene:
         """The matched parts of all areas; the parts are found at a small size."""
         if self.matcher is None:
             return []
-        content, size = self.recolored(1.0), fitted_size(self.size, min(SIDE, max(self.size)))
-        like = at(self.working(content).expand(-1, 3, -1, -1), size, self.content.alpha)
+        content, size = self.recolor_content(1.0), fitted_size(self.size, min(SIDE, max(self.size)))
+        like = resize_clamped(self.working_image(content).expand(-1, 3, -1, -1), size, self.content.alpha)
         return matched(self.areas, like, self.matcher, self.settings.matching)
 
-    def recolored(self, share: float) -> Tensor:
+    def recolor_content(self, share: float) -> Tensor:
         """Return the content image with its colours moved by `share` of the way to those of its style images."""
-        return coloring.recolored(self.areas, self.content.pixels, share)
+        return coloring.recolor_content(self.areas, self.content.pixels, share)
 
-    def working(self, image: Tensor) -> Tensor:
+    def working_image(self, image: Tensor) -> Tensor:
         """Return the image as the run optimises it: its luminance alone where the content's colours are kept."""
-        return coloring.grey(image, self.settings)
+        return coloring.working_image(image, self.settings)
 
-    def finished(self, image: Tensor) -> Tensor:
+    def final_image(self, image: Tensor) -> Tensor:
         """Return an optimised image in its final colours, `(1, 3, H, W)` in [0, 1]."""
-        content = at(self.content.pixels, (image.shape[-2], image.shape[-1]), self.content.alpha)
-        return coloring.finished(image, content, self.areas, self.settings)
+        content = resize_clamped(self.content.pixels, (image.shape[-2], image.shape[-1]), self.content.alpha)
+        return coloring.final_image(image, content, self.areas, self.settings)
 
 
-def read_scene(content: Source, style: Style, settings: StylizeSettings, regions: Sequence[Region] = ()) -> Scene:
+def read_scene(content: Source, style: StyleSource, settings: StylizeSettings, regions: Sequence[Region] = ()) -> Scene:
     """Read the scene of a run; `regions` are added to those of the settings."""
-    photo = photo_opener(settings)(content)
-    photo.check_visible()
-    size = full_size(settings, photo.size)
-    areas = read_areas(style, settings, regions, photo.size, painting_opener(settings, max(size)))
-    colored = coloring.prepared(visible(areas, photo.alpha), photo.pixels, settings)
-    return Scene(settings, photo, areas[-1].manners[0].pixels, colored, size)
+    image = content_opener(settings)(content)
+    image.check_visible()
+    size = full_size(settings, image.size)
+    areas = read_areas(style, settings, regions, image.size, style_opener(settings, max(size)))
+    colored = coloring.recolor_styles(visible_areas(areas, image.alpha), image.pixels, settings)
+    return Scene(settings, image, areas[-1].style_images[0].pixels, colored, size)

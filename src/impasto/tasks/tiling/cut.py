@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from impasto.encoders import Encoder, Segment, segments
+from impasto.image import Size
 from impasto.tasks.tiling.memory import activations
 from impasto.tasks.tiling.stages import LEAST, Stage
 from impasto.tasks.tiling.stages import stages as cut_stages
-
-Size = tuple[int, int]
 
 SLACK = 2.05
 """What the gradients on the way back take beside the activations, and freed blocks that nothing fits into; measured."""

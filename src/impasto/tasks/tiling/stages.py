@@ -17,11 +17,9 @@ from torch import Tensor
 
 from impasto.encoders import Encoder, Segment, segments
 from impasto.errors import UsageError
-from impasto.image import Allocate, in_memory
+from impasto.image import Allocate, Size, in_memory
 from impasto.image.tiles import Tile, tiles
 from impasto.losses import IMAGE, Part
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)

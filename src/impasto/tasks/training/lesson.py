@@ -19,8 +19,8 @@ from impasto.networks import Transformer, TransformerSettings
 from impasto.networks import save as save_network
 from impasto.networks.checkpoint import Network
 from impasto.settings.train import OPEN, PaintingOptions, TrainStyleSettings
-from impasto.tasks.scene.areas import Area, Manner
-from impasto.tasks.scene.coloring import recolored
+from impasto.tasks.scene.areas import Area, StyleImage
+from impasto.tasks.scene.coloring import recolor_content
 from impasto.tasks.training.base_network import SHAPE, origin_of
 from impasto.tasks.training.perceptual_loss import Critic, Found, Model
 from impasto.tasks.training.photos import Photos, draws
@@ -135,7 +135,9 @@ def away_from_colours(pictures: Tensor, photos: Tensor, paintings: Sequence[Tens
     begins. Learnt first, that is what style is then painted over; otherwise a network loses the photo, and finds it
     again late."""
     pairs = zip(torch.split(photos, 1), paintings, strict=True)
-    targets = torch.cat([recolored([Area("picture", (Manner(painting),))], photo, 1.0) for photo, painting in pairs])
+    targets = torch.cat(
+        [recolor_content([Area("picture", (StyleImage(painting),))], photo, 1.0) for photo, painting in pairs]
+    )
     away = RECOLORING * (pictures - targets).square().mean(dim=(1, 2, 3)).sum()
     return away, {"colours": away.detach()}
 

@@ -24,8 +24,8 @@ from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
 from impasto.tasks.objective.weights import BALANCE
 from impasto.tasks.run.device import device_of, load_encoder
-from impasto.tasks.scene.areas import Area, Manner, area_at, manners
-from impasto.tasks.scene.reading import painting_opener
+from impasto.tasks.scene.areas import Area, StyleImage, area_at_size, read_style_images
+from impasto.tasks.scene.reading import style_opener
 
 
 class Model(NamedTuple):
@@ -86,9 +86,9 @@ class Critic:
     def read(self, painting: Source) -> Area:
         """A painting at its size, on the device; what is transparent of it does not count."""
         side = self.settings.style_size
-        area = Area("picture", manners([(painting, 1.0)], read=painting_opener(self.losses, side)))
-        found = area_at(area, (side, side), self.losses, self.device)
-        height, width = found.manners[0].pixels.shape[-2:]
+        area = Area("picture", read_style_images([(painting, 1.0)], read=style_opener(self.losses, side)))
+        found = area_at_size(area, (side, side), self.losses, self.device)
+        height, width = found.style_images[0].pixels.shape[-2:]
         name = f"painting '{painting}'" if isinstance(painting, str | Path) else "painting"
         check_size(self.encoder, self.seen, (height, width), name)
         if self.settings.repetition_weight and min(height, width) < LEAST:
@@ -101,8 +101,10 @@ class Critic:
     def model(self, painting: Area) -> Model:
         """What a painting asks of every picture: its style, and what holds for any picture beside it."""
         style = style_terms(Context(self.encoder, self.dice), [painting], self.style_layers, *self._style)
-        examples = [*self.photos, *(manner.pixels for manner in painting.manners)]
-        return self._model([*style, *self._priors(examples)], [manner.pixels for manner in painting.manners])
+        examples = [*self.photos, *(style_image.pixels for style_image in painting.style_images)]
+        return self._model(
+            [*style, *self._priors(examples)], [style_image.pixels for style_image in painting.style_images]
+        )
 
     def models(self, paintings: Tensor, features: Mapping[str, Tensor], photos: Tensor) -> list[Model]:
         """What each of a batch of paintings asks, whose `features` at the layers `seen` are known, of the picture of
@@ -110,7 +112,7 @@ class Critic:
         found: list[Model] = []
         for k, (painting, photo) in enumerate(zip(torch.split(paintings, 1), torch.split(photos, 1), strict=True)):
             context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
-            area = Area("picture", (Manner(painting),))
+            area = Area("picture", (StyleImage(painting),))
             style = style_terms(context, [area], self.style_layers, *self._style)
             found.append(self._model([*style, *self._priors([photo, painting])], [painting]))
         return found

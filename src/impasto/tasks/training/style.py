@@ -24,7 +24,7 @@ from impasto.image.schemes import stem
 from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
 from impasto.networks.style_request import find
 from impasto.settings.train import TrainStyleSettings
-from impasto.tasks.scene.areas import Manner
+from impasto.tasks.scene.areas import StyleImage
 from impasto.tasks.tiling.team import Team
 from impasto.tasks.training.base_network import base_of
 from impasto.tasks.training.lesson import Painted, PhotoLesson, begun
@@ -97,7 +97,7 @@ class Pupil(nn.Module):
     def __init__(
         self,
         settings: TrainStyleSettings,
-        paintings: Mapping[str, Manner],
+        paintings: Mapping[str, StyleImage],
         base: ManyStyles | AnyStyle | None,
     ) -> None:
         super().__init__()
@@ -165,8 +165,8 @@ class StyleLesson(PhotoLesson):
     def __init__(self, photos: Photos, paintings: Mapping[str, Source], settings: TrainStyleSettings) -> None:
         super().__init__(photos, settings, {"paintings": {name: origin(p) for name, p in paintings.items()}})
         areas = [self.critic.read(painting) for painting in paintings.values()]
-        self.paintings = [area.manners[0].pixels for area in areas]
-        seen = {name: _on_cpu(area.manners[0]) for name, area in zip(paintings, areas, strict=True)}
+        self.paintings = [area.style_images[0].pixels for area in areas]
+        seen = {name: _on_cpu(area.style_images[0]) for name, area in zip(paintings, areas, strict=True)}
         self._network = Pupil(settings, seen, base_of(settings))
         self._network.to(self.critic.device, memory_format=layout(self.critic.device))  # type: ignore[call-overload]
         self.models = [self.critic.model(area) for area in areas]
@@ -196,8 +196,8 @@ class StyleLesson(PhotoLesson):
         return cast(Pupil, network).finished()
 
 
-def _on_cpu(painting: Manner) -> Manner:
-    return Manner(painting.pixels.cpu(), alpha=None if painting.alpha is None else painting.alpha.cpu())
+def _on_cpu(painting: StyleImage) -> StyleImage:
+    return StyleImage(painting.pixels.cpu(), alpha=None if painting.alpha is None else painting.alpha.cpu())
 
 
 def origin(painting: Source) -> dict[str, str]:

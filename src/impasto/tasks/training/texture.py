@@ -66,7 +66,7 @@ class TextureLesson:
         held = self.photos.held(settings.size) if self.photos else []
         self.critic = Critic(settings, held, content=self.photos is not None)
         area = self.critic.read(painting)
-        self.painting, self.model = area.manners[0].pixels, self.critic.model(area)
+        self.painting, self.model = area.style_images[0].pixels, self.critic.model(area)
         with seeded(settings.seed):
             shape = settings.scales, settings.channels, settings.norm, self.photos is not None
             made = TextureNet(TextureSettings(*shape))
