@@ -345,7 +345,7 @@ def large(plan: Plan) -> list[str]:
             began = time.perf_counter()
             with peak(plan.device, found):
                 job = stylize_job(content, style, settings)
-                seen = "whole" if job.plan()[0].arrangement.whole else "in tiles"
+                seen = "whole" if job.plan()[0].memory_plan.whole else "in tiles"
                 ends = [step.seconds for step in job.steps()]
                 wait(plan.device)
             whole = time.perf_counter() - began

@@ -14,7 +14,7 @@ import pytest
 import torch
 import typer
 from PIL import Image
-from test_cli_team import free_port
+from test_cli_processes import free_port
 
 from impasto import networks
 from impasto.cli import app, training

@@ -82,7 +82,7 @@ def test_pictures_with_the_processor_and_tiles_on_the_gpu_come_to_the_same() -> 
     runs = []
     for memory in (None, "400MB"):
         made = job(size=1024, steps=3, memory=memory)
-        assert made.plan()[0].arrangement.away == bool(memory)
+        assert made.plan()[0].memory_plan.offloaded == bool(memory)
         *_, last = made.steps()
         runs.append((last.loss, last.image().cpu()))
     assert runs[1][0] == pytest.approx(runs[0][0], rel=1e-3)

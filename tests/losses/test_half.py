@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from impasto.losses import STYLE_LOSSES, Dice, distance, energy, gram, precision
+from impasto.losses.gradients import normalised_gradient
 from impasto.losses.moments import moment
-from impasto.losses.normalise import normalised_gradient
 from impasto.losses.similarity import self_similarity
 from impasto.losses.style import Features
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from impasto.settings.train import TrainStyleSettings
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.training.style import train_style_steps
 
 STYLES = {"flow": "sample:flow", "ink": "sample:ink", "woodcut": "sample:woodcut"}
@@ -32,10 +32,12 @@ SMALL = TrainStyleSettings(
 )
 
 
-def losses(photos: Path, out: Path, settings: TrainStyleSettings = SMALL, team: Team | None = None) -> list[float]:
+def losses(
+    photos: Path, out: Path, settings: TrainStyleSettings = SMALL, group: ProcessGroup | None = None
+) -> list[float]:
     """Those of all steps."""
     found = []
-    for step in train_style_steps(photos, STYLES, settings, out=out, team=team):
+    for step in train_style_steps(photos, STYLES, settings, out=out, group=group):
         found.append(step.loss)
         if __name__ == "__main__":
             sys.stdout.write(json.dumps([step.index, step.loss]) + "\n")
@@ -45,11 +47,11 @@ def losses(photos: Path, out: Path, settings: TrainStyleSettings = SMALL, team: 
 
 def main() -> None:
     torch.set_num_threads(1)
-    team = Team(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
-    if not team.alone:
-        torch.distributed.init_process_group("gloo", rank=team.rank, world_size=team.size)
-    losses(Path(sys.argv[1]), Path(sys.argv[2]), team=team)
-    if not team.alone:
+    group = ProcessGroup(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+    if not group.single:
+        torch.distributed.init_process_group("gloo", rank=group.rank, world_size=group.size)
+    losses(Path(sys.argv[1]), Path(sys.argv[2]), group=group)
+    if not group.single:
         torch.distributed.destroy_process_group()
 
 

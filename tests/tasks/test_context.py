@@ -17,8 +17,8 @@ from impasto.errors import UsageError
 from impasto.image import Size, mapped
 from impasto.losses import Part, total_variation
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks.objective.context import Context, whole
-from impasto.tasks.tiling.cut import Cut
+from impasto.tasks.objective.context import Context, untiled
+from impasto.tasks.tiling.tile_sizes import TileSizes
 from impasto.tasks.tiling.tiled_objective import TiledObjective
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
@@ -49,13 +49,13 @@ def picture(size: Size) -> Tensor:
 every = pytest.mark.parametrize("name", ["lite", "vgg", "resnet"])
 
 CUTS = {
-    "tiles": Cut(0.0, 32),
-    "the smallest": Cut(0.0, 1),
-    "what fits": Cut(1e5),
+    "tiles": TileSizes(0.0, 32),
+    "the smallest": TileSizes(0.0, 1),
+    "what fits": TileSizes(1e5),
     "only first": lambda *_: (40, 0),
     "only last": lambda *_: (0, 0, 4),
-    "larger than the picture": Cut(0.0, 500),
-    "none": Cut(0.0, 0),
+    "larger than the picture": TileSizes(0.0, 500),
+    "none": TileSizes(0.0, 0),
 }
 
 cuts = pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
@@ -68,7 +68,7 @@ def test_features_put_together_from_tiles_are_those_of_the_whole_picture(name, c
     encoder, x = network(name), picture(size)
     layers = [*encoder.default_style, *encoder.default_content, next(iter(encoder.layers))]
     expected = encoder(x, layers)
-    found = Context(encoder, cut=cut).features(x, layers)
+    found = Context(encoder, tile_sizes=cut).features(x, layers)
     assert found.keys() == expected.keys()
     for layer, features in expected.items():
         torch.testing.assert_close(found[layer], features, rtol=1e-10, atol=1e-12, msg=layer)
@@ -89,7 +89,7 @@ def test_every_position_is_shown_once(name, cut):
         torch.testing.assert_close(features, part.of(expected[layer]), rtol=1e-10, atol=1e-12)
         part.of(count[layer]).add_(1)
 
-    Context(encoder, cut=cut).show(x, layers, visit)
+    Context(encoder, tile_sizes=cut).show(x, layers, visit)
     assert all((seen == 1).all() for seen in count.values())
 
 
@@ -103,7 +103,7 @@ def test_tiles_are_tiles():
         def visit(layer: str, features: Tensor, part: Part, parts: dict[str, int] = parts) -> None:
             parts[layer] = parts.get(layer, 0) + 1
 
-        Context(encoder, cut=cut).show(x, encoder.default_style, visit)
+        Context(encoder, tile_sizes=cut).show(x, encoder.default_style, visit)
         shown[name] = [parts[layer] for layer in encoder.default_style]
     assert shown["tiles"][0] == 20  # 4 x 5 tiles of the picture
     assert all(count > 1 for count in [*shown["tiles"], *shown["the smallest"], *shown["what fits"]])
@@ -114,8 +114,8 @@ def test_tiles_are_tiles():
 
 def test_without_a_cut_a_picture_is_seen_at_once():
     encoder = network("lite")
-    assert list(whole(encoder, frozenset(["relu1_1"]), (5000, 5000))) == [0]
-    assert Context(encoder).cut is whole
+    assert list(untiled(encoder, frozenset(["relu1_1"]), (5000, 5000))) == [0]
+    assert Context(encoder).tile_sizes is untiled
     assert all(stage.whole for stage in Context(encoder).stages(encoder.default_style, (5000, 5000)))
 
 
@@ -126,7 +126,7 @@ def test_the_cut_is_asked_with_the_network_the_layers_and_the_size():
         asked.append(arguments)
         return (16,)
 
-    found = Context(encoder, cut=cut).stages(["relu3_1", "relu1_1"], SIZE)
+    found = Context(encoder, tile_sizes=cut).stages(["relu3_1", "relu1_1"], SIZE)
     assert asked == [(encoder, frozenset(["relu1_1", "relu3_1"]), SIZE)]
     assert [stage.side for stage in found] == [16, 16]
     assert [stage.size for stage in found] == [SIZE, SIZE]
@@ -144,7 +144,7 @@ def test_features_may_lie_in_files(name, tmp_path):
 
     layers = [*encoder.default_style, *encoder.default_content]
     expected = encoder(x, layers)
-    found = Context(encoder, cut=Cut(0.0, 32), allocate=counted).features(x, layers)
+    found = Context(encoder, tile_sizes=TileSizes(0.0, 32), allocate=counted).features(x, layers)
     for layer, features in expected.items():
         torch.testing.assert_close(found[layer], features, rtol=1e-10, atol=1e-12, msg=layer)
         assert found[layer].is_contiguous(memory_format=torch.channels_last)
@@ -159,18 +159,18 @@ def test_features_have_no_gradient_in_tiles(cut):
     """A target is a number, not a way back."""
     encoder, x = network("vgg"), picture(SIZE).requires_grad_()
     with torch.no_grad():
-        found = Context(encoder, cut=cut).features(x, ["relu2_1", "relu4_2"])
+        found = Context(encoder, tile_sizes=cut).features(x, ["relu2_1", "relu4_2"])
     assert not any(features.requires_grad for features in found.values())
 
 
 def test_no_layers_show_nothing():
-    assert Context(network("vgg"), cut=Cut(0.0, 32)).features(picture(SIZE), []) == {}
+    assert Context(network("vgg"), tile_sizes=TileSizes(0.0, 32)).features(picture(SIZE), []) == {}
 
 
 @cuts
 def test_layers_may_be_any_iterable(cut):
     """Also one that can be gone through only once."""
-    found = Context(network("vgg"), cut=cut).features(picture(SIZE), iter(["relu1_1", "relu3_1"]))
+    found = Context(network("vgg"), tile_sizes=cut).features(picture(SIZE), iter(["relu1_1", "relu3_1"]))
     assert found.keys() == {"relu1_1", "relu3_1"}
 
 

@@ -19,8 +19,8 @@ from impasto.tasks.objective.context import Context
 from impasto.tasks.run import run as module
 from impasto.tasks.run.evaluator import Evaluator, OutOfMemory, evaluation
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.tiling.stages import halved, stages
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
+from impasto.tasks.tiling.stages import halve_tiles, stages
 
 WIDTHS = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
 
@@ -58,18 +58,18 @@ def test_out_of_memory_makes_tiles_smaller_and_changes_nothing(small, most, cut)
     size = (150, 131)
     x, terms = picture(5, *size), everything(small, size)
     expected = at_once(small, terms, x)
-    evaluate = evaluation(Context(small, cut=lambda *_: cut), terms)
+    evaluate = evaluation(Context(small, tile_sizes=lambda *_: cut), terms)
     small.most = most
     small.seen.clear()
     check_equal(measured(evaluate, x), expected)
     assert small.seen[0] > most
     assert small.seen[-1] <= most
-    assert evaluate.told().startswith("the memory of the cpu device was not enough; going on in ")
-    assert evaluate.told() == ""
+    assert evaluate.pop_notice().startswith("the memory of the cpu device was not enough; going on in ")
+    assert evaluate.pop_notice() == ""
     small.seen.clear()
     check_equal(measured(evaluate, x), expected)  # it knows from now on
     assert max(small.seen) <= most
-    assert evaluate.told() == ""
+    assert evaluate.pop_notice() == ""
 
 
 def test_the_error_and_what_it_held_are_gone_before_another_try(small, monkeypatch):
@@ -94,7 +94,9 @@ def test_whole_segments_are_cut_first(small):
     evaluate._stages[400, 300] = cut
     once = evaluate._smaller((400, 300))
     assert once[0] == cut[0]
-    assert all(not after.whole for before, after in zip(cut[1:], once[1:], strict=True) if halved(before) != before)
+    assert all(
+        not after.whole for before, after in zip(cut[1:], once[1:], strict=True) if halve_tiles(before) != before
+    )
     assert any(before.whole and not after.whole for before, after in zip(cut, once, strict=True))
 
 
@@ -102,7 +104,7 @@ def test_whole_segments_are_cut_first(small):
 def test_tiles_are_halved_until_they_are_the_least(small, grid):
     for stage in stages(small, small.default_style, grid, (0,)):
         seen, one = [], stage
-        while (other := halved(one)) is not one:
+        while (other := halve_tiles(one)) is not one:
             assert not other.whole
             assert not other.kept
             seen.append(other.side)
@@ -128,7 +130,7 @@ def test_where_the_smallest_tiles_do_not_fit_it_says_so_in_one_line(small):
 def test_what_may_not_be_cut_is_not(small):
     terms = everything(small, SIZE)
     whole = Term("edges", "relu2_1", 0.25, total_variation)
-    for context, given in ((Context(small), [*terms, whole]), (Context(small, cuts=False), terms)):
+    for context, given in ((Context(small), [*terms, whole]), (Context(small, may_tile=False), terms)):
         evaluate = evaluation(context, given)
         small.most = 100
         with pytest.raises(ImpastoError, match=r"without tiles; .*--size.*--tile.*--memory"):
@@ -137,7 +139,7 @@ def test_what_may_not_be_cut_is_not(small):
 
 
 def test_in_a_team_it_ends_the_run_for_the_others_wait(small):
-    evaluate = evaluation(Context(small, team=Team(0, 2)), everything(small, SIZE))
+    evaluate = evaluation(Context(small, group=ProcessGroup(0, 2)), everything(small, SIZE))
     small.most = 100
     with pytest.raises(ImpastoError, match=r"--tile or --size, or less --memory for each process"):
         measured(evaluate, picture(5, *SIZE))

@@ -24,7 +24,7 @@ from impasto.synthesis import OPTIMIZERS, Scale, Step
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.run import run as module
 from impasto.tasks.run.build import POLISH, starting_point
-from impasto.tasks.run.memory_plan import Room
+from impasto.tasks.run.memory_plan import MemoryBudget
 from impasto.tasks.run.run import TILED, Job
 from impasto.tasks.run.schedule import schedule
 from impasto.tasks.stylize import stylize_job, stylize_steps
@@ -47,7 +47,7 @@ class Nearby:
     def __init__(self, tiny: VGG, total: float = 1e12, **settings: Any) -> None:
         self.seen: list[Any] = []
         chosen = SynthesisSettings(**({"steps": 3, "scales": 2, "quality": "draft", "optimizer": "lbfgs"} | settings))
-        self.job = Job(chosen, FULL, self._start, self._prepare, Room(total, 0.0, tiny, LAYERS, LAYERS))
+        self.job = Job(chosen, FULL, self._start, self._prepare, MemoryBudget(total, 0.0, tiny, LAYERS, LAYERS))
 
     def _start(self) -> Tensor:
         self.seen.append("start")
@@ -83,7 +83,7 @@ def test_vgg19_polishes_a_fine_picture_of_lite() -> None:
 
     def networks(**settings: Any) -> list[tuple[tuple[int, int], int, str]]:
         job = stylize_job(photo, PAINTING, StylizeSettings(size=128, scales=1, **settings))
-        return [(planned.size, planned.steps, planned.room.encoder.name) for planned in job.plan()]
+        return [(planned.size, planned.steps, planned.budget.encoder.name) for planned in job.plan()]
 
     assert networks(quality="fine", steps=7) == [((96, 128), 7, "lite"), ((96, 128), POLISH, "vgg19")]
     assert networks(quality="standard", steps=7) == [((96, 128), 7, "lite")]
@@ -121,15 +121,15 @@ def test_seconds_are_pixels_times_steps_times_the_pace(tiny: VGG) -> None:
 def test_sizes_in_tiles_take_longer(tiny: VGG) -> None:
     """Room for the coarse size as a whole, and for the full one in tiles."""
     lite = encoders.load("lite")
-    room = Room(6e9, 0.0, lite, frozenset(lite.default_style), frozenset())
-    job = replace(Nearby(tiny).job, full=(3000, 4000), room=room)
-    assert [planned.arrangement.whole for planned in job.plan()] == [True, False]
+    budget = MemoryBudget(6e9, 0.0, lite, frozenset(lite.default_style), frozenset())
+    job = replace(Nearby(tiny).job, full=(3000, 4000), budget=budget)
+    assert [planned.memory_plan.whole for planned in job.plan()] == [True, False]
     assert job.seconds(1.0) == pytest.approx(COARSE * 1500 * 2000 + TILED * 3 * 3000 * 4000)
 
 
 def test_the_peak_is_that_of_the_largest_size(tiny: VGG) -> None:
     job = Nearby(tiny).job
-    assert job.peak == job.plan()[-1].arrangement.peak > job.plan()[0].arrangement.peak > 0
+    assert job.peak == job.plan()[-1].memory_plan.peak > job.plan()[0].memory_plan.peak > 0
 
 
 def test_what_does_not_fit_is_said_by_the_plan_and_before_the_first_step(tiny: VGG) -> None:
@@ -218,14 +218,14 @@ def test_the_optimizer_is_made_as_the_settings_and_the_arrangement_say(
     assert made == [{}, {}]
 
     made.clear()
-    room, plain = job.room, Room.at
+    budget, plain = job.budget, MemoryBudget.plan
 
-    def halved(self: Room, size: tuple[int, int]) -> Any:
+    def halve_tiles(self: MemoryBudget, size: tuple[int, int]) -> Any:
         arranged = plain(self, size)
         return replace(arranged, pairs=7, half=True) if size == FULL else arranged
 
-    monkeypatch.setattr(Room, "at", halved)
-    job = replace(job, room=room, settings=replace(job.settings, rate=0.5))
+    monkeypatch.setattr(MemoryBudget, "plan", halve_tiles)
+    job = replace(job, budget=budget, settings=replace(job.settings, rate=0.5))
     for scale in scales_of(job, monkeypatch):
         scale.optimizer()
     assert made[0] == {"rate": 0.5}

@@ -26,7 +26,7 @@ from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms, laplacian_terms, prior_terms
 from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.scene.areas import Area, StyleImage
-from impasto.tasks.tiling.stages import Stage, keeping, show, stages
+from impasto.tasks.tiling.stages import Stage, keep_graphs, stages, visit_features
 from impasto.tasks.tiling.tiled_objective import TiledObjective
 
 SIDES = [(0,), (64,), (64, 16), (32, 8, 4), (0, 16, 0, 4), (64, 0)]
@@ -132,8 +132,8 @@ def test_tiles_whose_graphs_are_kept_are_seen_once_and_change_nothing(case, kept
     objective, leaf = Objective(terms), x.clone().requires_grad_()
     cut = stages(encoder, objective.layers, SIZE, (32, 8, 4))
     counts = [len(list(stage.tiles())) for stage in cut]
-    seen, see = [], Stage.see
-    monkeypatch.setattr(Stage, "see", lambda stage, window: seen.append(stage) or see(stage, window))
+    seen, plain = [], Stage.features
+    monkeypatch.setattr(Stage, "features", lambda stage, window: seen.append(stage) or plain(stage, window))
     value, parts = TiledObjective(objective, [replace(stage, kept=kept) for stage in cut])(leaf)
     check_equal((value.detach(), parts, torch.autograd.grad(value, leaf)[0]), expected)
     once = [1 if stage.whole else 2 * count - min(kept, count) for stage, count in zip(cut, counts, strict=True)]
@@ -147,7 +147,7 @@ def test_graphs_are_kept_of_the_deepest_tiles_that_there_is_room_for():
     assert counts[-1] == 0
     assert min(counts[:-1]) > 1
     for room in (0, 0.9, 1, 2.5, counts[2], counts[2] + 1.5, sum(counts), 1e9):
-        found, taken = keeping(cut, room, lambda stage, tile: 1.0)
+        found, taken = keep_graphs(cut, room, lambda stage, tile: 1.0)
         assert [replace(stage, kept=0) for stage in found] == cut
         assert taken == sum(stage.kept for stage in found) == min(int(room), sum(counts))
         filled = [stage.kept == count for stage, count in zip(found, counts, strict=True)]
@@ -400,7 +400,7 @@ def test_terms_of_the_picture_alone_need_no_tiles():
     encoder, x = network("vgg-max"), picture(5, 64, 64)
     terms = prior_terms(StylizeSettings(tv_weight=0.3), [picture(4, 64, 64)])
     leaf = x.clone().requires_grad_()
-    value, parts = evaluation(Context(encoder, cut=lambda *_: (16,)), terms)(leaf, 0)
+    value, parts = evaluation(Context(encoder, tile_sizes=lambda *_: (16,)), terms)(leaf, 0)
     check_equal((value.detach(), dict(parts), torch.autograd.grad(value, leaf)[0]), at_once(encoder, terms, x))
 
 
@@ -448,7 +448,7 @@ def test_layers_are_shown_part_by_part(kind, sides):
         assert part.of(found[layer]).isnan().all()
         part.of(found[layer]).copy_(features)
 
-    show(stages(encoder, layers, SIZE, sides), x, visit)
+    visit_features(stages(encoder, layers, SIZE, sides), x, visit)
     for layer, features in expected.items():
         torch.testing.assert_close(found[layer], features, rtol=1e-12, atol=1e-12)
 
@@ -458,7 +458,7 @@ def test_paintings_and_photos_read_in_tiles_make_the_same_terms():
     losses = style_losses("gram,w2=0.5,mean(layers=relu1_1),sliced(layers=relu3_1)=0.3")
     found = []
     for cut in ((0,), (32, 8, 4)):
-        context = Context(encoder, dice, cut=lambda encoder, layers, size, cut=cut: cut)
+        context = Context(encoder, dice, tile_sizes=lambda encoder, layers, size, cut=cut: cut)
         terms = style_terms(context, regions(SIZE), dict.fromkeys(encoder.default_style[:4], 1.0), 1.0, losses)
         terms += content_terms(context, photo, {"relu4_2": 1.0, "relu2_1": 0.5}, 1.0)
         leaf = x.clone().requires_grad_()

@@ -96,8 +96,8 @@ def test_it_goes_on_where_it_was_and_only_from_the_same_base(photos, anything, t
     settings = replace(ANY, base=str(anything))
     expected = [step.loss for step in train_any_steps(photos, photos, settings, out=whole)]
     found = [step.loss for step in train_any_steps(photos, photos, replace(settings, steps=2), out=parts)]
-    moved = replace(settings, base=str(anything.rename(tmp_path / "elsewhere.safetensors")))
-    assert found + [step.loss for step in train_any_steps(photos, photos, moved, out=parts)] == expected
+    to_device = replace(settings, base=str(anything.rename(tmp_path / "elsewhere.safetensors")))
+    assert found + [step.loss for step in train_any_steps(photos, photos, to_device, out=parts)] == expected
     networks.save(painters.anything(seed=1), anything)
     with pytest.raises(UsageError, match="of a run with other pictures or settings"):
         next(train_any_steps(photos, photos, replace(settings, steps=5), out=parts))

@@ -61,8 +61,8 @@ def test_photos_are_told_by_their_content_and_the_rest_is_told(folder: Path):
     (folder / "captions.txt").write_text("nine ramps")
     assert [path.name for path in pictures_in(folder).pictures][-2:] == ["photo", "photo.jfif"]
     photos = Photos(folder)
-    assert photos.told() == f"left out of '{folder}': captions.txt is no picture"
-    assert photos.told() == ""
+    assert photos.pop_notice() == f"left out of '{folder}': captions.txt is no picture"
+    assert photos.pop_notice() == ""
     assert len({*photos.paths, *photos._back}) == 11
 
 
@@ -124,11 +124,11 @@ def test_what_cannot_be_read_is_left_out_and_told_of_once(folder):
     broken.write_bytes(b"no picture")
     photos = Photos(folder, 3)
     pieces = [photos.piece(k, 32) for k in range(24)]
-    told = photos.told()
+    told = photos.pop_notice()
     assert broken.name in told
     assert told.count("left out") == 1
     assert "\n" not in told
-    assert photos.told() == ""
+    assert photos.pop_notice() == ""
     others = [k for k in range(24) if shuffled(6, k, 3, "photo") != 2]
     assert len(others) == 20
     assert all(torch.equal(pieces[k], whole.piece(k, 32)) for k in others)
@@ -140,7 +140,7 @@ def test_photos_that_lack_rows_are_left_out(tmp_path):
     (tmp_path / "b.bmp").write_bytes((tmp_path / "b.bmp").read_bytes()[:-5000])
     photos = Photos(tmp_path)
     assert {round(float(photos.piece(k, 32).max()) * 255) for k in range(8)} == {50}
-    assert "b.bmp is cut short; 17 of its 96 rows are missing; left out" in photos.told()
+    assert "b.bmp is cut short; 17 of its 96 rows are missing; left out" in photos.pop_notice()
 
 
 def test_a_photo_that_is_a_line_is_left_out_and_told_of_once(folder):
@@ -151,10 +151,10 @@ def test_a_photo_that_is_a_line_is_left_out_and_told_of_once(folder):
         drawn = [photos.piece(k, 32) for k in range(24)]
         assert all((piece[0, 0] - piece[0, 1]).abs().max() < 0.99 for piece in drawn)
         assert min(min(photo.shape[-2:]) for photo in photos.held(64)) >= 24
-        told = photos.told()
+        told = photos.pop_notice()
         assert "zz.png' is 800x8; a photo needs at least 16 px a side; left out" in told
         assert told.count("left out") == 2
-        assert photos.told() == ""
+        assert photos.pop_notice() == ""
 
 
 def test_a_narrow_photo_is_learnt_from_but_not_looked_at_as_a_whole(tmp_path):
@@ -162,9 +162,9 @@ def test_a_narrow_photo_is_learnt_from_but_not_looked_at_as_a_whole(tmp_path):
     photos = Photos(tmp_path)
     assert photos.piece(0, 64).shape == (1, 3, 64, 64)
     assert photos.held(256) == []
-    assert "wide.png' is 640x40, too narrow to be looked at as a whole at 256 px; left out" in photos.told()
+    assert "wide.png' is 640x40, too narrow to be looked at as a whole at 256 px; left out" in photos.pop_notice()
     assert photos.held(300) == []
-    assert photos.told() == ""
+    assert photos.pop_notice() == ""
     assert [photo.shape for photo in photos.held(640)] == [(1, 3, 40, 640)]
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from pupil import SMALL, STYLES, losses
 from safetensors.torch import load_file
-from test_team import free_port
+from test_process_group import free_port
 
 from impasto import networks
 from impasto.errors import ImpastoError, UsageError
@@ -22,7 +22,7 @@ from impasto.image import fit, load
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.training.loop import checkpoint_of
 from impasto.tasks.training.photos import Photos, shuffled
 from impasto.tasks.training.style import StyleLesson, train_style_steps
@@ -45,7 +45,7 @@ def started(photos: Path, out: Path, **around: str) -> subprocess.Popen[str]:
     )
 
 
-def told(lines: str) -> dict[int, float]:
+def pop_notice(lines: str) -> dict[int, float]:
     return dict(json.loads(line) for line in lines.splitlines())
 
 
@@ -56,7 +56,7 @@ def test_killed_and_taken_up_again_it_comes_to_the_same_bits(photos, whole, tmp_
     assert first.stdout
     seen = {}
     for line in first.stdout:
-        seen |= told(line)
+        seen |= pop_notice(line)
         if len(seen) == 5:
             first.send_signal(signal.SIGKILL)
             break
@@ -65,7 +65,7 @@ def test_killed_and_taken_up_again_it_comes_to_the_same_bits(photos, whole, tmp_
     second = started(photos, out)
     rest, errors = second.communicate(timeout=60)
     assert second.returncode == 0, errors
-    after = told(rest)
+    after = pop_notice(rest)
     assert set(after) in ({4, 5, 6, 7, 8}, {7, 8})  # from a checkpoint on
     assert seen | after == dict(enumerate(expected, 1))
     ours, theirs = (networks.load(path).state_dict() for path in (out, network))
@@ -84,7 +84,7 @@ def test_two_processes_see_the_losses_of_one(photos, whole, tmp_path):
         for process in both:
             process.kill()
     assert [process.returncode for process in both] == [0, 0], said
-    first, second = (told(lines) for lines, _ in said)
+    first, second = (pop_notice(lines) for lines, _ in said)
     assert first == second
     assert list(first.values())[:3] == pytest.approx(expected[:3], rel=1e-5)
     assert list(first.values()) == pytest.approx(expected, rel=2e-3)  # Adam enlarges what rounding leaves
@@ -96,7 +96,7 @@ def test_two_processes_see_the_losses_of_one(photos, whole, tmp_path):
 
 def test_a_team_that_is_larger_than_the_batch_is_refused(photos, tmp_path):
     with pytest.raises(UsageError, match="a batch of 4 leaves nothing to do"):
-        losses(photos, tmp_path / "net.safetensors", team=Team(0, 5))
+        losses(photos, tmp_path / "net.safetensors", group=ProcessGroup(0, 5))
 
 
 def test_it_learns(photos, tmp_path):

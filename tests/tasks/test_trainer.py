@@ -35,7 +35,7 @@ class Slope:
     def rates(self) -> Mapping[str, float]:
         return {}
 
-    def told(self) -> str:
+    def pop_notice(self) -> str:
         return ""
 
 

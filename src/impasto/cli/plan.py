@@ -20,7 +20,7 @@ from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.registry import JOBS
 from impasto.tasks.run import pace
 from impasto.tasks.run.device import device_of
-from impasto.tasks.run.memory_plan import REMEMBERED, Room
+from impasto.tasks.run.memory_plan import REMEMBERED, MemoryBudget
 from impasto.tasks.run.run import Job, Planned
 from impasto.tasks.tiling.memory import reached
 from impasto.version import __version__
@@ -37,7 +37,7 @@ LEARNED = 3.0
 
 def seconds(job: Job) -> float:
     """How long a job will take, by the pace of this machine: measured once for each network and number of threads."""
-    return START + job.seconds(_pace(job.room), _pace(job.polish.room) if job.polish else 0.0)
+    return START + job.seconds(_pace(job.budget), _pace(job.polish.budget) if job.polish else 0.0)
 
 
 def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher) -> None:
@@ -67,15 +67,15 @@ def _peak(job: Job) -> float:
 
 
 def _row(planned: Planned) -> tuple[str, ...]:
-    arranged, (height, width) = planned.arrangement, planned.size
-    sides = arranged.cut(planned.room.encoder, planned.room.layers, planned.size)
+    arranged, (height, width) = planned.memory_plan, planned.size
+    sides = arranged.tile_sizes(planned.budget.encoder, planned.budget.layers, planned.size)
     tiles = f"{sides[0]} px" if sides[0] else "inside" if any(sides) else "none"
     pairs = str(arranged.pairs) + ", half precision" * arranged.half + ", in files" * arranged.mapped
-    if planned.room.optimizer in REMEMBERED:
+    if planned.budget.optimizer in REMEMBERED:
         pairs = "none"
-    if arranged.away and not arranged.mapped:
+    if arranged.offloaded and not arranged.mapped:
         pairs += ", in the CPU's memory"
-    name = planned.room.encoder.name
+    name = planned.budget.encoder.name
     return f"{width}x{height}", str(planned.steps), name, tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
 
 
@@ -88,23 +88,23 @@ def remember(job: Job, seconds: float) -> None:
         return
     shown = seconds / max(job.seconds(1.0), 1.0)
     known = _known()
-    key = _key(job.room)
+    key = _key(job.budget)
     _keep(known | {key: (known.get(key, shown) + shown) / 2})
 
 
-def _pace(room: Room) -> float:
+def _pace(budget: MemoryBudget) -> float:
     known = _known()
-    key = _key(room)
+    key = _key(budget)
     if key not in known:
-        encoder = room.encoder
-        known[key] = pace.measure(encoder, sorted(room.layers), next(encoder.parameters()).device)
+        encoder = budget.encoder
+        known[key] = pace.measure(encoder, sorted(budget.layers), next(encoder.parameters()).device)
         _keep(known)
     return known[key]
 
 
-def _key(room: Room) -> str:
-    encoder, device = room.encoder, next(room.encoder.parameters()).device
-    layers, weights = sorted(room.layers), sum(parameter.numel() for parameter in encoder.parameters())
+def _key(budget: MemoryBudget) -> str:
+    encoder, device = budget.encoder, next(budget.encoder.parameters()).device
+    layers, weights = sorted(budget.layers), sum(parameter.numel() for parameter in encoder.parameters())
     key = f"impasto {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}: "
     key += f"{encoder.name} of {weights}, {','.join(layers)}"  # weights of a file may be fewer under the same name
     return key

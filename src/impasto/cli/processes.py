@@ -16,7 +16,7 @@ from impasto.errors import UsageError
 from impasto.settings.recipe import TASKS
 
 if TYPE_CHECKING:
-    from impasto.tasks.tiling.team import Team
+    from impasto.tasks.tiling.process_group import ProcessGroup
 
 PATIENCE = timedelta(minutes=30)
 """How long one waits for another: rank 0 may fetch weights, or write a long film."""
@@ -53,15 +53,15 @@ def prepares() -> bool:
     return size() == 1 or _number("LOCAL_RANK", rank()) == 0
 
 
-def join(device: str) -> Team:
+def join(device: str) -> ProcessGroup:
     """Meet the other processes of the run, on what `--device` says; one process alone is a team of its own.
 
     On GPUs each process takes that of its LOCAL_RANK as the current one.
     """
-    from impasto.tasks.tiling.team import Team  # noqa: PLC0415
+    from impasto.tasks.tiling.process_group import ProcessGroup  # noqa: PLC0415
 
     if size() == 1:
-        return Team()
+        return ProcessGroup()
     import torch  # noqa: PLC0415
 
     backend = "gloo"
@@ -73,7 +73,7 @@ def join(device: str) -> Team:
         backend = "cpu:gloo,cuda:nccl"
     store = _store()
     torch.distributed.init_process_group(backend, store=store, rank=rank(), world_size=size(), timeout=PATIENCE)
-    return Team(rank(), size())
+    return ProcessGroup(rank(), size())
 
 
 def leave() -> None:

@@ -27,7 +27,7 @@ from impasto.tasks.registry import JOBS
 from impasto.tasks.run.device import may_polish, polishes
 from impasto.tasks.run.run import Job
 from impasto.tasks.scene.reading import full_size, read_inputs
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 
 POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last steps of a fine picture'
 
@@ -39,10 +39,10 @@ def run(
     began = time.perf_counter()
     if options.threads:
         torch.set_num_threads(options.threads)
-    team = join(settings.device)
+    group = join(settings.device)
     path = _path(task, inputs, settings, options)
-    if team.rank:
-        _assist(task, inputs, settings, options, path, team)
+    if group.rank:
+        _assist(task, inputs, settings, options, path, group)
         return
     read = [*inputs.values(), *named_files(settings), *([options.settings] if options.settings else [])]
     check(path, options, read)
@@ -59,16 +59,16 @@ def run(
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(watcher)
     output.check_free(resumed=state is not None, film=film.path if film else None)
-    job = _job(task, pictures, settings, keeping, state, team, watcher)
+    job = _job(task, pictures, settings, keeping, state, group, watcher)
     for notice in job.notices:
         watcher.notice(notice)
     watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
-    if options.checkpoint is None and any(planned.arrangement.half for planned in job.plan()):
+    if options.checkpoint is None and any(planned.memory_plan.half for planned in job.plan()):
         keeping.rest(watcher)
     if not options.quiet and not state:
         watcher.expects(**summary(job))
     last = _work(job.steps(state), output, film, watcher, keeping)
-    if not options.quiet and not state and team.alone:
+    if not options.quiet and not state and group.single:
         remember(job, last.seconds)
     with none_at_all():
         for notice in output.save(last):
@@ -92,14 +92,14 @@ def _job(  # noqa: PLR0917 (what makes a run the same for all)
     settings: SynthesisSettings,
     keeping: Keeper,
     state: State | None,
-    team: Team,
+    group: ProcessGroup,
     watcher: Watcher,
 ) -> Job:
     """The run, once the weights are here, and all processes have come so far and are about to do the same."""
     if prepares():
         fetch_weights(settings.network, settings.weights, watcher)
-    team.check_same(f"{keeping.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
-    return JOBS[task](*pictures, settings, team=team)
+    group.check_same(f"{keeping.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
+    return JOBS[task](*pictures, settings, group=group)
 
 
 def _assist(  # noqa: PLR0917 (what a run is made of)
@@ -108,13 +108,13 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
     settings: SynthesisSettings,
     options: RunOptions,
     path: Path,
-    team: Team,
+    group: ProcessGroup,
 ) -> None:
     """The part of all processes but the first: the same steps; nothing is shown or written."""
     silent, pictures = Watcher(), read_inputs(inputs, settings)
     keeping = keeper(path, options, fingerprint(task, pictures, settings))
     state = keeping.resume(silent)
-    for _ in _job(task, pictures, settings, keeping, state, team, silent).steps(state):
+    for _ in _job(task, pictures, settings, keeping, state, group, silent).steps(state):
         pass
 
 

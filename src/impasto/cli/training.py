@@ -18,7 +18,7 @@ from impasto.errors import UsageError
 from impasto.image import write
 from impasto.settings.train import TrainSettings
 from impasto.synthesis import Step
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.training.any_style import train_any_steps
 from impasto.tasks.training.loop import TrainStep, checkpoint_of
 from impasto.tasks.training.style import train_style_steps
@@ -38,9 +38,9 @@ def run(task: str, inputs: Sequence[Any], settings: TrainSettings, options: Trai
     """What `impasto train TASK` does."""
     named = [name for given in inputs for name in ([given] if isinstance(given, str) else given)]
     out = _checked(options, task, [*named, getattr(settings, "base", None)])
-    team = _team(settings, options, watcher)
-    steps = STEPS[task](*inputs, settings, out=out, resume=options.resume, team=team)
-    _work(steps, out, settings, options, watcher, quiet=team.rank > 0)
+    group = _team(settings, options, watcher)
+    steps = STEPS[task](*inputs, settings, out=out, resume=options.resume, group=group)
+    _work(steps, out, settings, options, watcher, quiet=group.rank > 0)
 
 
 def _checked(options: TrainOptions, default: str, read: Sequence[str | None]) -> Path:
@@ -61,13 +61,13 @@ def _checked(options: TrainOptions, default: str, read: Sequence[str | None]) ->
     return out
 
 
-def _team(settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> Team:
+def _team(settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> ProcessGroup:
     if options.threads:
         torch.set_num_threads(options.threads)
-    team = join(settings.device)
+    group = join(settings.device)
     if prepares():
         fetch_weights(settings.network, settings.weights, watcher)
-    return team
+    return group
 
 
 def _work(

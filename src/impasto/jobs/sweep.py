@@ -27,7 +27,7 @@ from impasto.jobs.spec import Cell, Sweep, axes, expand
 from impasto.process import keep_freed_memory
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.run.device import load_encoder
-from impasto.tasks.run.memory_plan import Room
+from impasto.tasks.run.memory_plan import MemoryBudget
 from impasto.tasks.run.schedule import optimizer_of
 from impasto.tasks.tiling.memory import free_memory, parse_memory, resident
 from impasto.version import __version__
@@ -139,8 +139,10 @@ def _needs(cells: Sequence[Cell]) -> Iterator[float]:
 def _memory(settings: SynthesisSettings) -> float:
     encoder, side = load_encoder(settings), settings.longer_side() or OWN
     layers = frozenset((*encoder.default_style, *encoder.default_content))
-    room = Room(inf, resident(), encoder, layers, frozenset(encoder.default_content), optimizer_of(settings, False))
-    needs = room.at((side, side)).peak
+    budget = MemoryBudget(
+        inf, resident(), encoder, layers, frozenset(encoder.default_content), optimizer_of(settings, False)
+    )
+    needs = budget.plan((side, side)).peak
     return min(needs, parse_memory(settings.memory)) if settings.memory else needs
 
 

@@ -5,9 +5,9 @@ from impasto.losses.blotch import blotches, blotches_of
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.gathering import Sample, sample
+from impasto.losses.gradients import normalised_gradient
 from impasto.losses.lattice import lattice
 from impasto.losses.moments import gram
-from impasto.losses.normalise import normalised_gradient
 from impasto.losses.objective import IMAGE, Objective, Term
 from impasto.losses.patch import replaced
 from impasto.losses.prior import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from impasto.losses.normalise import normalised_gradient
+from impasto.losses.gradients import normalised_gradient
 
 IMAGE = "image"
 """The `layer` of a term that looks at the pixels themselves."""

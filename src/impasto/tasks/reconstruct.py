@@ -25,7 +25,7 @@ from impasto.tasks.run.device import load_encoder
 from impasto.tasks.run.run import Job, last
 from impasto.tasks.scene.areas import resize_clamped
 from impasto.tasks.scene.reading import content_opener, full_size
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 
 
 def parse_patch(text: str | None) -> tuple[int, int] | None:
@@ -38,7 +38,9 @@ def parse_patch(text: str | None) -> tuple[int, int] | None:
     return int(match[2]), int(match[1])
 
 
-def reconstruct_job(content: Source, settings: ReconstructSettings | None = None, *, team: Team | None = None) -> Job:
+def reconstruct_job(
+    content: Source, settings: ReconstructSettings | None = None, *, group: ProcessGroup | None = None
+) -> Job:
     """Return the run behind `reconstruct`, ready to start."""
     settings = settings or ReconstructSettings()
     image, encoder = content_opener(settings)(content), load_encoder(settings)
@@ -58,7 +60,7 @@ def reconstruct_job(content: Source, settings: ReconstructSettings | None = None
         content_layers=layers_of(encoder, losses, layers),
         starts={"photo": lambda: image.pixels},
         stochastic=stochastic(losses),
-        team=team,
+        group=group,
     )
 
 
@@ -67,10 +69,10 @@ def reconstruct_steps(
     settings: ReconstructSettings | None = None,
     *,
     resume: State | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[Step]:
     """The run behind `reconstruct`, step by step; `step.image()` is the best picture so far."""
-    yield from reconstruct_job(content, settings, team=team).steps(resume)
+    yield from reconstruct_job(content, settings, group=group).steps(resume)
 
 
 def reconstruct(content: Source, settings: ReconstructSettings | None = None) -> Tensor:

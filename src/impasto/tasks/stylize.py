@@ -23,7 +23,7 @@ from impasto.tasks.run.device import load_encoder
 from impasto.tasks.run.run import Job, last
 from impasto.tasks.scene.regions import Region, StyleSource
 from impasto.tasks.scene.scene import read_scene
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 
 
 def stylize_job(
@@ -32,13 +32,13 @@ def stylize_job(
     settings: StylizeSettings | None = None,
     *,
     regions: Sequence[Region] = (),
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Job:
     """Return the run behind `stylize`, ready to start.
 
     `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images; `style` may
-    be several of them with their shares. `regions` are added to those of the settings. `team`: the processes that do
-    the same, and share the work (see `tasks/tiling/team.py`).
+    be several of them with their shares. `regions` are added to those of the settings. `group`: the processes that do
+    the same, and share the work (see `tasks/tiling/group.py`).
     """
     settings = settings or StylizeSettings()
     scene, encoder = read_scene(content, style, settings, regions), load_encoder(settings)
@@ -78,7 +78,7 @@ def stylize_job(
         stochastic=losses.stochastic,
         working=scene.working_image,
         finished=scene.final_image,
-        team=team,
+        group=group,
     )
 
 
@@ -89,13 +89,13 @@ def stylize_steps(
     *,
     regions: Sequence[Region] = (),
     resume: State | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[Step]:
     """Run `stylize` step by step; `step.image()` is the best image so far.
 
     Inputs as for `stylize_job`. `resume` is the `state()` of a step of the same run; the run continues after it.
     """
-    yield from stylize_job(content, style, settings, regions=regions, team=team).steps(resume)
+    yield from stylize_job(content, style, settings, regions=regions, group=group).steps(resume)
 
 
 def stylize(

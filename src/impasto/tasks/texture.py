@@ -23,7 +23,7 @@ from impasto.tasks.run.run import Job, last
 from impasto.tasks.scene.areas import Area, StyleImage, area_at_size, read_style_images, style_image_size
 from impasto.tasks.scene.reading import asked_size, full_size, style_opener
 from impasto.tasks.scene.regions import StyleSource, style_shares
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 
 
 def example_side(settings: TextureSettings, example: StyleImage, full: Size) -> int:
@@ -37,7 +37,9 @@ def example_side(settings: TextureSettings, example: StyleImage, full: Size) -> 
     return min(own, settings.size or own)
 
 
-def texture_job(style: StyleSource, settings: TextureSettings | None = None, *, team: Team | None = None) -> Job:
+def texture_job(
+    style: StyleSource, settings: TextureSettings | None = None, *, group: ProcessGroup | None = None
+) -> Job:
     """Return the run behind `texture`, ready to start.
 
     `style` may be several paintings with their shares, `[(painting, share), ...]`.
@@ -67,7 +69,7 @@ def texture_job(style: StyleSource, settings: TextureSettings | None = None, *, 
         style_sizes=[style_image_size(example, (side, side), settings.style_scale) for example in examples],
         starts={"painting": lambda: examples[0].pixels},
         stochastic=stochastic(losses),
-        team=team,
+        group=group,
         asked=asked_size(settings, own),
     )
 
@@ -77,10 +79,10 @@ def texture_steps(
     settings: TextureSettings | None = None,
     *,
     resume: State | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[Step]:
     """Run `texture` step by step; `step.image()` is the best image so far."""
-    yield from texture_job(style, settings, team=team).steps(resume)
+    yield from texture_job(style, settings, group=group).steps(resume)
 
 
 def texture(style: StyleSource, settings: TextureSettings | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the terms of one evaluation share, and how pictures are shown to the network."""
+"""The context of an evaluation: what its terms share, and how the network reads images, whole or in tiles."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ from impasto.encoders import Encoder
 from impasto.image import Allocate, Size, in_memory
 from impasto.losses import Dice, Part
 from impasto.tasks.objective.weights import Weighting
-from impasto.tasks.tiling.stages import Stage, computing, empty, moved, show, stages
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
+from impasto.tasks.tiling.stages import Stage, empty, network_device, stages, to_device, visit_features
 
-Cut = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]
-"""How a picture of a size is cut before a network, for these layers: sides of tiles, see `tiling.stages.stages`."""
+TileRule = Callable[[Encoder, "frozenset[str]", Size], Sequence[int]]
+"""Returns the sides of the tiles of each segment, for these layers of a picture of a size: see `stages.stages`."""
 
 
-def whole(encoder: Encoder, layers: frozenset[str], size: Size) -> Sequence[int]:
-    """Not at all."""
+def untiled(encoder: Encoder, layers: frozenset[str], size: Size) -> Sequence[int]:
+    """Return the tile sizes of a picture that is read whole."""
     return (0,)
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What the terms of one evaluation share: the network, the random draws, the scale of weights.
+    """What the terms of one evaluation share.
 
-    `normalize`: each term's gradient is divided by its own size (see `Term`). `propagation`: which neurons belong to a
-    region. `cut`: the tiles of large pictures. `allocate` makes the memory of what is as large as the picture. `team`:
-    the processes that evaluate together. `cuts`: whether what would be whole may be cut, for each of them to have a
-    part, or where a device has less memory than it seemed. `spare`: bytes for the graphs of tiles.
+    encoder, dice: the network and the random draws.
+    weighting: the scale of the weights; None for normalised losses.
+    normalize: whether the gradient of each term is divided by its own size (see `Term`).
+    propagation: which neurons belong to a region.
+    tile_sizes: the rule for tile sizes.
+    allocate: the allocator for tensors as large as the picture.
+    group: the processes that evaluate together.
+    may_tile: whether a whole segment may be tiled, to share it among processes or where memory is short after all.
+    spare: bytes for the graphs of tiles.
     """
 
     encoder: Encoder
@@ -38,35 +43,34 @@ class Context:
     weighting: Weighting | None = None
     normalize: bool = False
     propagation: str = "all"
-    cut: Cut = whole
+    tile_sizes: TileRule = untiled
     allocate: Allocate = in_memory
-    team: Team = field(default_factory=Team)
-    cuts: bool = True
+    group: ProcessGroup = field(default_factory=ProcessGroup)
+    may_tile: bool = True
     spare: float = 0.0
 
     def stages(self, layers: Iterable[str], size: Size) -> list[Stage]:
-        """The stages in which a picture of `size` is seen at these canonical layers."""
+        """Return the stages that read a picture of `size` at these canonical layers."""
         wanted = frozenset(layers)
-        return stages(self.encoder, wanted, size, self.cut(self.encoder, wanted, size))
+        return stages(self.encoder, wanted, size, self.tile_sizes(self.encoder, wanted, size))
 
     def show(self, picture: Tensor, layers: Iterable[str], visit: Callable[[str, Tensor, Part], None]) -> None:
-        """Show the features of `picture` `(1, 3, H, W)` at these canonical layers to `visit`, all at once or in
-        parts."""
+        """Call `visit` with the features of `picture` `(1, 3, H, W)` at these canonical layers, whole or in parts."""
         layers = list(layers)
         found = self.stages(layers, _size(picture))
         if all(stage.whole for stage in found):
-            for layer, features in self.encoder(moved(picture, computing(self.encoder)), layers).items():
+            for layer, features in self.encoder(to_device(picture, network_device(self.encoder)), layers).items():
                 visit(layer, features, Part.whole(features))
         else:
-            show(found, picture, visit, self.allocate)
+            visit_features(found, picture, visit, self.allocate)
 
     def features(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """The features of `picture` at these canonical layers, put together from their parts where the picture is."""
+        """Return the features of `picture` at these canonical layers, on the device of the picture."""
         found: dict[str, Tensor] = {}
 
         def visit(layer: str, features: Tensor, part: Part) -> None:
             if part.share == 1:
-                found[layer] = moved(features, picture.device)
+                found[layer] = to_device(features, picture.device)
                 return
             if layer not in found:
                 kind, channels = features.dtype, features.shape[1]

@@ -21,12 +21,12 @@ from impasto.tasks.objective.weights import WEIGHTINGS
 from impasto.tasks.run.alterations import alterations
 from impasto.tasks.run.device import device_of, load_encoder, polisher
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.run.memory_plan import Room
+from impasto.tasks.run.memory_plan import MemoryBudget
 from impasto.tasks.run.run import Job, Polish
 from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import endless, opener
-from impasto.tasks.tiling.memory import limits, outside
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.memory import host_limits, limits
+from impasto.tasks.tiling.process_group import ProcessGroup
 
 MODEST = 1.45e9
 """Default memory of a run with `lite` on a CPU, in bytes for each megapixel, beside the process itself.
@@ -58,7 +58,7 @@ def build_job(
     stochastic: bool = False,
     working: Callable[[Tensor], Tensor] = lambda image: image,
     finished: Callable[[Tensor], Tensor] | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
     asked: Size | None = None,
 ) -> Job:
     """Return a run that optimises an image of size `full` against `terms`, over the schedule of the settings.
@@ -75,21 +75,21 @@ def build_job(
         check_size(encoder, style_layers, size, "painting")
     start = starting_point(settings, starts, full, asked)
 
-    def room_for(network: Encoder) -> Room:
-        room = room_of(settings, network, wanted, kept, full=full, draws=stochastic)
-        return room.of(team or Team(), asked=settings.memory is not None)
+    def budget_for(network: Encoder) -> MemoryBudget:
+        budget = budget_of(settings, network, wanted, kept, full=full, draws=stochastic)
+        return budget.divided(group or ProcessGroup(), given=settings.memory is not None)
 
-    def prepare(room: Room, size: Size) -> Evaluate:
-        context = room.context(_context(settings, room.encoder, stochastic), size)
-        return evaluation(context, terms(context, size, room.home(size)))
+    def prepare(budget: MemoryBudget, size: Size) -> Evaluate:
+        context = budget.context(_context(settings, budget.encoder, stochastic), size)
+        return evaluation(context, terms(context, size, budget.image_device(size)))
 
     def finish(step: Step) -> Step:
         return step if finished is None else replace(step, image=lambda: finished(step.image()))
 
-    room, finisher = room_for(network), polisher(settings)
+    budget, finisher = budget_for(network), polisher(settings)
     polish = None
     if finisher:
-        last = room_for(finisher)
+        last = budget_for(finisher)
         polish = Polish(POLISH, partial(prepare, last), last)
     first = starts[settings.init]() if settings.init == "painting" else None
     drawn = None if first is None else (first.shape[-2], first.shape[-1])
@@ -97,8 +97,8 @@ def build_job(
         settings,
         full,
         lambda: working(start()),
-        partial(prepare, room),
-        room,
+        partial(prepare, budget),
+        budget,
         stochastic,
         finish,
         polish,
@@ -127,7 +127,7 @@ def starting_point(
     return lambda: picture.pixels
 
 
-def room_of(
+def budget_of(
     settings: SynthesisSettings,
     encoder: Encoder,
     layers: Iterable[str],
@@ -135,7 +135,7 @@ def room_of(
     *,
     full: Size,
     draws: bool,
-) -> Room:
+) -> MemoryBudget:
     """Return the memory of a run up to size `full` that reads `layers` and keeps the features of `kept`.
 
     `draws`: the objective is stochastic.
@@ -143,7 +143,7 @@ def room_of(
     total, base = limits(settings, device_of(settings))
     if settings.memory is None and settings.network == "lite" and device_of(settings).type == "cpu":
         total = min(total, base + MODEST * max(1.0, full[0] * full[1] / 2**20))
-    return Room(
+    return MemoryBudget(
         total,
         base,
         encoder,
@@ -154,7 +154,7 @@ def room_of(
         0 if endless(settings) else settings.tile,
         settings.scratch,
         tuple(schedule(settings, full, encoder.smallest(layers))),
-        outside=outside(device_of(settings)),
+        host=host_limits(device_of(settings)),
     )
 
 

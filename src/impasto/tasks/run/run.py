@@ -1,4 +1,4 @@
-"""A run that is ready to begin: what it will do, what it will take, and its steps."""
+"""A run: its plan, its memory and time, and its steps."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from impasto.image import Size, resize, resize_wrapped
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
 from impasto.tasks.run.evaluator import Evaluator
-from impasto.tasks.run.memory_plan import Arrangement, Room
+from impasto.tasks.run.memory_plan import MemoryBudget, MemoryPlan
 from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import endless
 from impasto.tasks.tiling.memory import give_back
 
 TILED = 1.3
-"""How much longer a pixel takes in tiles: part of the network is seen twice, and borders more than once."""
+"""Time of a pixel in tiles, over its time in a whole image: tiles are partly computed twice, and their halos
+overlap."""
 
 
 Prepare = Callable[[Size], Evaluate]
@@ -28,70 +29,75 @@ Prepare = Callable[[Size], Evaluate]
 
 @dataclass(frozen=True)
 class Planned:
-    """One size of a run: its (height, width), its steps, how they are computed, and against which objective."""
+    """One size of a run: its (height, width), its steps, its memory plan, and the maker of its objective."""
 
     size: Size
     steps: int
-    arrangement: Arrangement
-    room: Room
+    memory_plan: MemoryPlan
+    budget: MemoryBudget
     prepare: Prepare
 
 
 @dataclass(frozen=True)
 class Polish:
-    """The last `steps` of a run, at its full size, by another network, whose memory is `room`."""
+    """The last `steps` of a run, at full size, by another network with a memory budget of its own."""
 
     steps: int
     prepare: Prepare
-    room: Room
+    budget: MemoryBudget
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run that is ready to begin, over the schedule of its settings up to `full` size.
+    """A run that is ready to start, over the schedule of its settings up to `full` size.
 
-    `start` makes the first picture `(1, C, H, W)`, `prepare` the objective of one size; `room` is the memory there is.
-    `stochastic`: the objective draws from dice, so that where the draws are fresh its values cannot be compared between
-    steps. `finish` is what becomes of a step before it is handed out. `polish`: what comes after the schedule.
-    `notices`: what differs from the request, one line each.
+    start: makes the first image `(1, C, H, W)`.
+    prepare: makes the objective of one size.
+    budget: the memory that the run may take.
+    stochastic: whether the objective draws at random; with new draws, values of different steps cannot be compared.
+    finish: changes each step before the caller gets it.
+    polish: the steps after the schedule, by another network.
+    notices: differences from the request, one line each.
     """
 
     settings: SynthesisSettings
     full: Size
     start: Callable[[], Tensor]
     prepare: Prepare
-    room: Room
+    budget: MemoryBudget
     stochastic: bool = False
     finish: Callable[[Step], Step] = lambda step: step
     polish: Polish | None = None
     notices: tuple[str, ...] = ()
 
     def plan(self) -> list[Planned]:
-        """The sizes, coarse to fine. Raises UsageError where one does not fit into memory."""
-        steps = schedule(self.settings, self.full, self.room.encoder.smallest(self.room.layers))
-        found = [Planned(size, count, self.room.at(size), self.room, self.prepare) for size, count in steps]
+        """Return the sizes, coarse to fine. Raises UsageError where one does not fit into memory."""
+        steps = schedule(self.settings, self.full, self.budget.encoder.smallest(self.budget.layers))
+        found = [Planned(size, count, self.budget.plan(size), self.budget, self.prepare) for size, count in steps]
         last = self.polish
         if last:
-            found.append(Planned(self.full, last.steps, last.room.at(self.full), last.room, last.prepare))
+            found.append(Planned(self.full, last.steps, last.budget.plan(self.full), last.budget, last.prepare))
         return found
 
     @property
     def peak(self) -> float:
-        """Bytes that the process will have at most."""
-        return max(planned.arrangement.peak for planned in self.plan())
+        """The most bytes that the process will have."""
+        return max(planned.memory_plan.peak for planned in self.plan())
 
     def seconds(self, pace: float, polish: float = 0.0) -> float:
-        """How long the steps will take, at a `pace` in seconds for a pixel and an evaluation (see `pace.measure`), and
-        those of the polish at one of their own."""
+        """Return the time of all steps in seconds.
+
+        `pace` is in seconds for each pixel and evaluation (see `pace.measure`); `polish` is the pace of the polish.
+        """
         total = 0.0
         for planned in self.plan():
-            each = pace if planned.room is self.room else polish
-            factor = 1.0 if planned.arrangement.whole else TILED
+            each = pace if planned.budget is self.budget else polish
+            factor = 1.0 if planned.memory_plan.whole else TILED
             total += each * factor * planned.steps * planned.size[0] * planned.size[1]
         return total
 
     def steps(self, resume: State | None = None) -> Iterator[Step]:
-        """Optimise; `resume`, the state of a step of the same job, goes on from there."""
+        """Optimise step by step; `resume` is the state of a step of the same run, which continues after it."""
         settings = self.settings
         noisy = self.stochastic and dice_of(settings, self.stochastic).fresh
         prepared: list[Evaluate] = []
@@ -100,43 +106,47 @@ class Job:
         ]
         plain = resize_wrapped if endless(settings) else resize
         sizes = [scale.size for scale in scales]
-        home = self.room.home(sizes[max(resume.scale - 1, 0)] if resume and resume.scale <= len(sizes) else sizes[0])
+        home = self.budget.image_device(
+            sizes[max(resume.scale - 1, 0)] if resume and resume.scale <= len(sizes) else sizes[0]
+        )
         start, canvas = self.start().to(home), (WRAPPED if endless(settings) else CANVASES)[settings.canvas]
-        if not self.room.team.alone:
-            start = self.room.team.agree_(start.clone())
+        if not self.budget.group.single:
+            start = self.budget.group.broadcast_(start.clone())
 
         def resample(picture: Tensor, size: Size) -> Tensor:
-            return plain(picture.to(self.room.home(size)), size)
+            return plain(picture.to(self.budget.image_device(size)), size)
 
         for step in synthesise(start, scales, resample, canvas=canvas, resume=resume):
             yield self.finish(_noticed(step, prepared))
 
-    def _prepared(self, planned: Planned, kept: list[Evaluate]) -> Evaluate:
-        """The objective of one size, `kept` in place of another's; where memory is short, what the sizes before took
-        goes back to the system."""
-        kept.clear()
-        if not planned.arrangement.whole:
+    def _prepared(self, planned: Planned, current: list[Evaluate]) -> Evaluate:
+        """Make the objective of one size, and put it into `current` in place of the one before.
+
+        Where memory is short, freed memory goes back to the system first.
+        """
+        current.clear()
+        if not planned.memory_plan.whole:
             give_back()
-        kept.append(planned.prepare(planned.size))
-        return kept[0]
+        current.append(planned.prepare(planned.size))
+        return current[0]
 
     def _optimizer(self, planned: Planned) -> Callable[[], Optimizer]:
         name = optimizer_of(self.settings, self.stochastic)
-        if planned.arrangement.away and name == "adam-carried":
-            name = "adam"  # its moments are on the device
+        if planned.memory_plan.offloaded and name == "adam-carried":
+            name = "adam"  # the moments are on the device
         make = OPTIMIZERS[name]
         if self.settings.rate is not None:
             make = partial(make, rate=self.settings.rate)
-        if planned.arrangement.half:
-            allocate = planned.room.allocate(planned.size)
-            make = partial(make, memory=planned.arrangement.pairs, precision="half", allocate=allocate)
+        if planned.memory_plan.half:
+            allocate = planned.budget.allocate(planned.size)
+            make = partial(make, memory=planned.memory_plan.pairs, precision="half", allocate=allocate)
         return make
 
 
 def _noticed(step: Step, prepared: Sequence[Evaluate]) -> Step:
-    """The step with what its objective has to tell."""
-    told = [evaluate.told() for evaluate in prepared if isinstance(evaluate, Evaluator)]
-    notices = [notice for notice in (step.notice, *told) if notice]
+    """Return the step with the notices of its objective."""
+    found = [evaluate.pop_notice() for evaluate in prepared if isinstance(evaluate, Evaluator)]
+    notices = [notice for notice in (step.notice, *found) if notice]
     return replace(step, notice="; ".join(notices)) if notices else step
 
 

@@ -1,4 +1,4 @@
-"""What memory there is, and what a network needs of it."""
+"""Memory: how much is free, and how much a network needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**1
 
 
 def parse_memory(text: str) -> float:
-    """Bytes from text such as `4GB`, `1500 MB` or `2GiB`."""
+    """Parse an amount of memory, in bytes, such as `4GB`, `1500 MB` or `2GiB`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if match is None or match[2].upper() not in UNITS:
         raise UsageError(f"memory is an amount such as 4GB or 1500MB, not '{text}'")
@@ -33,12 +33,12 @@ def parse_memory(text: str) -> float:
 
 
 def amount(size: float) -> str:
-    """Such as `1.5 GB`."""
+    """Return an amount of memory as text, such as `1.5 GB`."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that can be had on a device; infinity where the system does not say."""
+    """Return the free bytes of a device; infinity where the system does not say."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     with suppress(OSError, StopIteration, ValueError):
@@ -50,7 +50,7 @@ def free_memory(device: torch.device) -> float:
 
 
 def resident() -> float:
-    """Bytes that this process has now; 0 where the system does not say."""
+    """Return the bytes that this process has in memory; 0 where the system does not say."""
     with suppress(OSError, ValueError, IndexError):
         return float(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0.0
@@ -70,9 +70,9 @@ def reached() -> float:
 
 
 def give_back() -> bool:
-    """Hand freed memory that the C library keeps back to the system, where it can be asked to; whether it was.
+    """Return freed memory of the C library to the system; False where the library cannot.
 
-    A process that keeps freed memory (see `impasto.process`) has at a tiled size still what a smaller one took whole.
+    A process that keeps freed memory (see `impasto.process`) would still hold that of a smaller, whole size.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -80,19 +80,22 @@ def give_back() -> bool:
 
 
 SPARE = 0.8
-"""The share of the free memory that a run takes by itself."""
+"""Share of the free memory that a run takes by default."""
 
 
 def limits(settings: SynthesisSettings, device: torch.device) -> tuple[float, float]:
-    """Bytes that a run may take: what its settings allow, or most of what is free; and those that it has already, but
-    for what the reading of its pictures took and freed again."""
+    """Return the memory limit of a run and the bytes already in use, both in bytes.
+
+    The limit is that of the settings, or most of the free memory. Memory that was freed after reading pictures is not
+    in use.
+    """
     give_back()
     base = resident() if device.type == "cpu" else 0.0
     return parse_memory(settings.memory) if settings.memory is not None else base + SPARE * free_memory(device), base
 
 
-def outside(device: torch.device) -> tuple[float, float] | None:
-    """The `limits` of the CPU's memory where a GPU computes, which has its own; None elsewhere."""
+def host_limits(device: torch.device) -> tuple[float, float] | None:
+    """Return the limits of the CPU's memory beside a GPU; None without a GPU."""
     if device.type != "cuda":
         return None
     base = resident()
@@ -100,20 +103,22 @@ def outside(device: torch.device) -> tuple[float, float] | None:
 
 
 def activations(encoder: Encoder, segment: Segment) -> float:
-    """Bytes that the way back through a segment needs, for each position that it starts from: measured once, on a
-    small tile."""
-    known = MEASURED.setdefault(encoder, {})
-    if segment not in known:
-        known[segment] = _activations(encoder, segment)
-    return known[segment]
+    """Return the bytes that a backward pass through a segment needs for each position of its input.
+
+    They are measured once, on a small tile.
+    """
+    measured = MEASURED.setdefault(encoder, {})
+    if segment not in measured:
+        measured[segment] = _activations(encoder, segment)
+    return measured[segment]
 
 
 GRAPH = 1.2
-"""What the graph of a tile that is kept takes beside its activations: copies of its own positions, and holes."""
+"""Memory of a kept graph over that of its activations: copies of positions, and holes between blocks."""
 
 
 def graph(stage: Stage, tile: Tile) -> float:
-    """Bytes of the graph of a tile."""
+    """Return the bytes of the graph of a tile."""
     height, width = (span.last - span.first for span in (tile.rows, tile.columns))
     return GRAPH * activations(stage.encoder, stage.segment) * height * width
 

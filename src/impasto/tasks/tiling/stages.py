@@ -1,7 +1,7 @@
-"""A network's segments as stages: what each starts from, cut into tiles, and what of it is whose.
+"""Stages: the segments of a network at one size of picture, with the tiles of each.
 
-What is as large as the picture lives where the picture does, which need not be where the network computes: a tile's
-window is moved there, and what comes of it is moved back. (Not run on a GPU so far: tests count what is moved.)
+Tensors as large as the picture stay on the picture's device, which may differ from the network's: each tile's window
+goes to the network's device, and its features come back. (Not run on a GPU so far: tests count the transfers.)
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from impasto.losses import IMAGE, Part
 
 @dataclass(frozen=True)
 class Stage:
-    """A segment at one size of picture: the grid that it starts from, and the side of its tiles there (0: one tile).
+    """A segment at one size of picture: the grid of its input, and the side of the tiles on the grid (0: one tile).
 
-    `kept`: there is room for the graphs of so many of its tiles, the last ones, that these are seen once, and not again
-    for the way back.
+    `kept`: number of trailing tiles whose graph is kept for the backward pass; the others are computed twice.
     """
 
     segment: Segment
@@ -39,29 +38,29 @@ class Stage:
 
     @cached_property
     def first_kept(self) -> int:
-        """The number of the first tile whose graph is kept."""
+        """The index of the first tile whose graph is kept."""
         return max(0, sum(1 for _ in self.tiles()) - self.kept) if self.kept else sys.maxsize
 
     @property
     def whole(self) -> bool:
-        """Whether it is one tile."""
+        """Whether the stage is one tile."""
         return self.side == 0 or self.side >= max(self.grid)
 
     @property
     def device(self) -> torch.device:
-        """Where the network computes."""
-        return computing(self.encoder)
+        """The device of the network."""
+        return network_device(self.encoder)
 
     def window(self, tile: Tile, x: Tensor) -> Tensor:
-        """What a tile sees of what the stage starts from, where the network computes."""
-        return moved(tile.window(x), self.device)
+        """Return the tile's window of the input `x`, on the device of the network."""
+        return to_device(tile.window(x), self.device)
 
     def tiles(self) -> Iterator[Tile]:
-        """Its tiles."""
+        """Return all tiles."""
         return tiles(self.grid, 0 if self.whole else self.side, self.segment.step, self.segment.halo)
 
     def part(self, tile: Tile, layer: str) -> Part:
-        """What of a layer's grid is the tile's own."""
+        """Return the part of a layer's grid that the tile covers, without its halo."""
         ratio = self.segment.ratios.get(layer, 1)
         grid = self.grid if layer == IMAGE else self.encoder.grid(layer, self.size)
         ends = [
@@ -72,7 +71,7 @@ class Stage:
         return Part(top, left, bottom - top, right - left, grid)
 
     def own(self, tile: Tile, layer: str, features: Tensor, margin: int = 0) -> tuple[Tensor, Part]:
-        """Of a window's features those of the tile's own positions, and `margin` more below and to the right."""
+        """Return the features of a window without its halo, and `margin` positions more below and to the right."""
         part, ratio = self.part(tile, layer), self.segment.ratios.get(layer, 1)
         top, left = part.top - tile.rows.first // ratio, part.left - tile.columns.first // ratio
         rows, columns = slice(top, top + part.height + margin), slice(left, left + part.width + margin)
@@ -84,30 +83,30 @@ class Stage:
     def forward(
         self, x: Tensor, visit: Callable[[Tile, Mapping[str, Tensor]], None], allocate: Allocate = in_memory
     ) -> Tensor | None:
-        """Show the features of every tile to `visit`, without gradient; the segment's end, for the next stage."""
-        end = self.room(x, allocate)
+        """Call `visit` with the features of every tile, without gradient; return the end, the next stage's input."""
+        end = self.end_buffer(x, allocate)
         for tile in self.tiles():
             with torch.no_grad():
-                found = self.see(self.window(tile, x))
+                found = self.features(self.window(tile, x))
                 visit(tile, found)
-                self.keep(tile, found, end)
+                self.store(tile, found, end)
         return end
 
-    def room(self, x: Tensor, allocate: Allocate = in_memory) -> Tensor | None:
-        """Room for the segment's end, where it has one, for it starts from `x`."""
+    def end_buffer(self, x: Tensor, allocate: Allocate = in_memory) -> Tensor | None:
+        """Allocate the features at the segment's end for the input `x`; None for the last segment."""
         if self.segment.end is None:
             return None
         channels, grid = self.encoder.layers[self.segment.end].channels, self.encoder.grid(self.segment.end, self.size)
         return empty_like(x, channels, grid, allocate)
 
-    def keep(self, tile: Tile, found: Mapping[str, Tensor], end: Tensor | None) -> None:
-        """Copy the tile's own part of the segment's end to where it belongs."""
+    def store(self, tile: Tile, found: Mapping[str, Tensor], end: Tensor | None) -> None:
+        """Copy the tile's part of the segment's end into `end`."""
         if end is not None and self.segment.end:
             own, part = self.own(tile, self.segment.end, found[self.segment.end])
             part.of(end).copy_(own)
 
-    def see(self, window: Tensor) -> dict[str, Tensor]:
-        """All features of the segment, of a window on what it starts from; the picture itself is one of them."""
+    def features(self, window: Tensor) -> dict[str, Tensor]:
+        """Return all features of the segment for a window of its input; the first segment adds the picture itself."""
         if self.segment.after:
             return self.encoder.features(window, self.segment.wanted, self.segment.after)
         picture = window.expand(-1, 3, -1, -1)
@@ -115,8 +114,10 @@ class Stage:
 
 
 class _Own(torch.autograd.Function):
-    """A rectangle of features, as a view. Its gradient keeps their layout, which that of an index does not: copied into
-    another one, and added up there, it cost a fifth of an evaluation."""
+    """A rectangle of features, as a view, whose gradient keeps their memory layout.
+
+    The gradient of an index has another layout: the copies and sums cost a fifth of an evaluation.
+    """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, rows: slice, columns: slice) -> Tensor:
@@ -134,20 +135,20 @@ class _Own(torch.autograd.Function):
         return whole, None, None
 
 
-def computing(encoder: Encoder) -> torch.device:
-    """Where a network computes."""
+def network_device(encoder: Encoder) -> torch.device:
+    """Return the device of a network."""
     return next(encoder.parameters()).device
 
 
-def moved(x: Tensor, device: torch.device) -> Tensor:
-    """The tensor on another device, or itself."""
+def to_device(x: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on the device: itself, if it is there already."""
     return x if x.device == device else x.to(device)
 
 
 def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size, sides: Sequence[int]) -> list[Stage]:
-    """The stages for these layers of a picture of `size`; `sides` has a number for each, the last one for all more.
+    """Return the stages for these layers of a picture of `size`; `sides` are tile sides, the last for all later stages.
 
-    Raises UsageError for tiles of a network that sees pictures as endless: a window is none.
+    Raises UsageError for tiles of a network with periodic borders: a window has other borders.
     """
     if encoder.endless and any(sides):
         raise UsageError("a picture that repeats without end has no tiles; leave --tile or --tileable out")
@@ -159,31 +160,35 @@ def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size,
     return found
 
 
-LEAST = 64
-"""No tile is shorter, in pixels: its borders would outweigh it."""
+SMALLEST_TILE = 64
+"""Least side of a tile, in pixels: the halo of a smaller one would outweigh it."""
 
 
-def halved(stage: Stage) -> Stage:
-    """The stage in tiles of half the side, or half its grid where it was whole; itself where they cannot be smaller."""
+def halve_tiles(stage: Stage) -> Stage:
+    """Return the stage with tiles of half the side; itself where tiles cannot be smaller."""
     step, most = stage.segment.step, max(stage.grid) if stage.whole else stage.side
     side = max(most // (2 * step), -(-_least(stage) // step)) * step
     return replace(stage, side=side, kept=0) if side < most else stage
 
 
 def _least(stage: Stage) -> int:
-    """The side of the smallest tiles."""
+    """Return the side of the smallest tiles."""
     after = stage.segment.after
-    return max(1, LEAST // stage.encoder.layers[after].stride) if after else LEAST
+    return max(1, SMALLEST_TILE // stage.encoder.layers[after].stride) if after else SMALLEST_TILE
 
 
-def keeping(found: Sequence[Stage], room: float, cost: Callable[[Stage, Tile], float]) -> tuple[list[Stage], float]:
-    """The stages with as many graphs kept as their `cost` in bytes leaves `room` for, and what these take: of the
-    deepest ones first, which have the most arithmetic for each byte."""
+def keep_graphs(
+    found: Sequence[Stage], budget: float, cost: Callable[[Stage, Tile], float]
+) -> tuple[list[Stage], float]:
+    """Return the stages with as many graphs kept as the budget allows, and the bytes of these; `cost` is in bytes.
+
+    The deepest stages come first: they have the most arithmetic for each byte.
+    """
     kept, taken = list(found), 0.0
-    for k in reversed(range(len(kept)) if room > 0 else ()):
+    for k in reversed(range(len(kept)) if budget > 0 else ()):
         costs = [] if kept[k].whole else [cost(kept[k], tile) for tile in kept[k].tiles()]
         count = 0
-        while count < len(costs) and taken + costs[-1 - count] <= room:
+        while count < len(costs) and taken + costs[-1 - count] <= budget:
             taken += costs[-1 - count]
             count += 1
         kept[k] = replace(kept[k], kept=count)
@@ -191,13 +196,15 @@ def keeping(found: Sequence[Stage], room: float, cost: Callable[[Stage, Tile], f
 
 
 WORTH = 0.9
-"""Tiles are shared where the busiest process then has no more than this share of the work."""
+"""A stage is shared where the busiest process then has at most this share of the work."""
 
 
-def shared(stage: Stage, members: int) -> Stage:
-    """The stage in tiles that so many processes share, tile k being that of process k modulo `members`: no larger ones
-    than it has, of the side that leaves the busiest of them the least to see. Where that saves next to nothing, as for
-    small pictures and the deepest stages, the stage stays what it is."""
+def share_tiles(stage: Stage, members: int) -> Stage:
+    """Return the stage with tiles for `members` processes; process k takes every tile with index k modulo `members`.
+
+    The side of the tiles, never larger than before, is the one that gives the busiest process the least work. Where
+    that saves next to nothing, as for small pictures and the deepest stages, the stage is returned unchanged.
+    """
 
     def busiest(side: int) -> int:
         loads = [0] * members
@@ -215,13 +222,13 @@ def shared(stage: Stage, members: int) -> Stage:
     return replace(stage, side=best, kept=sys.maxsize if stage.whole else 0)
 
 
-def show(
+def visit_features(
     stages: Sequence[Stage],
     picture: Tensor,
     visit: Callable[[str, Tensor, Part], None],
     allocate: Allocate = in_memory,
 ) -> None:
-    """Show all layers of a picture `(1, 3, H, W)` to `visit`, part by part, without gradient."""
+    """Call `visit` with the features of a picture `(1, 3, H, W)` at all layers, part by part, without gradient."""
     x: Tensor | None = picture
     for stage in stages:
 
@@ -234,10 +241,10 @@ def show(
 
 
 def empty_like(like: Tensor, channels: int, grid: Size, allocate: Allocate) -> Tensor:
-    """Room for features `(1, channels, *grid)` of the type and on the device of others, in the channels-last layout."""
+    """Allocate features `(1, channels, *grid)` of the type and on the device of `like`, channels last."""
     return empty(like.dtype, like.device, channels, grid, allocate)
 
 
 def empty(kind: torch.dtype, device: torch.device, channels: int, grid: Size, allocate: Allocate) -> Tensor:
-    """The same, of any type and on any device."""
+    """Allocate features `(1, channels, *grid)` of any type on any device, channels last."""
     return allocate((1, *grid, channels), kind, device).permute(0, 3, 1, 2)

@@ -20,7 +20,7 @@ from impasto.errors import UsageError
 from impasto.networks import AnyStyle, TransportSettings
 from impasto.networks.grain import SIDE
 from impasto.settings.train import TrainAnySettings
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.training.axes import transport_net
 from impasto.tasks.training.base_network import base_of
 from impasto.tasks.training.lesson import Painted, PhotoLesson, seeded
@@ -45,7 +45,7 @@ def train_any_steps(
     *,
     out: str | Path,
     resume: str | Path | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
     """Train a network to paint like any painting, on the photos of one folder and the paintings of another.
 
@@ -56,7 +56,7 @@ def train_any_steps(
     pictures = Photos(paintings, settings.seed, what="painting")
     lesson = AnyLesson(Photos(photos, settings.seed), pictures, settings)
     before = Path(resume) if resume else None
-    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, team=team)
+    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, group=group)
 
 
 class AnyLesson(PhotoLesson):
@@ -123,9 +123,9 @@ class AnyLesson(PhotoLesson):
         """As it is."""
         return cast(AnyStyle, network)
 
-    def told(self) -> str:
+    def pop_notice(self) -> str:
         """What a person should know that was not told before."""
-        return "; ".join(filter(None, (self.photos.told(), self.pictures.told())))
+        return "; ".join(filter(None, (self.photos.pop_notice(), self.pictures.pop_notice())))
 
     def _photo(self, k: int) -> Tensor:
         return self.photos.close(k, self.settings.size, *(share * self.settings.style_size for share in PHOTO))

@@ -125,9 +125,9 @@ class PhotoLesson(ABC):
         """All alike."""
         return {}
 
-    def told(self) -> str:
+    def pop_notice(self) -> str:
         """What a person should know that was not told before."""
-        return self.photos.told()
+        return self.photos.pop_notice()
 
 
 def away_from_colours(pictures: Tensor, photos: Tensor, paintings: Sequence[Tensor]) -> Found:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from impasto.errors import ImpastoError, UsageError
 from impasto.settings.train import TrainSettings
 from impasto.synthesis import State, load_state, save_state
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 
 BETAS = (0.9, 0.99)
 
@@ -51,7 +51,7 @@ class Lesson(Protocol):
     def rates(self) -> Mapping[str, float]:
         """Beginnings of the names of parameters whose rate is another one, and how many times as high."""
 
-    def told(self) -> str:
+    def pop_notice(self) -> str:
         """What a person should know that was not told before."""
 
 
@@ -103,7 +103,7 @@ def train(
     *,
     out: Path,
     resume: Path | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
     """Train the lesson's network; every so many steps, and at the end, the running average of it is written to `out`.
 
@@ -111,12 +111,12 @@ def train(
     the file `resume`; `fingerprint` tells whether that is of the same run. Raises UsageError where it is not,
     ImpastoError for a loss that is not finite.
     """
-    team = team or Team()
-    run = _Run(lesson, settings, team)
+    group = group or ProcessGroup()
+    run = _Run(lesson, settings, group)
     kept = checkpoint_of(out)
     if resume or kept.exists():
         run.resume(load_state(resume or kept, fingerprint, _remedy(resume), disposable=resume is None))
-    team.check_same(f"{fingerprint} after {run.done}", torch.device("cpu"))
+    group.check_same(f"{fingerprint} after {run.done}", torch.device("cpu"))
     yield from run.steps(lambda state: save_state(kept, state, fingerprint), out)
 
 
@@ -131,10 +131,10 @@ def _remedy(resume: Path | None) -> str:
 class _Run:
     """Where a training stands."""
 
-    def __init__(self, lesson: Lesson, settings: TrainSettings, team: Team) -> None:
-        if team.size > settings.batch:
-            raise UsageError(f"a batch of {settings.batch} leaves nothing to do for some of {team.size} processes")
-        self.lesson, self.settings, self.team = lesson, settings, team
+    def __init__(self, lesson: Lesson, settings: TrainSettings, group: ProcessGroup) -> None:
+        if group.size > settings.batch:
+            raise UsageError(f"a batch of {settings.batch} leaves nothing to do for some of {group.size} processes")
+        self.lesson, self.settings, self.group = lesson, settings, group
         self.network = lesson.network
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.named = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
@@ -149,7 +149,7 @@ class _Run:
     def steps(self, keep: Callable[[State], None], out: Path) -> Iterator[TrainStep]:
         """The steps from here on; the first process keeps the state, and writes the network."""
         self.began, self.since = time.perf_counter(), self.done
-        writes, total = self.team.rank == 0, self.settings.total
+        writes, total = self.group.rank == 0, self.settings.total
         if self.done > total:
             raise UsageError(
                 f"the run has made {self.done} steps already, and --steps is {total}; more than {self.done} go on"
@@ -164,7 +164,7 @@ class _Run:
     def _step(self) -> tuple[float, dict[str, float]]:
         settings = self.settings
         self.network.train()
-        places = range(self.team.rank, settings.batch, self.team.size)
+        places = range(self.group.rank, settings.batch, self.group.size)
         total, parts = self.lesson.loss(self.done + 1, places)
         found = torch.autograd.grad(total / settings.batch, list(self.named.values()))
         numbers = torch.stack([total.detach(), *parts.values()]) / settings.batch
@@ -184,9 +184,11 @@ class _Run:
 
     def _summed(self, gradients: list[Tensor], numbers: Tensor) -> tuple[list[Tensor], Tensor]:
         """The sums over all processes, in one message."""
-        if self.team.alone:
+        if self.group.single:
             return gradients, numbers
-        sent = self.team.sum_(torch.cat([*(gradient.reshape(-1) for gradient in gradients), numbers.to(gradients[0])]))
+        sent = self.group.all_reduce_(
+            torch.cat([*(gradient.reshape(-1) for gradient in gradients), numbers.to(gradients[0])])
+        )
         pieces = torch.split(sent, [*(gradient.numel() for gradient in gradients), len(numbers)])
         return [piece.view_as(own) for piece, own in zip(pieces[:-1], gradients, strict=True)], pieces[-1]
 
@@ -244,7 +246,7 @@ class _Run:
     def _record(self, loss: float, terms: Mapping[str, float]) -> TrainStep:
         pace = (time.perf_counter() - self.began) / (self.done - self.since)
         left = pace * (self.settings.total - self.done)
-        rate, notice = self._rate(self.done), self.lesson.told()
+        rate, notice = self._rate(self.done), self.lesson.pop_notice()
 
         def sheet() -> Tensor:
             with torch.inference_mode():

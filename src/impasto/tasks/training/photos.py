@@ -53,7 +53,7 @@ def pictures_in(folder: str | Path) -> Folder:
 class Photos:
     """The photos of a folder: pieces to learn from, and some photos that are held back, `held()`.
 
-    A photo that cannot be read, or is too small, is left out, told of once (`told()`), and the next one taken instead;
+    A photo that cannot be read, or is too small, is left out with a notice, and the next one is taken instead;
     a folder with nothing to read is an error when the first piece is wanted. `longest`: the longer side to which larger
     ones are brought. `what`: what they are called, if not photos.
     """
@@ -77,7 +77,7 @@ class Photos:
         about = [(path.relative_to(self.folder).as_posix(), path.stat().st_size) for path in self.paths]
         return hashlib.sha256(repr(about).encode()).hexdigest()
 
-    def told(self) -> str:
+    def pop_notice(self) -> str:
         """What a person should know that was not told before."""
         notices, self._notices = self._notices, []
         return "; ".join(notices)

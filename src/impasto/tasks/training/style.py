@@ -25,7 +25,7 @@ from impasto.networks import AnyStyle, ManyStyles, Transformer, TransportNet
 from impasto.networks.style_request import find
 from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.scene.areas import StyleImage
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.training.base_network import base_of
 from impasto.tasks.training.lesson import Painted, PhotoLesson, begun
 from impasto.tasks.training.loop import TrainStep, train
@@ -48,20 +48,20 @@ def train_style_steps(
     *,
     out: str | Path,
     resume: str | Path | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
     """Train a network to paint like `paintings`, on the photos of a folder; it is in the file `out` at the end.
 
     A style is called as its file is, unless it is given as `NAME=FILE` or in a mapping. The state of the run is kept
-    beside `out`, and the same call goes on from there; `resume` is a state elsewhere. `team`: the processes that do
-    the same, and share each batch (see `tasks/tiling/team.py`).
+    beside `out`, and the same call goes on from there; `resume` is a state elsewhere. `group`: the processes that do
+    the same, and share each batch (see `tasks/tiling/group.py`).
     """
     settings = settings or TrainStyleSettings()
     if settings.adding and networks.describe(find(settings.base, ()))["kind"] == AnyStyle.kind:
         settings = replace(settings, whole=True)  # it knows no styles that it could forget
     lesson = StyleLesson(Photos(photos, settings.seed), named(paintings), settings)
     before = Path(resume) if resume else None
-    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, team=team)
+    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, group=group)
 
 
 def named(paintings: Paintings) -> dict[str, Source]:

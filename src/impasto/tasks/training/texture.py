@@ -21,7 +21,7 @@ from impasto.losses.diversity import alike
 from impasto.networks import TextureNet
 from impasto.networks.texture_net import TextureSettings
 from impasto.settings.train import OPEN, TrainTextureSettings
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.training.lesson import LOOK, away_from_colours, seeded
 from impasto.tasks.training.loop import TrainStep, train
 from impasto.tasks.training.perceptual_loss import Critic
@@ -43,14 +43,14 @@ def train_texture_steps(
     *,
     out: str | Path,
     resume: str | Path | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
     """Train a network to make textures like `painting`, or, with photos among the settings, to paint these after it; it
     is in the file `out` at the end. See `train_style_steps`."""
     settings = settings or TrainTextureSettings()
     lesson = TextureLesson(painting, settings)
     before = Path(resume) if resume else None
-    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, team=team)
+    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, group=group)
 
 
 class TextureLesson:
@@ -151,9 +151,9 @@ class TextureLesson:
         """All alike."""
         return {}
 
-    def told(self) -> str:
+    def pop_notice(self) -> str:
         """What a person should know that was not told before."""
-        return self.photos.told() if self.photos else ""
+        return self.photos.pop_notice() if self.photos else ""
 
     def _noise(self, k: int, size: int | tuple[int, int]) -> list[Tensor]:
         return self.network.noise(1, size, draws(self.settings.seed, "noise", k))

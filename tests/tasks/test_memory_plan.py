@@ -26,13 +26,22 @@ from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.run import memory_plan as module
 from impasto.tasks.run.evaluator import evaluation
-from impasto.tasks.run.memory_plan import FEWEST, LEAST, MAPPED, PAIRS, PICTURES, REMEMBERED, Arrangement, Room
+from impasto.tasks.run.memory_plan import (
+    FEWEST,
+    IMAGES,
+    MAPPED,
+    PAIRS,
+    REMEMBERED,
+    SMALLEST_TILE,
+    MemoryBudget,
+    MemoryPlan,
+)
 from impasto.tasks.scene.areas import Area, StyleImage
-from impasto.tasks.tiling import cut as cutting
 from impasto.tasks.tiling import memory as remembering
-from impasto.tasks.tiling.cut import SURE, Cut
+from impasto.tasks.tiling import tile_sizes as sizing
 from impasto.tasks.tiling.memory import activations, limits
 from impasto.tasks.tiling.stages import Stage, stages
+from impasto.tasks.tiling.tile_sizes import SURE, TileSizes
 
 PHOTO, PAINTING = "sample:chelsea", "sample:flow"
 
@@ -64,7 +73,7 @@ def strides(encoder: Encoder, found: list[Stage]) -> list[int]:
 
 def bytes_of(stage: Stage, height: float, width: float) -> float:
     """Activations of a window on what the stage starts from, by the model."""
-    return cutting.SLACK * activations(stage.encoder, stage.segment) * height * width
+    return sizing.SLACK * activations(stage.encoder, stage.segment) * height * width
 
 
 def everything(encoder: Encoder, size: Size, layers: Iterable[str] = ()) -> float:
@@ -111,10 +120,10 @@ def test_a_tile_that_was_asked_for_is_in_steps_of_each_grid():
         500: [500, 124, 62, 31],
         1: [4, 2, 2, 1],
     }.items():
-        for room in (float("inf"), 1.0):  # whatever there is
-            assert list(Cut(room, tile)(encoder, layers_of(encoder), BIG)) == sides
+        for budget in (float("inf"), 1.0):  # whatever there is
+            assert list(TileSizes(budget, tile)(encoder, layers_of(encoder), BIG)) == sides
     resnet = network("resnet")
-    assert list(Cut(0, 100)(resnet, layers_of(resnet), BIG)) == [100, 24, 12]
+    assert list(TileSizes(0, 100)(resnet, layers_of(resnet), BIG)) == [100, 24, 12]
 
 
 @every
@@ -122,9 +131,9 @@ def test_a_tile_that_was_asked_for_is_in_steps_of_each_grid():
 def test_everything_is_whole_where_there_is_room_and_not_with_less(name, size):
     encoder = network(name)
     enough = everything(encoder, size)
-    for room in (float("inf"), SURE * size[0] * size[1], 1.001 * enough):
-        assert not any(Cut(room)(encoder, layers_of(encoder), size))
-    assert any(Cut(0.999 * enough)(encoder, layers_of(encoder), size))
+    for budget in (float("inf"), SURE * size[0] * size[1], 1.001 * enough):
+        assert not any(TileSizes(budget)(encoder, layers_of(encoder), size))
+    assert any(TileSizes(0.999 * enough)(encoder, layers_of(encoder), size))
 
 
 def test_no_network_has_more_activations_than_is_sure():
@@ -145,10 +154,10 @@ def rooms(encoder: Encoder, size: Size) -> Iterator[float]:
 
 @every
 def test_less_room_makes_smaller_tiles_and_the_deepest_segments_stay_whole_longest(name, monkeypatch):
-    monkeypatch.setattr(cutting, "TILE", 2e7)
+    monkeypatch.setattr(sizing, "TILE_BYTES", 2e7)
     encoder, before, seen = network(name), None, set()
-    for room in rooms(encoder, BIG):
-        found = stages(encoder, layers_of(encoder), BIG, Cut(room)(encoder, layers_of(encoder), BIG))
+    for budget in rooms(encoder, BIG):
+        found = stages(encoder, layers_of(encoder), BIG, TileSizes(budget)(encoder, layers_of(encoder), BIG))
         whole = [stage.whole for stage in found]
         assert whole == sorted(whole)
         sides = [float("inf") if stage.whole else stage.side for stage in found]
@@ -162,24 +171,24 @@ def test_less_room_makes_smaller_tiles_and_the_deepest_segments_stay_whole_longe
 @pytest.mark.parametrize("size", [BIG, (400, 3000), (999, 1001)])
 def test_what_is_cut_fits_into_its_room(name, size, monkeypatch):
     """But for a tile's last step, and as far as the smallest tiles allow."""
-    monkeypatch.setattr(cutting, "TILE", 2e7)
+    monkeypatch.setattr(sizing, "TILE_BYTES", 2e7)
     encoder = network(name)
-    for room in rooms(encoder, size):
-        if room > 2 * cutting.TILE:
-            assert most(stages(encoder, layers_of(encoder), size, Cut(room)(encoder, layers_of(encoder), size))) < (
-                1.02 * room
-            )
+    for budget in rooms(encoder, size):
+        if budget > 2 * sizing.TILE_BYTES:
+            assert most(
+                stages(encoder, layers_of(encoder), size, TileSizes(budget)(encoder, layers_of(encoder), size))
+            ) < (1.02 * budget)
 
 
 @every
 def test_tiles_are_never_below_the_least(name):
     encoder = network(name)
-    for room in (1.0, 0.0, 1e5, 1e6):
-        cut = Cut(room)(encoder, layers_of(encoder), BIG)
+    for budget in (1.0, 0.0, 1e5, 1e6):
+        cut = TileSizes(budget)(encoder, layers_of(encoder), BIG)
         found = stages(encoder, layers_of(encoder), BIG, cut)
         assert all(cut)
         assert all(
-            side * stride >= LEAST and side % stage.segment.step == 0
+            side * stride >= SMALLEST_TILE and side % stage.segment.step == 0
             for side, stride, stage in zip(cut, strides(encoder, found), found, strict=True)
         )
     assert cut[0] < 200  # nor much longer
@@ -219,15 +228,15 @@ class Saved:
 def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
     """What autograd keeps at a time is all of the segments that are whole, or the largest window of the others and
     what is whole before it, and little more: of a tile's own positions the losses keep a copy."""
-    monkeypatch.setattr(cutting, "TILE", 2e6)
-    monkeypatch.setattr(cutting, "SLACK", 1.25)
+    monkeypatch.setattr(sizing, "TILE_BYTES", 2e6)
+    monkeypatch.setattr(sizing, "SLACK", 1.25)
     encoder, size = network(name), (330, 270)
     draw = torch.Generator().manual_seed(0)
     photo, painting, x = (torch.rand(1, 3, *size, generator=draw) for _ in range(3))
     enough = everything(encoder, size)
     layers = dict.fromkeys(encoder.default_style, 1.0)
-    for room in (float("inf"), 0.6 * enough, 0.2 * enough):
-        context = Context(encoder, cut=Cut(room))
+    for budget in (float("inf"), 0.6 * enough, 0.2 * enough):
+        context = Context(encoder, tile_sizes=TileSizes(budget))
         terms = style_terms(context, [Area("picture", (StyleImage(painting),))], layers, 1.0)
         terms += content_terms(context, photo, dict.fromkeys(encoder.default_content, 1.0), 1.0)
         found, meter = context.stages(layers_of(encoder), size), Meter(encoder)
@@ -235,30 +244,30 @@ def test_an_evaluation_takes_what_the_model_says(name, monkeypatch):
         with torch.autograd.graph.saved_tensors_hooks(meter.save, lambda saved: saved.tensor):
             value, _ = evaluate(leaf, 0)
             torch.autograd.grad(value, leaf)
-        expected = kept(found) / cutting.SLACK
-        assert 0.95 * expected < meter.peak < cutting.SLACK * expected
+        expected = kept(found) / sizing.SLACK
+        assert 0.95 * expected < meter.peak < sizing.SLACK * expected
         assert meter.now == 0
-        assert meter.peak < min(room, enough)
-        assert any(not stage.whole for stage in found) == (room < enough)
+        assert meter.peak < min(budget, enough)
+        assert any(not stage.whole for stage in found) == (budget < enough)
 
 
 # What a run takes
 
 
-def settled(total: float, **changes: object) -> Room:
+def settled(total: float, **changes: object) -> MemoryBudget:
     encoder = network("lite")
-    own = {"base": 0.0, "layers": layers_of(encoder), "kept": frozenset(encoder.default_content)} | changes
-    return Room(total=total, encoder=encoder, **own)
+    own = {"base": 0.0, "layers": layers_of(encoder), "target_layers": frozenset(encoder.default_content)} | changes
+    return MemoryBudget(total=total, encoder=encoder, **own)
 
 
-def outcome(total: float, size: Size, **changes: object) -> Arrangement | UsageError:
+def outcome(total: float, size: Size, **changes: object) -> MemoryPlan | UsageError:
     try:
-        return settled(total, **changes).at(size)
+        return settled(total, **changes).plan(size)
     except UsageError as error:
         return error
 
 
-def least(wanted: Callable[[Arrangement | UsageError], bool], size: Size, **changes: object) -> float:
+def least(wanted: Callable[[MemoryPlan | UsageError], bool], size: Size, **changes: object) -> float:
     """The fewest bytes with which what comes out is as wanted."""
     below, enough = 0.0, 1e12
     assert wanted(outcome(enough, size, **changes))
@@ -268,11 +277,11 @@ def least(wanted: Callable[[Arrangement | UsageError], bool], size: Size, **chan
     return enough
 
 
-def fits(found: Arrangement | UsageError) -> bool:
+def fits(found: MemoryPlan | UsageError) -> bool:
     return not isinstance(found, UsageError)
 
 
-def fits_without_files(found: Arrangement | UsageError) -> bool:
+def fits_without_files(found: MemoryPlan | UsageError) -> bool:
     return fits(found) and not found.mapped
 
 
@@ -285,27 +294,29 @@ def test_the_peak_of_a_run_that_fits_is_the_sum_of_its_parts():
     assert (about.stride, PAIRS) == (8, 20)
 
     def more(**changes: object) -> float:
-        here, there = (settled(1e11, **changes).at(size).peak for size in sizes)
+        here, there = (settled(1e11, **changes).plan(size).peak for size in sizes)
         return here - there
 
     pixels = 2000 * 1600 - 1000 * 800
     picture, content = 12 * pixels, 4 * about.channels * pixels / 64
     network_alone = everything(encoder, sizes[0]) - everything(encoder, sizes[1])
-    expected = PICTURES * picture + content + network_alone
+    expected = IMAGES * picture + content + network_alone
     assert more() == pytest.approx(expected + 40 * picture, rel=1e-9)
     for optimizer, pictures in {"adam": 3, "adam-carried": 3, "rmsprop": 2}.items():
         assert more(optimizer=optimizer) == pytest.approx(expected + pictures * picture, rel=1e-9)
-    assert more(kept=frozenset()) == pytest.approx(more() - content, rel=1e-9)
+    assert more(target_layers=frozenset()) == pytest.approx(more() - content, rel=1e-9)
     assert more(base=5e8) == pytest.approx(more(), rel=1e-9)
-    full = settled(1e11).at(BIG)
-    assert settled(1e11, base=5e8).at(BIG).peak == pytest.approx(full.peak + 5e8, rel=1e-9)
-    assert (full.pairs, full.half, list(full.cut(encoder, layers_of(encoder), BIG))) == (20, False, [0])
-    barely = settled(full.peak).at(BIG)
-    assert barely == replace(full, cut=barely.cut)
-    assert list(barely.cut(encoder, layers_of(encoder), BIG)) == [0]
-    assert barely.cut.room == pytest.approx(everything(encoder, BIG), rel=1e-9)
-    assert full.cut.room == pytest.approx(1e11 - full.peak + everything(encoder, BIG), rel=1e-9)  # all that is left
-    less = settled(full.peak * 0.999).at(BIG)
+    full = settled(1e11).plan(BIG)
+    assert settled(1e11, base=5e8).plan(BIG).peak == pytest.approx(full.peak + 5e8, rel=1e-9)
+    assert (full.pairs, full.half, list(full.tile_sizes(encoder, layers_of(encoder), BIG))) == (20, False, [0])
+    barely = settled(full.peak).plan(BIG)
+    assert barely == replace(full, tile_sizes=barely.tile_sizes)
+    assert list(barely.tile_sizes(encoder, layers_of(encoder), BIG)) == [0]
+    assert barely.tile_sizes.budget == pytest.approx(everything(encoder, BIG), rel=1e-9)
+    assert full.tile_sizes.budget == pytest.approx(
+        1e11 - full.peak + everything(encoder, BIG), rel=1e-9
+    )  # all that is left
+    less = settled(full.peak * 0.999).plan(BIG)
     assert less.half or not less.whole
 
 
@@ -352,7 +363,7 @@ def test_full_then_half_then_fewer_then_files_then_none():
     assert {pairs for _, _, pairs in kinds} >= set(range(FEWEST, PAIRS + 1, 3))
     assert set(kinds[files:]) == {(True, True, MAPPED)}
     assert isinstance(found[-1], UsageError)
-    cuts = [list(one.cut(encoder, layers_of(encoder), BIG)) for one in arranged]
+    cuts = [list(one.tile_sizes(encoder, layers_of(encoder), BIG)) for one in arranged]
     assert cuts[0] == [0]
     assert all(cuts[-1][:2])
     assert all(one.whole == (not any(cut)) for one, cut in zip(arranged, cuts, strict=True))
@@ -362,15 +373,15 @@ def test_in_files_are_all_pictures_but_two():
     """In memory is what an evaluation works on, a tile, and the ends of segments with their gradients: no pairs."""
     lite, picture = network("lite"), 12 * BIG[0] * BIG[1]
     total = least(fits, BIG) * 1.001
-    full, arranged = (settled(total).at(BIG) for total in (1e11, total))
+    full, arranged = (settled(total).plan(BIG) for total in (1e11, total))
     assert (full.mapped, arranged.mapped) == (False, True)
     ends = sum(
         2 * 4 * lite.layers[name].channels * (BIG[0] // stride) * (BIG[1] // stride)
         for name, stride in (("pool2", 4), ("pool3", 8), ("pool4", 16))
     )
-    saved = (PICTURES - 2 + 40) * picture + everything(lite, BIG) - ends
+    saved = (IMAGES - 2 + 40) * picture + everything(lite, BIG) - ends
     tile = saved - (full.peak - arranged.peak)
-    assert 0.4 * cutting.TILE < tile <= cutting.TILE * (1 + 1e-9)
+    assert 0.4 * sizing.TILE_BYTES < tile <= sizing.TILE_BYTES * (1 + 1e-9)
 
 
 def test_pictures_are_in_files_where_they_have_to_be(tmp_path):
@@ -386,7 +397,7 @@ def test_pictures_are_in_files_where_they_have_to_be(tmp_path):
 
 def test_no_run_remembers_fewer_pairs_than_the_fewest():
     total = least(fits_without_files, BIG)
-    found = [settled(total * 1.001**k).at(BIG) for k in range(1, 500)]
+    found = [settled(total * 1.001**k).plan(BIG) for k in range(1, 500)]
     assert max(one.pairs for one in found) > FEWEST
     assert min(one.pairs for one in found) == FEWEST
 
@@ -399,7 +410,7 @@ def test_other_optimisers_have_no_pairs_to_give_up(optimizer):
     assert isinstance(found[-1], UsageError)
     least = min(one.peak for one in arranged)
     picture = 12 * BIG[0] * BIG[1]
-    assert least > (PICTURES + REMEMBERED[optimizer]) * picture + cutting.TILE
+    assert least > (IMAGES + REMEMBERED[optimizer]) * picture + sizing.TILE_BYTES
 
 
 def amount(text: str) -> tuple[float, float]:
@@ -418,7 +429,7 @@ def test_a_refusal_says_the_size_both_amounts_and_what_to_do(changes, base, size
     for share in (0.2, 0.7, 0.99):
         total = base + share * (enough - base)
         with pytest.raises(UsageError) as caught:
-            settled(total, base=base, **changes).at(size)
+            settled(total, base=base, **changes).plan(size)
         line = str(caught.value)
         match = re.fullmatch(
             r"a result of (\d+)x(\d+) needs about (\d+\.\d GB|\d+ MB) of memory, "
@@ -438,27 +449,27 @@ def test_a_refusal_says_the_size_both_amounts_and_what_to_do(changes, base, size
 def test_a_tile_that_was_asked_for_is_taken_whatever_there_is():
     encoder = network("lite")
     for total in (1.1 * least(fits, BIG, tile=200), 1e11):
-        arranged = settled(total, tile=200).at(BIG)
-        assert list(arranged.cut(encoder, layers_of(encoder), BIG)) == [200, 50, 24, 12]
+        arranged = settled(total, tile=200).plan(BIG)
+        assert list(arranged.tile_sizes(encoder, layers_of(encoder), BIG)) == [200, 50, 24, 12]
         assert arranged.peak <= total
-    assert not settled(1e11, tile=200).at(BIG).half
+    assert not settled(1e11, tile=200).plan(BIG).half
 
 
 @pytest.mark.parametrize("tile", [0, max(BIG), 5000])
 def test_the_peak_of_what_is_whole_at_a_persons_wish_counts_all_of_it(tile):
     picture = 12 * BIG[0] * BIG[1]
-    arranged = settled(1.01 * least(fits, BIG, tile=tile), tile=tile).at(BIG)
-    assert arranged.peak > PICTURES * picture + everything(network("lite"), BIG)
+    arranged = settled(1.01 * least(fits, BIG, tile=tile), tile=tile).plan(BIG)
+    assert arranged.peak > IMAGES * picture + everything(network("lite"), BIG)
     assert arranged.whole
     encoder = network("lite")
-    seen = stages(encoder, layers_of(encoder), BIG, arranged.cut(encoder, layers_of(encoder), BIG))
+    seen = stages(encoder, layers_of(encoder), BIG, arranged.tile_sizes(encoder, layers_of(encoder), BIG))
     assert all(stage.whole for stage in seen)
 
 
 @pytest.mark.parametrize("size", [BIG, (205, 210)])
 def test_a_run_in_tiles_that_were_asked_for_is_not_called_whole(size):
-    assert not settled(1e11, tile=200).at(size).whole
-    assert settled(1e11, tile=210).at((205, 210)).whole
+    assert not settled(1e11, tile=200).plan(size).whole
+    assert settled(1e11, tile=210).plan((205, 210)).whole
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -469,17 +480,17 @@ def test_what_is_arranged_is_what_is_cut_and_counted(tile, optimizer):
     encoder, draw, kinds = network("lite"), random.Random(2), set()
     for _ in range(60):
         size = draw.randint(64, 2600), draw.randint(64, 2600)
-        picture, full = 12 * size[0] * size[1], settled(1e12, tile=0, optimizer=optimizer).at(size).peak
+        picture, full = 12 * size[0] * size[1], settled(1e12, tile=0, optimizer=optimizer).plan(size).peak
         for share in (1, 0.9, 0.8, 0.7, 0.5, 0.3, 0.2, 0.1):
             arranged = outcome(share * full, size, tile=tile, optimizer=optimizer)
             if not fits(arranged):
                 continue
-            seen = stages(encoder, layers_of(encoder), size, arranged.cut(encoder, layers_of(encoder), size))
+            seen = stages(encoder, layers_of(encoder), size, arranged.tile_sizes(encoder, layers_of(encoder), size))
             whole = all(stage.whole for stage in seen)
             assert whole or not arranged.whole, size
             assert arranged.whole == whole or tile, size  # a tile may happen to hold each grid but the picture's
             remembered = REMEMBERED.get(optimizer, arranged.pairs * (1 if arranged.half else 2))
-            pictures = 2 if arranged.mapped else PICTURES + remembered
+            pictures = 2 if arranged.mapped else IMAGES + remembered
             assert arranged.peak >= pictures * picture + most(seen) / 1.02, (size, share)
             kinds.add((arranged.whole, arranged.mapped))
     assert (True, False) in kinds or tile in {130, 200}
@@ -489,12 +500,12 @@ def test_what_is_arranged_is_what_is_cut_and_counted(tile, optimizer):
 def test_a_small_picture_needs_no_more_room_in_tiles_than_as_a_whole():
     """All of it, in half precision, would fit; and without pairs the whole is the least there is."""
     size = (200, 200)
-    picture, full = 12 * size[0] * size[1], settled(1e11).at(size).peak
-    arranged = settled(0.9 * full).at(size)
+    picture, full = 12 * size[0] * size[1], settled(1e11).plan(size).peak
+    arranged = settled(0.9 * full).plan(size)
     assert arranged.half
     assert arranged.whole
     for pairs in (PAIRS // 2, FEWEST):
-        fewer = settled(full - (2 * PAIRS - 2 * pairs - 0.01) * picture).at(size)
+        fewer = settled(full - (2 * PAIRS - 2 * pairs - 0.01) * picture).plan(size)
         assert (fewer.pairs, fewer.half, fewer.mapped) == (pairs, True, False)
         # With pairs in half precision a step holds three pictures less.
         assert fewer.peak == pytest.approx(full - (2 * PAIRS - pairs + 3) * picture, rel=1e-9)
@@ -504,8 +515,8 @@ def test_a_small_picture_needs_no_more_room_in_tiles_than_as_a_whole():
 def test_paintings_larger_than_the_result_fit_as_well():
     """Strokes may be up to eight times as large (`style_scale`), and paintings are cut as the result is."""
     encoder, size, painting = network("lite"), (512, 384), (4096, 3072)
-    full = settled(1e11).at(size).peak
-    cut = settled(1.01 * full).at(size).cut(encoder, layers_of(encoder), painting)
+    full = settled(1e11).plan(size).peak
+    cut = settled(1.01 * full).plan(size).tile_sizes(encoder, layers_of(encoder), painting)
     assert most(stages(encoder, layers_of(encoder), painting, cut)) < 3 * full
 
 
@@ -537,19 +548,19 @@ class Watch:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.optimizers: list[LBFGS] = []
         self.sides: list[tuple[int, ...]] = []
-        make, cut = LBFGS.__init__, Cut.__call__
+        make, cut = LBFGS.__init__, TileSizes.__call__
 
         def making(optimizer: LBFGS, *arguments: object, **named: object) -> None:
             make(optimizer, *arguments, **named)
             self.optimizers.append(optimizer)
 
-        def cutting(own: Cut, *arguments: object) -> object:
+        def sizing(own: TileSizes, *arguments: object) -> object:
             found = cut(own, *arguments)
             self.sides.append(tuple(found))
             return found
 
         patch.setattr(LBFGS, "__init__", making)
-        patch.setattr(Cut, "__call__", cutting)
+        patch.setattr(TileSizes, "__call__", sizing)
 
 
 @pytest.mark.parametrize(("optimizer", "apart"), [("lbfgs", 0.03), ("lbfgs-wolfe", 0.15), ("adam", 1e-3)])
@@ -558,7 +569,7 @@ def test_a_run_with_little_memory_makes_nearly_the_same_picture(optimizer, apart
     the least of differences, and a line search may try other steps."""
     settings = small(optimizer=optimizer, steps=6)
     expected = impasto.stylize(PHOTO, PAINTING, settings)
-    monkeypatch.setattr(cutting, "TILE", 1e6)
+    monkeypatch.setattr(sizing, "TILE_BYTES", 1e6)
     monkeypatch.setattr(remembering, "resident", lambda: 0.0)
     little = least(lambda one: fits_without_files(one) and one.pairs > 5, SMALL, optimizer=optimizer)
     watch = Watch(monkeypatch)
@@ -568,16 +579,16 @@ def test_a_run_with_little_memory_makes_nearly_the_same_picture(optimizer, apart
         assert {made.precision for made in watch.optimizers} == {"half"}
         assert all(FEWEST <= made.memory < PAIRS for made in watch.optimizers)
     photo = impasto.stylize(PHOTO, PAINTING, replace(settings, steps=0))
-    moved = float((expected - photo).abs().mean())
-    assert moved > 0.01
-    assert 0 < float((found - expected).abs().mean()) < apart * moved
+    to_device = float((expected - photo).abs().mean())
+    assert to_device > 0.01
+    assert 0 < float((found - expected).abs().mean()) < apart * to_device
 
 
 def test_a_run_that_does_not_fit_works_in_files(tmp_path, monkeypatch):
     """With 8 pairs, of which the first six steps need no more; the files go with it."""
     settings = small(steps=6)
     expected = impasto.stylize(PHOTO, PAINTING, settings)
-    monkeypatch.setattr(cutting, "TILE", 1e6)
+    monkeypatch.setattr(sizing, "TILE_BYTES", 1e6)
     monkeypatch.setattr(remembering, "resident", lambda: 0.0)
     memory = f"{1.01 * least(fits, SMALL):.0f}B"
     watch, made = Watch(monkeypatch), []
@@ -597,7 +608,7 @@ def test_a_run_that_does_not_fit_works_in_files(tmp_path, monkeypatch):
 def test_too_little_memory_is_told_before_any_step(changes, monkeypatch):
     """Also where a smaller size would fit."""
     monkeypatch.setattr(remembering, "resident", lambda: 0.0)
-    memory = f"{1.01 * settled(1e11).at((67, 100)).peak:.0f}B" if changes == {"scales": 2} else "1MB"
+    memory = f"{1.01 * settled(1e11).plan((67, 100)).peak:.0f}B" if changes == {"scales": 2} else "1MB"
     evaluated: list[object] = []
     features = VGG.features
 

@@ -193,5 +193,5 @@ def test_an_environment_that_makes_no_sense_is_told_in_one_line(monkeypatch, cap
 
 def test_one_process_meets_nobody(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert processes.join("cpu").alone
+    assert processes.join("cpu").single
     assert processes.rank() == 0

@@ -15,8 +15,8 @@ from test_tiled import SIZE, network
 from torch import Tensor
 
 from impasto.errors import ImpastoError
-from impasto.tasks.tiling.stages import shared, stages
-from impasto.tasks.tiling.team import Team
+from impasto.tasks.tiling.process_group import ProcessGroup
+from impasto.tasks.tiling.stages import share_tiles, stages
 
 MEMBER = Path(__file__).with_name("member.py")
 
@@ -60,7 +60,7 @@ def check_equal(ours: Tensor, right: Tensor) -> None:
 
 def test_two_processes_find_what_one_finds(two):
     """Regions and mixtures of paintings, content, variation and the photo's Laplacian, whole and in tiles."""
-    for name, right in cases(Team()).items():
+    for name, right in cases(ProcessGroup()).items():
         for ours in two:
             check_equal(ours[name], right)
 
@@ -77,7 +77,7 @@ def test_a_process_without_a_tile_adds_nothing(tmp_path):
     """Two tiles, three processes."""
     cut = stages(network("lite"), network("lite").default_style, SIZE, FEW)
     assert [len(list(stage.tiles())) for stage in cut] == [2, 2, 1, 1]
-    right = found(Team(), "lite", FEW)
+    right = found(ProcessGroup(), "lite", FEW)
     for ours in together(tmp_path, 3):
         check_equal(ours["lite"], right)
 
@@ -95,18 +95,18 @@ def test_each_has_its_share(two):
 def test_all_plan_with_the_least_room_of_any(two):
     """Of what is free on a machine each takes half; what was asked for is each one's own."""
     for ours in two:
-        assert ours["room False"].tolist() == pytest.approx([5e8, 1e8])
-        assert ours["room True"].tolist() == pytest.approx([1e9, 1e8])
+        assert ours["budget False"].tolist() == pytest.approx([5e8, 1e8])
+        assert ours["budget True"].tolist() == pytest.approx([1e9, 1e8])
 
 
 def test_one_process_alone_sends_nothing():
-    team, numbers = Team(), torch.arange(3.0)
-    assert team.alone
+    group, numbers = ProcessGroup(), torch.arange(3.0)
+    assert group.single
     assert not torch.distributed.is_initialized()
-    assert team.sum_(numbers) is team.agree_(numbers) is numbers
-    assert team.least(4.0, torch.device("cpu")) == 4.0
-    assert list(team.share(range(3))) == [0, 1, 2]
-    team.check_same("anything", torch.device("cpu"))
+    assert group.all_reduce_(numbers) is group.broadcast_(numbers) is numbers
+    assert group.minimum(4.0, torch.device("cpu")) == 4.0
+    assert list(group.share(range(3))) == [0, 1, 2]
+    group.check_same("anything", torch.device("cpu"))
 
 
 def test_a_team_that_is_not_there_is_told_in_one_line(monkeypatch):
@@ -115,7 +115,7 @@ def test_a_team_that_is_not_there_is_told_in_one_line(monkeypatch):
 
     monkeypatch.setattr(torch.distributed, "all_reduce", gone)
     with pytest.raises(ImpastoError, match="another process of this run has ended"):
-        Team(0, 2).sum_(torch.zeros(1))
+        ProcessGroup(0, 2).all_reduce_(torch.zeros(1))
 
 
 @pytest.mark.parametrize("members", [2, 3, 4, 8])
@@ -124,7 +124,7 @@ def test_shared_stages_leave_no_process_much_more_than_its_part(members):
     encoder = network("lite")
     for size in ((1000, 1500), (700, 700), (512, 340)):
         found = stages(encoder, encoder.default_style, size, (0,))
-        cut = [shared(stage, members) for stage in found]
+        cut = [share_tiles(stage, members) for stage in found]
         first = cut[0]
         assert first.kept
         assert len(list(first.tiles())) >= members
@@ -133,13 +133,13 @@ def test_shared_stages_leave_no_process_much_more_than_its_part(members):
             loads[k % members] += (tile.rows.last - tile.rows.first) * (tile.columns.last - tile.columns.first)
         assert max(loads) < 1.7 * size[0] * size[1] / members
     for stage in stages(encoder, encoder.default_style, (64, 64), (0,))[1:]:
-        assert shared(stage, members) is stage
+        assert share_tiles(stage, members) is stage
 
 
 def test_stages_in_tiles_that_are_enough_stay_as_they_are_and_few_are_cut_again():
     encoder = network("lite")
     (many, *_), (few, *_) = (stages(encoder, encoder.default_style, (512, 512), (side,)) for side in (64, 256))
-    assert shared(many, 2) is many
-    again = shared(few, 16)
+    assert share_tiles(many, 2) is many
+    again = share_tiles(few, 16)
     assert again.side < 256
     assert not again.kept

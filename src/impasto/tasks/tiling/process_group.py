@@ -1,8 +1,8 @@
-"""Several processes that work on one picture: each sees its share of the tiles, and all come to the same numbers.
+"""The process group of a run: several processes share the tiles of one picture and reach the same numbers.
 
-Tiles are additive, so that sums over the tiles of all processes are those over all tiles. Everything else is done by
-each of them on these sums, and so need not be sent. A program makes the processes and their default group
-(`torch.distributed.init_process_group`), and tells each which one it is; a team of one does nothing and sends nothing.
+Tiles are additive: the sums of all processes add up to the sum over all tiles. Each process does everything else on
+these sums, so nothing else is sent. A program starts the processes and their default group
+(`torch.distributed.init_process_group`) and gives each its rank. A group of one process sends nothing.
 """
 
 from __future__ import annotations
@@ -22,49 +22,48 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Team:
-    """The place of this process, `rank`, among `size` of them.
+class ProcessGroup:
+    """The rank of this process in a group of `size` processes.
 
-    All members call the same methods in the same order. Raises ImpastoError where another one has gone.
+    All processes call the same methods in the same order. Raises ImpastoError where another process has ended.
     """
 
     rank: int = 0
     size: int = 1
 
     @property
-    def alone(self) -> bool:
-        """Whether there are no others."""
+    def single(self) -> bool:
+        """Whether the group has one process."""
         return self.size == 1
 
     def share(self, everything: Iterable[T]) -> Iterator[T]:
-        """This member's share: every `size`-th, from the `rank`-th on."""
+        """Return the share of this process: every `size`-th item, from the `rank`-th on."""
         return islice(everything, self.rank, None, self.size)
 
-    def sum_(self, tensor: Tensor) -> Tensor:
-        """The sum of the members' tensors, in place: the same bits for all."""
+    def all_reduce_(self, tensor: Tensor) -> Tensor:
+        """Sum the tensors of all processes, in place; all get the same bits."""
         return self._all(tensor, torch.distributed.all_reduce)
 
-    def agree_(self, tensor: Tensor) -> Tensor:
-        """The tensor of the first member, in place."""
+    def broadcast_(self, tensor: Tensor) -> Tensor:
+        """Copy the tensor of rank 0, in place."""
         return self._all(tensor, lambda own: torch.distributed.broadcast(own, 0))
 
-    def least(self, number: float, device: torch.device) -> float:
-        """The smallest of the members' numbers; what is sent travels by way of the `device`."""
-        if self.alone:
+    def minimum(self, number: float, device: torch.device) -> float:
+        """Return the smallest number of all processes; the message is a tensor on `device`."""
+        if self.single:
             return number
         found = torch.zeros(self.size, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
         found[self.rank] = number
-        return float(self.sum_(found).min())
+        return float(self.all_reduce_(found).min())
 
     def check_same(self, text: str, device: torch.device) -> None:
-        """Raise UsageError where a member's text is another one: members that differ would wait for each other for
-        ever."""
+        """Raise UsageError where the text of a process differs: such processes would wait for each other forever."""
         number = float(int.from_bytes(hashlib.sha256(text.encode()).digest()[:3], "big"))
-        if self.least(number, device) != -self.least(-number, device):
+        if self.minimum(number, device) != -self.minimum(-number, device):
             raise UsageError("the processes of this run do not see the same files and settings")
 
     def _all(self, tensor: Tensor, send: Callable[[Tensor], object]) -> Tensor:
-        if self.alone:
+        if self.single:
             return tensor
         # What is sent has to be contiguous; features are, but in another order.
         plain = tensor if tensor.ndim != 4 or tensor.is_contiguous() else tensor.permute(0, 2, 3, 1)
