@@ -10,7 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.losses import CONTENT_LOSSES, STYLE_LOSSES, Additive, Dice, Features, Part, out_of_range, total_variation
+from impasto.losses import (
+    CONTENT_LOSSES,
+    STYLE_LOSSES,
+    Additive,
+    Dice,
+    LayerFeatures,
+    Part,
+    out_of_range,
+    total_variation,
+)
 from impasto.losses.prior import EPSILON, part_of_variation
 
 CHANNELS = 5
@@ -70,10 +79,10 @@ def test_statistics_of_parts_add_up_in_proportion_to_what_counts_of_them(name, m
         total: Tensor | float = 0.0
         for part in partition(grid, seed):
             if weights is None:
-                total = total + part.share * loss.statistic(Features(part.of(x), None, space))
+                total = total + part.share * loss.statistic(LayerFeatures(part.of(x), None, space))
             elif share := float(part.of(weights).sum() / weights.sum()):
-                total = total + share * loss.statistic(Features(part.of(x), part.of(weights), space))
-        torch.testing.assert_close(total, loss.statistic(Features(x, weights, space)), rtol=1e-12, atol=1e-12)
+                total = total + share * loss.statistic(LayerFeatures(part.of(x), part.of(weights), space))
+        torch.testing.assert_close(total, loss.statistic(LayerFeatures(x, weights, space)), rtol=1e-12, atol=1e-12)
 
 
 def test_a_loss_is_made_from_the_sum_or_is_the_sum():

@@ -3,7 +3,7 @@ import torch
 
 from impasto.losses.cloud import Cloud, cloud, mix_clouds
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features
+from impasto.losses.style import LayerFeatures
 
 
 def points(seed: int, *shape: int) -> torch.Tensor:
@@ -12,7 +12,7 @@ def points(seed: int, *shape: int) -> torch.Tensor:
 
 def test_a_cloud_holds_the_feature_vectors_in_the_encoders_own_coordinates():
     f, space = points(0, 1, 3, 4, 5), points(1, 2, 4)
-    found = cloud(Features(f, space=space))
+    found = cloud(LayerFeatures(f, space=space))
     assert torch.equal(found.points[7], f[0, :, 1, 2])
     torch.testing.assert_close(found.draw(Dice(), 20)[7], space[:, :-1] @ f[0, :, 1, 2] + space[:, -1])
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.losses.targets import target_of
 
 from impasto.errors import UsageError
 from impasto.losses import (
@@ -8,7 +9,7 @@ from impasto.losses import (
     IMAGE,
     STYLE_LOSSES,
     Dice,
-    Features,
+    LayerFeatures,
     Objective,
     StyleLoss,
     Term,
@@ -66,7 +67,7 @@ def test_self_similarity_is_compared_at_so_many_positions():
 def test_nearest_compares_directions_position_by_position():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
     loss = CONTENT_LOSSES["nearest"]()
-    assert loss.painted
+    assert loss.needs_style
     found, same = (loss(b, None, Dice(), 0.5)(x).item() for x in (a, 3 * b))
     assert found == pytest.approx(1 - torch.cosine_similarity(a, b).mean().item(), abs=1e-5)
     assert same == pytest.approx(0, abs=1e-5)
@@ -84,15 +85,15 @@ def test_a_function_of_two_features_is_a_style_loss():
         return (a.mean() - b.mean()).abs()
 
     loss, a, b = from_function(mine), features(0, 1, 3, 4, 5), features(1, 1, 3, 6, 6)
-    target = loss.target([Features(b)], [1.0])
-    assert loss.distance(loss.statistic(Features(a)), target, Dice()).item() == pytest.approx(mine(a, b).item())
+    target = target_of(loss, [LayerFeatures(b)], [1.0])
+    assert loss.distance(loss.statistic(LayerFeatures(a)), target, Dice()).item() == pytest.approx(mine(a, b).item())
     space = torch.cat([2 * torch.eye(3), torch.ones(3, 1)], 1).double()
-    moved = loss.statistic(Features(a, None, space))
+    moved = loss.statistic(LayerFeatures(a, None, space))
     torch.testing.assert_close(moved, 2 * a + 1)
     with pytest.raises(UsageError, match="'mine' is a plain function of features, which knows no masks"):
-        loss.statistic(Features(a, torch.ones(1, 1, 4, 5)))
+        loss.statistic(LayerFeatures(a, torch.ones(1, 1, 4, 5)))
     with pytest.raises(UsageError, match="knows one painting only"):
-        loss.target([Features(a), Features(b)], [0.5, 0.5])
+        target_of(loss, [LayerFeatures(a), LayerFeatures(b)], [0.5, 0.5])
 
 
 def test_a_normalised_term_keeps_its_value_and_has_a_gradient_of_its_weight():

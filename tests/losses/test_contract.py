@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from tests.losses.targets import target_of
 
 from impasto.errors import UsageError
 from impasto.losses import patch, transport
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, StyleLoss
+from impasto.losses.style import LayerFeatures, StyleLoss
 
 LOSSES = {**transport.LOSSES, **patch.LOSSES}
 SAMPLED = [name for name in LOSSES if LOSSES[name]().stochastic]
@@ -25,28 +26,28 @@ def space(seed: int, wide: int = 4) -> torch.Tensor:
     return torch.randn(wide, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def compare(loss: StyleLoss, a: Features, *paintings: Features) -> torch.Tensor:
-    target = loss.target(paintings, [1 / len(paintings)] * len(paintings))
+def compare(loss: StyleLoss, a: LayerFeatures, *paintings: LayerFeatures) -> torch.Tensor:
+    target = target_of(loss, paintings, [1 / len(paintings)] * len(paintings))
     return loss.distance(loss.statistic(a), target, Dice(5))
 
 
 @every
 def test_equal_pictures_are_no_distance_apart(name):
     for metric in (None, space(1)):
-        f = Features(picture(0, 7, 6), space=metric)
+        f = LayerFeatures(picture(0, 7, 6), space=metric)
         assert compare(LOSSES[name](), f, f).item() == pytest.approx(0, abs=1e-12)
 
 
 @every
 def test_nothing_is_one_away(name):
-    nothing = Features(torch.zeros(1, 3, 5, 6, dtype=torch.float64))
-    value = compare(LOSSES[name](), nothing, Features(100 * picture(0, 7, 6) - 50 * (name == "nearest"))).item()
+    nothing = LayerFeatures(torch.zeros(1, 3, 5, 6, dtype=torch.float64))
+    value = compare(LOSSES[name](), nothing, LayerFeatures(100 * picture(0, 7, 6) - 50 * (name == "nearest"))).item()
     assert value == pytest.approx(1, abs=1e-4)
 
 
 @every
 def test_different_pictures_are_some_distance_apart_in_the_pictures_own_type(name):
-    value = compare(LOSSES[name](), *(Features(picture(s, 7, 6, dtype=torch.float32) ** (1 + s)) for s in (0, 1)))
+    value = compare(LOSSES[name](), *(LayerFeatures(picture(s, 7, 6, dtype=torch.float32) ** (1 + s)) for s in (0, 1)))
     assert value.dtype == torch.float32
     assert value.shape == ()
     assert 1e-3 < value.item() < 2
@@ -58,7 +59,7 @@ def test_flat_pictures_and_paintings_give_finite_values_and_gradients(name, leve
     loss, flat, rich = LOSSES[name](), torch.full((1, 3, 6, 6), level), picture(0, 6, 6, dtype=torch.float32)
     for a, b in ((flat, rich), (rich, flat), (flat, flat)):
         x = a.clone().requires_grad_()
-        value = compare(loss, Features(x), Features(b))
+        value = compare(loss, LayerFeatures(x), LayerFeatures(b))
         (gradient,) = torch.autograd.grad(value, x)
         assert torch.isfinite(value)
         assert torch.isfinite(gradient).all()
@@ -70,8 +71,8 @@ def test_flat_pictures_and_paintings_give_finite_values_and_gradients(name, leve
 def test_gradients(name, masked, metric):
     weights = picture(2, 5, 4)[:, :1] if masked else None
     r = space(3) if metric and name not in ("palette", "histogram") else None
-    x, painting = picture(0, 5, 4).requires_grad_(), Features(picture(1, 4, 6) ** 2, space=r)
-    assert torch.autograd.gradcheck(lambda t: compare(LOSSES[name](), Features(t, weights, r), painting), (x,))
+    x, painting = picture(0, 5, 4).requires_grad_(), LayerFeatures(picture(1, 4, 6) ** 2, space=r)
+    assert torch.autograd.gradcheck(lambda t: compare(LOSSES[name](), LayerFeatures(t, weights, r), painting), (x,))
 
 
 @every
@@ -83,9 +84,9 @@ def test_what_lies_outside_a_mask_does_not_matter(name):
     elsewhere, other = x.clone(), painting.clone()
     elsewhere[..., reach:], other[..., reach:] = 9.0, -7.0
     loss = LOSSES[name]()
-    plain = compare(loss, Features(x, mask), Features(painting, mask))
+    plain = compare(loss, LayerFeatures(x, mask), LayerFeatures(painting, mask))
     moved = elsewhere.requires_grad_()
-    found = compare(loss, Features(moved, mask), Features(other, mask))
+    found = compare(loss, LayerFeatures(moved, mask), LayerFeatures(other, mask))
     (gradient,) = torch.autograd.grad(found, moved)
     assert found.item() == pytest.approx(plain.item())
     assert gradient[..., reach:].abs().max() == 0
@@ -98,8 +99,8 @@ def test_a_mask_gives_what_the_part_cut_out_would(name):
     mask[..., :5] = 1
     x, painting = picture(0, 8, 9), picture(1, 8, 9) ** 2
     settings = {"samples": 6_000} if name in SAMPLED else {}
-    masked = compare(LOSSES[name](**settings), Features(x, mask), Features(painting, mask))
-    cut = compare(LOSSES[name](**settings), Features(x[..., :5]), Features(painting[..., :5]))
+    masked = compare(LOSSES[name](**settings), LayerFeatures(x, mask), LayerFeatures(painting, mask))
+    cut = compare(LOSSES[name](**settings), LayerFeatures(x[..., :5]), LayerFeatures(painting[..., :5]))
     assert masked.item() == pytest.approx(cut.item(), rel=0.03)
 
 
@@ -109,40 +110,45 @@ def test_several_paintings_in_equal_parts_are_one_population(name):
     one, two = picture(0, 6, 5), 1 - picture(1, 6, 5) ** 3
     both = torch.cat([one, two], dim=3)
     loss = LOSSES[name]()
-    assert compare(loss, Features(both), Features(one), Features(two)).item() < 0.1 * (name == "patches") + 1e-12
-    assert compare(loss, Features(both), Features(one)).item() > 1e-3
+    assert (
+        compare(loss, LayerFeatures(both), LayerFeatures(one), LayerFeatures(two)).item()
+        < 0.1 * (name == "patches") + 1e-12
+    )
+    assert compare(loss, LayerFeatures(both), LayerFeatures(one)).item() > 1e-3
 
 
 @every
 def test_unequal_shares_mix_or_are_refused(name):
     loss = LOSSES[name]()
-    paintings = [Features(picture(0, 6, 5)), Features(1 - picture(1, 6, 5) ** 3)]
+    paintings = [LayerFeatures(picture(0, 6, 5)), LayerFeatures(1 - picture(1, 6, 5) ** 3)]
     if name in BY_NEIGHBOURS:
         with pytest.raises(UsageError, match=f"'{name}'.*equal"):
-            loss.target(paintings, [0.3, 0.7])
+            target_of(loss, paintings, [0.3, 0.7])
         return
-    own = [loss.distance(loss.target([p], [1.0]), loss.target(paintings, [0.8, 0.2]), Dice(5)) for p in paintings]
+    own = [
+        loss.distance(target_of(loss, [p], [1.0]), target_of(loss, paintings, [0.8, 0.2]), Dice(5)) for p in paintings
+    ]
     assert own[0] < 0.5 * own[1]
 
 
 @every
 def test_descent_brings_a_picture_near(name):
-    loss, painting = LOSSES[name](), Features(picture(1, 8, 8) ** 2)
+    loss, painting = LOSSES[name](), LayerFeatures(picture(1, 8, 8) ** 2)
     x = picture(0, 8, 8).requires_grad_()
-    start = compare(loss, Features(x), painting).item()
+    start = compare(loss, LayerFeatures(x), painting).item()
     adam = torch.optim.Adam([x], lr=0.03)
     for _ in range(30):
         adam.zero_grad()
-        compare(loss, Features(x), painting).backward()
+        compare(loss, LayerFeatures(x), painting).backward()
         adam.step()
-    assert compare(loss, Features(x), painting).item() < 0.5 * start
+    assert compare(loss, LayerFeatures(x), painting).item() < 0.5 * start
 
 
 @pytest.mark.parametrize("name", SAMPLED)
 def test_samples_are_drawn_by_the_dice_and_estimate_the_whole(name):
-    x, painting = Features(picture(0, 40, 40)), Features(picture(1, 40, 40) ** 2)
+    x, painting = LayerFeatures(picture(0, 40, 40)), LayerFeatures(picture(1, 40, 40) ** 2)
     loss = LOSSES[name](samples=400)
-    target = loss.target([painting], [1.0])
+    target = target_of(loss, [painting], [1.0])
 
     def value(seed: int) -> float:
         return loss.distance(loss.statistic(x), target, Dice(seed)).item()

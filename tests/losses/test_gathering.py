@@ -6,9 +6,10 @@ import random
 
 import pytest
 import torch
+from tests.losses.targets import target_of
 from torch import Tensor
 
-from impasto.losses import STYLE_LOSSES, Dice, Features, Part, Sample, StyleLoss, sample
+from impasto.losses import STYLE_LOSSES, Dice, LayerFeatures, Part, PositionSample, StyleLoss, sample
 from impasto.losses.gathering import BLOCK, SIDE, Layout, gather, sampled
 
 SAMPLED = [name for name, factory in STYLE_LOSSES.items() if not factory().additive and not factory().pixels]
@@ -134,7 +135,7 @@ def test_blocks_lie_about_positions_that_count_all_alike():
     assert upper == pytest.approx(0.5, abs=0.05)  # 1280 blocks: 3.5 standard deviations
 
 
-def offsets(features: Features, side: int) -> Tensor:
+def offsets(features: LayerFeatures, side: int) -> Tensor:
     """Of every patch that counts, how far the numbers of its positions lie from the first one's, `(M, side^2)`."""
     loss = STYLE_LOSSES["patches"](size=side)
     seen = loss.statistic(features)
@@ -204,7 +205,7 @@ def test_a_soft_mask_counts_once(side):
     features = (numbers(SIZE)[:, 2:] < SIZE[1] // 2).double()
     shares = []
     for seed in range(20):
-        drawn = Sample(Dice(seed), side, lambda grid: mask)
+        drawn = PositionSample(Dice(seed), side, lambda grid: mask)
         seen = drawn.features(drawn.add(features, Part.whole(features)), None)
         shares.append(STYLE_LOSSES["mean"]().statistic(seen).item())
     expected = float((mask * features).sum() / mask.sum())
@@ -215,7 +216,7 @@ def test_a_soft_mask_counts_once(side):
 @pytest.mark.parametrize("fresh", [True, False])
 def test_all_parts_of_a_step_see_one_sample_and_fresh_steps_another(side, fresh):
     dice, x = Dice(2, fresh), numbers(SIZE)
-    drawn = Sample(dice, side, lambda grid: None)
+    drawn = PositionSample(dice, side, lambda grid: None)
 
     def seen(seed: int) -> Tensor:
         return torch.stack([drawn.add(part.of(x), part) for part in quarters(SIZE, seed)]).sum(0)
@@ -228,12 +229,12 @@ def test_all_parts_of_a_step_see_one_sample_and_fresh_steps_another(side, fresh)
     dice.roll(2)
     assert torch.equal(seen(0), one) != fresh
     dice.roll(1)
-    assert torch.equal(Sample(dice, side, lambda grid: None).add(x, Part.whole(x)), one)
+    assert torch.equal(PositionSample(dice, side, lambda grid: None).add(x, Part.whole(x)), one)
 
 
 def test_layers_of_different_sizes_have_different_samples():
     dice = Dice(2)
-    drawn = Sample(dice, 1, lambda grid: None)
+    drawn = PositionSample(dice, 1, lambda grid: None)
     found = [drawn.add(x, Part.whole(x))[:, 0] for x in (numbers(SIZE), numbers((SIZE[1], SIZE[0] + 1)))]
     assert not torch.equal(*found)
 
@@ -245,12 +246,12 @@ def test_a_small_layer_gives_the_plain_loss(name, mask, wide):
     grid, space = (12, 17), None if wide is None else tensor(3, wide, 4) - 0.5
     loss: StyleLoss = STYLE_LOSSES[name]()
     weights = None if mask is None else left(grid, mask)
-    target = loss.target([Features(tensor(1, 1, 3, 11, 13) ** 2, None, space)], [1.0])
+    target = target_of(loss, [LayerFeatures(tensor(1, 1, 3, 11, 13) ** 2, None, space)], [1.0])
     x = tensor(0, 1, 3, *grid).requires_grad_()
-    drawn = Sample(Dice(5), loss.side, lambda grid: weights)
+    drawn = PositionSample(Dice(5), loss.side, lambda grid: weights)
     points = torch.stack([drawn.add(part.of(x), part) for part in quarters(grid, 1)]).sum(0)
     found = loss.distance(loss.statistic(drawn.features(points, space)), target, Dice(5))
-    plain = loss.distance(loss.statistic(Features(x, weights, space)), target, Dice(5))
+    plain = loss.distance(loss.statistic(LayerFeatures(x, weights, space)), target, Dice(5))
     assert plain.item() > 1e-3
     assert found.item() == pytest.approx(plain.item(), rel=1e-12)
     slopes = [torch.autograd.grad(value, x)[0] for value in (found, plain)]
@@ -263,12 +264,12 @@ def test_the_sample_of_a_large_layer_estimates_the_plain_loss(name, masked):
     loss: StyleLoss = STYLE_LOSSES[name]()
     weights = left(SIZE) if masked else None
     x = torch.nn.functional.avg_pool2d(tensor(0, 1, 3, SIZE[0] + 4, SIZE[1] + 4), 5, 1).requires_grad_()
-    target = loss.target([Features(tensor(1, 1, 3, 60, 70) ** 2)], [1.0])
+    target = target_of(loss, [LayerFeatures(tensor(1, 1, 3, 60, 70) ** 2)], [1.0])
     values = []
     for seed in range(6):
-        drawn = Sample(Dice(seed), loss.side, lambda grid: weights)
+        drawn = PositionSample(Dice(seed), loss.side, lambda grid: weights)
         found = loss.distance(loss.statistic(drawn.features(drawn.add(x, Part.whole(x)), None)), target, Dice(seed))
-        plain = loss.distance(loss.statistic(Features(x, weights)), target, Dice(seed))
+        plain = loss.distance(loss.statistic(LayerFeatures(x, weights)), target, Dice(seed))
         values.append((found.item(), plain.item()))
     means = torch.tensor(values).mean(0)
     # The losses draw as well: alone, the noisiest of them deviate by 3 to 6 %, from the sample and from everything.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.losses.targets import target_of
 from torch import Tensor
 
 from impasto.losses import STYLE_LOSSES, Dice, distance, energy, gram, precision
 from impasto.losses.gradients import normalised_gradient
 from impasto.losses.moments import moment
 from impasto.losses.similarity import self_similarity
-from impasto.losses.style import Features
+from impasto.losses.style import LayerFeatures
 
 SHAPE = (1, 6, 24, 20)
 
@@ -43,7 +44,7 @@ def test_moments_of_bfloat16(masked: bool, part: bool, monkeypatch: pytest.Monke
         values, mask = features(1, dtype), weights(2).to(torch.bfloat16).to(dtype)
         if part:
             values, mask = values[..., 3:17, 2:15], mask[..., 3:17, 2:15]
-        return moment(Features(values, mask if masked else None))
+        return moment(LayerFeatures(values, mask if masked else None))
 
     torch.testing.assert_close(of(torch.bfloat16).double(), of(torch.float64), rtol=1e-5, atol=0)
 
@@ -70,8 +71,8 @@ def test_every_style_loss_sees_the_numbers_as_they_are(name: str, masked: bool) 
         b = b * b
         mask = weights(7).to(torch.bfloat16).to(dtype) if masked else None
         loss = STYLE_LOSSES[name]()
-        target = loss.target([Features(b.to(torch.bfloat16).to(dtype))], [1.0])
-        values.append(loss.distance(loss.statistic(Features(a, mask)), target, Dice(1)))
+        target = target_of(loss, [LayerFeatures(b.to(torch.bfloat16).to(dtype))], [1.0])
+        values.append(loss.distance(loss.statistic(LayerFeatures(a, mask)), target, Dice(1)))
     assert values[0].dtype == torch.float32
     torch.testing.assert_close(values[0], values[1], rtol=1e-4, atol=1e-6)
 

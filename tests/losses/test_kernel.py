@@ -3,12 +3,13 @@ import pytest
 import torch
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import linear_kernel, polynomial_kernel, rbf_kernel
+from tests.losses.targets import target_of
 
 from impasto.errors import UsageError
 from impasto.losses import gram, relative
 from impasto.losses.kernel import LOSSES, gaussian, linear, polynomial
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, StyleLoss
+from impasto.losses.style import LayerFeatures, StyleLoss
 
 
 def features(seed: int, *shape: int) -> torch.Tensor:
@@ -23,8 +24,8 @@ def metric() -> torch.Tensor:
     return features(2, 4, 4)
 
 
-def compare(loss: StyleLoss, f: Features, g: Features, dice: Dice | None = None) -> torch.Tensor:
-    return loss.distance(loss.statistic(f), loss.target([g], [1.0]), dice or Dice())
+def compare(loss: StyleLoss, f: LayerFeatures, g: LayerFeatures, dice: Dice | None = None) -> torch.Tensor:
+    return loss.distance(loss.statistic(f), target_of(loss, [g], [1.0]), dice or Dice())
 
 
 def discrepancy(kernel, x: np.ndarray, y: np.ndarray, nothing: float = 0.0) -> float:
@@ -59,7 +60,7 @@ def test_of_small_pictures_the_distance_is_the_whole_populations(name):
     loss, kernel, nothing = KERNELS[name]
     f, g = features(3, 1, 3, 6, 5), 2 * features(4, 1, 3, 4, 5)
     expected = discrepancy(kernel, rows(f), rows(g), nothing)
-    assert compare(loss, Features(f), Features(g)).item() == pytest.approx(expected, rel=1e-9)
+    assert compare(loss, LayerFeatures(f), LayerFeatures(g)).item() == pytest.approx(expected, rel=1e-9)
 
 
 @kernels
@@ -70,41 +71,45 @@ def test_in_a_space_the_points_are_those_of_the_space(name):
     def moved(x):
         return torch.einsum("kc,bchw->bkhw", space[:, :-1], x) + space[:, -1, None, None]
 
-    expected = compare(loss, Features(moved(f)), Features(moved(g))).item()
-    assert compare(loss, Features(f, None, space), Features(g, None, space)).item() == pytest.approx(expected, rel=1e-9)
+    expected = compare(loss, LayerFeatures(moved(f)), LayerFeatures(moved(g))).item()
+    assert compare(loss, LayerFeatures(f, None, space), LayerFeatures(g, None, space)).item() == pytest.approx(
+        expected, rel=1e-9
+    )
 
 
 @kernels
 def test_equal_pictures_are_no_distance_apart(name):
-    f = Features(features(3, 1, 3, 6, 5))
+    f = LayerFeatures(features(3, 1, 3, 6, 5))
     assert compare(KERNELS[name][0], f, f).item() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name in KERNELS if name != "gaussian"])
 def test_nothing_is_one_away(name):
     g = features(4, 1, 3, 4, 5)
-    assert compare(KERNELS[name][0], Features(torch.zeros_like(g)), Features(g)).item() == pytest.approx(1, rel=1e-9)
+    assert compare(KERNELS[name][0], LayerFeatures(torch.zeros_like(g)), LayerFeatures(g)).item() == pytest.approx(
+        1, rel=1e-9
+    )
 
 
 def test_far_away_is_one_plus_the_kernels_room_for_gaussians():
     f, g = features(3, 1, 3, 6, 5), features(4, 1, 3, 4, 5)
     goal = rbf_kernel(rows(g), gamma=1 / 8).mean()
-    value = compare(gaussian(2), Features(f[..., :1, :1] + 1e3), Features(g)).item()
+    value = compare(gaussian(2), LayerFeatures(f[..., :1, :1] + 1e3), LayerFeatures(g)).item()
     assert value == pytest.approx(1 + 1 / goal, rel=1e-9)
 
 
 def test_degree_two_without_a_constant_is_gram():
     f, g = features(3, 1, 5, 6, 5).float(), 2 * features(4, 1, 5, 4, 5).float()
-    assert torch.equal(compare(polynomial(), Features(f), Features(g)), relative(gram(f), gram(g)))
+    assert torch.equal(compare(polynomial(), LayerFeatures(f), LayerFeatures(g)), relative(gram(f), gram(g)))
 
 
 def test_the_gaussian_is_by_default_as_wide_as_the_painting():
     f, g = features(3, 1, 3, 6, 5), 2 * features(4, 1, 3, 4, 5)
     sigma = float(np.sqrt(np.median(pdist(rows(g)) ** 2)))
-    found = compare(gaussian(), Features(f), Features(g)).item()
+    found = compare(gaussian(), LayerFeatures(f), LayerFeatures(g)).item()
     # Of an even number of distances torch takes the lower of the two in the middle.
-    assert found == pytest.approx(compare(gaussian(sigma), Features(f), Features(g)).item(), rel=1e-2)
-    assert compare(gaussian(), Features(50 * f), Features(50 * g)).item() == pytest.approx(found)
+    assert found == pytest.approx(compare(gaussian(sigma), LayerFeatures(f), LayerFeatures(g)).item(), rel=1e-2)
+    assert compare(gaussian(), LayerFeatures(50 * f), LayerFeatures(50 * g)).item() == pytest.approx(found)
 
 
 @sampled
@@ -112,25 +117,25 @@ def test_samples_estimate_the_whole_populations(name):
     """The mean over many draws: within five standard errors, but for polynomials, whose samples' distance is above."""
     (exact, kernel, nothing), loss = KERNELS[name], FEW[name]
     f, g = features(3, 1, 3, 6, 5), 1.2 * features(4, 1, 3, 7, 5)
-    statistic, target = loss.statistic(Features(f)), loss.target([Features(g)], [1.0])
+    statistic, target = loss.statistic(LayerFeatures(f)), target_of(loss, [LayerFeatures(g)], [1.0])
     drawn = [loss.distance(statistic, target, Dice(seed)).item() for seed in range(3000)]
     error = np.std(drawn) / len(drawn) ** 0.5
     bias = np.mean(drawn) - discrepancy(kernel, rows(f), rows(g), nothing)
     assert abs(bias) < 5 * error or (name != "gaussian" and bias > 0 and min(drawn) >= 0)
-    assert compare(exact, Features(f), Features(g)).item() != pytest.approx(drawn[0])
+    assert compare(exact, LayerFeatures(f), LayerFeatures(g)).item() != pytest.approx(drawn[0])
 
 
 def test_an_optimizer_that_sees_one_sample_cannot_go_below_the_painting():
     """Far apart, the points of a sample used to be further below nothing the further they were."""
-    f, g, loss = features(3, 1, 3, 20, 20), Features(features(4, 1, 3, 20, 20)), polynomial(3, samples=50)
+    f, g, loss = features(3, 1, 3, 20, 20), LayerFeatures(features(4, 1, 3, 20, 20)), polynomial(3, samples=50)
     for scale in (1.0, 10.0, 100.0):
-        assert compare(loss, Features(scale * f), g).item() > 0
+        assert compare(loss, LayerFeatures(scale * f), g).item() > 0
 
 
 @sampled
 def test_estimates_repeat_with_the_dice_and_change_with_the_step_if_fresh(name):
     loss = FEW[name]
-    f, g = Features(features(3, 1, 3, 6, 5)), Features(features(4, 1, 3, 7, 5))
+    f, g = LayerFeatures(features(3, 1, 3, 6, 5)), LayerFeatures(features(4, 1, 3, 7, 5))
     fresh = Dice(fresh=True)
     first = compare(loss, f, g, fresh)
     assert torch.equal(first, compare(loss, f, g, Dice()))
@@ -144,20 +149,20 @@ def test_a_mask_cuts_a_part_out(name):
     f, g, mask = features(5, 1, 3, 9, 10), features(4, 1, 3, 4, 5), torch.zeros(1, 1, 9, 10).double()
     f[..., :4] += 100
     mask[..., 4:] = 1
-    expected = compare(loss, Features(f[..., 4:]), Features(g)).item()
-    found = compare(loss, Features(f, mask), Features(g)).item()
+    expected = compare(loss, LayerFeatures(f[..., 4:]), LayerFeatures(g)).item()
+    found = compare(loss, LayerFeatures(f, mask), LayerFeatures(g)).item()
     assert found == pytest.approx(expected, abs=0.1 if loss.stochastic else 1e-9)  # a weighted cloud is drawn from
 
 
 @kernels
 def test_paintings_mix_as_populations(name):
     loss = KERNELS[name][0]
-    f, g = Features(features(3, 1, 3, 6, 5)), features(4, 1, 3, 4, 20)
-    statistic, whole = loss.statistic(f), loss.target([Features(g)], [1.0])
-    parts = loss.target([Features(g[..., :5]), Features(g[..., 5:])], [0.25, 0.75])
+    f, g = LayerFeatures(features(3, 1, 3, 6, 5)), features(4, 1, 3, 4, 20)
+    statistic, whole = loss.statistic(f), target_of(loss, [LayerFeatures(g)], [1.0])
+    parts = target_of(loss, [LayerFeatures(g[..., :5]), LayerFeatures(g[..., 5:])], [0.25, 0.75])
     expected, found = (loss.distance(statistic, target, Dice()).item() for target in (whole, parts))
     assert found == pytest.approx(expected, abs=0.1 if loss.stochastic else 1e-9)
-    halves = loss.target([Features(g[..., :10]), Features(g[..., 10:])], [0.5, 0.5])
+    halves = target_of(loss, [LayerFeatures(g[..., :10]), LayerFeatures(g[..., 10:])], [0.5, 0.5])
     assert loss.distance(statistic, halves, Dice()).item() == pytest.approx(expected, rel=1e-9)
 
 
@@ -173,7 +178,7 @@ def test_gradients(name, masked, moved):
             name
         ]
     assert torch.autograd.gradcheck(
-        lambda x: compare(loss, Features(x, weights, space), Features(g, None, space)), (f,)
+        lambda x: compare(loss, LayerFeatures(x, weights, space), LayerFeatures(g, None, space)), (f,)
     )
 
 
@@ -193,7 +198,7 @@ def test_flat_and_grey_pictures_and_paintings_give_finite_numbers(picture, paint
     for loss in (linear(), polynomial(2, 1.0), *sampled):
         f, g = (1000 * features(seed, 1, 16, 24, 24).to(dtype) for seed in (3, 4))
         f, g = PICTURES[picture](f).requires_grad_(), PICTURES[painting](g)
-        value = compare(loss, Features(f), Features(g))
+        value = compare(loss, LayerFeatures(f), LayerFeatures(g))
         value.backward()
         assert torch.isfinite(value)
         assert torch.isfinite(f.grad).all()
@@ -202,24 +207,24 @@ def test_flat_and_grey_pictures_and_paintings_give_finite_numbers(picture, paint
 @kernels
 def test_a_single_position_has_a_style(name):
     f, g = features(3, 1, 4, 1, 1).requires_grad_(), features(4, 1, 4, 1, 1)
-    value = compare(KERNELS[name][0], Features(f), Features(g))
+    value = compare(KERNELS[name][0], LayerFeatures(f), LayerFeatures(g))
     value.backward()
     assert torch.isfinite(value)
     assert torch.isfinite(f.grad).all()
 
 
 def test_descent_brings_a_picture_to_the_paintings_population():
-    f, g = features(3, 1, 3, 20, 20).requires_grad_(), Features(2 * features(4, 1, 3, 20, 20).abs())
+    f, g = features(3, 1, 3, 20, 20).requires_grad_(), LayerFeatures(2 * features(4, 1, 3, 20, 20).abs())
     for loss in (polynomial(3, samples=100), gaussian(samples=100)):
         x, dice = f.detach().clone().requires_grad_(), Dice(fresh=True)
         optimizer = torch.optim.Adam([x], lr=0.05)
         for step in range(60):
             dice.roll(step)
             optimizer.zero_grad()
-            compare(loss, Features(x), g, dice).backward()
+            compare(loss, LayerFeatures(x), g, dice).backward()
             optimizer.step()
         full = polynomial(3) if loss.name == "mmd-polynomial" else gaussian()
-        assert compare(full, Features(x), g) < 0.2 * compare(full, Features(f), g)
+        assert compare(full, LayerFeatures(x), g) < 0.2 * compare(full, LayerFeatures(f), g)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@ import ot
 import pytest
 import torch
 from scipy.linalg import sqrtm
+from tests.losses.targets import target_of
 
 from impasto.losses import gram
 from impasto.losses.moments import LOSSES, RIDGE, mean_and_covariance, moment
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features
+from impasto.losses.style import LayerFeatures
 
 NAMES = list(LOSSES)
 
@@ -25,9 +26,9 @@ def wide(f: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.einsum("kc,bchw->bkhw", a, f) + b[:, None, None]
 
 
-def compare(name: str, f: Features, g: Features) -> torch.Tensor:
+def compare(name: str, f: LayerFeatures, g: LayerFeatures) -> torch.Tensor:
     loss = LOSSES[name]()
-    return loss.distance(loss.statistic(f), loss.target([g], [1.0]), Dice())
+    return loss.distance(loss.statistic(f), target_of(loss, [g], [1.0]), Dice())
 
 
 def plain(f: torch.Tensor) -> np.ndarray:
@@ -87,7 +88,9 @@ APPROXIMATELY = {"bn": 1e-2, "w2": 1e-2}
 def test_distances_are_the_formulas(name):
     f, g = features(3, 1, 6, 8, 5), 2 * features(4, 1, 6, 7, 4)
     expected = BY_HAND[name](f, g)
-    assert compare(name, Features(f), Features(g)).item() == pytest.approx(expected, rel=APPROXIMATELY.get(name, 1e-10))
+    assert compare(name, LayerFeatures(f), LayerFeatures(g)).item() == pytest.approx(
+        expected, rel=APPROXIMATELY.get(name, 1e-10)
+    )
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "bn"])  # whose axes are others in the space
@@ -96,7 +99,7 @@ def test_distances_in_a_space_are_those_of_the_wide_features(name):
     a, b, space = heads(40, 6)
     f, g = features(3, 1, 6, 8, 5), 2 * features(4, 1, 6, 8, 5)
     expected = BY_HAND[name](wide(f, a, b), wide(g, a, b))
-    found = compare(name, Features(f, space=space), Features(g, space=space)).item()
+    found = compare(name, LayerFeatures(f, space=space), LayerFeatures(g, space=space)).item()
     assert found == pytest.approx(expected, rel=APPROXIMATELY.get(name, 1e-10))
 
 
@@ -104,7 +107,9 @@ def test_bn_in_a_space_takes_the_rows_of_the_space_for_channels():
     _, _, space = heads(40, 6)
     f, g = features(3, 1, 6, 8, 5), 2 * features(4, 1, 6, 8, 5)
     expected = by_bn(*(wide(x, space[:, :-1], space[:, -1]) for x in (f, g)))
-    assert compare("bn", Features(f, space=space), Features(g, space=space)).item() == pytest.approx(expected, rel=1e-2)
+    assert compare("bn", LayerFeatures(f, space=space), LayerFeatures(g, space=space)).item() == pytest.approx(
+        expected, rel=1e-2
+    )
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -119,7 +124,7 @@ def test_gram_is_the_mean_outer_product_of_each_picture(layout):
 def test_the_moment_holds_means_and_covariances():
     _, _, space = heads(40, 6)
     f = features(3, 1, 6, 8, 5)
-    mean, covariance = mean_and_covariance(moment(Features(f, space=space)))
+    mean, covariance = mean_and_covariance(moment(LayerFeatures(f, space=space)))
     expected = parts(wide(f, space[:, :-1], space[:, -1]))
     np.testing.assert_allclose(mean, expected[0], rtol=1e-10)
     np.testing.assert_allclose(covariance, expected[1], rtol=1e-10, atol=1e-12)
@@ -133,7 +138,7 @@ def test_a_mask_cuts_a_part_out(name, metric):
     mask[..., 2:7, 3:] = 1
     loss = LOSSES[name]()
     torch.testing.assert_close(
-        loss.statistic(Features(f, mask, space)), loss.statistic(Features(f[..., 2:7, 3:], None, space))
+        loss.statistic(LayerFeatures(f, mask, space)), loss.statistic(LayerFeatures(f[..., 2:7, 3:], None, space))
     )
 
 
@@ -143,7 +148,7 @@ def test_a_position_counts_in_proportion_to_its_weight(name):
     weights = torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64).view(1, 1, 1, 3)
     loss = LOSSES[name]()
     repeated = f[..., [0, 0, 1, 1, 1, 1, 2]]
-    torch.testing.assert_close(loss.statistic(Features(f, weights)), loss.statistic(Features(repeated)))
+    torch.testing.assert_close(loss.statistic(LayerFeatures(f, weights)), loss.statistic(LayerFeatures(repeated)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -154,23 +159,23 @@ def test_statistics_of_parts_add_up_to_that_of_the_whole(name, metric):
     loss = LOSSES[name]()
     assert loss.additive
     f = features(5, 1, 6, 9, 10)
-    pieces = [Features(p, None, space) for p in f.split([3, 7], dim=3)]
-    torch.testing.assert_close(loss.target(pieces, [0.3, 0.7]), loss.statistic(Features(f, None, space)))
+    pieces = [LayerFeatures(p, None, space) for p in f.split([3, 7], dim=3)]
+    torch.testing.assert_close(target_of(loss, pieces, [0.3, 0.7]), loss.statistic(LayerFeatures(f, None, space)))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_distances_are_zero_for_equals_and_one_for_nothing(name):
     g = 3 * features(6, 1, 5, 7, 4)
-    nothing = compare(name, Features(torch.zeros_like(g)), Features(g)).item()
-    assert compare(name, Features(g), Features(g)).item() == pytest.approx(0, abs=1e-12)
+    nothing = compare(name, LayerFeatures(torch.zeros_like(g)), LayerFeatures(g)).item()
+    assert compare(name, LayerFeatures(g), LayerFeatures(g)).item() == pytest.approx(0, abs=1e-12)
     assert nothing == pytest.approx(1, abs=0.02 if name == "w2" else 1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_distances_are_the_same_in_any_unit(name):
     f, g = features(3, 1, 6, 8, 5), 2 * features(4, 1, 6, 7, 4)
-    large = compare(name, Features(1000 * f), Features(1000 * g)).item()
-    assert large == pytest.approx(compare(name, Features(f), Features(g)).item(), rel=1e-9)
+    large = compare(name, LayerFeatures(1000 * f), LayerFeatures(1000 * g)).item()
+    assert large == pytest.approx(compare(name, LayerFeatures(f), LayerFeatures(g)).item(), rel=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -181,7 +186,7 @@ def test_gradients(name, metric, masked):
     weights = features(9, 1, 1, 4, 5).abs() if masked else None
     f, g = features(7, 1, 3, 4, 5).requires_grad_(), features(8, 1, 3, 4, 5)
     assert torch.autograd.gradcheck(
-        lambda x: compare(name, Features(x, weights, space), Features(g, None, space)), (f,)
+        lambda x: compare(name, LayerFeatures(x, weights, space), LayerFeatures(g, None, space)), (f,)
     )
 
 
@@ -195,16 +200,16 @@ def test_w2_is_the_distance_of_normal_distributions_with_a_little_noise():
     energy = squared(n) + np.trace(t)
     noise = RIDGE * energy / 6 * np.eye(6)
     expected = ot.gaussian.bures_wasserstein_distance(m, n, s + noise, t + noise) ** 2 / energy
-    assert compare("w2", Features(f), Features(g)).item() == pytest.approx(expected, rel=1e-8)
+    assert compare("w2", LayerFeatures(f), LayerFeatures(g)).item() == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize("positions", [2, 5])
 def test_w2_of_fewer_positions_than_channels_is_finite_and_descends(positions):
     f, g = features(3, 1, 8, 1, positions).requires_grad_(), features(4, 1, 8, 6, 6)
-    before = compare("w2", Features(f), Features(g))
+    before = compare("w2", LayerFeatures(f), LayerFeatures(g))
     (slope,) = torch.autograd.grad(before, f)
     assert torch.isfinite(slope).all()
-    assert compare("w2", Features(f - 0.1 * slope), Features(g)) < before
+    assert compare("w2", LayerFeatures(f - 0.1 * slope), LayerFeatures(g)) < before
 
 
 PICTURES = {
@@ -222,7 +227,7 @@ PICTURES = {
 def test_flat_and_grey_pictures_and_paintings_give_finite_numbers(name, picture, painting, dtype):
     f, g = (100 * features(seed, 1, 16, 24, 24).to(dtype) for seed in (3, 4))
     f, g = PICTURES[picture](f).requires_grad_(), PICTURES[painting](g)
-    value = compare(name, Features(f), Features(g))
+    value = compare(name, LayerFeatures(f), LayerFeatures(g))
     value.backward()
     assert torch.isfinite(value)
     assert torch.isfinite(f.grad).all()
@@ -232,20 +237,20 @@ def test_flat_and_grey_pictures_and_paintings_give_finite_numbers(name, picture,
 @pytest.mark.parametrize("name", NAMES)
 def test_a_single_position_has_a_style(name):
     f, g = features(3, 1, 4, 1, 1).requires_grad_(), features(4, 1, 4, 1, 1)
-    value = compare(name, Features(f), Features(g))
+    value = compare(name, LayerFeatures(f), LayerFeatures(g))
     value.backward()
     assert torch.isfinite(value)
     assert torch.isfinite(f.grad).all()
-    assert compare(name, Features(g), Features(g)).item() == pytest.approx(0, abs=1e-12)
+    assert compare(name, LayerFeatures(g), LayerFeatures(g)).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_only_what_a_loss_looks_at_counts():
     g = features(4, 1, 5, 7, 4)
     shuffled = g.flatten(2)[..., torch.randperm(28, generator=torch.Generator().manual_seed(0))].view_as(g)
     for name in NAMES:
-        assert compare(name, Features(shuffled), Features(g)).item() == pytest.approx(0, abs=1e-12)
-    assert compare("coral", Features(g + 3), Features(g)).item() == pytest.approx(0, abs=1e-12)
+        assert compare(name, LayerFeatures(shuffled), LayerFeatures(g)).item() == pytest.approx(0, abs=1e-12)
+    assert compare("coral", LayerFeatures(g + 3), LayerFeatures(g)).item() == pytest.approx(0, abs=1e-12)
     mean = g.mean((2, 3), keepdim=True)
-    assert compare("mean", Features(mean - (g - mean) * 5), Features(g)).item() == pytest.approx(0, abs=1e-12)
-    assert compare("bn", Features(mean - (g - mean)), Features(g)).item() == pytest.approx(0, abs=1e-12)
-    assert compare("gram", Features(-g), Features(g)).item() == pytest.approx(0, abs=1e-12)
+    assert compare("mean", LayerFeatures(mean - (g - mean) * 5), LayerFeatures(g)).item() == pytest.approx(0, abs=1e-12)
+    assert compare("bn", LayerFeatures(mean - (g - mean)), LayerFeatures(g)).item() == pytest.approx(0, abs=1e-12)
+    assert compare("gram", LayerFeatures(-g), LayerFeatures(g)).item() == pytest.approx(0, abs=1e-12)

@@ -5,10 +5,11 @@ import torch
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 from skimage.exposure import match_histograms
+from tests.losses.targets import target_of
 
 from impasto.losses import opponent
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, StyleLoss
+from impasto.losses.style import LayerFeatures, StyleLoss
 from impasto.losses.transport import histogram, moments, palette, remd, sliced
 
 
@@ -17,8 +18,8 @@ def picture(seed: int, *shape: int) -> torch.Tensor:
 
 
 def compare(loss: StyleLoss, a: torch.Tensor, b: torch.Tensor, space: torch.Tensor | None = None) -> float:
-    target = loss.target([Features(b, space=space)], [1.0])
-    return loss.distance(loss.statistic(Features(a, space=space)), target, Dice(5)).item()
+    target = target_of(loss, [LayerFeatures(b, space=space)], [1.0])
+    return loss.distance(loss.statistic(LayerFeatures(a, space=space)), target, Dice(5)).item()
 
 
 def cloud(f: torch.Tensor) -> np.ndarray:
@@ -59,7 +60,7 @@ def test_histogram_is_the_distance_to_the_matched_channels_and_so_is_its_gradien
     size = y.square().mean()
     assert compare(histogram(), x, y) == pytest.approx(((x - matched).square().mean() / size).item())
     loss, x = histogram(), x.requires_grad_()
-    value = loss.distance(loss.statistic(Features(x)), loss.target([Features(y)], [1.0]), Dice())
+    value = loss.distance(loss.statistic(LayerFeatures(x)), target_of(loss, [LayerFeatures(y)], [1.0]), Dice())
     (gradient,) = torch.autograd.grad(value, x)
     torch.testing.assert_close(gradient, 2 * (x - matched).detach() / x.numel() / size)
 
@@ -110,7 +111,7 @@ def test_mixtures_are_matched_in_their_shares():
     mixed = torch.ones(1, 1, 100)
     mixed[..., :70] = 0
     for loss in (sliced(), histogram()):
-        target = loss.target([Features(dark), Features(light)], [0.7, 0.3])
-        same, other = (Features(f.view(1, 1, 10, 10)) for f in (mixed, 1 - mixed))
+        target = target_of(loss, [LayerFeatures(dark), LayerFeatures(light)], [0.7, 0.3])
+        same, other = (LayerFeatures(f.view(1, 1, 10, 10)) for f in (mixed, 1 - mixed))
         assert loss.distance(loss.statistic(same), target, Dice()).item() < 0.1
         assert loss.distance(loss.statistic(other), target, Dice()).item() > 1

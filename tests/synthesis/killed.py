@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from impasto.image import resize
-from impasto.synthesis import CANVASES, OPTIMIZERS, Scale, checkpoint, generator, noise, synthesise
+from impasto.synthesis import OPTIMIZERS, PARAMETERIZATIONS, Scale, checkpoint, generator, noise, synthesise
 
 DEATHS = 10
 STEPS = 100
@@ -36,7 +36,7 @@ def live(folder: Path, name: str) -> None:
         Scale(size, STEPS, lambda size=size: objective(size), OPTIMIZERS["lbfgs-wolfe"]) for size in ((6, 8), (12, 16))
     ]
     resume = checkpoint.load(file, name) if file.exists() else None
-    for step in synthesise(noise((6, 8), generator(0)), scales, resize, CANVASES["pyramid"], resume):
+    for step in synthesise(noise((6, 8), generator(0)), scales, resize, PARAMETERIZATIONS["pyramid"], resume):
         checkpoint.save(file, step.state(), name)
     (folder / name).write_bytes(step.image().numpy().tobytes())
 

@@ -8,9 +8,9 @@ import torch
 from impasto.errors import ImpastoError
 from impasto.image import resize
 from impasto.synthesis import (
-    CANVASES,
     LBFGS,
     OPTIMIZERS,
+    PARAMETERIZATIONS,
     Adam,
     Descent,
     Evaluation,
@@ -21,7 +21,7 @@ from impasto.synthesis import (
     noise,
     synthesise,
 )
-from impasto.synthesis.canvas import Pixels
+from impasto.synthesis.parameterization import Pixels
 
 
 def toward(value: float):
@@ -43,11 +43,11 @@ def scale(size, steps, evaluate, optimizer=LBFGS):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("canvas", CANVASES.values(), ids=CANVASES)
+@pytest.mark.parametrize("parameterization", PARAMETERIZATIONS.values(), ids=PARAMETERIZATIONS)
 @pytest.mark.parametrize("optimizer", [LBFGS, OPTIMIZERS["lbfgs-wolfe"], Adam, partial(RMSprop, 0.02)])
-def test_a_run_descends_over_its_scales_and_counts_its_steps(optimizer, canvas, channels):
+def test_a_run_descends_over_its_scales_and_counts_its_steps(optimizer, parameterization, channels):
     scales = [scale((8, 6), 30, toward(0.6), optimizer), scale((16, 12), 30, toward(0.6), optimizer)]
-    steps = list(synthesise(torch.full((1, channels, 8, 6), 0.3), scales, resize, canvas))
+    steps = list(synthesise(torch.full((1, channels, 8, 6), 0.3), scales, resize, parameterization))
     assert [s.index for s in steps] == list(range(1, 61))
     assert {s.total for s in steps} == {60}
     assert [s.size for s in steps] == [(8, 6)] * 30 + [(16, 12)] * 30
@@ -204,15 +204,15 @@ def test_the_average_is_taken_where_it_is_better_than_every_point():
 
 def test_only_pixels_are_clamped_and_only_for_methods_that_bear_it():
     """The goal lies out of range: what is clamped ends at its border."""
-    for canvas, optimizer, end in (
+    for parameterization, optimizer, end in (
         ("pixels", Adam, 1.0),
         ("pixels", LBFGS, 1.5),
         ("pyramid", partial(Adam, 0.05), 1.5),
         ("fourier", partial(Adam, 0.05), 1.5),
     ):
         descent = Descent(
-            CANVASES[canvas]((4, 4)).encode(torch.full((1, 3, 4, 4), 0.9)),
-            Evaluation(CANVASES[canvas]((4, 4)), toward(1.5)),
+            PARAMETERIZATIONS[parameterization]((4, 4)).encode(torch.full((1, 3, 4, 4), 0.9)),
+            Evaluation(PARAMETERIZATIONS[parameterization]((4, 4)), toward(1.5)),
             optimizer(),
         )
         for number in range(1, 120):

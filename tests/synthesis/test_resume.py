@@ -9,7 +9,7 @@ import torch
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import resize
-from impasto.synthesis import CANVASES, OPTIMIZERS, Adam, Scale, checkpoint, generator, noise, synthesise
+from impasto.synthesis import OPTIMIZERS, PARAMETERIZATIONS, Adam, Scale, checkpoint, generator, noise, synthesise
 
 SIZES = [(6, 8), (9, 12)]
 
@@ -27,12 +27,12 @@ def blurred(size, step_of=None):
     return evaluate
 
 
-def steps_of(optimizer, canvas, counts=(4, 4), resume=None, *, evaluate=blurred, stochastic=False):
+def steps_of(optimizer, parameterization, counts=(4, 4), resume=None, *, evaluate=blurred, stochastic=False):
     scales = [
         Scale(size, count, lambda size=size: evaluate(size), optimizer, stochastic)
         for size, count in zip(SIZES, counts, strict=False)
     ]
-    return synthesise(noise((6, 8), generator(0)), scales, resize, canvas, resume)
+    return synthesise(noise((6, 8), generator(0)), scales, resize, parameterization, resume)
 
 
 def record(step):
@@ -53,21 +53,21 @@ def check(make, tmp_path):
         assert all(step.seconds >= whole[k][2] for step in resumed)
 
 
-@pytest.mark.parametrize("canvas", CANVASES.values(), ids=CANVASES)
+@pytest.mark.parametrize("parameterization", PARAMETERIZATIONS.values(), ids=PARAMETERIZATIONS)
 @pytest.mark.parametrize("optimizer", [*OPTIMIZERS.values(), lambda: Adam(carry=True)], ids=[*OPTIMIZERS, "carried"])
-def test_a_resumed_run_is_the_same_to_the_bit_wherever_it_was_stopped(optimizer, canvas, tmp_path):
-    check(lambda resume: steps_of(optimizer, canvas, resume=resume), tmp_path)
+def test_a_resumed_run_is_the_same_to_the_bit_wherever_it_was_stopped(optimizer, parameterization, tmp_path):
+    check(lambda resume: steps_of(optimizer, parameterization, resume=resume), tmp_path)
 
 
 @pytest.mark.parametrize("counts", [(3, 0), (0, 3), (0, 0), (25, 2)])
 def test_it_is_so_with_scales_without_steps_and_with_more_steps_than_are_remembered(counts, tmp_path):
-    check(lambda resume: steps_of(OPTIMIZERS["lbfgs"], CANVASES["pixels"], counts, resume), tmp_path)
+    check(lambda resume: steps_of(OPTIMIZERS["lbfgs"], PARAMETERIZATIONS["pixels"], counts, resume), tmp_path)
 
 
 def test_it_is_so_with_an_objective_that_draws_at_every_step(tmp_path):
     def make(resume):
         return steps_of(
-            Adam, CANVASES["pixels"], (4, 4), resume, evaluate=lambda size: blurred(size, 10), stochastic=True
+            Adam, PARAMETERIZATIONS["pixels"], (4, 4), resume, evaluate=lambda size: blurred(size, 10), stochastic=True
         )
 
     check(make, tmp_path)
@@ -86,20 +86,20 @@ def test_it_is_so_after_a_rescue(tmp_path):
         return evaluate
 
     def make(resume):
-        return steps_of(OPTIMIZERS["lbfgs"], CANVASES["pixels"], (7, 3), resume, evaluate=spoiled)
+        return steps_of(OPTIMIZERS["lbfgs"], PARAMETERIZATIONS["pixels"], (7, 3), resume, evaluate=spoiled)
 
     assert sum(bool(step.notice) for step in make(None)) == 2
     check(make, tmp_path)
 
 
 def test_a_state_serves_more_than_once_and_is_not_changed_by_what_follows():
-    steps = steps_of(OPTIMIZERS["lbfgs"], CANVASES["pixels"])
+    steps = steps_of(OPTIMIZERS["lbfgs"], PARAMETERIZATIONS["pixels"])
     for _ in range(2):
         step = next(steps)
     state = step.state()
     rest = [record(step) for step in steps]
     for _ in range(2):
-        assert [record(s) for s in steps_of(OPTIMIZERS["lbfgs"], CANVASES["pixels"], resume=state)] == rest
+        assert [record(s) for s in steps_of(OPTIMIZERS["lbfgs"], PARAMETERIZATIONS["pixels"], resume=state)] == rest
 
 
 def test_the_objective_of_a_scale_that_had_ended_is_not_made_again():
@@ -109,17 +109,17 @@ def test_the_objective_of_a_scale_that_had_ended_is_not_made_again():
         made.append(size)
         return blurred(size)
 
-    for step in steps_of(Adam, CANVASES["pixels"], evaluate=counted):
+    for step in steps_of(Adam, PARAMETERIZATIONS["pixels"], evaluate=counted):
         if step.index == 4:
             state = step.state()
             break
     made.clear()
-    list(steps_of(Adam, CANVASES["pixels"], evaluate=counted, resume=state))
+    list(steps_of(Adam, PARAMETERIZATIONS["pixels"], evaluate=counted, resume=state))
     assert made == [SIZES[1]]
 
 
 def test_a_step_that_was_left_behind_has_no_state():
-    steps = steps_of(Adam, CANVASES["pixels"])
+    steps = steps_of(Adam, PARAMETERIZATIONS["pixels"])
     first = next(steps)
     next(steps)
     with pytest.raises(ImpastoError, match="gone on"):
@@ -128,9 +128,9 @@ def test_a_step_that_was_left_behind_has_no_state():
 
 @pytest.mark.parametrize("counts", [(2, 6), (9, 4), (4,)])
 def test_the_state_of_another_schedule_is_refused(counts):
-    *_, step = steps_of(Adam, CANVASES["pixels"], (4, 4))
+    *_, step = steps_of(Adam, PARAMETERIZATIONS["pixels"], (4, 4))
     with pytest.raises(UsageError, match="another schedule"):
-        list(steps_of(Adam, CANVASES["pixels"], counts, step.state()))
+        list(steps_of(Adam, PARAMETERIZATIONS["pixels"], counts, step.state()))
 
 
 def test_a_run_killed_ten_times_at_any_moment_ends_in_the_same_bytes(tmp_path):

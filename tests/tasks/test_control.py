@@ -11,7 +11,7 @@ from impasto.errors import UsageError
 from impasto.image import SPACES, load, resize
 from impasto.losses import Dice, blotches, self_similarity
 from impasto.settings.synthesis import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.synthesis import CANVASES
+from impasto.synthesis import PARAMETERIZATIONS
 from impasto.tasks.objective.layers import default_layers, parse_layers
 from impasto.tasks.reconstruct import parse_patch, reconstruct
 from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
@@ -174,7 +174,7 @@ def test_a_tileable_texture_has_no_seam():
     assert seam(plain) > 1.7
 
 
-@pytest.mark.parametrize("canvas", CANVASES)
+@pytest.mark.parametrize("canvas", PARAMETERIZATIONS)
 def test_a_tileable_texture_has_no_seam_on_any_canvas(canvas):
     made = texture(PAINTING, TextureSettings(size=96, steps=60, scales=1, tileable=True, canvas=canvas))
     for picture in (made, made.transpose(2, 3)):

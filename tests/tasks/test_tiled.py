@@ -19,7 +19,7 @@ from impasto.losses import IMAGE, STYLE_LOSSES, Additive, Dice, Objective, Part,
 from impasto.losses.similarity import pattern_distance
 from impasto.losses.style import positions
 from impasto.settings.synthesis import StylizeSettings
-from impasto.synthesis import CANVASES, LBFGS, Descent, Evaluation
+from impasto.synthesis import LBFGS, PARAMETERIZATIONS, Descent, Evaluation
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.parse_losses import content_losses, style_losses
 from impasto.tasks.objective.style import style_terms
@@ -477,7 +477,7 @@ def test_a_run_in_tiles_is_the_run():
         lambda x, step: objective(x, encoder(x, objective.layers)),
         lambda x, step: tiled(x),
     ):
-        descent = Descent(picture(5, *SIZE), Evaluation(CANVASES["pixels"](SIZE), evaluate), LBFGS())
+        descent = Descent(picture(5, *SIZE), Evaluation(PARAMETERIZATIONS["pixels"](SIZE), evaluate), LBFGS())
         losses = [descent.point.loss]
         for step in range(5):
             descent.step(step + 1)

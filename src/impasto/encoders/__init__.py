@@ -1,8 +1,8 @@
 """Image to named layers of features."""
 
-from impasto.encoders.extractor import Encoder, Layer
+from impasto.encoders.extractor import Encoder, LayerInfo
 from impasto.encoders.loading import NETWORKS, load
 from impasto.encoders.segments import Segment, segments
 from impasto.encoders.state import read_state
 
-__all__ = ["NETWORKS", "Encoder", "Layer", "Segment", "load", "read_state", "segments"]
+__all__ = ["NETWORKS", "Encoder", "LayerInfo", "Segment", "load", "read_state", "segments"]

@@ -14,7 +14,7 @@ from impasto.errors import UsageError, nearest
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerInfo:
     """One place in a network where features can be taken.
 
     `stride`: input pixels a step; `channels`: its width; `receptive_field`: the side, in input pixels, of the square
@@ -49,7 +49,7 @@ class Encoder(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def layers(self) -> Mapping[str, Layer]:
+    def layers(self) -> Mapping[str, LayerInfo]:
         """Every layer that can be asked for, from shallow to deep."""
 
     @abstractmethod

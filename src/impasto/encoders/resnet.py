@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.encoders.extractor import Encoder, Layer
+from impasto.encoders.extractor import Encoder, LayerInfo
 from impasto.encoders.state import take
 from impasto.encoders.vgg import MEAN, STD
 from impasto.errors import UsageError, choose
@@ -99,16 +99,16 @@ class ResNet(Encoder):
             self.pool1 = nn.Sequential(nn.CircularPad2d(1), self.pool1)
 
     @cached_property
-    def layers(self) -> Mapping[str, Layer]:
+    def layers(self) -> Mapping[str, LayerInfo]:
         """The stem and the blocks, from shallow to deep. Convolutions on shortcuts are not counted."""
-        stem = Layer(stride=2, channels=self.width, receptive_field=7, convolution=1)
-        table = {"conv1": stem, "relu1": stem, "pool1": Layer(4, self.width, 11, 1)}
+        stem = LayerInfo(stride=2, channels=self.width, receptive_field=7, convolution=1)
+        table = {"conv1": stem, "relu1": stem, "pool1": LayerInfo(4, self.width, 11, 1)}
         stride, field, count = 4, 11, 1
         for stage, blocks in enumerate(self.blocks):
             for i in range(blocks):
                 field, count = field + 2 * stride, count + 3
                 stride *= 2 if stage > 0 and i == 0 else 1
-                table[f"layer{stage + 1}.{i}"] = Layer(stride, EXPANSION * self.width << stage, field, count)
+                table[f"layer{stage + 1}.{i}"] = LayerInfo(stride, EXPANSION * self.width << stage, field, count)
         return table
 
     def aliases(self) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.encoders.extractor import Encoder, Layer
+from impasto.encoders.extractor import Encoder, LayerInfo
 from impasto.encoders.state import take
 from impasto.encoders.winograd import Conv3x3
 from impasto.errors import choose
@@ -79,17 +79,17 @@ class VGG(Encoder):
         return [(f"conv{s}_{i}", width) for s, stage in enumerate(self.widths, 1) for i, width in enumerate(stage, 1)]
 
     @cached_property
-    def layers(self) -> Mapping[str, Layer]:
+    def layers(self) -> Mapping[str, LayerInfo]:
         """Convolutions, activations and poolings, from shallow to deep."""
-        table: dict[str, Layer] = {}
+        table: dict[str, LayerInfo] = {}
         stride, field, count = 1, 1, 0
         for stage, widths in enumerate(self.widths, 1):
             for i, width in enumerate(widths, 1):
                 field, count = field + 2 * stride, count + 1
-                table[f"conv{stage}_{i}"] = table[f"relu{stage}_{i}"] = Layer(stride, width, field, count)
+                table[f"conv{stage}_{i}"] = table[f"relu{stage}_{i}"] = LayerInfo(stride, width, field, count)
             if stage < len(self.widths):
                 field, stride = field + stride, stride * 2
-                table[f"pool{stage}"] = Layer(stride, widths[-1], field, count)
+                table[f"pool{stage}"] = LayerInfo(stride, widths[-1], field, count)
         return table
 
     def prepared(self) -> int:

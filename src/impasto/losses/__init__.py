@@ -4,7 +4,7 @@ from impasto.losses.additive import Additive, Part, in_strips
 from impasto.losses.blotch import blotches, blotches_of
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss
 from impasto.losses.feature import difference, distance, energy, relative
-from impasto.losses.gathering import Sample, sample
+from impasto.losses.gathering import PositionSample, sample
 from impasto.losses.gradients import normalised_gradient
 from impasto.losses.lattice import lattice
 from impasto.losses.moments import gram
@@ -22,7 +22,7 @@ from impasto.losses.prior import (
 from impasto.losses.repetition import repetition, repetition_of
 from impasto.losses.sampling import Dice
 from impasto.losses.similarity import self_similarity
-from impasto.losses.style import Features, StyleLoss, from_function
+from impasto.losses.style import LayerFeatures, StyleLoss, from_function
 from impasto.losses.tables import STYLE_LOSSES
 
 __all__ = [
@@ -32,10 +32,10 @@ __all__ = [
     "Additive",
     "ContentLoss",
     "Dice",
-    "Features",
+    "LayerFeatures",
     "Objective",
     "Part",
-    "Sample",
+    "PositionSample",
     "StyleLoss",
     "Term",
     "alpha_norm",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, into_space
+from impasto.losses.style import LayerFeatures, into_space
 
 REFERENCE = 512
 """Points from which what is to be known of a whole cloud, once, is estimated."""
@@ -57,7 +57,7 @@ class Cloud:
         return 1.0
 
 
-def cloud(features: Features) -> Cloud:
+def cloud(features: LayerFeatures) -> Cloud:
     """The cloud of a picture's features at one layer."""
     return Cloud(features.points, features.shares, features.space)
 

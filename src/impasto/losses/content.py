@@ -32,15 +32,15 @@ class ContentLoss:
     `target` are the photo's features, `space` the encoder's metric (see `Encoder.metric`); `unit` multiplies a mean
     squared distance, and nothing else. `stochastic`: positions are drawn from the dice. `structure`: it serves at
     several depths together (an encoder's `default_structure`). `level`: its factor beside the squared distance, so that
-    a strength means about the same for both. `painted`: the target is to be the painting's features instead, those that
-    are nearest to the photo's (see `tasks/objective/repainting.py`).
+    a strength means about the same for both. `needs_style`: the target is to be the painting's features instead, those
+    that are nearest to the photo's (see `tasks/objective/repainting.py`).
     """
 
     make: Callable[[Tensor, Tensor | None, Dice, float], Additive]
     stochastic: bool = False
     structure: bool = False
     level: float = 1.0
-    painted: bool = False
+    needs_style: bool = False
 
     def __call__(self, target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
         """The comparison of a picture's features with these."""
@@ -125,7 +125,7 @@ def nearest() -> ContentLoss:
 
         return Additive(add)
 
-    return ContentLoss(make, structure=True, painted=True)
+    return ContentLoss(make, structure=True, needs_style=True)
 
 
 CONTENT_LOSSES: dict[str, Callable[..., ContentLoss]] = {

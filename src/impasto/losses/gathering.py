@@ -15,7 +15,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.losses.additive import Part
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, positions
+from impasto.losses.style import LayerFeatures, positions
 
 SIDE = 128
 """A sample has `SIDE`^2 positions; a layer with no more is taken whole."""
@@ -66,7 +66,9 @@ def sample(grid: tuple[int, int], dice: Dice, side: int = 1, mask: Tensor | None
     return Layout(found, block)
 
 
-def sampled(features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor | None, side: int = 1) -> Features:
+def sampled(
+    features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor | None, side: int = 1
+) -> LayerFeatures:
     """Gathered features `(P, C)` as those of a small picture, masked as the large one is.
 
     Single positions were drawn as the mask counts them. Where blocks meet, no neighbours are looked at together: their
@@ -75,7 +77,7 @@ def sampled(features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor
     height, width = layout.positions.shape
     values = features.view(1, height, width, -1).permute(0, 3, 1, 2)
     if not layout.whole and layout.block == 1:
-        return Features(values, None, space)
+        return LayerFeatures(values, None, space)
     weights = None if mask is None else mask.flatten()[layout.positions.to(mask.device)][None, None].to(values.device)
     if not layout.whole:
         inner = torch.arange(layout.block)
@@ -83,10 +85,10 @@ def sampled(features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor
         counts = inner.repeat(height // layout.block)[:, None] & inner.repeat(width // layout.block)
         counted = counts[None, None].to(values)
         weights = counted if weights is None else weights * counted
-    return Features(values, weights, space)
+    return LayerFeatures(values, weights, space)
 
 
-class Sample:
+class PositionSample:
     """A sample of the positions of a picture at one layer, gathered part by part; new at every step of fresh dice.
 
     `mask` gives what counts of a grid, `(1, 1, H, W)`, or None for all; `side` is the loss's (see `StyleLoss`).
@@ -103,7 +105,7 @@ class Sample:
             self._drawn = self.dice.step, part.grid, sample(part.grid, branch, self.side, self.mask(part.grid))
         return gather(features, part, self._drawn[2].positions.flatten().to(features.device))
 
-    def features(self, points: Tensor, space: Tensor | None) -> Features:
+    def features(self, points: Tensor, space: Tensor | None) -> LayerFeatures:
         """The sum over all parts as the features of a small picture."""
         assert self._drawn is not None
         _, grid, layout = self._drawn

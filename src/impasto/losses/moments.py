@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from impasto.losses.feature import difference, over, relative
 from impasto.losses.precision import sums
-from impasto.losses.style import Features, StyleLoss, into_space, positions, weighted_mean
+from impasto.losses.style import LayerFeatures, StyleLoss, into_space, positions, weighted_mean
 
 FLOOR = 1e-2
 """A mean or a covariance is measured in units of the painting's own, but of no less than this share of its energy, so
@@ -79,7 +79,7 @@ def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
     return _gram(positions(features), None, space)
 
 
-def moment(features: Features) -> Tensor:
+def moment(features: LayerFeatures) -> Tensor:
     """The mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1 in the corner."""
     narrow: Tensor = _Moment.apply(features.rows, features.shares, True, True)[0]  # type: ignore[no-untyped-call]
     if features.space is None:
@@ -89,7 +89,7 @@ def moment(features: Features) -> Tensor:
     return space @ narrow @ space.T
 
 
-def mean_of(features: Features) -> Tensor:
+def mean_of(features: LayerFeatures) -> Tensor:
     """The mean feature vector in the space, `(K,)`."""
     return into_space(_mean(features.points, features.shares)[None], features.space)[0]
 
@@ -106,7 +106,7 @@ def _energy(moment: Tensor) -> Tensor:
 
 
 def _additive(
-    name: str, statistic: Callable[[Features], Tensor], distance: Callable[[Tensor, Tensor], Tensor]
+    name: str, statistic: Callable[[LayerFeatures], Tensor], distance: Callable[[Tensor, Tensor], Tensor]
 ) -> StyleLoss:
     return StyleLoss(name, statistic, lambda a, b, dice: distance(a, b), weighted_mean, additive=True)
 
@@ -130,7 +130,7 @@ def bn() -> StyleLoss:
     return _additive("bn", _powers, _bn)
 
 
-def _powers(features: Features) -> Tensor:
+def _powers(features: LayerFeatures) -> Tensor:
     """The means of f and of f^2 for each channel, `(2, K)`."""
     if features.space is not None:
         full = moment(features)

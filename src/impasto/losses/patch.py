@@ -16,7 +16,7 @@ from impasto.losses.neighbours import check_count, check_equal, cosine_distance,
 from impasto.losses.neighbours import nearest as nearest_of
 from impasto.losses.precision import widened
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, StyleLoss, into_space
+from impasto.losses.style import LayerFeatures, StyleLoss, into_space
 
 
 def nearest(samples: int = 4096, candidates: int = 16384) -> StyleLoss:
@@ -47,7 +47,7 @@ def nearest(samples: int = 4096, candidates: int = 16384) -> StyleLoss:
 def replaced(features: Tensor, painting: Cloud, candidates: int = 16384) -> Tensor:
     """Features `(1, C, H, W)`, each exchanged for the painting's that `nearest` finds for it, among as many
     `candidates`."""
-    here = cloud(Features(features.to(painting.points.device), None, painting.space))
+    here = cloud(LayerFeatures(features.to(painting.points.device), None, painting.space))
     present = _present(painting)
     kept = present.points[Dice().positions(len(present.points), candidates).to(present.points.device)]
     others = unit(into_space(kept, painting.space) - _centre(painting))
@@ -72,7 +72,8 @@ class Patches:
     """Square patches of one or several maps of features.
 
     `points` `(N, C)`, those of all maps; `corners` `(M,)`, the number of each patch's first point; `widths` `(M,)`, how
-    many points lie in a row of its map; `shares` `(M,)` with a sum of 1 (None: all alike); `space` as in `Features`.
+    many points lie in a row of its map; `shares` `(M,)` with a sum of 1 (None: all alike); `space` as in
+    `LayerFeatures`.
     """
 
     points: Tensor
@@ -116,7 +117,7 @@ def patches(size: int = 3, samples: int = 4096, candidates: int = 4096) -> Style
     )
 
 
-def _cut(features: Features, size: int) -> Patches:
+def _cut(features: LayerFeatures, size: int) -> Patches:
     height, width = features.values.shape[-2:]
     if min(height, width) < size:
         raise UsageError(f"patches of {size}x{size} do not fit a layer of {width}x{height}; take larger pictures")

@@ -21,7 +21,7 @@ from impasto.losses.sampling import Dice
 
 
 @dataclass(frozen=True)
-class Features:
+class LayerFeatures:
     """One picture at one layer, as a style loss sees it.
 
     `values` `(1, C, H, W)`; `weights` `(1, 1, H, W)`, at least 0 and not all 0: how much each position counts, a mask
@@ -62,15 +62,18 @@ class Features:
 
 @dataclass(frozen=True)
 class StyleLoss:
-    """A style loss: `distance(statistic(features), target, dice)` is a scalar, 0 for equal, 1 for as far as nothing.
+    """A style loss: `distance(statistic(features), target, dice)` is a scalar: 0 if equal, 1 for features that are 0.
 
-    `mix` makes the statistic of several paintings from theirs and their shares (which add up to 1). `stochastic`: the
-    distance draws from the dice. `pixels`: it looks at the picture itself, `(1, 3, H, W)` in [0, 1], at no layer.
-    `side`: it looks at so many positions a side together. `samples`: of a large picture a sample of positions will do.
+    mix: makes the statistic of several style images from theirs and their shares, which add up to 1.
+    additive: whether the statistic is a mean over positions.
+    stochastic: whether the distance draws from the dice.
+    pixels: whether it compares the images themselves, `(1, 3, H, W)` in [0, 1], instead of a layer.
+    side: side of the squares of positions that it compares.
+    samples: whether a sample of positions serves for a large image.
     """
 
     name: str
-    statistic: Callable[[Features], Any]
+    statistic: Callable[[LayerFeatures], Any]
     distance: Callable[[Any, Any, Dice], Tensor]
     mix: Callable[[Sequence[Any], Sequence[float]], Any]
     additive: bool = False
@@ -79,13 +82,8 @@ class StyleLoss:
     side: int = 1
     samples: bool = True
 
-    def target(self, paintings: Sequence[Features], shares: Sequence[float]) -> Any:
-        """What the picture is to be like: the statistic of the paintings, in these shares, without gradient."""
-        with torch.no_grad():
-            return self.mixed([self.statistic(features) for features in paintings], shares)
-
     def mixed(self, statistics: Sequence[Any], shares: Sequence[float]) -> Any:
-        """The statistic of several paintings from theirs."""
+        """Return the statistic of several style images from theirs."""
         return statistics[0] if len(statistics) == 1 else self.mix(statistics, shares)
 
 
@@ -114,7 +112,7 @@ def from_function(function: Callable[[Tensor, Tensor], Tensor]) -> StyleLoss:
     """
     name = getattr(function, "__name__", type(function).__name__)
 
-    def statistic(features: Features) -> Tensor:
+    def statistic(features: LayerFeatures) -> Tensor:
         if features.weights is not None:
             raise UsageError(f"the style loss '{name}' is a plain function of features, which knows no masks")
         points = into_space(features.points, features.space)

@@ -19,7 +19,7 @@ from impasto.losses.moments import mean_and_covariance, moment
 from impasto.losses.neighbours import check_count, check_equal, cosine_distance, nearest, unit
 from impasto.losses.prior import BT601, EPSILON
 from impasto.losses.sampling import Dice
-from impasto.losses.style import Features, StyleLoss, weighted_mean
+from impasto.losses.style import LayerFeatures, StyleLoss, weighted_mean
 
 LEVEL = 1 / 255
 """One level of brightness: no painting's colours are taken to be darker on average."""
@@ -54,7 +54,7 @@ def histogram(samples: int = 8192) -> StyleLoss:
     """
     check_count("histogram", samples, "samples")
 
-    def statistic(features: Features) -> Cloud:
+    def statistic(features: LayerFeatures) -> Cloud:
         return cloud(replace(features, space=None))
 
     def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
@@ -96,7 +96,7 @@ def palette(samples: int = 1024) -> StyleLoss:
     """
     check_count("palette", samples, "samples")
 
-    def statistic(features: Features) -> Cloud:
+    def statistic(features: LayerFeatures) -> Cloud:
         space = features.values.new_tensor([[*row, 0.0] for row in BT601])
         return cloud(replace(features, space=space))
 

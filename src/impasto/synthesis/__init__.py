@@ -1,7 +1,6 @@
-"""A scalar to a new image: starting points, canvases, optimisers, and the loop over scales."""
+"""A scalar to a new image: starting points, parameterizations, optimisers, and the loop over scales."""
 
 from impasto.synthesis.adam import Adam
-from impasto.synthesis.canvas import CANVASES, WRAPPED, Canvas, Pixels
 from impasto.synthesis.checkpoint import State
 from impasto.synthesis.checkpoint import discard as discard_state
 from impasto.synthesis.checkpoint import load as load_state
@@ -11,21 +10,22 @@ from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
 from impasto.synthesis.noise import generator, noise, pink_noise
 from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
+from impasto.synthesis.parameterization import PARAMETERIZATIONS, PERIODIC_PARAMETERIZATIONS, Parameterization, Pixels
 from impasto.synthesis.point import Measure, Point
 from impasto.synthesis.rmsprop import RMSprop
 
 __all__ = [
-    "CANVASES",
     "LBFGS",
     "OPTIMIZERS",
-    "WRAPPED",
+    "PARAMETERIZATIONS",
+    "PERIODIC_PARAMETERIZATIONS",
     "Adam",
-    "Canvas",
     "Descent",
     "Evaluate",
     "Evaluation",
     "Measure",
     "Optimizer",
+    "Parameterization",
     "Pixels",
     "Point",
     "RMSprop",

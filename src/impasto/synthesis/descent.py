@@ -11,8 +11,8 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError
 from impasto.synthesis.adam import Adam
-from impasto.synthesis.canvas import Canvas
 from impasto.synthesis.optimizer import Optimizer
+from impasto.synthesis.parameterization import Parameterization
 from impasto.synthesis.point import Point, numbers
 
 Evaluate = Callable[[Tensor, int], tuple[Tensor, Mapping[str, Tensor]]]
@@ -33,8 +33,8 @@ NEAR = 0.01
 class Evaluation:
     """Measures parameters of a canvas by an objective of pictures (a `Measure`)."""
 
-    def __init__(self, canvas: Canvas, evaluate: Evaluate) -> None:
-        self.canvas, self.evaluate = canvas, evaluate
+    def __init__(self, parameterization: Parameterization, evaluate: Evaluate) -> None:
+        self.parameterization, self.evaluate = parameterization, evaluate
         self.step, self.clamps = 0, False
 
     def __call__(self, parameters: Tensor) -> Point:
@@ -44,7 +44,7 @@ class Evaluation:
             parameters = parameters.clamp(0, 1)
         leaf = parameters.requires_grad_()
         with torch.enable_grad():
-            loss, terms = self.evaluate(self.canvas.decode(leaf), self.step)
+            loss, terms = self.evaluate(self.parameterization.decode(leaf), self.step)
             gradient = torch.autograd.grad(loss, leaf)[0] if loss.requires_grad else torch.zeros_like(leaf)
         # One NaN or infinity anywhere makes the sum of the gradient not finite.
         value, slopes, *parts = numbers([loss, gradient.sum(), *terms.values()])
@@ -53,7 +53,7 @@ class Evaluation:
 
     def length(self, move: Tensor) -> float:
         """Root mean square of the change of the picture; canvases are linear."""
-        picture = self.canvas.decode(move)
+        picture = self.parameterization.decode(move)
         return float(torch.linalg.vector_norm(picture)) / math.sqrt(picture.numel())
 
 
@@ -83,7 +83,7 @@ class Descent:
     def step(self, number: int = 0) -> None:
         """Move once, as step `number` of the run."""
         self.notice, self.measure.step = "", number
-        self.measure.clamps = self.optimizer.clamps and self.measure.canvas.bounded
+        self.measure.clamps = self.optimizer.clamps and self.measure.parameterization.bounded
         point = self.optimizer.step(self.point, self.measure)
         if not point.finite or self._ran_away(point):
             self._rescue("the loss ran away" if point.finite else "the loss was not a number")
@@ -127,7 +127,7 @@ class Descent:
     @property
     def picture(self) -> Tensor:
         """The best picture so far, as it is: values may lie outside [0, 1]."""
-        return self.measure.canvas.decode(self.best.parameters)
+        return self.measure.parameterization.decode(self.best.parameters)
 
     def _ran_away(self, point: Point) -> bool:
         # A method whose moves are all of one length (Adam) jitters about a perfect match, but cannot run away.

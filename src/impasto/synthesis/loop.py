@@ -15,10 +15,10 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import in_range
-from impasto.synthesis.canvas import Canvas, Pixels
 from impasto.synthesis.checkpoint import State, on_device
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
 from impasto.synthesis.optimizer import Optimizer
+from impasto.synthesis.parameterization import Parameterization, Pixels
 
 Resize = Callable[[Tensor, tuple[int, int]], Tensor]
 
@@ -67,19 +67,19 @@ def synthesise(
     start: Tensor,
     scales: Sequence[Scale],
     resize: Resize,
-    canvas: Callable[[tuple[int, int]], Canvas] = Pixels,
+    parameterization: Callable[[tuple[int, int]], Parameterization] = Pixels,
     resume: State | None = None,
 ) -> Iterator[Step]:
     """Optimise `start` `(1, C, H, W)` at each scale in turn; each begins with the resized best picture of the one
     before.
 
-    `canvas` makes what is optimised in place of the picture, for a size. Yields a `Step` for each move. A scale of no
-    steps only resizes; where that is the last one, a final `Step` holds the picture at its size. `resume`, the state
-    of a step of the same run, goes on after that step, to the same steps to the bit on the same machine; a run that
-    had ended yields its last step again. `start` then only says which device to work on. Raises UsageError for the
-    state of another schedule, ImpastoError for a loss that is not finite from the start or again and again.
+    `parameterization` makes what is optimised in place of the picture, for a size. Yields a `Step` for each move. A
+    scale of no steps only resizes; where that is the last one, a final `Step` holds the picture at its size. `resume`,
+    the state of a step of the same run, goes on after that step, to the same steps to the bit on the same machine; a
+    run that had ended yields its last step again. `start` then only says which device to work on. Raises UsageError for
+    the state of another schedule, ImpastoError for a loss that is not finite from the start or again and again.
     """
-    run = _Run(start, scales, resize, canvas)
+    run = _Run(start, scales, resize, parameterization)
     if resume:
         run.resume(resume)
     yield from run.steps()
@@ -89,9 +89,13 @@ class _Run:
     """Where a run stands: in which scale, after how many steps, with which picture."""
 
     def __init__(
-        self, start: Tensor, scales: Sequence[Scale], resize: Resize, canvas: Callable[[tuple[int, int]], Canvas]
+        self,
+        start: Tensor,
+        scales: Sequence[Scale],
+        resize: Resize,
+        parameterization: Callable[[tuple[int, int]], Parameterization],
     ) -> None:
-        self.scales, self.resize, self.canvas = scales, resize, canvas
+        self.scales, self.resize, self.parameterization = scales, resize, parameterization
         self.total, self.done, self.began = sum(scale.steps for scale in scales), 0, time.perf_counter()
         self.picture = start
         self.descent: Descent | None = None
@@ -111,7 +115,7 @@ class _Run:
         scale = self.scales[state.scale - 1]
         # The objective of a scale that had ended is not made again.
         evaluate = scale.prepare() if self.taken < scale.steps else _nothing
-        measure = Evaluation(self.canvas(scale.size), evaluate)
+        measure = Evaluation(self.parameterization(scale.size), evaluate)
         parts = on_device(state.descent, self.picture.device)
         self.descent = Descent.resumed(parts, measure, scale.optimizer(), scale.stochastic)
         self.picture = self.descent.picture
@@ -147,12 +151,12 @@ class _Run:
             return
         old = self.descent.optimizer if self.descent else None
         self.descent = None  # lets go of its targets before others are made
-        canvas, optimizer = self.canvas(scale.size), scale.optimizer()
-        if canvas.bounded:
+        parameterization, optimizer = self.parameterization(scale.size), scale.optimizer()
+        if parameterization.bounded:
             optimizer.carry_over(old, scale.size)
-        measure = Evaluation(canvas, scale.prepare())
+        measure = Evaluation(parameterization, scale.prepare())
         measure.step = self.done
-        self.descent = Descent(canvas.encode(self.picture), measure, optimizer, scale.stochastic)
+        self.descent = Descent(parameterization.encode(self.picture), measure, optimizer, scale.stochastic)
         self.descending, self.taken = number, 0
 
     def _record(self, number: int, notice: str = "") -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from impasto.synthesis.canvas import frequencies
+from impasto.synthesis.parameterization import frequencies
 
 
 def generator(seed: int) -> torch.Generator:

@@ -1,1 +1,1 @@
-"""What a picture is to be like: photo, paintings and settings, turned into the named terms of an objective."""
+"""From a scene and settings to the named terms of an objective."""

@@ -17,7 +17,7 @@ DEEP = 8
 looks the same."""
 
 Layers = Mapping[str, float]
-"""Canonical layer names, each with its weight."""
+"""Weights by canonical layer names."""
 
 
 def default_layers(encoder: Encoder) -> tuple[str, ...]:
@@ -40,11 +40,10 @@ def check_size(encoder: Encoder, layers: Iterable[str], size: tuple[int, int], w
 
 
 def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -> dict[str, float]:
-    """Layers and weights from text such as `relu1_1,relu2_1=0.5` or `conv_1-5`; `default` where there is none, and for
-    `usual`.
+    """Parse layers and weights such as `relu1_1,relu2_1=0.5` or `conv_1-5`; return `default` for None and `usual`.
 
-    A range runs over consecutive `conv_k`, and a bare number stands for one: `conv_2,4,8` as a course writes it. Raises
-    UsageError for an unknown layer (with the nearest), a weight that is not a number of at least 0, and an empty list.
+    A range runs over consecutive `conv_k`, and a number stands for `conv_k`, too: `conv_2,4,8`. Raises UsageError for
+    an unknown layer (with the nearest), a weight that is not a number of at least 0, and an empty list.
     """
     weights: dict[str, float] = {}
     for part in default if text is None or text == USUAL else text.split(","):

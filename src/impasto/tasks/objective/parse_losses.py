@@ -22,27 +22,28 @@ PART = re.compile(r"(?P<name>[^(=]*)(?:\((?P<arguments>[^)]*)\))?\s*(?:=(?P<weig
 
 
 @dataclass(frozen=True)
-class Ingredient:
-    """One loss of a mixture: what its factory made, its weight, and the layers that are its own (as text) or None."""
+class WeightedLoss:
+    """One loss of a weighted sum, its weight, and its own layers (as text) or None."""
 
     loss: Any
     weight: float
     layers: str | None = None
 
 
-def parse_losses(text: str, table: Mapping[str, Callable[..., Any]], what: str) -> list[Ingredient]:
-    """The losses of `text`, made by the factories of `table`; `what` names their kind in messages ("style loss").
+def parse_losses(text: str, table: Mapping[str, Callable[..., Any]], what: str) -> list[WeightedLoss]:
+    """Parse losses and make them with the factories of `table`; `what` is their kind in messages ("style loss").
 
-    Each is `NAME`, with settings in brackets and a weight after `=` where wanted. The setting `layers`, such as
-    `layers=relu1_1+relu4_1`, is for every loss. Raises UsageError for unknown names and settings, with the nearest.
+    Each loss is `NAME`, with optional settings in brackets and an optional weight after `=`. All losses take the
+    setting `layers`, such as `layers=relu1_1+relu4_1`. Raises UsageError for unknown names and settings, with the
+    nearest.
     """
-    found = [_ingredient(part.strip(), table, what) for part in re.split(r",(?![^(]*\))", text)]
-    if not any(ingredient.weight for ingredient in found):
+    found = [_weighted_loss(part.strip(), table, what) for part in re.split(r",(?![^(]*\))", text)]
+    if not any(weighted.weight for weighted in found):
         raise UsageError(f"'{text}' leaves no {what} with a weight above 0")
-    return [ingredient for ingredient in found if ingredient.weight]
+    return [weighted for weighted in found if weighted.weight]
 
 
-def _ingredient(part: str, table: Mapping[str, Callable[..., Any]], what: str) -> Ingredient:
+def _weighted_loss(part: str, table: Mapping[str, Callable[..., Any]], what: str) -> WeightedLoss:
     match = PART.fullmatch(part)
     if match is None:
         raise UsageError(f"'{part}' is no {what}; write for example {next(iter(table))}(layers=relu3_1)=0.5")
@@ -56,7 +57,7 @@ def _ingredient(part: str, table: Mapping[str, Callable[..., Any]], what: str) -
             raise UsageError(f"'{match['name']}' has no setting '{name}'{nearest(name, allowed)}; allowed: {names}")
     weight = parse_weight(part, match["weight"] or "", f"{match['name'].strip()}=0.5")
     made = factory(**{name: _number(value, part) for name, value in arguments.items()})
-    return Ingredient(made, weight, layers.replace("+", ",").replace(":", "=") if layers else None)
+    return WeightedLoss(made, weight, layers.replace("+", ",").replace(":", "=") if layers else None)
 
 
 def _argument(word: str, part: str) -> tuple[str, str]:
@@ -75,54 +76,54 @@ def _number(value: str, part: str) -> int | float:
     raise UsageError(f"'{value}' in '{part}' is not a number")
 
 
-def style_losses(given: str | Callable[..., object]) -> list[Ingredient]:
-    """The style losses of a setting: text such as `gram,histogram=0.5`, a StyleLoss, or a function of two features."""
+def style_losses(given: str | Callable[..., object]) -> list[WeightedLoss]:
+    """Return the style losses of a setting: text such as `gram,histogram=0.5`, a StyleLoss, or a function."""
     if isinstance(given, StyleLoss):
-        return [Ingredient(given, 1.0)]
+        return [WeightedLoss(given, 1.0)]
     if callable(given):
-        return [Ingredient(from_function(given), 1.0)]  # type: ignore[arg-type]
+        return [WeightedLoss(from_function(given), 1.0)]  # type: ignore[arg-type]
     return parse_losses(given, STYLE_LOSSES, "style loss")
 
 
-def content_losses(given: str, painted: bool = False) -> list[Ingredient]:
-    """The content losses of a setting, such as `correlation` or `features,self-similarity=0.5`.
+def content_losses(given: str, *, with_style: bool = False) -> list[WeightedLoss]:
+    """Return the content losses of a setting, such as `correlation` or `features,self-similarity=0.5`.
 
-    `painted`: there is a painting. Raises UsageError for losses that need one where there is none.
+    Raises UsageError for losses that need a style image, unless there is one (`with_style`).
     """
     found = parse_losses(given, CONTENT_LOSSES, "content loss")
-    if not painted and any(ingredient.loss.painted for ingredient in found):
+    if not with_style and any(weighted.loss.needs_style for weighted in found):
         raise UsageError(f"the content losses '{given}' look at a painting, which only stylize does")
     return found
 
 
-def content_layers(encoder: Encoder, losses: Sequence[Ingredient], text: str | None) -> dict[str, float]:
-    """The layers of content losses: those of `text`, or the encoder's for losses of their kind."""
-    structure = any(ingredient.loss.structure for ingredient in losses)
+def content_layers(encoder: Encoder, losses: Sequence[WeightedLoss], text: str | None) -> dict[str, float]:
+    """Return the layers of content losses: those of `text`, or the encoder's default for the kind of loss."""
+    structure = any(weighted.loss.structure for weighted in losses)
     return parse_layers(encoder, text, encoder.default_structure if structure else encoder.default_content)
 
 
-def layers_of(encoder: Encoder, losses: Sequence[Ingredient], layers: Layers) -> dict[str, float]:
-    """All layers that these losses look at."""
+def layers_of(encoder: Encoder, losses: Sequence[WeightedLoss], layers: Layers) -> dict[str, float]:
+    """Return all layers that these losses read."""
     found = dict(layers)
-    for ingredient in losses:
-        if ingredient.layers:
-            found |= parse_layers(encoder, ingredient.layers, ())
+    for weighted in losses:
+        if weighted.layers:
+            found |= parse_layers(encoder, weighted.layers, ())
     return found
 
 
-def stochastic(losses: Sequence[Ingredient]) -> bool:
+def stochastic(losses: Sequence[WeightedLoss]) -> bool:
     """Return whether any of the losses draws at random."""
-    return any(ingredient.loss.stochastic for ingredient in losses)
+    return any(weighted.loss.stochastic for weighted in losses)
 
 
 @dataclass(frozen=True)
 class Losses:
     """The losses of `stylize`, the layers that they share unless a loss has its own, and the weights of both kinds."""
 
-    content: Sequence[Ingredient]
+    content: Sequence[WeightedLoss]
     content_layers: Layers
     content_weight: float
-    style: Sequence[Ingredient]
+    style: Sequence[WeightedLoss]
     style_layers: Layers
     style_weight: float
 
@@ -132,9 +133,9 @@ class Losses:
         return stochastic([*self.content, *self.style])
 
 
-def losses_of(encoder: Encoder, settings: StylizeSettings, *, painted: bool = True) -> Losses:
-    """Return the losses that the settings ask for; `painted` as for `content_losses`."""
-    content, style = content_losses(settings.content_loss, painted), style_losses(settings.style_loss)
+def losses_of(encoder: Encoder, settings: StylizeSettings, *, with_style: bool = True) -> Losses:
+    """Return the losses that the settings ask for; `with_style` as for `content_losses`."""
+    content, style = content_losses(settings.content_loss, with_style=with_style), style_losses(settings.style_loss)
     usual = encoder.default_style if settings.style_layers else default_layers(encoder)
     content_weight, style_weight = weights_of(settings)
     return Losses(

@@ -1,4 +1,4 @@
-"""Terms of style: what paintings are like, area by area, and how far a picture is from that."""
+"""Terms of style: the statistics of the style images, area by area, and the distances to them."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import propagate
-from impasto.losses import IMAGE, Additive, Features, Part, Sample, StyleLoss, Term
+from impasto.losses import IMAGE, Additive, LayerFeatures, Part, PositionSample, StyleLoss, Term
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import DEEP, Layers, parse_layers
-from impasto.tasks.objective.parse_losses import Ingredient, style_losses
+from impasto.tasks.objective.parse_losses import WeightedLoss, style_losses
 from impasto.tasks.objective.weights import LEVELS
 from impasto.tasks.scene.areas import Area
 
 
 @torch.no_grad()
-def style_terms(  # noqa: PLR0917 (what is asked for, in the order in which it matters)
+def style_terms(  # noqa: PLR0917 (in the order in which they matter)
     context: Context,
     areas: Sequence[Area],
     layers: Layers,
     weight: float,
-    losses: Sequence[Ingredient] | None = None,
+    losses: Sequence[WeightedLoss] | None = None,
     parts: Sequence[Area] = (),
 ) -> list[Term]:
-    """The paintings' statistics, area by area: distance over what nothing would be away (1 is as far as nothing).
+    """Return the terms of style: for each area, loss and layer the distance to the statistic of the style images.
 
-    With Gram matrices Gatys et al. 2016, eqs. 4 and 5, but normalised, layer by layer. Layers share `weight` in the
-    proportions of their own. An area counts in proportion to its extent: its statistics are means over its positions,
-    so that each of these then feels the same push as without areas. `parts`: the same areas in smaller ones, for
-    statistics that add up, at layers of a stride of `DEEP` or more.
+    With Gram matrices these are eqs. 4 and 5 of Gatys et al. 2016, but normalised: 1 is the distance of features that
+    are 0. Layers share `weight` in proportion to their own weights. An area counts in proportion to its extent: its
+    statistics are means over its positions, so each position has the same gradient as without areas. `parts` take the
+    place of the areas for additive statistics at layers with a stride of `DEEP` or more.
     """
     losses = style_losses("gram") if losses is None else losses
     own = [parse_layers(context.encoder, i.layers, ()) if i.layers else dict(layers) for i in losses]
     pairs = [
-        (ingredient, chosen, layer)
-        for ingredient, chosen in zip(losses, own, strict=True)
-        for layer in ([IMAGE] if ingredient.loss.pixels else chosen)
+        (weighted, chosen, layer)
+        for weighted, chosen in zip(losses, own, strict=True)
+        for layer in ([IMAGE] if weighted.loss.pixels else chosen)
     ]
     deep = [pair for pair in pairs if parts and _is_deep(context, pair[0].loss, pair[2])]
     shallow = [pair for pair in pairs if pair not in deep]
@@ -57,40 +57,40 @@ def _is_deep(context: Context, loss: StyleLoss, layer: str) -> bool:
     return loss.additive and layer != IMAGE and context.encoder.layers[layer].stride >= DEEP
 
 
-Pair = tuple[Ingredient, Layers, str]
-"""A loss, the layers among which its weight is shared, and one of them (or the image itself)."""
+Pair = tuple[WeightedLoss, Layers, str]
+"""A loss, the layers that share its weight, and one of them (or the image itself)."""
 
 
 def _terms_of(
     context: Context, area: Area, pairs: Sequence[Pair], targets: Sequence[Any], weight: float
 ) -> Iterator[Term]:
-    for (ingredient, chosen, layer), target in zip(pairs, targets, strict=True):
-        unit = _share(context, ingredient.loss, target, chosen, layer)
-        level = LEVELS.get(ingredient.loss.name, 1.0)
-        total = weight * ingredient.weight * level * area.weight * area.extent * unit
-        reader = Reader(context, ingredient.loss, layer, area.mask, area.name)
+    for (weighted, chosen, layer), target in zip(pairs, targets, strict=True):
+        unit = _share(context, weighted.loss, target, chosen, layer)
+        level = LEVELS.get(weighted.loss.name, 1.0)
+        total = weight * weighted.weight * level * area.weight * area.extent * unit
+        reader = StatisticReader(context, weighted.loss, layer, area.mask, area.name)
         yield Term("style", layer, total, reader.distance(target), context.normalize)
 
 
 def targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> list[list[Any]]:
-    """What the picture is to be like in each area, for each of its losses at its layer: the statistic of all manners.
+    """Return the target statistic of each area, for each of its losses at its layer: that of all its style images.
 
-    A painting that several areas have is shown to the network once.
+    The network reads a style image once, whatever the number of areas that have it.
     """
     readers = [
         [
-            [Reader(context, i.loss, layer, m.mask, f"the painting of {area.name}") for i, _, layer in pairs]
+            [StatisticReader(context, i.loss, layer, m.mask, f"the painting of {area.name}") for i, _, layer in pairs]
             for m in area.style_images
         ]
         for area, pairs in wanted
     ]
-    shown: dict[int, tuple[Tensor, list[Reader]]] = {}
+    shown: dict[int, tuple[Tensor, list[StatisticReader]]] = {}
     for (area, _), rows in zip(wanted, readers, strict=True):
         for style_image, row in zip(area.style_images, rows, strict=True):
             shown.setdefault(id(style_image.pixels), (style_image.pixels, []))[1].extend(row)
     for pixels, watching in shown.values():
 
-        def visit(layer: str, values: Tensor, part: Part, watching: Sequence[Reader] = watching) -> None:
+        def visit(layer: str, values: Tensor, part: Part, watching: Sequence[StatisticReader] = watching) -> None:
             for reader in watching:
                 if reader.layer == layer:
                     reader.read(values, part)
@@ -105,7 +105,7 @@ def targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> 
         columns = zip(*rows, strict=True)
         found.append(
             [
-                i.loss.mixed([r.found() for r in column], shares)
+                i.loss.mixed([r.statistic() for r in column], shares)
                 for (i, _, _), column in zip(pairs, columns, strict=True)
             ]
         )
@@ -113,7 +113,7 @@ def targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> 
 
 
 def _share(context: Context, loss: StyleLoss, target: Any, layers: Layers, layer: str) -> float:
-    """What of the style's weight goes to one layer."""
+    """Return the share of the style's weight for one layer."""
     if layer == IMAGE:
         return 1.0
     scale = context.weighting
@@ -125,11 +125,11 @@ def _share(context: Context, loss: StyleLoss, target: Any, layers: Layers, layer
     return share * scale.style(context.encoder.channels(layer)) * float(target.square().sum())
 
 
-class Reader:
-    """Reads the statistic of a style loss off one layer, all at once or part by part, as far as a mask counts.
+class StatisticReader:
+    """Computes the statistic of a style loss at one layer within a mask, from the whole layer or part by part.
 
-    An additive statistic is summed up over the parts. Of any other loss a sample of positions is gathered, of which
-    the statistic is then taken (see `losses/gathering.py`). `mask` is `(1, 1, H, W)` at the picture's size.
+    An additive statistic is summed over the parts. For other losses, a sample of positions is gathered from the parts
+    (see `losses/gathering.py`). `mask` is `(1, 1, H, W)` at the size of the image.
     """
 
     def __init__(self, context: Context, loss: StyleLoss, layer: str, mask: Tensor | None, name: str) -> None:
@@ -137,11 +137,11 @@ class Reader:
         self.space = None if layer == IMAGE else context.encoder.metric(layer)
         self._total: Any = None
         self._complete = False
-        self._counts: dict[tuple[int, int], Tensor] = {}  # one evaluation after the other asks for the same grid
-        self._sample = Sample(context.dice, loss.side, self.counts)
+        self._counts: dict[tuple[int, int], Tensor] = {}  # every evaluation has the same grid
+        self._sample = PositionSample(context.dice, loss.side, self.counts)
 
     def distance(self, target: Any) -> Additive | Any:
-        """The distance of a picture's features from the target."""
+        """Return the distance to the target as a loss of features."""
 
         def compare(statistic: Any) -> Tensor:
             return self.loss.distance(statistic, target, self.context.dice)
@@ -154,39 +154,39 @@ class Reader:
         return Additive(self.add, lambda total: compare(self.finish(total)), whole=whole)
 
     def read(self, values: Tensor, part: Part) -> None:
-        """Take a part in, or all features at once."""
+        """Add a part of the features, or all of them."""
         self._complete = part.share == 1
         if self._complete:
             self._total = self.whole(values)
         else:
             self._total = self.add(values, part) if self._total is None else self._total + self.add(values, part)
 
-    def found(self) -> Any:
-        """The statistic of what was read."""
+    def statistic(self) -> Any:
+        """Return the statistic of all features that were read."""
         return self._total if self._complete else self.finish(self._total)
 
     def whole(self, values: Tensor) -> Any:
-        """The statistic of all features `(1, C, H, W)`."""
+        """Return the statistic of all features `(1, C, H, W)`."""
         return self._statistic(values, Part.whole(values))
 
     def add(self, values: Tensor, part: Part) -> Tensor:
-        """What a part adds to the sum."""
+        """Return the contribution of a part to the sum."""
         if not self.loss.additive:
             return self._sample.add(values, part)
         counts = self.counts(part.grid)
         share = part.share if counts is None else float(part.of(counts).sum() / counts.sum())
         if not share:
-            nothing: Tensor = 0 * self.loss.statistic(Features(values, None, self.space))
+            nothing: Tensor = 0 * self.loss.statistic(LayerFeatures(values, None, self.space))
             return nothing
         found: Tensor = self._statistic(values, part)
         return found * share
 
     def finish(self, total: Tensor) -> Any:
-        """The statistic that the sum over all parts makes."""
+        """Return the statistic from the sum over all parts."""
         return total if self.loss.additive else self.loss.statistic(self._sample.features(total, self.space))
 
     def counts(self, grid: tuple[int, int]) -> Tensor | None:
-        """How much each position of the layer's grid belongs to the region."""
+        """Return the mask at the layer's grid: the weight of each position."""
         if self.mask is None:
             return None
         if grid not in self._counts:
@@ -195,7 +195,9 @@ class Reader:
 
     def _statistic(self, values: Tensor, part: Part) -> Any:
         counts = self.counts(part.grid)
-        return self.loss.statistic(Features(values, None if counts is None else part.of(counts).to(values), self.space))
+        return self.loss.statistic(
+            LayerFeatures(values, None if counts is None else part.of(counts).to(values), self.space)
+        )
 
     def _propagated(self, mask: Tensor, grid: tuple[int, int]) -> Tensor:
         if self.layer == IMAGE:

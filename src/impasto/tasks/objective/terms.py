@@ -1,8 +1,8 @@
-"""Terms of content, and of what holds for any picture."""
+"""Terms of content, and priors: terms that hold for any image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.losses import (
     IMAGE,
+    STYLE_LOSSES,
     Additive,
     Part,
     Term,
@@ -24,70 +25,73 @@ from impasto.losses import (
     out_of_range,
     part_of_variation,
     repetition_of,
+    replaced,
     total_variation,
 )
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import Layers, parse_layers
-from impasto.tasks.objective.parse_losses import Ingredient, content_losses, layers_of
-from impasto.tasks.objective.repainting import repainted
+from impasto.tasks.objective.parse_losses import WeightedLoss, content_losses, layers_of
+from impasto.tasks.objective.style import StatisticReader, targets
 from impasto.tasks.scene.areas import Area
 
 ONE_LEVEL = (1 / 255) ** 2
-"""The variation of a picture whose neighbours differ by one level: the least that a flat one is taken to have."""
+"""Variation of an image whose neighbours differ by one level of 255: the least reference, for flat images."""
 
 COARSE = 0.01
-"""What `blotches` finds in a usual photo if it is compared with a plain one: the median of 100 is 0.011."""
+"""`blotches` between a photo and a flat image: the median of 100 photos is 0.011."""
 
 REPEATED = 0.02
-"""A tenth of what `repetition` finds in a pattern that anyone sees."""
+"""A tenth of the `repetition` of an obvious pattern."""
 
 Loss = Callable[[Tensor], Tensor]
 
 LAPLACIAN_POOL = 4
-"""Side of the squares whose means the Laplacian looks at (Li et al. 2017 find 4 and 16 to serve)."""
+"""Side of the average pooling before the Laplacian (Li et al. 2017 recommend 4 and 16)."""
 
 
 @torch.no_grad()
-def content_terms(  # noqa: PLR0917 (what is asked for, in the order in which it matters)
+def content_terms(  # noqa: PLR0917 (in the order in which they matter)
     context: Context,
     content: Tensor,
     layers: Layers,
     weight: float,
-    losses: Sequence[Ingredient] | None = None,
+    losses: Sequence[WeightedLoss] | None = None,
     window: tuple[int, int] | None = None,
     areas: Sequence[Area] = (),
 ) -> list[Term]:
-    """The photo's features themselves: mean squared distance over their own mean square (1 is as far as nothing).
+    """Return the terms of content: distances to the features of `content` `(1, 3, H, W)`.
 
-    Gatys et al. 2016, eq. 1, but normalised, so that the number means the same for every network, layer and size;
-    other scales of weights are the context's. Layers share `weight` in the proportions of their own. `window`: only
-    the central (height, width) of the features count. `areas`: what the losses that look at paintings have.
+    Gatys et al. 2016, eq. 1, but normalised: 1 is the distance of features that are 0, for every network, layer and
+    size; the context may give another scale of weights. Layers share `weight` in proportion to their own weights.
+    `window`: only the central (height, width) of the features counts. `areas` have the style images of losses that need
+    them.
     """
     terms: list[Term] = []
     losses = content_losses("features") if losses is None else losses
     encoder = context.encoder
-    everything = context.features(content, layers_of(encoder, losses, layers)) if weight else {}
-    for ingredient in losses if weight else ():
-        own = parse_layers(encoder, ingredient.layers, ()) if ingredient.layers else dict(layers)
-        models = {layer: everything[layer] for layer in own}
-        models = repainted(context, models, areas) if ingredient.loss.painted else models
+    features = context.features(content, layers_of(encoder, losses, layers)) if weight else {}
+    for weighted in losses if weight else ():
+        own = parse_layers(encoder, weighted.layers, ()) if weighted.layers else dict(layers)
+        references = {layer: features[layer] for layer in own}
+        if weighted.loss.needs_style:
+            references = nearest_features(context, references, areas)
         for layer, share in own.items():
-            cut = _center(layer, models[layer], window)
-            target, space = cut(models[layer]), encoder.metric(layer)
+            crop = _center(layer, references[layer], window)
+            target, space = crop(references[layer]), encoder.metric(layer)
             if context.weighting is None:
                 unit, factor = share / sum(own.values()), 1 / max(_energy(target, space), 1e-12)
             else:
                 unit, factor = share, context.weighting.content(encoder.channels(layer), target[0, 0].numel())
-            compare = ingredient.loss(target, space, context.dice, factor)
-            total = weight * ingredient.weight * ingredient.loss.level * unit
-            seen = compare if window is None else _then(cut, compare)
-            terms.append(Term("content", layer, total, seen, context.normalize))
+            compare = weighted.loss(target, space, context.dice, factor)
+            total = weight * weighted.weight * weighted.loss.level * unit
+            loss = compare if window is None else _then(crop, compare)
+            terms.append(Term("content", layer, total, loss, context.normalize))
     return terms
 
 
 def _energy(target: Tensor, space: Tensor | None) -> float:
-    """The energy of features, which may live elsewhere than the network: strip by strip."""
+    """Return the mean squared length of features, strip by strip: they may be on another device than the network."""
     device = target.device if space is None else space.device
     return float(in_strips(Additive(lambda found, part: energy(found.to(device), space) * part.share), target))
 
@@ -97,29 +101,53 @@ def _then(first: Loss, second: Loss) -> Loss:
 
 
 def _center(layer: str, features: Tensor, window: tuple[int, int] | None) -> Loss:
-    """A function that cuts the central window out of features like these."""
+    """Return a function that crops features to the central window."""
     if window is None:
         return lambda found: found
-    cut = []
+    crop = []
     for side, wanted in zip(features.shape[-2:], window, strict=True):
         if wanted > side:
             asked, here = f"{window[1]}x{window[0]}", f"{features.shape[-1]}x{features.shape[-2]}"
             raise UsageError(f"a patch of {asked} features is larger than {layer} is, which has {here} here")
-        cut.append(slice((side - wanted) // 2, (side - wanted) // 2 + wanted))
-    rows, columns = cut
+        crop.append(slice((side - wanted) // 2, (side - wanted) // 2 + wanted))
+    rows, columns = crop
     return lambda found: found[:, :, rows, columns]
 
 
 @torch.no_grad()
-def prior_terms(
-    settings: SynthesisSettings, pictures: Sequence[Tensor], share: float = 1.0, unit: float = 1.0
-) -> list[Term]:
-    """What holds for any picture: no more variation than its models, in light and in colour, and values in [0, 1].
+def nearest_features(context: Context, content: Mapping[str, Tensor], areas: Sequence[Area]) -> dict[str, Tensor]:
+    """Return content features `(1, C, H, W)` by layer, each replaced by the nearest feature of its area's style images.
 
-    Total variation counts relative to the richest of `pictures` (the photo and the painting at this size): a weight of
-    1 makes as much variation as theirs a loss of 1. So a smooth painting holds speckle down harder than a rough one,
-    and a painting rich in colour keeps it. `share` of the settings' weights of variation is taken; `unit` is what a
-    loss of 1 is in the other terms' scale of weights.
+    A position belongs to the area with the largest mask there. Areas of weight 0 keep the content features. These are
+    the targets of losses that need the style (Kolkin et al. 2022).
+    """
+    areas = [area for area in areas if area.weight]
+    nearest = WeightedLoss(STYLE_LOSSES["nearest"](), 1.0)
+    found, most = dict(content), {layer: torch.zeros_like(features[:, :1]) for layer, features in content.items()}
+    pairs = [(nearest, dict.fromkeys(content, 1.0), layer) for layer in content]
+    clouds = targets(context, [(area, pairs) for area in areas])
+    for area, own in zip(areas, clouds, strict=True):
+        for (layer, features), cloud in zip(content.items(), own, strict=True):
+            new = replaced(features, cloud)
+            grid = (features.shape[-2], features.shape[-1])
+            counts = StatisticReader(context, nearest.loss, layer, area.mask, area.name).counts(grid)
+            if counts is not None:
+                counts = counts.to(features)
+                new = torch.where(counts > most[layer], new, found[layer])
+                most[layer] = torch.maximum(counts, most[layer])
+            found[layer] = new
+    return found
+
+
+@torch.no_grad()
+def prior_terms(
+    settings: SynthesisSettings, references: Sequence[Tensor], share: float = 1.0, unit: float = 1.0
+) -> list[Term]:
+    """Return the priors: total variation of luminance and of colour, the alpha-norm, and the range [0, 1].
+
+    Total variation is divided by the largest of the `references` (content and style images at this size): variation as
+    large as theirs is a loss of 1. So a smooth style image removes more speckle than a rough one, and a colourful one
+    keeps its colours. `share` multiplies the weights of variation, `unit` those of the other priors.
     """
     terms = [
         Term("range", IMAGE, settings.range_weight * unit, Additive(_part_out_of_range)),
@@ -132,7 +160,7 @@ def prior_terms(
         def of(image: Tensor, where: Part, part: int = part) -> Tensor:
             return part_of_variation(opponent(image)[part], where, beta)
 
-        variations = [float(in_strips(Additive(of, margin=1), picture)) for picture in pictures]
+        variations = [float(in_strips(Additive(of, margin=1), picture)) for picture in references]
         own = max([*variations, ONE_LEVEL ** (beta / 2)])
 
         def whole(image: Tensor, part: int = part, own: float = own) -> Tensor:
@@ -152,7 +180,7 @@ def _part_out_of_range(image: Tensor, part: Part) -> Tensor:
 
 @torch.no_grad()
 def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
-    """No more that keeps step with a network's grid than by chance, relative to the richest of `pictures`."""
+    """Return the term against patterns with the period of a network's grid, relative to the largest of `pictures`."""
     if not weight:
         return []
     own = max([*(float(lattice(picture)) for picture in pictures), ONE_LEVEL])
@@ -161,7 +189,7 @@ def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
 
 @torch.no_grad()
 def blotch_terms(content: Tensor, weight: float) -> list[Term]:
-    """Nothing large that has nothing to do with the photo."""
+    """Return the term against large structures that the content image does not have."""
     if not weight:
         return []
     return [Term("blotches", IMAGE, weight, blotches_of(content, 1 / COARSE))]
@@ -169,7 +197,7 @@ def blotch_terms(content: Tensor, weight: float) -> list[Term]:
 
 @torch.no_grad()
 def repetition_terms(content: Tensor, usual: float, weight: float) -> list[Term]:
-    """No texture that repeats more than the photo's own in the same window, or than `usual`, the painting's."""
+    """Return the term against texture that repeats more than the content's, and more than `usual`, the style's."""
     if not weight:
         return []
     return [Term("repetition", IMAGE, weight, repetition_of(content, usual, 1 / REPEATED))]
@@ -177,7 +205,8 @@ def repetition_terms(content: Tensor, usual: float, weight: float) -> list[Term]
 
 @torch.no_grad()
 def laplacian_terms(content: Tensor, weight: float) -> list[Term]:
-    """The photo's edges, as its Laplacian has them (Li et al. 2017, Laplacian-Steered Neural Style Transfer)."""
+    """Return the term of the content's Laplacian, its edges (Li et al. 2017, Laplacian-Steered Neural Style
+    Transfer)."""
     if not weight:
         return []
     target = laplacian_of(content, LAPLACIAN_POOL)

@@ -1,10 +1,10 @@
-"""Weights: of one number for how much style there is to be, and in the scales of the literature.
+"""Weights of content and style: from the strength, and in the scales of papers.
 
-The scales are here so that a paper's numbers can be typed as they stand and mean the same.
+With the scale of a paper, its weights can be used as they are printed.
 
-Ours, "normalized", divides every loss by what nothing at all would cost, so that its numbers carry over from network to
-network. The others state the loss of a layer with C channels and N positions, features F, P and Gram matrices
-G = F F^T / N, A likewise, as their source does:
+The default scale, "normalized", divides every loss by the distance of features that are 0, so that weights carry over
+from network to network. The other scales state the loss of a layer with C channels and N positions, features F, P and
+Gram matrices G = F F^T / N, A likewise, as their source does:
 
 | name | content | style | over the layers | source |
 |---|---|---|---|---|
@@ -13,9 +13,9 @@ G = F F^T / N, A likewise, as their source does:
 | tutorial | mean (F - P)^2 | mean (G / C - A / C)^2 | sum | PyTorch's tutorial, Johnson's neural-style |
 | tutorial-mean | mean (F - P)^2 | mean (G / C - A / C)^2 | mean | the same, divided by the number of layers |
 
-The paper's 1 / 4 C^2 N^2 belongs to sums over positions, F F^T, and takes both pictures to be of one size; ours divides
-each by its own N. Published networks differ in the scale of their features, and with it in what a weight does: the
-scales hold for the networks at hand (torchvision's VGG, and `lite`, which measures in a VGG-19's space).
+The paper's 1 / 4 C^2 N^2 belongs to sums over positions, F F^T, and to images of one size; ours divides each Gram
+matrix by its own N. Published networks differ in the scale of their features, and with it in the effect of a weight:
+the scales hold for torchvision's VGG, and for `lite`, which measures in a VGG-19's space.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from impasto.settings.synthesis import StylizeSettings
 
 @dataclass(frozen=True)
 class Weighting:
-    """How a source states the loss of a layer.
+    """The scale of a paper: its factors of the loss of a layer.
 
     `content(channels, positions)` multiplies the mean over positions of |f - p|^2, `style(channels)` |G - A|^2; `mean`
-    tells whether layers share the style's weight or each has all of it.
+    tells whether layers share the style's weight or each layer has all of it.
     """
 
     content: Callable[[int, int], float]
@@ -65,16 +65,17 @@ LEVELS = {
     "palette": 0.3,
     "patches": 0.2,
 }
-"""What a style loss is multiplied by, so that a strength means the same for it as for Gram matrices (and for those left
-out): at 0.5 a run then goes about as far from the photo, in relative content distance, as with these. Measured on three
-pairs of samples at 192 px, to within a quarter. Losses that leave out much of a style (`mean`) reach the same distance
-with less of it, and those of patches with more."""
+"""Factors of style losses, 1 for those left out, which give a strength the same effect as with Gram matrices.
+
+At strength 0.5 the result has about the same relative content distance with every loss. Measured on three pairs of
+samples at 192 px, to within a quarter. Losses that leave out much of a style (`mean`) transfer less style at the same
+distance, losses of patches more."""
 
 
 def weights_of(settings: StylizeSettings) -> tuple[float, float]:
-    """Weights of content and style: those given, or from the strength `s`, in the ratio `BALANCE * (s / (1 - s))^2`.
+    """Return the weights of content and style: as given, or from the strength `s`: `BALANCE * (s / (1 - s))^2` to 1.
 
-    The losses are normalised (see `terms.py`), so that a strength means the same for every network and size. At 0 the
+    The losses are normalised (see `terms.py`), so a strength has the same effect for every network and size. At 0 the
     style has no weight, at 1 the content has none.
     """
     s = settings.strength

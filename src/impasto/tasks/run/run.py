@@ -11,7 +11,17 @@ from torch import Tensor
 from impasto.errors import ImpastoError
 from impasto.image import Size, resize, resize_wrapped
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.synthesis import CANVASES, OPTIMIZERS, WRAPPED, Evaluate, Optimizer, Scale, State, Step, synthesise
+from impasto.synthesis import (
+    OPTIMIZERS,
+    PARAMETERIZATIONS,
+    PERIODIC_PARAMETERIZATIONS,
+    Evaluate,
+    Optimizer,
+    Scale,
+    State,
+    Step,
+    synthesise,
+)
 from impasto.tasks.run.evaluator import Evaluator
 from impasto.tasks.run.memory_plan import MemoryBudget, MemoryPlan
 from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
@@ -109,14 +119,17 @@ class Job:
         home = self.budget.image_device(
             sizes[max(resume.scale - 1, 0)] if resume and resume.scale <= len(sizes) else sizes[0]
         )
-        start, canvas = self.start().to(home), (WRAPPED if endless(settings) else CANVASES)[settings.canvas]
+        start, parameterization = (
+            self.start().to(home),
+            (PERIODIC_PARAMETERIZATIONS if endless(settings) else PARAMETERIZATIONS)[settings.canvas],
+        )
         if not self.budget.group.single:
             start = self.budget.group.broadcast_(start.clone())
 
         def resample(picture: Tensor, size: Size) -> Tensor:
             return plain(picture.to(self.budget.image_device(size)), size)
 
-        for step in synthesise(start, scales, resample, canvas=canvas, resume=resume):
+        for step in synthesise(start, scales, resample, parameterization=parameterization, resume=resume):
             yield self.finish(_noticed(step, prepared))
 
     def _prepared(self, planned: Planned, current: list[Evaluate]) -> Evaluate:

@@ -66,7 +66,7 @@ class Critic:
         self.settings, self.losses, self.device = settings, settings.losses(), device_of(settings.losses())
         self.encoder = load_encoder(self.losses)
         self.photos = [photo.to(self.device) for photo in photos]
-        chosen = losses_of(self.encoder, self.losses, painted=False)
+        chosen = losses_of(self.encoder, self.losses, with_style=False)
         self.contents, self.content_layers, self.content_weight = chosen.content, chosen.content_layers, 0.0
         self.styles, self.style_layers, self.style_weight = chosen.style, chosen.style_layers, chosen.style_weight
         self._style = self.style_weight, self.styles

@@ -51,6 +51,6 @@ def test_bad_mixtures_are_refused(text, message):
 
 
 def test_content_losses_that_look_at_a_painting_need_one():
-    assert [i.loss.painted for i in content_losses("features,nearest=2", painted=True)] == [False, True]
+    assert [i.loss.needs_style for i in content_losses("features,nearest=2", with_style=True)] == [False, True]
     with pytest.raises(UsageError, match="which only stylize does"):
         content_losses("nearest")

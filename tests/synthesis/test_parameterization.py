@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.synthesis import CANVASES, WRAPPED, generator, noise, pink_noise
-from impasto.synthesis.canvas import COLORS, Fourier, Pyramid, frequencies
+from impasto.synthesis import PARAMETERIZATIONS, PERIODIC_PARAMETERIZATIONS, generator, noise, pink_noise
+from impasto.synthesis.parameterization import COLORS, Fourier, Pyramid, frequencies
 
 SIZES = [(16, 24), (13, 7), (1, 1), (1, 9), (40, 33)]
 
@@ -15,36 +15,42 @@ def picture(size, channels=3, seed=0):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    "make", [*CANVASES.values(), *WRAPPED.values()], ids=[*CANVASES, *(f"wrapped {name}" for name in WRAPPED)]
+    "make",
+    [*PARAMETERIZATIONS.values(), *PERIODIC_PARAMETERIZATIONS.values()],
+    ids=[*PARAMETERIZATIONS, *(f"wrapped {name}" for name in PERIODIC_PARAMETERIZATIONS)],
 )
 def test_a_picture_survives_its_canvas(make, size, channels):
-    canvas, image = make(size), picture(size, channels)
-    parameters = canvas.encode(image)
+    parameterization, image = make(size), picture(size, channels)
+    parameters = parameterization.encode(image)
     assert parameters.shape[:2] == (1, channels)
-    torch.testing.assert_close(canvas.decode(parameters), image, rtol=0, atol=1e-12)
-    single = canvas.decode(canvas.encode(image.float()))
+    torch.testing.assert_close(parameterization.decode(parameters), image, rtol=0, atol=1e-12)
+    single = parameterization.decode(parameterization.encode(image.float()))
     assert single.dtype == torch.float32
     torch.testing.assert_close(single, image.float(), rtol=0, atol=5e-6)
 
 
-@pytest.mark.parametrize("make", CANVASES.values(), ids=CANVASES)
+@pytest.mark.parametrize("make", PARAMETERIZATIONS.values(), ids=PARAMETERIZATIONS)
 def test_decoding_is_linear_and_gradients_flow_through_it(make):
-    canvas = make((9, 12))
-    a, b = canvas.encode(picture((9, 12))), canvas.encode(picture((9, 12), seed=1))
-    torch.testing.assert_close(canvas.decode(2 * a - b), 2 * canvas.decode(a) - canvas.decode(b))
-    assert torch.autograd.gradcheck(lambda p: canvas.decode(p).square().sum(), a.clone().requires_grad_())
+    parameterization = make((9, 12))
+    a, b = parameterization.encode(picture((9, 12))), parameterization.encode(picture((9, 12), seed=1))
+    torch.testing.assert_close(
+        parameterization.decode(2 * a - b), 2 * parameterization.decode(a) - parameterization.decode(b)
+    )
+    assert torch.autograd.gradcheck(lambda p: parameterization.decode(p).square().sum(), a.clone().requires_grad_())
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("make", CANVASES.values(), ids=CANVASES)
+@pytest.mark.parametrize("make", PARAMETERIZATIONS.values(), ids=PARAMETERIZATIONS)
 def test_white_parameters_make_pictures_of_about_their_deviation(make, channels):
-    canvas = make((60, 90))
-    white = torch.randn(canvas.encode(picture((60, 90), channels)).shape, generator=generator(2), dtype=torch.float64)
-    assert 0.6 < float(canvas.decode(white).square().mean().sqrt()) < 1.3
+    parameterization = make((60, 90))
+    white = torch.randn(
+        parameterization.encode(picture((60, 90), channels)).shape, generator=generator(2), dtype=torch.float64
+    )
+    assert 0.6 < float(parameterization.decode(white).square().mean().sqrt()) < 1.3
 
 
 def test_only_pixels_are_bounded():
-    assert {name: make((4, 4)).bounded for name, make in CANVASES.items()} == {
+    assert {name: make((4, 4)).bounded for name, make in PARAMETERIZATIONS.items()} == {
         "pixels": True,
         "pyramid": False,
         "fourier": False,
@@ -62,7 +68,7 @@ def test_a_flat_picture_is_one_level_of_a_pyramid_and_one_wave_a_colour():
 
 @pytest.mark.parametrize("shift", [(16, 0), (0, 32), (32, 16)])
 def test_a_wrapped_pyramid_does_not_know_where_the_picture_begins(shift):
-    pyramid, image = Pyramid((64, 96), wrapped=True), picture((64, 96))
+    pyramid, image = Pyramid((64, 96), periodic=True), picture((64, 96))
     assert pyramid.sizes == [(64, 96), (32, 48), (16, 24), (8, 12), (4, 6)]
 
     def moved(parameters):
@@ -79,8 +85,8 @@ def test_a_wrapped_pyramid_does_not_know_where_the_picture_begins(shift):
 
 
 def test_a_wrapped_pyramid_ends_at_an_odd_side():
-    assert Pyramid((96, 48), wrapped=True).sizes[-1] == (12, 6)
-    assert Pyramid((36, 44), wrapped=True).sizes[-1] == (9, 11)
+    assert Pyramid((96, 48), periodic=True).sizes[-1] == (12, 6)
+    assert Pyramid((36, 44), periodic=True).sizes[-1] == (9, 11)
 
 
 def test_the_waves_are_the_fourier_coefficients_over_their_expected_size():
@@ -97,8 +103,8 @@ def test_the_waves_are_the_fourier_coefficients_over_their_expected_size():
 def test_colours_with_the_covariance_of_photographs_have_white_parameters():
     root = torch.linalg.cholesky(torch.tensor(COLORS, dtype=torch.float64))
     pixels = torch.einsum("kc,bchw->bkhw", root, torch.randn(1, 3, 96, 96, generator=generator(1), dtype=torch.float64))
-    canvas = Fourier((96, 96))
-    waves = canvas.encode(pixels)[0] * (1 / frequencies((96, 96)))  # white in space: undo the scaling by 1/f
+    parameterization = Fourier((96, 96))
+    waves = parameterization.encode(pixels)[0] * (1 / frequencies((96, 96)))  # white in space: undo the scaling by 1/f
     covariance = torch.cov(waves.flatten(1))
     covariance /= covariance.diagonal().mean()
     torch.testing.assert_close(covariance, torch.eye(3, dtype=torch.float64), rtol=0, atol=0.04)

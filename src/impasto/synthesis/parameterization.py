@@ -1,11 +1,11 @@
-"""What is optimised in place of pixels: linear maps between parameters and pictures.
+"""Parameterizations: linear maps between the parameters that are optimised and images.
 
 A gradient step moves every parameter a little. When parameters are pixels, that changes fine detail first; when some of
 them are whole forms, it moves those as well (Olah, Mordvintsev and Schubert, *Feature Visualization*, Distill 2017,
-"preconditioning"). No canvas squashes values into [0, 1]: that is for a prior on the picture.
+"preconditioning"). No parameterization limits values to [0, 1]: a prior on the image does that.
 
 Parameters are scaled so that white noise of deviation d makes a picture of about deviation d. So the rate of Adam means
-the same length of a step on every canvas.
+the same length of a step for every parameterization.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ SMALLEST = 4
 """A pyramid ends where a side would get shorter than this."""
 
 
-class Canvas(Protocol):
-    """A way to write a picture `(1, C, H, W)`, C 1 or 3, of one size as a tensor of parameters `(1, C, ...)`."""
+class Parameterization(Protocol):
+    """A linear map between images `(1, C, H, W)`, C 1 or 3, of one size, and parameters `(1, C, ...)`."""
 
     bounded: bool
-    """Whether the parameters are the pixels themselves, so that clamping them to [0, 1] means something."""
+    """Whether the parameters are the pixels, which may be clamped to [0, 1]."""
 
     def encode(self, picture: Tensor) -> Tensor:
-        """Parameters whose picture this is, to rounding."""
+        """Return the parameters of an image, up to rounding."""
         ...
 
     def decode(self, parameters: Tensor) -> Tensor:
-        """The picture of these parameters: linear in them."""
+        """Return the image of these parameters; it is linear in them."""
         ...
 
 
@@ -65,14 +65,14 @@ class Pyramid:
     STROTSS (Kolkin et al. 2019) optimises one. Parameters are all levels in a row, `(1, C, P)`, times the root of their
     number, so that equal moves of all add up to a move of the picture of that length.
 
-    `wrapped`: the picture repeats without end, and opposite edges are neighbours at every level. Then it ends where a
+    `periodic`: the picture repeats without end, and opposite edges are neighbours at every level. Then it ends where a
     side is odd, too: only halves of even sides meet at the edges.
     """
 
     bounded = False
 
-    def __init__(self, size: tuple[int, int], *, wrapped: bool = False) -> None:
-        self.sizes, self._wrapped = [size], wrapped
+    def __init__(self, size: tuple[int, int], *, periodic: bool = False) -> None:
+        self.sizes, self._periodic = [size], periodic
         while self._goes_on(self.sizes[-1]):
             self.sizes.append(_half(self.sizes[-1]))
         self._gain = 1 / math.sqrt(len(self.sizes))
@@ -98,17 +98,17 @@ class Pyramid:
 
     def _goes_on(self, size: tuple[int, int]) -> bool:
         even = not (size[0] % 2 or size[1] % 2)
-        return min(_half(size)) >= SMALLEST and (even or not self._wrapped)
+        return min(_half(size)) >= SMALLEST and (even or not self._periodic)
 
     def _down(self, picture: Tensor, half: tuple[int, int]) -> Tensor:
-        if not self._wrapped:
+        if not self._periodic:
             return F.interpolate(picture, size=half, mode="bilinear", antialias=True)
         beyond = F.pad(picture, 4 * (2,), mode="circular")  # the kernel reaches 2 pixels far
         size = (half[0] + 2, half[1] + 2)
         return F.interpolate(beyond, size=size, mode="bilinear", antialias=True)[..., 1:-1, 1:-1]
 
     def _up(self, picture: Tensor, size: tuple[int, int]) -> Tensor:
-        if not self._wrapped:
+        if not self._periodic:
             return F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
         beyond = F.pad(picture, 4 * (1,), mode="circular")
         size = (size[0] + 4, size[1] + 4)
@@ -151,10 +151,17 @@ class Fourier:
         return self._there
 
 
-CANVASES: dict[str, Callable[[tuple[int, int]], Canvas]] = {"pixels": Pixels, "pyramid": Pyramid, "fourier": Fourier}
+PARAMETERIZATIONS: dict[str, Callable[[tuple[int, int]], Parameterization]] = {
+    "pixels": Pixels,
+    "pyramid": Pyramid,
+    "fourier": Fourier,
+}
 
-WRAPPED: dict[str, Callable[[tuple[int, int]], Canvas]] = {**CANVASES, "pyramid": partial(Pyramid, wrapped=True)}
-"""The same for pictures that repeat without end; waves do, and pixels have no neighbours."""
+PERIODIC_PARAMETERIZATIONS: dict[str, Callable[[tuple[int, int]], Parameterization]] = {
+    **PARAMETERIZATIONS,
+    "pyramid": partial(Pyramid, periodic=True),
+}
+"""The same for images with periodic borders; waves are periodic, and pixels have no neighbours."""
 
 
 def frequencies(size: tuple[int, int]) -> Tensor:

@@ -1,9 +1,9 @@
 import torch
 
-from impasto.losses import Features, replaced
+from impasto.losses import LayerFeatures, replaced
 from impasto.losses.cloud import cloud
 from impasto.tasks.objective.context import Context
-from impasto.tasks.objective.repainting import repainted
+from impasto.tasks.objective.terms import nearest_features
 from impasto.tasks.scene.areas import Area, StyleImage
 
 LAYERS = ["relu3_1", "relu4_1"]
@@ -18,9 +18,9 @@ def test_every_area_takes_the_features_of_its_painting(tiny):
     mask = torch.zeros(1, 1, 48, 48)
     mask[..., :24] = 1
     areas = [Area("left", (StyleImage(left),), mask), Area("right", (StyleImage(right),), 1 - mask)]
-    found = repainted(Context(tiny), photo, areas)
+    found = nearest_features(Context(tiny), photo, areas)
     for layer in LAYERS:
-        wanted = [replaced(photo[layer], cloud(Features(tiny(p, LAYERS)[layer]))) for p in (left, right)]
+        wanted = [replaced(photo[layer], cloud(LayerFeatures(tiny(p, LAYERS)[layer]))) for p in (left, right)]
         middle = found[layer].shape[-1] // 2
         assert torch.equal(found[layer][..., :middle], wanted[0][..., :middle])
         assert torch.equal(found[layer][..., middle:], wanted[1][..., middle:])
@@ -28,5 +28,5 @@ def test_every_area_takes_the_features_of_its_painting(tiny):
 
 def test_areas_of_no_weight_keep_the_photos_features(tiny):
     photo = tiny(picture(0), LAYERS)
-    found = repainted(Context(tiny), photo, [Area("picture", (StyleImage(picture(1)),), None, 0.0)])
+    found = nearest_features(Context(tiny), photo, [Area("picture", (StyleImage(picture(1)),), None, 0.0)])
     assert all(torch.equal(found[layer], photo[layer]) for layer in LAYERS)
