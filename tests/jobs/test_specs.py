@@ -18,7 +18,7 @@ from impasto.tasks.objective.layers import parse_layers
 from impasto.tasks.objective.parse_losses import style_losses
 from impasto.tasks.reconstruct import parse_patch
 from impasto.tasks.scene.regions import parse_region, style_shares
-from impasto.tasks.training.photos import draws
+from impasto.tasks.training.photos import keyed_generator
 
 EXPERIMENTS = """
 best-loss content-layers content-seeds contrast histograms inversion-tv keep-color kernels made-contents mixing networks
@@ -60,7 +60,7 @@ def test_a_spec_says_what_it_is_and_what_to_look_at(name: str) -> None:
     assert "\n" not in given.title
     assert len(given.about) > 100
     assert given.source
-    assert given.columns in axes(given)
+    assert given.sheet_columns in axes(given)
     assert given.rows is None or given.rows in axes(given)
     assert {"original", *axes(given)} >= set(given.differences)
 
@@ -99,7 +99,7 @@ def test_networks_do_not_learn_from_the_photo_that_they_are_shown() -> None:
     for name in ("norms", "contrast"):
         for cell in expand(sweep(name)):
             names = sorted(kind for kind, sample in bundled().items() if sample.kind == "photo")
-            order = torch.randperm(len(names), generator=draws(cell.settings.get("seed", 0), "held", "photo"))
+            order = torch.randperm(len(names), generator=keyed_generator(cell.settings.get("seed", 0), "held", "photo"))
             assert cell.inputs["content"] == f"sample:{names[int(order[0])]}"
 
 

@@ -116,7 +116,7 @@ def test_photos_of_a_training(tmp_path):
         for k in range(3):
             cut_out = cut(picture(*SIZE, seed=k), hidden)
             write(folder / f"{k}.png", cut_out.pixels, alpha=cut_out.alpha)
-        pieces.append([Photos(folder).piece(k, 32) for k in range(6)])
+        pieces.append([Photos(folder).random_crop(k, 32) for k in range(6)])
     for black, white in zip(*pieces, strict=True):
         assert torch.equal(black, white)
 

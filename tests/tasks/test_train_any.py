@@ -13,7 +13,7 @@ from impasto.networks import AnyStyle
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import TrainAnySettings
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.training.any_style import AnyLesson, recoloured, train_any_steps
+from impasto.tasks.training.any_style import AnyStyleTraining, augment_colors, train_any_steps
 from impasto.tasks.training.photos import Photos
 
 ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0)
@@ -48,10 +48,10 @@ def test_it_paints_after_paintings_that_it_has_not_seen(photos, tmp_path):
 def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(photos):
     settings = replace(ANY, colours=0.0, strength=0.5, tv_weight=0.1, tv_chroma_weight=0.05, lattice_weight=0.0)
     settings = replace(settings, blotch_weight=0.0)
-    lesson = AnyLesson(Photos(photos), Photos(photos, what="painting"), settings)
-    pieces = lesson.placed(lesson.pieces([0, 1]))
-    painted, models, paintings = lesson.paint(pieces, [0, 1])
-    total, _ = lesson.critic(painted, pieces, models, [0, 1])
+    training = AnyStyleTraining(Photos(photos), Photos(photos, what="painting"), settings)
+    pieces = training.placed(training.crops([0, 1]))
+    painted, models, paintings = training.paint(pieces, [0, 1])
+    total, _ = training.perceptual(painted, pieces, models, [0, 1])
     expected = 0.0
     for k in range(2):
         run = stylize_job(
@@ -73,9 +73,9 @@ def test_a_piece_of_a_painting_is_asked_for_as_stylize_asks_for_it(photos):
 
 def test_colours_change_for_a_share_of_pieces():
     piece = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.3
-    assert all(torch.equal(recoloured(piece, 0.0, k), piece) for k in range(5))
-    varied = [recoloured(piece, 1.0, k) for k in range(5)]
-    assert all(torch.equal(one, recoloured(piece, 1.0, k)) for k, one in enumerate(varied))
+    assert all(torch.equal(augment_colors(piece, 0.0, k), piece) for k in range(5))
+    varied = [augment_colors(piece, 1.0, k) for k in range(5)]
+    assert all(torch.equal(one, augment_colors(piece, 1.0, k)) for k, one in enumerate(varied))
     for one in varied:
         assert 0 <= float(one.min()) < float(one.max()) <= 1
         roles = [

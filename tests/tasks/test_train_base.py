@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from pupil import SMALL, STYLES, losses
 from tests import painters
+from training_process import SMALL, STYLES, losses
 
 from impasto import networks
 from impasto.errors import UsageError
 from impasto.settings.train import ADDED, RECOLOR, STEPS, TrainAnySettings, TrainStyleSettings
-from impasto.tasks.training.any_style import AnyLesson, train_any_steps
-from impasto.tasks.training.base_network import base_of
+from impasto.tasks.training.any_style import AnyStyleTraining, train_any_steps
+from impasto.tasks.training.base_network import load_base
 from impasto.tasks.training.photos import Photos
-from impasto.tasks.training.style import StyleLesson, train_style_steps
+from impasto.tasks.training.style import StyleTraining, train_style_steps
 
 ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, schedule="constant")
 
@@ -31,8 +31,8 @@ def many(tmp_path: Path) -> Path:
     return path
 
 
-def lesson(photos: Path, settings: TrainAnySettings) -> AnyLesson:
-    return AnyLesson(Photos(photos), Photos(photos, longest=96, what="painting"), settings)
+def training(photos: Path, settings: TrainAnySettings) -> AnyStyleTraining:
+    return AnyStyleTraining(Photos(photos), Photos(photos, longest=96, what="painting"), settings)
 
 
 @pytest.fixture
@@ -50,18 +50,18 @@ def test_a_network_for_any_painting_comes_to_know_some(photos, anything, tmp_pat
     """It begins with what it sees of them, and learns to paint them otherwise; what it sees by stays."""
     settings = replace(STYLE, base=str(anything))
     out, base = tmp_path / "some.safetensors", networks.load(anything)
-    lesson = StyleLesson(Photos(photos), STYLES, replace(settings, whole=True))
-    for k, pixels in enumerate(lesson.paintings):
-        assert torch.equal(lesson.network.whole_codes[k : k + 1].detach(), base.code(pixels))
+    training = StyleTraining(Photos(photos), STYLES, replace(settings, whole=True))
+    for k, pixels in enumerate(training.paintings):
+        assert torch.equal(training.network.whole_codes[k : k + 1].detach(), base.code(pixels))
     *_, last = train_style_steps(photos, STYLES, settings, out=out)
     found = networks.load(out)
     assert found.styles == tuple(STYLES)
     before, after = base.transformer.state_dict(), found.transformer.state_dict()
     changed = {name for name, theirs in before.items() if not torch.equal(theirs, after[name])}
     assert changed == {name for name in before if name.startswith("decoder.") and name != "decoder.noise"}
-    said = lesson.network.said.shape[1]
-    assert torch.equal(found.codes[:, :said], lesson.network.said)
-    assert not torch.equal(found.codes[:, said:], lesson.network.codes)
+    said = training.network.said.shape[1]
+    assert torch.equal(found.codes[:, :said], training.network.said)
+    assert not torch.equal(found.codes[:, said:], training.network.codes)
     assert last.loss > 0
 
 
@@ -80,7 +80,7 @@ def test_paintings_are_added_to_one_that_knows_some(photos, anything, tmp_path):
 def test_a_network_for_any_painting_is_trained_on(photos, anything, tmp_path):
     out = tmp_path / "second.safetensors"
     settings = replace(ANY, base=str(anything), steps=1)
-    begun, base = lesson(photos, settings).network, networks.load(anything)
+    begun, base = training(photos, settings).network, networks.load(anything)
     assert begun.description() == base.description()
     for name, theirs in base.state_dict().items():
         assert torch.equal(begun.state_dict()[name], theirs), name
@@ -135,20 +135,20 @@ def test_what_cannot_be_started_from_is_refused(photos, many, tmp_path):
     texture = tmp_path / "texture.safetensors"
     networks.save(networks.TextureNet(networks.TextureSettings(scales=1)), texture)
     with pytest.raises(UsageError, match="is a texture network"):
-        base_of(replace(ANY, base=str(texture)))
+        load_base(replace(ANY, base=str(texture)))
     settings = replace(STYLE, base=str(many))
     with pytest.raises(UsageError, match=r"width is 9, but .* is a network of width 8 already; give --base none"):
-        base_of(replace(settings, width=9))
-    assert base_of(replace(settings, width=8)).transformer.settings.width == 8
+        load_base(replace(settings, width=9))
+    assert load_base(replace(settings, width=8)).transformer.settings.width == 8
     with pytest.raises(UsageError, match="is no network for any painting"):
-        lesson(photos, replace(ANY, base=str(many)))
+        training(photos, replace(ANY, base=str(many)))
     with pytest.raises(UsageError, match="unknown network"):
-        base_of(replace(ANY, base=str(tmp_path / "gone")))
+        load_base(replace(ANY, base=str(tmp_path / "gone")))
 
 
 def test_a_state_of_before_there_were_bases_is_taken_up(photos, tmp_path):
     """What tells one run from another, as it was told when the network in the package was begun."""
-    begun = StyleLesson(Photos(photos), STYLES, SMALL)
+    begun = StyleTraining(Photos(photos), STYLES, SMALL)
     about = {
         "impasto": "",
         "task": "train style",

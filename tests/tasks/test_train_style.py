@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from pupil import SMALL, STYLES, losses
 from safetensors.torch import load_file
 from test_process_group import free_port
+from training_process import SMALL, STYLES, losses
 
 from impasto import networks
 from impasto.errors import ImpastoError, UsageError
@@ -24,10 +24,10 @@ from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.training.loop import checkpoint_of
-from impasto.tasks.training.photos import Photos, shuffled
-from impasto.tasks.training.style import StyleLesson, train_style_steps
+from impasto.tasks.training.photos import Photos, shuffled_index
+from impasto.tasks.training.style import StyleTraining, train_style_steps
 
-PUPIL = Path(__file__).with_name("pupil.py")
+PROCESS = Path(__file__).with_name("training_process.py")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[
 
 
 def started(photos: Path, out: Path, **around: str) -> subprocess.Popen[str]:
-    command = [sys.executable, PUPIL, photos, out]
+    command = [sys.executable, PROCESS, photos, out]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"} | around, stdout=pipe, stderr=pipe, text=True
@@ -146,7 +146,7 @@ def test_all_of_a_trained_network_can_be_trained_on(photos, whole, tmp_path):
     base = networks.load(whole[1])
     again = {names[1]: STYLES[names[1]], "glass": "sample:glass"}
     settings = replace(SMALL, steps=2, base=str(whole[1]), whole=True, strength=0.4)
-    start = StyleLesson(Photos(photos), again, settings).network
+    start = StyleTraining(Photos(photos), again, settings).network
     assert torch.equal(start.codes[0], base.codes[1])
     assert torch.equal(start.codes[1], base.codes.mean(0))
     out = tmp_path / "net.safetensors"
@@ -165,7 +165,7 @@ def test_a_style_can_be_learnt_anew(photos, whole, tmp_path):
     base = networks.load(whole[1])
     settings = replace(SMALL, steps=2, base=str(whole[1]), anew=True)
     paintings = {"glass": "sample:glass", name: STYLES[name]}
-    start = StyleLesson(Photos(photos), paintings, settings).network
+    start = StyleTraining(Photos(photos), paintings, settings).network
     assert all(torch.equal(code, base.codes.mean(0)) for code in start.codes)
     list(train_style_steps(photos, paintings, settings, out=out))
     after = networks.load(out)
@@ -176,7 +176,7 @@ def test_a_style_can_be_learnt_anew(photos, whole, tmp_path):
     for weight, theirs in base.transformer.state_dict().items():
         assert torch.equal(after.transformer.state_dict()[weight], theirs), weight
     with pytest.raises(UsageError, match=f"nothing to learn anew: the network to start from has {', '.join(STYLES)}"):
-        StyleLesson(Photos(photos), {"glass": "sample:glass"}, settings)
+        StyleTraining(Photos(photos), {"glass": "sample:glass"}, settings)
 
 
 @pytest.mark.parametrize("name", ["whole", "anew"])
@@ -235,15 +235,15 @@ def test_a_loss_that_is_not_finite_ends_the_run(photos, tmp_path):
 def test_at_first_it_learns_where_stylize_begins(photos):
     """A photo in the colours of its painting."""
     settings = replace(SMALL, recolor=1)
-    lesson = StyleLesson(Photos(photos), STYLES, settings)
-    total, parts = lesson.loss(1, range(4))
+    training = StyleTraining(Photos(photos), STYLES, settings)
+    total, parts = training.loss(1, range(4))
     assert {*parts} == {"colours"}
-    assert {*lesson.loss(2, range(4))[1]} == {"style", "content", "range", "tv", "lattice", "blotches", "repetition"}
+    assert {*training.loss(2, range(4))[1]} == {"style", "content", "range", "tv", "lattice", "blotches", "repetition"}
     expected = 0.0
     for k in range(4):
-        photo = lesson.photos.piece(k, 64)
-        turn = shuffled(3, k, 0, "style")
+        photo = training.photos.random_crop(k, 64)
+        turn = shuffled_index(3, k, 0, "style")
         painting = fit(load(list(STYLES.values())[turn]).pixels, 64).clamp(0, 1)
         start = stylize_job(photo, painting, StylizeSettings(size=64, scales=1)).start()
-        expected += 100 * float((lesson.network(photo, [turn]).detach() - start).square().mean())
+        expected += 100 * float((training.network(photo, [turn]).detach() - start).square().mean())
     assert float(total.detach()) == pytest.approx(expected, rel=1e-4)

@@ -21,7 +21,7 @@ from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import PAINTED, TrainTextureSettings
 from impasto.tasks.apply import apply
 from impasto.tasks.stylize import stylize_job
-from impasto.tasks.training.texture import TextureLesson, train_texture_steps
+from impasto.tasks.training.texture import TextureTraining, train_texture_steps
 
 TEXTURE = TrainTextureSettings(size=64, style_size=64, batch=2, steps=4, rate=1e-2, warmup=0, scales=3, channels=4)
 
@@ -41,10 +41,10 @@ def test_a_texture_network_learns_and_goes_on_where_it_was(tmp_path):
 
 
 def test_a_texture_is_judged_by_style_and_nothing_of_a_photo():
-    lesson = TextureLesson("sample:ink", TEXTURE)
-    _, parts = lesson.loss(1, range(2))
+    training = TextureTraining("sample:ink", TEXTURE)
+    _, parts = training.loss(1, range(2))
     assert {*parts} == {"style", "tv", "range"}
-    assert lesson.sheet(lesson.network.eval()).shape[-2:] == (128, lesson.painting.shape[-1] + 4 * (128 + 8))
+    assert training.sheet(training.network.eval()).shape[-2:] == (128, training.painting.shape[-1] + 4 * (128 + 8))
 
 
 def with_photos(photos: Path, **settings: object) -> TrainTextureSettings:
@@ -68,12 +68,12 @@ def test_photos_are_painted_in_many_ways(photos, tmp_path):
 
 def test_a_photo_is_asked_for_as_stylize_asks_for_it(photos):
     settings = with_photos(photos, recolor=0, strength=0.5, tv_weight=0.0, tv_chroma_weight=0.0)
-    lesson = TextureLesson("sample:ink", settings)
-    total, _ = lesson.loss(1, range(2))
-    noise = [torch.cat(scale) for scale in zip(*(lesson._noise(k, 64) for k in range(2)), strict=True)]
-    assert lesson.photos
-    pieces = torch.cat([lesson.photos.piece(k, 64) for k in range(2)])
-    made = lesson.network(noise, pieces).detach()
+    training = TextureTraining("sample:ink", settings)
+    total, _ = training.loss(1, range(2))
+    noise = [torch.cat(scale) for scale in zip(*(training._noise(k, 64) for k in range(2)), strict=True)]
+    assert training.photos
+    pieces = torch.cat([training.photos.random_crop(k, 64) for k in range(2)])
+    made = training.network(noise, pieces).detach()
     losses = preset("classic", "stylize") | {"tv_weight": 0.0, "tv_chroma_weight": 0.0}
     run = StylizeSettings(**losses | {"size": 64, "scales": 1})
     expected = 0.0
@@ -124,17 +124,18 @@ def test_pictures_that_are_the_same_have_a_finite_slope():
 
 def test_diversity_counts_and_photos_come_twice(photos):
     plain, apart = (
-        TextureLesson("sample:flow", with_photos(photos, recolor=0, batch=5, diversity=weight)) for weight in (0.0, 0.3)
+        TextureTraining("sample:flow", with_photos(photos, recolor=0, batch=5, diversity=weight))
+        for weight in (0.0, 0.3)
     )
-    numbers, pieces = apart._photos(range(10, 15))
-    assert numbers == [10, 10, 12, 12, 14]
-    assert plain._photos(range(10, 15))[0] == [10, 11, 12, 13, 14]
+    pieces = apart.batch(range(10, 15))
+    assert apart._shown(range(10, 15)) == [10, 10, 12, 12, 14]
+    assert plain._shown(range(10, 15)) == [10, 11, 12, 13, 14]
     assert pieces is not None
     assert torch.equal(pieces[0], pieces[1])
     total, parts = apart.loss(1, range(5))
     assert float(sum(parts.values())) == pytest.approx(float(total.detach()), rel=1e-5)
     noise = [torch.cat(scale) for scale in zip(*(apart._noise(k, 64) for k in range(5)), strict=True)]
-    made = apart.network(noise, apart._photos(range(5))[1]).detach()
+    made = apart.network(noise, apart.batch(range(5))).detach()
     pairs = [float((made[k] - made[k + 1]).square().mean().sqrt()) for k in (0, 2)]
     assert float(parts["diversity"]) == pytest.approx(-0.3 * 2 * float(np.log(pairs).sum()), rel=1e-3)
     with pytest.raises(UsageError, match="a process has one; raise --batch"):

@@ -1,4 +1,4 @@
-"""The trained network that another training starts from."""
+"""The base network: a trained network that another training starts from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from impasto.networks.style_request import find
 from impasto.settings.train import PaintingOptions
 
 SHAPE = ("width", "blocks", "ends", "norm", "detail", "deep")
-"""Settings that tell the shape of a network from nothing."""
+"""Settings that set the shape of a new network."""
 
 
-def base_of(settings: PaintingOptions) -> ManyStyles | AnyStyle | None:
-    """The network that the settings name, if any.
+def load_base(settings: PaintingOptions) -> ManyStyles | AnyStyle | None:
+    """Return the base network of the settings, or None.
 
-    Its shape is the shape of what comes from it: raises UsageError where the settings ask for another one.
+    The base sets the shape of the network: raises UsageError where the settings ask for another shape.
     """
     if settings.base is None:
         return None
@@ -37,8 +37,8 @@ def base_of(settings: PaintingOptions) -> ManyStyles | AnyStyle | None:
     return found
 
 
-def origin_of(name: str) -> dict[str, Any]:
-    """What is told of the file of a network to start from: its name, its hash, and where it comes from itself."""
+def base_provenance(name: str) -> dict[str, Any]:
+    """Return the provenance of a base network: the name of its file, its hash, and its own provenance."""
     file = find(name, ())
     about = networks.describe(file)["provenance"]
     digest = hashlib.sha256(file.read_bytes()).hexdigest()

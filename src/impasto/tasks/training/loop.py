@@ -1,8 +1,9 @@
-"""The loop that trains a network: a loss, Adam, a running average of the weights, a checkpoint; one record a step.
+"""The training loop: a loss, Adam, an exponential moving average of the weights, a checkpoint; one record for each
+step.
 
-Whatever is random in a step depends on the seed and the step alone, so that a run that was killed goes on to the same
-bits, on the same machine with as many threads. Several processes share each batch: gradients and losses are summed,
-so that they do what one process would, to rounding; but batch norms, whose moments are those of each one's own part.
+The random numbers of a step depend on the seed and the step alone, so a run that was killed continues to the same bits,
+on the same machine with the same number of threads. Several processes share each batch and sum gradients and losses, so
+they compute what one process would, up to rounding; except for batch norms, whose moments are those of each process.
 """
 
 from __future__ import annotations
@@ -26,42 +27,45 @@ from impasto.tasks.tiling.process_group import ProcessGroup
 BETAS = (0.9, 0.99)
 
 EPSILON = 1e-6
-"""Gradients below this are rounding, such as those of biases that a norm undoes, and make no whole steps."""
+"""Adam's epsilon: smaller gradients are rounding errors, such as those of biases before a norm."""
 
 FALL = 0.2
-"""The part of a run over which the rate of "trapezoid" falls (Hägele et al. 2024)."""
+"""Share of a run over which the rate of "trapezoid" falls (Hägele et al. 2024)."""
 
 
-class Lesson(Protocol):
-    """What is to be learnt, and by whom."""
+class Training(Protocol):
+    """A network and its loss, for the loop."""
 
     @property
     def network(self) -> nn.Module:
-        """The network, on its device. What of it requires no gradient stays as it is."""
+        """The network, on its device; parameters without gradient stay."""
 
     def loss(self, step: int, places: range) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum of the losses of the pictures at these places of the step's batch, and of its parts by name."""
+        """Return the sum of the losses of the pictures at these places of the step's batch, and its parts by name."""
 
     def sheet(self, network: nn.Module) -> Tensor:
-        """Pictures to judge a network by, `(1, 3, H, W)` in [0, 1]; always the same."""
+        """Return pictures to judge a network by, `(1, 3, H, W)` in [0, 1]; the inputs are always the same."""
 
     def save(self, network: nn.Module, path: Path, step: int) -> None:
-        """Write a network, to be used."""
+        """Write a network for use."""
 
     def rates(self) -> Mapping[str, float]:
-        """Beginnings of the names of parameters whose rate is another one, and how many times as high."""
+        """Return prefixes of names of parameters, and the factors of their rates."""
 
     def pop_notice(self) -> str:
-        """What a person should know that was not told before."""
+        """Return the notices for the user, once."""
 
 
 @dataclass(frozen=True)
 class TrainStep:
-    """One step of a training, as every watcher sees it.
+    """One step of a training.
 
-    `index` of `total` steps (from 1); `loss`, the mean over the batch, and its `terms`, before the step; `rate`, the
-    step's length; `seconds` of work so far, and about how many are `left`; `notice`, a line to show a person, mostly
-    empty; `sheet()` makes the pictures to judge the network by, as its running average is after this step.
+    index: from 1 to `total`.
+    loss, terms: the mean over the batch and its parts, before the step.
+    rate: the learning rate.
+    seconds, left: the time of all steps so far, and an estimate of the remaining time.
+    notice: a line for the user, mostly empty.
+    sheet: makes pictures with the averaged weights after this step, to judge the network by.
     """
 
     index: int
@@ -88,16 +92,16 @@ def _trapezoid(share: float) -> float:
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {"constant": _constant, "cosine": _cosine, "trapezoid": _trapezoid}
-"""The rate's share of its greatest, from the share of the run that is done."""
+"""Functions from the finished share of a run to the factor of the learning rate."""
 
 
 def checkpoint_of(out: str | Path) -> Path:
-    """The file beside `out` in which the state of a run is while it lasts."""
+    """Return the file of a run's checkpoint, beside `out`."""
     return Path(out).with_name(f"{Path(out).name}.checkpoint")
 
 
 def train(
-    lesson: Lesson,
+    training: Training,
     settings: TrainSettings,
     fingerprint: str,
     *,
@@ -105,14 +109,14 @@ def train(
     resume: Path | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
-    """Train the lesson's network; every so many steps, and at the end, the running average of it is written to `out`.
+    """Train the network; at every checkpoint, and at the end, write the averaged network to `out`.
 
-    The state of the run is kept beside it, also at the end, so that it may go on longer. It goes on from there, or from
-    the file `resume`; `fingerprint` tells whether that is of the same run. Raises UsageError where it is not,
-    ImpastoError for a loss that is not finite.
+    The checkpoint stays beside `out`, so that a run may be continued with more steps. A run continues from there, or
+    from the file `resume`. Raises UsageError for the checkpoint of another `fingerprint`, ImpastoError for a loss that
+    is not finite.
     """
     group = group or ProcessGroup()
-    run = _Run(lesson, settings, group)
+    run = _Run(training, settings, group)
     kept = checkpoint_of(out)
     if resume or kept.exists():
         run.resume(load_state(resume or kept, fingerprint, _remedy(resume), disposable=resume is None))
@@ -121,7 +125,7 @@ def train(
 
 
 def _remedy(resume: Path | None) -> str:
-    """What to do about a state of another run: the file `resume`, or the one beside the output."""
+    """Return the advice for a checkpoint of another run: the file `resume`, or the one beside the output."""
     if resume is None:
         return "choose another --output"
     hint = f", such as '{near}'" if (near := checkpoint_of(resume)).exists() else ""
@@ -129,13 +133,13 @@ def _remedy(resume: Path | None) -> str:
 
 
 class _Run:
-    """Where a training stands."""
+    """The state of a training."""
 
-    def __init__(self, lesson: Lesson, settings: TrainSettings, group: ProcessGroup) -> None:
+    def __init__(self, training: Training, settings: TrainSettings, group: ProcessGroup) -> None:
         if group.size > settings.batch:
             raise UsageError(f"a batch of {settings.batch} leaves nothing to do for some of {group.size} processes")
-        self.lesson, self.settings, self.group = lesson, settings, group
-        self.network = lesson.network
+        self.training, self.settings, self.group = training, settings, group
+        self.network = training.network
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.named = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
         times = {name: self._times(name) for name in self.named}
@@ -147,7 +151,7 @@ class _Run:
         self.done, self.spent, self.began, self.since = 0, 0.0, time.perf_counter(), 0
 
     def steps(self, keep: Callable[[State], None], out: Path) -> Iterator[TrainStep]:
-        """The steps from here on; the first process keeps the state, and writes the network."""
+        """Run the remaining steps; rank 0 saves checkpoints and writes the network."""
         self.began, self.since = time.perf_counter(), self.done
         writes, total = self.group.rank == 0, self.settings.total
         if self.done > total:
@@ -158,32 +162,32 @@ class _Run:
             loss, terms = self._step()
             if writes and (self.done % self.settings.checkpoint_every == 0 or self.done == total):
                 keep(self.state())
-                self.lesson.save(self.average, out, self.done)
+                self.training.save(self.average, out, self.done)
             yield self._record(loss, terms)
 
     def _step(self) -> tuple[float, dict[str, float]]:
         settings = self.settings
         self.network.train()
         places = range(self.group.rank, settings.batch, self.group.size)
-        total, parts = self.lesson.loss(self.done + 1, places)
+        total, parts = self.training.loss(self.done + 1, places)
         found = torch.autograd.grad(total / settings.batch, list(self.named.values()))
         numbers = torch.stack([total.detach(), *parts.values()]) / settings.batch
         gradients, numbers = self._summed(list(found), numbers)
         loss, *values = numbers.tolist()
         if not math.isfinite(loss):
             raise ImpastoError(f"the loss is not finite at step {self.done + 1}; take a smaller --rate")
-        for parameter, gradient in zip(self.named.values(), self._shortened(gradients), strict=True):
+        for parameter, gradient in zip(self.named.values(), self._clipped(gradients), strict=True):
             parameter.grad = gradient
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.done + 1) * group["times"]
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.done += 1
-        self._follow()
+        self._update_average()
         return loss, dict(zip(parts, values, strict=True))
 
     def _summed(self, gradients: list[Tensor], numbers: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The sums over all processes, in one message."""
+        """Return the sums over all processes; one message sends all."""
         if self.group.single:
             return gradients, numbers
         sent = self.group.all_reduce_(
@@ -192,8 +196,8 @@ class _Run:
         pieces = torch.split(sent, [*(gradient.numel() for gradient in gradients), len(numbers)])
         return [piece.view_as(own) for piece, own in zip(pieces[:-1], gradients, strict=True)], pieces[-1]
 
-    def _shortened(self, gradients: list[Tensor]) -> list[Tensor]:
-        """Not longer, all together, than `clip`."""
+    def _clipped(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Return the gradients, clipped to the norm `clip` all together."""
         if self.settings.clip is None:
             return gradients
         length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each) for each in gradients]))
@@ -201,7 +205,7 @@ class _Run:
         return [each * share for each in gradients]
 
     def _times(self, name: str) -> float:
-        return next((times for start, times in self.lesson.rates().items() if name.startswith(start)), 1.0)
+        return next((times for start, times in self.training.rates().items() if name.startswith(start)), 1.0)
 
     def _rate(self, step: int) -> float:
         settings = self.settings
@@ -209,8 +213,8 @@ class _Run:
         return settings.rate * min(share, step / max(1, settings.warmup))
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        """Bring the average a little nearer; it is no average of the first steps, which were far off."""
+    def _update_average(self) -> None:
+        """Update the moving average; its decay is lower over the first steps, which are far off."""
         share = 1 - min(self.settings.ema, (1 + self.done) / (10 + self.done))
         theirs = dict(self.network.named_parameters())
         averages: list[Tensor] = [p for name, p in self.average.named_parameters() if name in self.named]
@@ -219,7 +223,7 @@ class _Run:
             ours.copy_(buffer)
 
     def state(self) -> State:
-        """Everything to go on from."""
+        """Return everything that a checkpoint needs."""
         moments = {
             kind: {name: self.optimizer.state[p][kind] for name, p in self.named.items()}
             for kind in ("exp_avg", "exp_avg_sq")
@@ -228,7 +232,7 @@ class _Run:
         return State(1, self.done, self.done, self._seconds(), {**weights, **moments})
 
     def resume(self, state: State) -> None:
-        """Stand where the run stood whose state this is."""
+        """Continue from a checkpoint."""
         parts: Mapping[str, Any] = state.descent
         self.network.load_state_dict(parts["network"])
         self.average.load_state_dict(parts["average"])
@@ -246,10 +250,10 @@ class _Run:
     def _record(self, loss: float, terms: Mapping[str, float]) -> TrainStep:
         pace = (time.perf_counter() - self.began) / (self.done - self.since)
         left = pace * (self.settings.total - self.done)
-        rate, notice = self._rate(self.done), self.lesson.pop_notice()
+        rate, notice = self._rate(self.done), self.training.pop_notice()
 
         def sheet() -> Tensor:
             with torch.inference_mode():
-                return self.lesson.sheet(self.average)
+                return self.training.sheet(self.average)
 
         return TrainStep(self.done, self.settings.total, loss, terms, rate, self._seconds(), left, notice, sheet)

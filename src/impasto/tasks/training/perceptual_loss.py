@@ -1,5 +1,5 @@
-"""How far a batch of pictures is from what `stylize` would make of its photos: the same losses, picture by picture, on
-one pass of the encoder (Johnson et al. 2016)."""
+"""The perceptual loss of a batch: the losses of `stylize` for each picture, on one pass of the encoder (Johnson et al.
+2016)."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ from impasto.tasks.scene.areas import Area, StyleImage, area_at_size, read_style
 from impasto.tasks.scene.reading import style_opener
 
 
-class Model(NamedTuple):
-    """The terms of a painting, and how regular its texture is: see `losses.repetition`."""
+class StyleTarget(NamedTuple):
+    """The terms of a style image, and the repetition of its texture: see `losses.repetition`."""
 
     terms: Sequence[Term]
     repetition: float
 
 
-Found = tuple[Tensor, dict[str, Tensor]]
+LossAndParts = tuple[Tensor, dict[str, Tensor]]
 """A loss, and its parts by name."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen(Context):
-    """A context in which the picture has been seen already, as one of a batch."""
+class _Precomputed(Context):
+    """A context with the features of one image, taken from those of a batch."""
 
     found: Mapping[str, Tensor] = field(default_factory=dict)
 
     def features(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Those that were found."""
+        """Return the precomputed features."""
         return dict(self.found)
 
     def show(self, picture: Tensor, layers: Iterable[str], visit: Callable[[str, Tensor, Part], None]) -> None:
-        """Those that were found, all at once."""
+        """Call `visit` with the precomputed features."""
         for layer in layers:
             visit(layer, self.found[layer], Part.whole(self.found[layer]))
 
 
-class Critic:
-    """The losses of `stylize` for batches: photos and their painted pictures, `(B, 3, size, size)`, one model each.
+class PerceptualLoss:
+    """The losses of `stylize` for batches of photos and of painted pictures, `(B, 3, size, size)`.
 
-    `photos`: some photos as they will come. A painting's total variation, and theirs, is what a picture may have.
-    Without `content` there are none.
+    `photos` are examples of photos: their total variation, and that of the style image, is the reference for pictures.
+    Without `content` there are no photos and no terms of content.
     """
 
     def __init__(self, settings: TrainSettings, photos: Sequence[Tensor] = (), content: bool = True) -> None:
@@ -73,24 +73,26 @@ class Critic:
         if content:
             self.content_weight = chosen.content_weight
         self.dice = Dice(settings.seed, fresh=True)
-        self.seen = list(layers_of(self.encoder, self.styles, self.style_layers))
-        self.kept = list(layers_of(self.encoder, self.contents, self.content_layers)) if self.content_weight else []
+        self.style_reads = list(layers_of(self.encoder, self.styles, self.style_layers))
+        self.content_reads = (
+            list(layers_of(self.encoder, self.contents, self.content_layers)) if self.content_weight else []
+        )
         size = settings.size
-        check_size(self.encoder, [*self.seen, *self.kept], (size, size), "piece of a photo")
+        check_size(self.encoder, [*self.style_reads, *self.content_reads], (size, size), "piece of a photo")
 
     def precision(self) -> AbstractContextManager[None]:
-        """Within it the network in training computes as this one does."""
+        """Return a context in which the network in training computes in the precision of the encoder."""
         kind = self.encoder.half_type
         return nullcontext() if kind is None else torch.autocast(self.device.type, kind)
 
     def read(self, painting: Source) -> Area:
-        """A painting at its size, on the device; what is transparent of it does not count."""
+        """Read a style image at its size, on the device; its transparent pixels do not count."""
         side = self.settings.style_size
         area = Area("picture", read_style_images([(painting, 1.0)], read=style_opener(self.losses, side)))
         found = area_at_size(area, (side, side), self.losses, self.device)
         height, width = found.style_images[0].pixels.shape[-2:]
         name = f"painting '{painting}'" if isinstance(painting, str | Path) else "painting"
-        check_size(self.encoder, self.seen, (height, width), name)
+        check_size(self.encoder, self.style_reads, (height, width), name)
         if self.settings.repetition_weight and min(height, width) < LEAST:
             raise UsageError(
                 f"the {name} comes out at {width}x{height} px; repetition is seen from {LEAST} px a side on: take "
@@ -98,29 +100,31 @@ class Critic:
             )
         return found
 
-    def model(self, painting: Area) -> Model:
-        """What a painting asks of every picture: its style, and what holds for any picture beside it."""
+    def target(self, painting: Area) -> StyleTarget:
+        """Return the terms of style of a style image, with the priors."""
         style = style_terms(Context(self.encoder, self.dice), [painting], self.style_layers, *self._style)
-        examples = [*self.photos, *(style_image.pixels for style_image in painting.style_images)]
-        return self._model(
-            [*style, *self._priors(examples)], [style_image.pixels for style_image in painting.style_images]
-        )
+        examples = [*self.photos, *(image.pixels for image in painting.style_images)]
+        return self._style_target([*style, *self._priors(examples)], [image.pixels for image in painting.style_images])
 
-    def models(self, paintings: Tensor, features: Mapping[str, Tensor], photos: Tensor) -> list[Model]:
-        """What each of a batch of paintings asks, whose `features` at the layers `seen` are known, of the picture of
-        each photo."""
-        found: list[Model] = []
+    def targets(self, paintings: Tensor, features: Mapping[str, Tensor], photos: Tensor) -> list[StyleTarget]:
+        """Return the terms of style of each of a batch of style images, for the picture of each photo.
+
+        `features` are those of the style images at the layers `style_reads`.
+        """
+        found: list[StyleTarget] = []
         for k, (painting, photo) in enumerate(zip(torch.split(paintings, 1), torch.split(photos, 1), strict=True)):
-            context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
+            context = _Precomputed(
+                self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()}
+            )
             area = Area("picture", (StyleImage(painting),))
             style = style_terms(context, [area], self.style_layers, *self._style)
-            found.append(self._model([*style, *self._priors([photo, painting])], [painting]))
+            found.append(self._style_target([*style, *self._priors([photo, painting])], [painting]))
         return found
 
     @torch.no_grad()
-    def _model(self, terms: Sequence[Term], paintings: Sequence[Tensor]) -> Model:
+    def _style_target(self, terms: Sequence[Term], paintings: Sequence[Tensor]) -> StyleTarget:
         counts = self.settings.repetition_weight > 0
-        return Model(terms, max(float(repetition(each).mean()) for each in paintings) if counts else 0.0)
+        return StyleTarget(terms, max(float(repetition(each).mean()) for each in paintings) if counts else 0.0)
 
     def _priors(self, examples: Sequence[Tensor]) -> list[Term]:
         share = self.style_weight / BALANCE
@@ -128,13 +132,12 @@ class Critic:
         return [*terms, *lattice_terms(examples, self.settings.lattice_weight * share)]
 
     def __call__(
-        self, pictures: Tensor, photos: Tensor | None, models: Sequence[Model], numbers: Sequence[int]
-    ) -> Found:
-        """The sum over the pictures of what each is away from its photo and its model; `numbers` are their own, from
-        which they draw what is random."""
+        self, pictures: Tensor, photos: Tensor | None, targets: Sequence[StyleTarget], numbers: Sequence[int]
+    ) -> LossAndParts:
+        """Return the sum of the losses of all pictures; `numbers` seed the random draws of each."""
         objectives = [
-            Objective([*model.terms, *content])
-            for model, content in zip(models, self._contents(photos, models, numbers), strict=True)
+            Objective([*target.terms, *content])
+            for target, content in zip(targets, self._content_terms(photos, targets, numbers), strict=True)
         ]
         wanted = sorted({layer for objective in objectives for layer in objective.layers})
         features = (
@@ -149,18 +152,22 @@ class Critic:
         return total, parts
 
     @torch.no_grad()
-    def _contents(self, photos: Tensor | None, models: Sequence[Model], numbers: Sequence[int]) -> list[list[Term]]:
-        """The terms of each photo."""
+    def _content_terms(
+        self, photos: Tensor | None, targets: Sequence[StyleTarget], numbers: Sequence[int]
+    ) -> list[list[Term]]:
+        """Return the terms of content of each photo, with the priors that compare with it."""
         if photos is None:
             return [[] for _ in numbers]
-        features = self.encoder(photos, self.kept) if self.kept else {}
+        features = self.encoder(photos, self.content_reads) if self.content_reads else {}
         terms = []
         share, settings = self.style_weight / BALANCE, self.settings
-        for k, (photo, model) in enumerate(zip(torch.split(photos, 1), models, strict=True)):
-            context = _Seen(self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()})
+        for k, (photo, target) in enumerate(zip(torch.split(photos, 1), targets, strict=True)):
+            context = _Precomputed(
+                self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()}
+            )
             content = content_terms(context, photo, self.content_layers, self.content_weight, self.contents)
             blotch = blotch_terms(photo, settings.blotch_weight * share)
             terms.append(
-                [*content, *blotch, *repetition_terms(photo, model.repetition, settings.repetition_weight * share)]
+                [*content, *blotch, *repetition_terms(photo, target.repetition, settings.repetition_weight * share)]
             )
         return terms

@@ -1,8 +1,7 @@
-"""Training of a network for one painting or many: a photo in, painted after any of them in one pass.
+"""Training of a network for one style or many: from a photo to the painted photo in one pass.
 
-Johnson et al. 2016 for one; Dumoulin et al. 2017 for many, whose paintings differ by the scales and shifts of the norms
-alone, so that further ones can be added to a trained network by learning theirs. From a network for any painting comes
-one that knows some paintings better.
+Johnson et al. 2016 train one style. Dumoulin et al. 2017 train many, which differ only in the scales and shifts of the
+norms, so further styles can be added to a trained network. A network for any style can be trained on for some styles.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from impasto.networks.style_request import find
 from impasto.settings.train import TrainStyleSettings
 from impasto.tasks.scene.areas import StyleImage
 from impasto.tasks.tiling.process_group import ProcessGroup
-from impasto.tasks.training.base_network import base_of
-from impasto.tasks.training.lesson import Painted, PhotoLesson, begun
+from impasto.tasks.training.base_network import load_base
 from impasto.tasks.training.loop import TrainStep, train
-from impasto.tasks.training.photos import Photos, shuffled
+from impasto.tasks.training.network_training import Painted, PhotoTraining, new_transformer
+from impasto.tasks.training.photos import Photos, shuffled_index
 
 Paintings = Mapping[str, Source] | Sequence[str | Path]
 """Paintings by the names of their styles, or `FILE`s and `NAME=FILE`s."""
 
 CODES = 10.0
-"""The rate of codes, in that of weights."""
+"""Learning rate of codes over that of weights."""
 
 ALONE = 100.0
-"""That of codes that are added to a trained network, whose weights do not move under them."""
+"""The same for codes that are added to a trained network, whose weights stay."""
 
 
 def train_style_steps(
@@ -50,22 +49,22 @@ def train_style_steps(
     resume: str | Path | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
-    """Train a network to paint like `paintings`, on the photos of a folder; it is in the file `out` at the end.
+    """Train a network to paint like `paintings`, on the photos of a folder, and write it to the file `out`.
 
-    A style is called as its file is, unless it is given as `NAME=FILE` or in a mapping. The state of the run is kept
-    beside `out`, and the same call goes on from there; `resume` is a state elsewhere. `group`: the processes that do
-    the same, and share each batch (see `tasks/tiling/group.py`).
+    A style has the name of its file, unless it is given as `NAME=FILE` or in a mapping. The checkpoint of the run is
+    beside `out`, and the same call continues from it; `resume` is another checkpoint. `group`: the processes that share
+    each batch (see `tasks/tiling/process_group.py`).
     """
     settings = settings or TrainStyleSettings()
     if settings.adding and networks.describe(find(settings.base, ()))["kind"] == AnyStyle.kind:
-        settings = replace(settings, whole=True)  # it knows no styles that it could forget
-    lesson = StyleLesson(Photos(photos, settings.seed), named(paintings), settings)
+        settings = replace(settings, whole=True)  # a network for any style has no styles to keep
+    training = StyleTraining(Photos(photos, settings.seed), named(paintings), settings)
     before = Path(resume) if resume else None
-    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, group=group)
+    yield from train(training, settings, training.fingerprint, out=Path(out), resume=before, group=group)
 
 
 def named(paintings: Paintings) -> dict[str, Source]:
-    """Paintings by the names of their styles. Raises UsageError for none, and for names that are taken or no names."""
+    """Return paintings by the names of their styles. Raises UsageError for none, and for bad or equal names."""
     pairs = list(paintings.items()) if isinstance(paintings, Mapping) else [_named(str(text)) for text in paintings]
     if not pairs:
         raise UsageError("there is no painting; give at least one")
@@ -86,12 +85,12 @@ def _named(text: str) -> tuple[str, str]:
     return stem(text), text
 
 
-class Pupil(nn.Module):
-    """A network in training: what paints, and the codes of the styles that are learnt.
+class TrainableStyles(nn.Module):
+    """A network and the codes of the styles in training.
 
-    Where styles are added to a `base` it is not trained, and its moments, where norms keep them, stay as they are. A
-    style that is new to a base, or learnt anew, begins at the mean of the base's codes. Of the code of a network of
-    transport what its painting says, `paintings`, stays, and the rest is learnt.
+    If styles are added to a `base`, the base is not trained, and the running moments of its norms stay. A style that is
+    new to a base, or trained anew, starts from the mean of the base's codes. A code of a network of transport has two
+    parts: `said` is computed from the style image and stays; the rest, `codes`, is trained.
     """
 
     def __init__(
@@ -104,7 +103,7 @@ class Pupil(nn.Module):
         known = base if isinstance(base, ManyStyles) else None
         self.styles, self.before = tuple(paintings), known.styles if known and settings.adding else ()
         _check_names(self.styles, self.before, settings.anew)
-        self.transformer = base.transformer if base else begun(settings)
+        self.transformer = base.transformer if base else new_transformer(settings)
         start = known.codes.detach().mean(0) if known else self.transformer.plain_code()[0]
         kept = dict(zip(known.styles, known.codes.detach(), strict=True)) if known and settings.whole else {}
         codes, said = torch.stack([kept.get(name, start) for name in paintings]), start.new_zeros(len(paintings), 0)
@@ -118,8 +117,8 @@ class Pupil(nn.Module):
         if self.before and known:
             self.register_buffer("codes_before", known.codes.detach().clone())
 
-    def train(self, mode: bool = True) -> Pupil:
-        """Begin or end training."""
+    def train(self, mode: bool = True) -> TrainableStyles:
+        """Set the training mode."""
         super().train(mode)
         if self.before and isinstance(self.transformer, Transformer):
             for norm in self.transformer.norms:
@@ -128,16 +127,16 @@ class Pupil(nn.Module):
 
     @property
     def whole_codes(self) -> Tensor:
-        """`(N, D)`: the codes of all styles that are learnt."""
+        """The codes of all styles in training, `(N, D)`."""
         return torch.cat([cast(Tensor, self.said), self.codes], dim=1)
 
     def forward(self, photos: Tensor, styles: Sequence[int]) -> Tensor:
-        """Photos `(B, 3, H, W)`, each painted after the style of that number."""
+        """Paint photos `(B, 3, H, W)`, each after the style of its number."""
         chosen = self.whole_codes[torch.tensor(styles, device=self.codes.device)]
         return cast(Tensor, self.transformer(photos, chosen))
 
     def finished(self) -> ManyStyles:
-        """The network to be used: the styles that it had before, in their order, and then those that are new."""
+        """Return the network for use: the styles of the base, in their order, and then the new ones."""
         codes = dict(zip(self.before, cast(Tensor, self.codes_before), strict=True)) if self.before else {}
         codes |= dict(zip(self.styles, self.whole_codes.detach(), strict=True))
         found = ManyStyles(self.transformer, tuple(codes))
@@ -146,7 +145,7 @@ class Pupil(nn.Module):
 
 
 def _check_names(styles: Sequence[str], before: Sequence[str], anew: bool) -> None:
-    """Raises UsageError for a style that would be lost, and where none is there to be learnt anew."""
+    """Raise UsageError for a style that would be overwritten, and for `anew` without one."""
     taken = sorted({*styles} & {*before})
     if taken and not anew:
         raise UsageError(f"the network to add to has a style '{taken[0]}' already; write OTHER=FILE, or give --anew")
@@ -154,54 +153,56 @@ def _check_names(styles: Sequence[str], before: Sequence[str], anew: bool) -> No
         raise UsageError(f"there is nothing to learn anew: the network to start from has {', '.join(before)}")
 
 
-class StyleLesson(PhotoLesson):
-    """What is to be learnt from a folder of photos and some paintings; see `loop.Lesson`.
+class StyleTraining(PhotoTraining):
+    """The training of styles by name.
 
-    Photos and paintings each come in an order of their own, drawn anew when all have come.
+    Photos and paintings come in two independent orders, which are shuffled again after each pass.
     """
 
     task = "train style"
 
     def __init__(self, photos: Photos, paintings: Mapping[str, Source], settings: TrainStyleSettings) -> None:
-        super().__init__(photos, settings, {"paintings": {name: origin(p) for name, p in paintings.items()}})
-        areas = [self.critic.read(painting) for painting in paintings.values()]
+        super().__init__(
+            photos, settings, {"paintings": {name: painting_provenance(p) for name, p in paintings.items()}}
+        )
+        areas = [self.perceptual.read(painting) for painting in paintings.values()]
         self.paintings = [area.style_images[0].pixels for area in areas]
-        seen = {name: _on_cpu(area.style_images[0]) for name, area in zip(paintings, areas, strict=True)}
-        self._network = Pupil(settings, seen, base_of(settings))
-        self._network.to(self.critic.device, memory_format=layout(self.critic.device))  # type: ignore[call-overload]
-        self.models = [self.critic.model(area) for area in areas]
+        read = {name: _on_cpu(area.style_images[0]) for name, area in zip(paintings, areas, strict=True)}
+        self._network = TrainableStyles(settings, read, load_base(settings))
+        self._network.to(self.perceptual.device, memory_format=layout(self.perceptual.device))  # type: ignore[call-overload]
+        self.targets = [self.perceptual.target(area) for area in areas]
 
     @property
-    def network(self) -> Pupil:
-        """See `loop.Lesson`."""
+    def network(self) -> TrainableStyles:
+        """See `loop.Training`."""
         return self._network
 
     def paint(self, photos: Tensor, numbers: Sequence[int]) -> Painted:
-        """Each photo after the painting whose turn it is."""
-        styles = [shuffled(len(self.models), k, self.settings.seed, "style") for k in numbers]
-        with self.critic.precision():
+        """Paint each photo after the next painting of a shuffled order."""
+        styles = [shuffled_index(len(self.targets), k, self.settings.seed, "style") for k in numbers]
+        with self.perceptual.precision():
             painted = self.network(photos, styles)
-        return Painted(painted, [self.models[style] for style in styles], [self.paintings[style] for style in styles])
+        return Painted(painted, [self.targets[style] for style in styles], [self.paintings[style] for style in styles])
 
     def rates(self) -> Mapping[str, float]:
-        """Codes are numbers about 1, of which most steps see a few: weights' rate leaves them behind."""
+        """Return a higher rate for codes: they are about 1, and most steps train only some of them."""
         return {"codes": ALONE if self._network.before else CODES}
 
-    def columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
-        """All paintings."""
-        return list(zip(self.paintings, torch.split(cast(Pupil, network).whole_codes, 1), strict=True))
+    def sheet_columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
+        """Return all paintings and their codes."""
+        return list(zip(self.paintings, torch.split(cast(TrainableStyles, network).whole_codes, 1), strict=True))
 
     def finished(self, network: nn.Module) -> ManyStyles:
-        """With the styles that it had before."""
-        return cast(Pupil, network).finished()
+        """Return the network with the styles of its base."""
+        return cast(TrainableStyles, network).finished()
 
 
 def _on_cpu(painting: StyleImage) -> StyleImage:
     return StyleImage(painting.pixels.cpu(), alpha=None if painting.alpha is None else painting.alpha.cpu())
 
 
-def origin(painting: Source) -> dict[str, str]:
-    """What a network's file says of a painting: the file's name, and what tells its pixels from others."""
+def painting_provenance(painting: Source) -> dict[str, str]:
+    """Return the provenance of a painting: the name of its file, and the hash of its pixels."""
     levels = (load(painting).pixels * 255).round().to(torch.uint8)
     name = Path(painting).name if isinstance(painting, str | Path) else type(painting).__name__
     return {"source": name, "sha256": hashlib.sha256(levels.numpy().tobytes()).hexdigest()}

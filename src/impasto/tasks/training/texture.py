@@ -1,11 +1,11 @@
-"""Training of a texture network: noise in, a new picture with the texture of a painting out, in one pass; or noise and
-a photo in, the photo painted out, in another way for each noise (Ulyanov et al. 2016, and 2017 for what keeps pictures
-apart)."""
+"""Training of a texture network: from noise to a new image with the texture of a style image, in one pass.
+
+With photos, the network paints a photo from noise, in another way for each noise (Ulyanov et al. 2016; the term of
+diversity is that of Ulyanov et al. 2017).
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,28 +13,24 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from impasto import networks
 from impasto.encoders.extractor import layout
 from impasto.errors import UsageError
 from impasto.image import Source, fit
 from impasto.losses.diversity import alike
 from impasto.networks import TextureNet
 from impasto.networks.texture_net import TextureSettings
-from impasto.settings.train import OPEN, TrainTextureSettings
+from impasto.settings.train import TrainTextureSettings
 from impasto.tasks.tiling.process_group import ProcessGroup
-from impasto.tasks.training.lesson import LOOK, away_from_colours, seeded
 from impasto.tasks.training.loop import TrainStep, train
-from impasto.tasks.training.perceptual_loss import Critic
-from impasto.tasks.training.photos import Photos, draws
-from impasto.tasks.training.sheet import contact
-from impasto.tasks.training.style import origin
-from impasto.version import __version__
+from impasto.tasks.training.network_training import LOOK, NetworkTraining, Painted, contact_sheet, seeded
+from impasto.tasks.training.photos import Photos, keyed_generator
+from impasto.tasks.training.style import painting_provenance
 
 SAMPLES = 4
 """Textures on a sheet."""
 
 WAYS = 2
-"""Pictures of each photo on a sheet."""
+"""Results for each photo on a sheet."""
 
 
 def train_texture_steps(
@@ -45,115 +41,93 @@ def train_texture_steps(
     resume: str | Path | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
-    """Train a network to make textures like `painting`, or, with photos among the settings, to paint these after it; it
-    is in the file `out` at the end. See `train_style_steps`."""
+    """Train a network to make textures like `painting`, or to paint the photos of the settings after it.
+
+    The network is in the file `out` at the end. See `train_style_steps`.
+    """
     settings = settings or TrainTextureSettings()
-    lesson = TextureLesson(painting, settings)
+    training = TextureTraining(painting, settings)
     before = Path(resume) if resume else None
-    yield from train(lesson, settings, lesson.fingerprint, out=Path(out), resume=before, group=group)
+    yield from train(training, settings, training.fingerprint, out=Path(out), resume=before, group=group)
 
 
-class TextureLesson:
-    """What is to be learnt from a painting, alone or with photos; see `loop.Lesson`.
+class TextureTraining(NetworkTraining):
+    """The training of a texture network on one style image, with or without photos.
 
-    For the sake of `diversity` each photo comes twice in a row, with other noise. Several processes compare only the
-    pictures that each makes itself.
+    With `diversity` each photo comes twice in a row, with other noise. Several processes compare only their own
+    pictures.
     """
 
+    task = "train texture"
+    settings: TrainTextureSettings
+
     def __init__(self, painting: Source, settings: TrainTextureSettings) -> None:
-        self.settings = settings
-        self.photos = Photos(settings.photos, settings.seed) if settings.photos else None
-        held = self.photos.held(settings.size) if self.photos else []
-        self.critic = Critic(settings, held, content=self.photos is not None)
-        area = self.critic.read(painting)
-        self.painting, self.model = area.style_images[0].pixels, self.critic.model(area)
+        photos = Photos(settings.photos, settings.seed) if settings.photos else None
+        origin: dict[str, Any] = {"painting": painting_provenance(painting)}
+        super().__init__(photos, settings, origin | ({"photos": photos.provenance()} if photos else {}))
+        area = self.perceptual.read(painting)
+        self.painting, self.target = area.style_images[0].pixels, self.perceptual.target(area)
         with seeded(settings.seed):
             shape = settings.scales, settings.channels, settings.norm, self.photos is not None
             made = TextureNet(TextureSettings(*shape))
-        self._network = made.to(self.critic.device)
-        self._network.to(memory_format=layout(self.critic.device))  # type: ignore[call-overload]
-        told = {name: value for name, value in settings.to_mapping(defaults=False).items() if name != "photos"}
-        self.provenance: dict[str, Any] = {
-            "impasto": __version__,
-            "task": "train texture",
-            "settings": told,
-            "painting": origin(painting),
-        }
-        if self.photos:
-            self.provenance["photos"] = {"count": len(self.photos.paths), "sha256": self.photos.fingerprint()}
+        self._network = made.to(self.perceptual.device)
+        self._network.to(memory_format=layout(self.perceptual.device))  # type: ignore[call-overload]
 
     @property
     def network(self) -> TextureNet:
-        """See `loop.Lesson`."""
+        """See `loop.Training`."""
         return self._network
 
-    @property
-    def fingerprint(self) -> str:
-        """What the run computes: a state belongs to one run only."""
-        about = {**self.provenance, "impasto": "", "network": self.network.description()}
-        about["settings"] = {name: value for name, value in about["settings"].items() if name not in OPEN}
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
-
-    def loss(self, step: int, places: range) -> tuple[Tensor, dict[str, Tensor]]:
-        """See `loop.Lesson`."""
-        numbers = [(step - 1) * self.settings.batch + place for place in places]
-        drawn = [self._noise(k, self.settings.size) for k in numbers]
-        noise = [torch.cat(scale).to(self.critic.device) for scale in zip(*drawn, strict=True)]
-        shown, photos = self._photos(numbers)
-        with self.critic.precision():
-            made = self.network(noise, photos)
-        made = made.float()
-        if photos is not None and step <= self.settings.recoloring:
-            return away_from_colours(made, photos, [self.painting] * len(numbers))
-        total, parts = self.critic(made, photos, [self.model] * len(numbers), numbers)
-        if self.settings.diversity:
-            parts["diversity"] = self.settings.diversity * self._alike(made, shown)
-            total = total + parts["diversity"]
-        return total, {name: part.detach() for name, part in parts.items()}
-
-    def _photos(self, numbers: Sequence[int]) -> tuple[list[int], Tensor | None]:
-        """The pieces of photos for these pictures, and their numbers."""
+    def batch(self, numbers: Sequence[int]) -> Tensor | None:
+        """Return the photos of these numbers; None without photos."""
         if self.photos is None:
-            return [0] * len(numbers), None
-        twice = self.settings.diversity > 0
-        shown = [numbers[k - k % 2] if twice else number for k, number in enumerate(numbers)]
-        pieces = {k: self.photos.piece(k, self.settings.size) for k in dict.fromkeys(shown)}
-        found = torch.cat([pieces[k] for k in shown])
-        return shown, found.to(self.critic.device, memory_format=layout(self.critic.device))
+            return None
+        crops = {k: self.photos.random_crop(k, self.settings.size) for k in self._shown(numbers)}
+        return self.placed(torch.cat([crops[k] for k in self._shown(numbers)]))
 
-    def _alike(self, made: Tensor, shown: Sequence[int]) -> Tensor:
-        if len(made) < 2:
+    def paint(self, photos: Tensor | None, numbers: Sequence[int]) -> Painted:
+        """Make a picture from the noise of each number, and of its photo."""
+        drawn = [self._noise(k, self.settings.size) for k in numbers]
+        noise = [torch.cat(scale).to(self.perceptual.device) for scale in zip(*drawn, strict=True)]
+        with self.perceptual.precision():
+            made = self.network(noise, photos)
+        return Painted(made, [self.target] * len(numbers), [self.painting] * len(numbers))
+
+    def _shown(self, numbers: Sequence[int]) -> list[int]:
+        """Return the numbers of the photos in a batch."""
+        if self.photos is None:
+            return [0] * len(numbers)
+        twice = self.settings.diversity > 0
+        return [numbers[k - k % 2] if twice else number for k, number in enumerate(numbers)]
+
+    def batch_terms(self, pictures: Tensor, numbers: Sequence[int]) -> Mapping[str, Tensor]:
+        """Return the loss of diversity, if it has a weight."""
+        if not self.settings.diversity:
+            return {}
+        if len(pictures) < 2:
             raise UsageError("--diversity compares the pictures of a batch, and a process has one; raise --batch")
-        return alike(made, shown)
+        return {"diversity": self.settings.diversity * alike(pictures, self._shown(numbers))}
 
     def sheet(self, network: nn.Module) -> Tensor:
-        """The painting, and textures twice as large as those learnt from; or photos down, each in several ways."""
+        """Return the style image and textures of twice the training size; or photos down, each in several ways."""
         if self.photos is None:
             drawn = [self._noise(-1 - k, 2 * self.settings.size) for k in range(SAMPLES)]
-            return contact([[self.painting.cpu(), *(self._made(network, noise) for noise in drawn)]])
+            return contact_sheet([[self.painting.cpu(), *(self._made(network, noise) for noise in drawn)]])
         side = round(LOOK * self.settings.size)
         rows = [[fit(self.painting.cpu(), side), *WAYS * [torch.ones(1, 3, 1, 1)]]]
         for photo in self.photos.held(side):
             drawn = [self._noise(-1 - k, (photo.shape[-2], photo.shape[-1])) for k in range(WAYS)]
             rows.append([photo, *(self._made(network, noise, photo) for noise in drawn)])
-        return contact(rows)
+        return contact_sheet(rows)
+
+    def finished(self, network: nn.Module) -> TextureNet:
+        """Return the network itself."""
+        return cast(TextureNet, network)
 
     def _made(self, network: nn.Module, noise: Sequence[Tensor], photo: Tensor | None = None) -> Tensor:
-        home = self.critic.device
+        home = self.perceptual.device
         made: Tensor = network([z.to(home) for z in noise], None if photo is None else photo.to(home))
         return made.float().cpu()
 
-    def save(self, network: nn.Module, path: Path, step: int) -> None:
-        """Write the network with where it comes from."""
-        networks.save(cast(TextureNet, network), path, {**self.provenance, "steps": step})
-
-    def rates(self) -> Mapping[str, float]:
-        """All alike."""
-        return {}
-
-    def pop_notice(self) -> str:
-        """What a person should know that was not told before."""
-        return self.photos.pop_notice() if self.photos else ""
-
     def _noise(self, k: int, size: int | tuple[int, int]) -> list[Tensor]:
-        return self.network.noise(1, size, draws(self.settings.seed, "noise", k))
+        return self.network.noise(1, size, keyed_generator(self.settings.seed, "noise", k))

@@ -1,6 +1,7 @@
 """One process that trains a small network, alone or in a team, and tells each step.
 
-python pupil.py PHOTOS OUT, with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the environment where it has others.
+python training_process.py PHOTOS OUT, with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the environment where it
+has others.
 """
 
 import json

@@ -13,7 +13,7 @@ from impasto import encoders
 from impasto.encoders.lite import Lite
 from impasto.image import load
 from impasto.networks.features import Features
-from impasto.tasks.training.narrowing import narrow
+from impasto.tasks.training.transport_init import narrow
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 WIDE = ((16, 32), (64, 48), (128, 48, 48, 64), (160,))

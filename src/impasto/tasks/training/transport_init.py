@@ -1,8 +1,8 @@
-"""A narrower copy of the first layers of `lite`, by least squares: what a network of transport sees by."""
+"""The start of a network of transport: a narrow copy of the first layers of `lite`, and principal axes of features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
@@ -10,22 +10,61 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from impasto.encoders.lite import Lite
+from impasto.networks import TransportNet, TransportSettings
 from impasto.networks.features import Features, normalised
+from impasto.networks.transport import Normal, merge_normals, normal_of
 
 SIDE = 128
-"""Side of the pieces of pictures that the copy is fitted to, in pixels."""
+"""Side of the crops that the copy is fitted to, in pixels."""
 
 RIDGE = 1e-4
-"""Relative to the mean variance of what a convolution is fitted by."""
+"""Ridge of the least squares, relative to the mean variance of the inputs of a convolution."""
+
+FAINT = 0.01
+"""Least variance of an axis, relative to the variance of the first: axes are divided by their deviation."""
+
+
+@torch.no_grad()
+def transport_net(encoder: Lite, pictures: Sequence[Tensor], settings: TransportSettings) -> TransportNet:
+    """Return a network with features like `encoder`'s, and principal axes from `pictures`, `(B, 3, H, W)` each.
+
+    The weights of its decoder are drawn.
+    """
+    network = TransportNet(settings)
+    narrow(network.features, encoder, pictures)
+    for axes, normal in zip(network.axes, _normals(network, pictures), strict=True):
+        _set_axes(cast(nn.Conv2d, axes), normal)
+    return network
+
+
+def _normals(network: TransportNet, pictures: Iterable[Tensor]) -> list[Normal]:
+    """Return the normal distribution of each stage's features over all pictures."""
+    parts: list[list[tuple[int, Normal]]] = [[] for _ in network.axes]
+    for picture in pictures:
+        for features, found in zip(network.features(picture), parts, strict=True):
+            every = normal_of(features)
+            count = features.shape[2] * features.shape[3]
+            found += [(count, Normal(m[None], c[None])) for m, c in zip(*every, strict=True)]
+    return [merge_normals(found) for found in parts]
+
+
+def _set_axes(axes: nn.Conv2d, normal: Normal) -> None:
+    """Set the first principal axes of a distribution, each divided by its deviation."""
+    values, vectors = torch.linalg.eigh(normal.covariance[0].double())
+    values, vectors = values.flip(0)[: axes.out_channels], vectors.flip(1)[:, : axes.out_channels]
+    deviations = values.clamp(min=FAINT * float(values[0])).sqrt()
+    rows = (vectors / deviations).T
+    axes.weight.copy_(rows[..., None, None])
+    cast(Tensor, axes.bias).copy_(-(rows @ normal.mean[0].double()))
 
 
 @torch.no_grad()
 def narrow(features: Features, encoder: Lite, pictures: Iterable[Tensor]) -> None:
     """Set the weights of `features` so that they imitate `encoder` on `pictures`, `(B, 3, H, W)` each.
 
-    Layer by layer: of the encoder's channels those are kept from which the others are best predicted, by pivoted
-    Cholesky factors of the covariance, and the convolution that gives them from the copy's own features below is
-    fitted by least squares (He, Zhang and Sun 2017, "Channel pruning for accelerating very deep neural networks").
+    In each layer, pivoted Cholesky factors of the covariance choose the encoder's channels that best predict the
+    others. The convolution from the copy's features below to these channels is fitted by least squares (He, Zhang and
+    Sun 2017, "Channel pruning for accelerating very deep neural networks").
     """
     theirs = [normalised(picture[..., :SIDE, :SIDE]) for picture in pictures]
     ours = list(theirs)
@@ -50,7 +89,7 @@ def _covariance(maps: list[Tensor]) -> Tensor:
 
 
 def _independent(covariance: Tensor, count: int) -> list[int]:
-    """Indices of `count` variables that explain most of all, one after the other."""
+    """Return the indices of `count` variables, each of which explains most of the remaining variance."""
     rest, chosen = covariance.clone(), list[int]()
     for _ in range(min(count, len(rest))):
         explained = rest.square().sum(0) / rest.diagonal().clamp(min=1e-12)
@@ -62,7 +101,7 @@ def _independent(covariance: Tensor, count: int) -> list[int]:
 
 
 def _fit(convolution: nn.Conv2d, given: list[Tensor], wanted: list[Tensor]) -> None:
-    """The weights by which a 3x3 convolution comes closest to what is wanted."""
+    """Fit a 3x3 convolution by least squares."""
     size = 9 * convolution.in_channels + 1
     products, targets = torch.zeros(size, size).double(), torch.zeros(size, convolution.out_channels).double()
     for x, y in zip(given, wanted, strict=True):
