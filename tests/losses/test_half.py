@@ -8,9 +8,9 @@ from tests.losses.targets import target_of
 from torch import Tensor
 
 from impasto.losses import STYLE_LOSSES, Dice, distance, energy, gram, precision
+from impasto.losses.content import self_similarity
 from impasto.losses.gradients import normalised_gradient
 from impasto.losses.moments import moment
-from impasto.losses.similarity import self_similarity
 from impasto.losses.style import LayerFeatures
 
 SHAPE = (1, 6, 24, 20)

@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
+from impasto.losses.content import self_similarity
 from impasto.losses.sampling import Dice
-from impasto.losses.similarity import self_similarity
 
 
 def picture(seed: int, *shape: int) -> torch.Tensor:

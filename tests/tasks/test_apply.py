@@ -76,11 +76,11 @@ def test_what_is_too_large_at_once_goes_layer_by_layer_and_then_in_tiles(monkeyp
     network, size = many(), (72, 96)
     expected, found = apply(PHOTO, network, "sea"), painter(network, "sea")
     least = (tiled.LEAST + 2 * network.transformer.reach) ** 2 * tiled.cost(network.transformer)
-    for name in ("TILE", "WHOLE"):
+    for name in ("TILE_BYTES", "WHOLE_BYTES"):
         monkeypatch.setattr(f"impasto.tasks.apply.{name}", 0.0)
     assert found._side(network.transformer, size) is None
     assert torch.allclose(apply(PHOTO, network, "sea"), expected, atol=1e-5)
-    monkeypatch.setattr("impasto.tasks.apply.TILE", 1e12)
+    monkeypatch.setattr("impasto.tasks.apply.TILE_BYTES", 1e12)
     monkeypatch.setattr("impasto.tasks.tiling.memory.resident", lambda: 0.0)
     pictures = 2 * 12 * 72 * 96
     tight = painter(network, "sea", ApplySettings(memory=f"{int(pictures + least) + 1}"))

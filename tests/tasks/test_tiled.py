@@ -16,7 +16,7 @@ from impasto.encoders import Encoder
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, STYLE_LOSSES, Additive, Dice, Objective, Part, Term, total_variation
-from impasto.losses.similarity import pattern_distance
+from impasto.losses.content import pattern_distance
 from impasto.losses.style import positions
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, PARAMETERIZATIONS, Descent, Evaluation

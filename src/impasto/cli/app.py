@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli import derived, one_pass, processes, train
+from impasto.cli import derived, lists, one_pass, processes, train
 from impasto.cli.failures import INTERRUPTED, explain, is_of_click
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import RunOptions
@@ -77,9 +77,7 @@ def samples(
     folder: Annotated[str | None, typer.Argument(help="write them as files into this folder")] = None,
 ) -> None:
     """List the pictures that come with Impasto, or write them into FOLDER."""
-    from impasto.cli.samples import show, write  # noqa: PLC0415
-
-    write(folder) if folder else show()
+    lists.write_samples(folder) if folder else lists.show_samples()
 
 
 @app.command()
@@ -111,17 +109,13 @@ def sweep(  # noqa: PLR0917 (each is a flag)
 @app.command()
 def losses() -> None:
     """List what --style-loss and --content-loss can be."""
-    from impasto.cli.losses import show  # noqa: PLC0415
-
-    show()
+    lists.show_losses()
 
 
 @app.command()
 def presets() -> None:
     """List the settings of papers and courses, by name."""
-    from impasto.cli.presets import show  # noqa: PLC0415
-
-    show()
+    lists.show_presets()
 
 
 @app.command()

@@ -110,9 +110,9 @@ def _paint(  # noqa: PLR0917 (what all of a folder share, and what each has)
         watcher.notice(notice)
     alpha, about, painted = picture.alpha, carried(options, picture.origin), paint(picture)
     del picture  # of a large one there need not be two
-    told = _recipe(photo, paint.settings, options)
+    metadata = _recipe(photo, paint.settings, options)
     how = {"bits": options.bits, "quality": options.output_quality}
-    for notice in write(path, painted, alpha=alpha, metadata=told, **how, **about):
+    for notice in write(path, painted, alpha=alpha, metadata=metadata, **how, **about):
         watcher.notice(notice)
     watcher.made(str(path), (painted.shape[-2], painted.shape[-1]), round(time.perf_counter() - began, 3))
 

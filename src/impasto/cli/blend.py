@@ -22,8 +22,10 @@ def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions,
     began = time.perf_counter()
     if options.threads:
         torch.set_num_threads(options.threads)
-    told = recipe("blend", inputs, settings, writing=changed(options))
-    path = Path(options.output) if options.output else free_name(default_output("blend", list(inputs.values())), told)
+    metadata = recipe("blend", inputs, settings, writing=changed(options))
+    path = (
+        Path(options.output) if options.output else free_name(default_output("blend", list(inputs.values())), metadata)
+    )
     corner(settings.at)  # before anything is read
     check(path, options, [*inputs.values(), *(mask_source(settings.mask) if settings.mask else [])])
     if not is_made_by(path, {}):
@@ -37,7 +39,7 @@ def run(inputs: Mapping[str, str], settings: BlendSettings, options: RunOptions,
         alpha=picture.alpha,
         bits=options.bits,
         quality=options.output_quality,
-        metadata=told,
+        metadata=metadata,
         **carried(options, picture.origin),
     )
     for notice in (*picture.notices, *notices):

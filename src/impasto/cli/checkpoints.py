@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written while it lasts, taken up by the same command, gone when it is done."""
+"""Checkpoints of a run: saved while it lasts, continued by the same command, deleted at its end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NONE = "no"
 
 
 def named_files(settings: SynthesisSettings) -> list[str]:
-    """The files that the settings name: a starting picture, weights, further paintings, masks."""
+    """Return the files that the settings name: a starting picture, weights, further paintings, masks."""
     texts: list[str] = []
     for value in settings.to_mapping().values():
         texts += value if isinstance(value, list) else [value] if isinstance(value, str) else []
@@ -32,7 +32,7 @@ def named_files(settings: SynthesisSettings) -> list[str]:
 
 
 def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSettings) -> str:
-    """What a run computes, as a hash: a checkpoint belongs to one run only."""
+    """Return a hash of everything that a run computes; a checkpoint belongs to one run only."""
     about = [__version__, task, settings.to_mapping()]
     found = hashlib.sha256(json.dumps(about).encode())
     for picture in pictures:
@@ -45,22 +45,25 @@ def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSetti
     return found.hexdigest()
 
 
-class Keeper:
-    """Keeps the state of a run in a file: at most every `seconds`, and when the run is cut short."""
+class CheckpointFile:
+    """Saves the state of a run to a file: at most every `seconds`, and when the run is interrupted."""
 
     def __init__(self, path: Path | None, seconds: float, fingerprint: str, *, overwrite: bool = False) -> None:
         self.path, self.seconds, self.fingerprint, self.overwrite = path, seconds, fingerprint, overwrite
-        self._last, self._rests = time.monotonic(), False
+        self._last, self._disabled = time.monotonic(), False
 
-    def rest(self, watcher: Watcher) -> None:
-        """Keep nothing from now on: a copy of the state would not fit into memory."""
-        self._rests = self.path is not None
-        if self._rests:
+    def disable(self, watcher: Watcher) -> None:
+        """Save no checkpoints: a copy of the state does not fit into memory."""
+        self._disabled = self.path is not None
+        if self._disabled:
             watcher.notice("memory is short, so no checkpoint is kept; --checkpoint FILE keeps one all the same")
 
     def resume(self, watcher: Watcher) -> State | None:
-        """The state to go on from, or None. Raises UsageError for the file of another run, which may have taken hours;
-        with `overwrite` the run begins anew and says so."""
+        """Return the state to continue from, or None.
+
+        Raises UsageError for the file of another run, which may have taken hours; with `overwrite` a notice says that
+        the run starts again.
+        """
         if self.path is None or not self.path.exists():
             return None
         try:
@@ -73,32 +76,32 @@ class Keeper:
         watcher.notice(f"going on after step {state.done}, from {self.path}")
         return state
 
-    def after(self, step: Step) -> None:
-        """Keep the state of `step` if it is time to."""
+    def after_step(self, step: Step) -> None:
+        """Save the state of `step`, if enough time has passed."""
         if self.path is not None and step.index < step.total and time.monotonic() - self._last >= self.seconds:
-            self.keep(step)
+            self.save(step)
 
-    def keep(self, step: Step) -> bool:
-        """Keep the state of `step` now; whether there is a file for it."""
-        if self.path is None or self._rests:
+    def save(self, step: Step) -> bool:
+        """Save the state of `step`; return whether there is a file for it."""
+        if self.path is None or self._disabled:
             return False
         save_state(self.path, step.state(), self.fingerprint)
         self._last = time.monotonic()
         return True
 
-    def done(self) -> None:
-        """The run is over: nothing to go on from."""
+    def discard(self) -> None:
+        """Delete the file at the end of the run."""
         if self.path is not None:
             discard_state(self.path)
 
 
-def keeper(output: Path, options: RunOptions, fingerprint: str) -> Keeper:
-    """The keeper that these options ask for; its file is beside the output unless they say where."""
+def checkpoint_file(output: Path, options: RunOptions, fingerprint: str) -> CheckpointFile:
+    """Return the checkpoint file of these options, by default beside the output."""
     if options.checkpoint == NONE:
-        return Keeper(None, 0, fingerprint)
+        return CheckpointFile(None, 0, fingerprint)
     path = Path(options.checkpoint) if options.checkpoint else output.with_name(f"{output.name}.checkpoint")
     if options.checkpoint and path.suffix.lower() in SUFFIXES:
         raise UsageError(f"'{path}' is the name of a picture; call the checkpoint for example {path}.checkpoint")
     if options.checkpoint:
         try_folder(path)
-    return Keeper(path, options.checkpoint_every, fingerprint, overwrite=options.overwrite)
+    return CheckpointFile(path, options.checkpoint_every, fingerprint, overwrite=options.overwrite)

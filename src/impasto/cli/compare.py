@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 from impasto.cli.files import changed, check, is_made_by, refuse_existing
+from impasto.cli.lists import show_rows
 from impasto.cli.options import RunOptions
 from impasto.cli.progress import Watcher
-from impasto.cli.table import show_rows
 from impasto.cli.weights import fetch_weights
 from impasto.image import check_writable, load, write
 from impasto.settings.editing import CompareSettings
@@ -27,7 +27,7 @@ def run(inputs: Mapping[str, str], settings: CompareSettings, options: RunOption
     if options.threads:
         torch.set_num_threads(options.threads)
     path = Path(options.output) if options.output else None
-    told = recipe("compare", inputs, settings, writing=changed(options))
+    metadata = recipe("compare", inputs, settings, writing=changed(options))
     if path:
         check(path, options, [*inputs.values(), *([settings.weights] if settings.weights else [])])
         if not is_made_by(path, {}):
@@ -41,7 +41,7 @@ def run(inputs: Mapping[str, str], settings: CompareSettings, options: RunOption
         watcher.notice(notice)
     if path:
         quality = options.output_quality
-        for notice in write(path, found.difference, bits=options.bits, quality=quality, metadata=told):
+        for notice in write(path, found.difference, bits=options.bits, quality=quality, metadata=metadata):
             watcher.notice(notice)
         watcher.made(str(path), pictures[0].size, round(time.perf_counter() - began, 3))
     return found

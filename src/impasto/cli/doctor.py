@@ -10,7 +10,7 @@ from math import isfinite
 
 import torch
 
-from impasto.cli.table import show_rows
+from impasto.cli.lists import show_rows
 from impasto.encoders.weights import home, status
 from impasto.tasks.tiling.memory import free_memory
 from impasto.version import __version__

@@ -115,20 +115,22 @@ def snapshots_of(path: Path) -> re.Pattern[str]:
     return re.compile(re.escape(path.stem) + r"-\d{4,}" + re.escape(path.suffix))
 
 
-def is_made_by(path: Path, told: Recipe) -> bool:
-    """Whether the picture at `path` carries the recipe `told`, finished or not, so that the same command makes it
-    again; any recipe where `told` is empty."""
+def is_made_by(path: Path, wanted: Recipe) -> bool:
+    """Return whether the picture at `path` has the recipe `wanted`, finished or not: the same command made it.
+
+    An empty `wanted` stands for any recipe.
+    """
     try:
         found = read_metadata(path)
     except UsageError:  # no picture, or none that can be read
         return False
-    return found is not None and all(found.get(name) == told[name] for name in SAME if name in told)
+    return found is not None and all(found.get(name) == wanted[name] for name in SAME if name in wanted)
 
 
-def free_name(name: str, told: Recipe) -> Path:
+def free_name(name: str, wanted: Recipe) -> Path:
     """`photo-painting.png`, the default output, or `photo-painting-2.png` and so on where another command made that."""
     path, number = Path(name), 2
-    while os.path.lexists(path) and not is_made_by(path, told):
+    while os.path.lexists(path) and not is_made_by(path, wanted):
         path = Path(name).with_stem(f"{Path(name).stem}-{number}")
         number += 1
     return path

@@ -9,9 +9,9 @@ from math import inf
 
 import torch
 
+from impasto.cli.lists import show_rows
 from impasto.cli.options import RunOptions
 from impasto.cli.progress import Watcher, clock
-from impasto.cli.table import show_rows
 from impasto.cli.weights import fetch_weights
 from impasto.encoders.weights import home
 from impasto.errors import ImpastoError

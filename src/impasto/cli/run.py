@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.checkpoints import Keeper, fingerprint, keeper, named_files
+from impasto.cli.checkpoints import CheckpointFile, checkpoint_file, fingerprint, named_files
 from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import Output, check, free_name, refuse_input
 from impasto.cli.interrupts import none_at_all
@@ -56,18 +56,18 @@ def run(
     check_writable(path, bits=options.bits, size=size)
     output = Output(path, options, task, inputs, settings, *_shape(task, pictures))
     film = _film(options, read, size)
-    keeping = keeper(path, options, fingerprint(task, pictures, settings))
-    state = keeping.resume(watcher)
+    checkpoint = checkpoint_file(path, options, fingerprint(task, pictures, settings))
+    state = checkpoint.resume(watcher)
     output.check_free(resumed=state is not None, film=film.path if film else None)
-    job = _job(task, pictures, settings, keeping, state, group, watcher)
+    job = _job(task, pictures, settings, checkpoint, state, group, watcher)
     for notice in job.notices:
         watcher.notice(notice)
     watcher.plan([(planned.size, planned.steps) for planned in job.plan()])
     if options.checkpoint is None and any(planned.memory_plan.half for planned in job.plan()):
-        keeping.rest(watcher)
+        checkpoint.disable(watcher)
     if not options.quiet and not state:
         watcher.expects(**summary(job))
-    last = _work(job.steps(state), output, film, watcher, keeping)
+    last = _work(job.steps(state), output, film, watcher, checkpoint)
     if not options.quiet and not state and group.single:
         remember(job, last.seconds)
     with none_at_all():
@@ -76,7 +76,7 @@ def run(
         watcher.saved("result", str(path), last, seconds=round(time.perf_counter() - began, 3))
         if film:
             watcher.saved("timelapse", str(film.path), last, frames=film.save(last))
-        keeping.done()
+        checkpoint.discard()
 
 
 def _path(task: str, inputs: Mapping[str, str], settings: SynthesisSettings, options: RunOptions) -> Path:
@@ -90,7 +90,7 @@ def _job(  # noqa: PLR0917 (what makes a run the same for all)
     task: str,
     pictures: Sequence[Picture],
     settings: SynthesisSettings,
-    keeping: Keeper,
+    checkpoint: CheckpointFile,
     state: State | None,
     group: ProcessGroup,
     watcher: Watcher,
@@ -98,7 +98,7 @@ def _job(  # noqa: PLR0917 (what makes a run the same for all)
     """The run, once the weights are here, and all processes have come so far and are about to do the same."""
     if prepares():
         fetch_weights(settings.network, settings.weights, watcher)
-    group.check_same(f"{keeping.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
+    group.check_same(f"{checkpoint.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
     return JOBS[task](*pictures, settings, group=group)
 
 
@@ -112,13 +112,15 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
 ) -> None:
     """The part of all processes but the first: the same steps; nothing is shown or written."""
     silent, pictures = Watcher(), read_inputs(inputs, settings)
-    keeping = keeper(path, options, fingerprint(task, pictures, settings))
-    state = keeping.resume(silent)
-    for _ in _job(task, pictures, settings, keeping, state, group, silent).steps(state):
+    checkpoint = checkpoint_file(path, options, fingerprint(task, pictures, settings))
+    state = checkpoint.resume(silent)
+    for _ in _job(task, pictures, settings, checkpoint, state, group, silent).steps(state):
         pass
 
 
-def _work(steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher, keeping: Keeper) -> Step:
+def _work(
+    steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher, checkpoint: CheckpointFile
+) -> Step:
     """Go through all steps; returns the last. Whatever cuts them short, the best picture so far is saved."""
     step: Step | None = None
     try:
@@ -130,21 +132,26 @@ def _work(steps: Iterator[Step], output: Output, film: Timelapse | None, watcher
                 film.add(step)
             if output.options.save_every and step.index and step.index % output.options.save_every == 0:
                 watcher.saved("snapshot", str(output.snapshot(step)), step)
-            keeping.after(step)
+            checkpoint.after_step(step)
     except (Exception, KeyboardInterrupt) as error:
         if step is None:
             if isinstance(error, KeyboardInterrupt):
                 raise Interrupted("stopped before the first step; nothing was written") from error
             raise
         with none_at_all():
-            raise _rescue(error, step, output, film, watcher, keeping) from error
+            raise _rescue(error, step, output, film, watcher, checkpoint) from error
     if step is None:
         raise ImpastoError("the run made no step")
     return step
 
 
 def _rescue(  # noqa: PLR0917 (all who have to be told)
-    error: BaseException, step: Step, output: Output, film: Timelapse | None, watcher: Watcher, keeping: Keeper
+    error: BaseException,
+    step: Step,
+    output: Output,
+    film: Timelapse | None,
+    watcher: Watcher,
+    checkpoint: CheckpointFile,
 ) -> ImpastoError:
     """Save the picture of the last whole step; returns the error that tells of it."""
     output.save_unfinished(step)
@@ -154,7 +161,7 @@ def _rescue(  # noqa: PLR0917 (all who have to be told)
     height, width = step.size
     kept = f"the best picture so far, {width}x{height} after step {step.index} of {step.total}, is in {output.path}"
     if isinstance(error, KeyboardInterrupt):
-        goes_on = "; the same command goes on from there" if keeping.keep(step) else ""
+        goes_on = "; the same command goes on from there" if checkpoint.save(step) else ""
         return Interrupted(f"stopped after {clock(step.seconds)}; {kept}{goes_on}")
     return ImpastoError(f"{explain(error)[0]}; {kept}")
 

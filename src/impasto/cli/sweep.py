@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from impasto.cli.failures import Interrupted
+from impasto.cli.lists import show_rows
 from impasto.cli.progress import clock
-from impasto.cli.table import show_rows
 from impasto.errors import ImpastoError, UsageError
 from impasto.jobs.change import changed
 from impasto.jobs.spec import Sweep, built_in, read_sweep
@@ -64,8 +64,8 @@ class Reporter:
             _event("cell", **numbers, **{name: getattr(record, name) for name in TOLD})
         elif not self.quiet and not progress.known:
             where = "  ".join(f"{axis} {label}" for axis, label in record.place.items())
-            told = record.error if record.status != "done" else f"{record.seconds:.1f} s"
-            self.bar.console.print(f"cell {progress.done}/{progress.total}  {where}  {told}")
+            outcome = record.error if record.status != "done" else f"{record.seconds:.1f} s"
+            self.bar.console.print(f"cell {progress.done}/{progress.total}  {where}  {outcome}")
 
     def wrote(self, pages: Sequence[Path]) -> None:
         """The page and its companions are there."""

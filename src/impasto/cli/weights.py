@@ -7,8 +7,8 @@ from functools import partial
 
 import typer
 
+from impasto.cli.lists import show_rows
 from impasto.cli.progress import Watcher
-from impasto.cli.table import show_rows
 from impasto.encoders.weights import PUBLISHED, fetch, find, status, where
 from impasto.encoders.weights import verify as check
 

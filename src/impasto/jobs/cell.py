@@ -47,10 +47,10 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
     picture = step.image()
     seconds = time.perf_counter() - began
     name = f"cells/{cell.key}.png"
-    told = None
+    metadata = None
     if cell.task in TASKS:  # what a command would make again
-        told = recipe(cell.task, cell.inputs, settings, writing={"threads": threads})
-    write(folder / name, picture, metadata=told)
+        metadata = recipe(cell.task, cell.inputs, settings, writing={"threads": threads})
+    write(folder / name, picture, metadata=metadata)
     style, content = _measured(cell.inputs, as_run(settings), picture)
     loss, terms = _of_picture(step)
     return _record(

@@ -58,7 +58,7 @@ def write_sheet(folder: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class _Room:
+class _Layout:
     """Where things are, in inches, and the title and the names of columns, cut into lines that fit."""
 
     left: float
@@ -77,23 +77,23 @@ class _Sheet:
 
     def __init__(self, figure_of: Any, grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> None:
         self.grid, self.pictures = grid, pictures
-        self.room = _room(grid, pictures, width, title)
-        self.figure = figure_of(figsize=self.room.whole, dpi=DPI, facecolor="white")
+        self.layout = _layout(grid, pictures, width, title)
+        self.figure = figure_of(figsize=self.layout.whole, dpi=DPI, facecolor="white")
         self.y = EDGE  # how far down the sheet is used
-        self._text(EDGE, self.y, self.room.title, size=TITLE, va="top")
-        self.y += _tall(self.room.title, TITLE) + LINE
+        self._text(EDGE, self.y, self.layout.title, size=TITLE, va="top")
+        self.y += _tall(self.layout.title, TITLE) + LINE
 
     def draw(self, group: Group) -> None:
         """Add a group: its heading, the labels of its columns, its lines."""
-        left, (step_x, step_y), (width, height) = self.room.left, self.room.step, self.room.cell
+        left, (step_x, step_y), (width, height) = self.layout.left, self.layout.step, self.layout.cell
         if group.place:
-            heading = _lines(caption(group.place), self.room.whole[0] - 2 * EDGE, HEADING)
+            heading = _lines(caption(group.place), self.layout.whole[0] - 2 * EDGE, HEADING)
             self._text(EDGE, self.y, heading, size=HEADING, va="top")
             self.y += _tall(heading, HEADING) + GAP
         if self.grid.columns.name:
-            self.y += max(_tall(label, LABEL) for label in self.room.columns)
+            self.y += max(_tall(label, LABEL) for label in self.layout.columns)
             self._text(EDGE, self.y, [f"{self.grid.columns.name} →"], color=MUTED, size=8)
-            for k, lines in enumerate(self.room.columns):
+            for k, lines in enumerate(self.layout.columns):
                 for above, text in enumerate(reversed(lines)):  # one by one, so that all stand on common lines
                     base = self.y - above * _tall([text], LABEL)
                     self._text(left + k * step_x + width / 2, base, [text], ha="center")
@@ -115,7 +115,7 @@ class _Sheet:
         return buffer.getvalue()
 
     def _cell(self, x: float, record: Record | None) -> None:
-        (across, down), (width, height) = self.room.whole, self.room.cell
+        (across, down), (width, height) = self.layout.whole, self.layout.cell
         axes = self.figure.add_axes((x / across, 1 - (self.y + height) / down, width / across, height / down))
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color("#ded8cc")
@@ -132,13 +132,13 @@ class _Sheet:
     def _text(
         self, x: float, y: float, lines: list[str], *, size: float = LABEL, color: str = INK, **more: Any
     ) -> None:
-        across, down = self.room.whole
+        across, down = self.layout.whole
         # A label is what it says: without `parse_math` a dollar begins a formula.
         look = {"size": size, "color": color, "parse_math": False, "linespacing": 1.1, **more}
         self.figure.text(x / across, 1 - y / down, "\n".join(lines), **look)
 
 
-def _room(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> _Room:
+def _layout(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> _Layout:
     shapes = [pixels.shape for pixels in pictures.values()] or [(1, 1)]
     # the proportions of the tallest picture, so that none is cut
     height = width * min(2.5, max(shape[0] / shape[1] for shape in shapes))
@@ -152,7 +152,7 @@ def _room(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> 
     above = sum(_tall(heading, HEADING) + GAP for heading in headings) if grid.groups[0].place else 0.0
     lines = len(grid.groups) * (named + len(grid.rows.labels) * (height + GAP) + 2 * GAP)
     down = 2 * EDGE + _tall(titles, TITLE) + LINE + above + lines
-    return _Room(left, (width, height), titles, columns, (across, down))
+    return _Layout(left, (width, height), titles, columns, (across, down))
 
 
 def _lines(text: str, inches: float, size: float) -> list[str]:

@@ -1,12 +1,14 @@
 """Features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
 
+from collections.abc import Callable
+
+from impasto.losses import kernel, moments, patch, transport
 from impasto.losses.additive import Additive, Part, in_strips
 from impasto.losses.blotch import blotches, blotches_of
-from impasto.losses.content import CONTENT_LOSSES, ContentLoss
+from impasto.losses.content import CONTENT_LOSSES, ContentLoss, self_similarity
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.gathering import PositionSample, sample
 from impasto.losses.gradients import normalised_gradient
-from impasto.losses.lattice import lattice
 from impasto.losses.moments import gram
 from impasto.losses.objective import IMAGE, Objective, Term
 from impasto.losses.patch import replaced
@@ -19,11 +21,17 @@ from impasto.losses.prior import (
     part_of_variation,
     total_variation,
 )
-from impasto.losses.repetition import repetition, repetition_of
+from impasto.losses.repetition import lattice, repetition, repetition_of
 from impasto.losses.sampling import Dice
-from impasto.losses.similarity import self_similarity
 from impasto.losses.style import LayerFeatures, StyleLoss, from_function
-from impasto.losses.tables import STYLE_LOSSES
+
+STYLE_LOSSES: dict[str, Callable[..., StyleLoss]] = {
+    **moments.LOSSES,
+    **kernel.LOSSES,
+    **transport.LOSSES,
+    **patch.LOSSES,
+}
+"""Style losses by name: each factory makes a loss from its settings, which all have defaults."""
 
 __all__ = [
     "CONTENT_LOSSES",

@@ -18,8 +18,10 @@ from impasto.losses.gathering import gather
 from impasto.losses.neighbours import cosine_distance, unit
 from impasto.losses.precision import widened
 from impasto.losses.sampling import Dice
-from impasto.losses.similarity import pattern_distance, self_similarity
 from impasto.losses.style import into_space, positions
+
+FLAT = 1e-5
+"""Added to mean distances: those of a flat image are rounding errors."""
 
 FAINT = 1e-6
 """Added to variances, relative to the photo's: the features of a flat picture have none."""
@@ -126,6 +128,31 @@ def nearest() -> ContentLoss:
         return Additive(add)
 
     return ContentLoss(make, structure=True, needs_style=True)
+
+
+def self_similarity(features: Tensor, target: Tensor, space: Tensor | None, dice: Dice, samples: int = 1024) -> Tensor:
+    """Return the distance of the self-similarities of two images (Kolkin et al. 2019, eq. 4); a scalar.
+
+    Both are features `(1, C, H, W)`, and the same `samples` positions are drawn from both. The cosine distances from
+    each position to all are divided by their mean, and compared by their mean absolute difference: from 0 for equal to
+    less than 2, for any number of samples. Kolkin et al. divide by the sum, a value smaller by that number.
+    """
+    height, width = features.shape[-2:]
+    drawn = dice.positions(height * width, samples).to(features.device)
+    here, there = (positions(f)[0].index_select(0, drawn) for f in (features, target))
+    return pattern_distance(here, there, space)
+
+
+def pattern_distance(here: Tensor, there: Tensor, space: Tensor | None) -> Tensor:
+    """Return the same distance for two sets of points `(N, C)`; a scalar."""
+    return (_pattern(into_space(here, space)) - _pattern(into_space(there, space))).abs().mean()
+
+
+def _pattern(points: Tensor) -> Tensor:
+    """Return the cosine distances `(N, N)` between points `(N, K)`, each column divided by its mean."""
+    directions = unit(points)
+    distances = 1 - directions @ directions.T
+    return distances / (distances.mean(0) + FLAT)
 
 
 CONTENT_LOSSES: dict[str, Callable[..., ContentLoss]] = {

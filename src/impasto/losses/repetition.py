@@ -1,4 +1,4 @@
-"""How regular a picture's texture is: strokes that repeat at even distances are a pattern, not paint."""
+"""Regular texture: strokes that repeat at even distances, and patterns with the period of a network's grid."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ FAINT = (3 / 255) ** 2
 
 LEAST = 32
 """Sides of the smallest pictures in which distances of 6 pixels and more are seen."""
+
+PERIOD = 4
+"""Stride of the coarsest grid of a transformer, in pixels."""
+
+CELLS = 6
+"""Periods down and across that are averaged: hatching is seldom regular over more."""
 
 
 def repetition(image: Tensor) -> Tensor:
@@ -85,3 +91,25 @@ def _tables(side: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         away = torch.minimum(step, 2 * side - step).float()
         distance = torch.hypot(away[:, None], away)
         return window, overlap, (distance >= NEAREST) & (distance <= min(FARTHEST, side // 2 - 1))
+
+
+def lattice(image: Tensor, period: int = PERIOD, cells: int = CELLS) -> Tensor:
+    """Return the mean square of patterns with this period, over windows of `cells` x `cells` periods; a scalar.
+
+    A network that computes on a grid, one position for every so many pixels, makes texture most easily as the same
+    pattern at all positions (Odena et al. 2016 show it for the finest grid). In other images the pixels at one phase of
+    the period are on average like those at any other phase. `image` is `(B, C, H, W)`. Its fine detail is the image
+    minus two box means of `period` x `period` pixels, which have nothing of the pattern. The result compares the mean
+    of each phase over a window with the mean of all phases; windows overlap by half. White noise of variance v gives
+    about `v / cells^2`; a pattern of variance v gives v.
+    """
+    smooth, edge = image, period - 1
+    for _ in range(2):  # down and then across: a square at once would take `period` times as long
+        smooth = F.avg_pool2d(F.avg_pool2d(smooth, (period, 1), 1), (1, period), 1)
+    fine = image[..., edge:-edge, edge:-edge] - smooth
+    height, width = (side // period * period for side in fine.shape[-2:])
+    places = F.pixel_unshuffle(fine[..., :height, :width], period)
+    window = min(cells, height // period, width // period)
+    means = F.avg_pool2d(places, window, max(1, window // 2))
+    means = means.reshape(*image.shape[:2], period * period, -1)
+    return (means - means.mean(2, keepdim=True)).square().mean()

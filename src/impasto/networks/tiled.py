@@ -98,9 +98,9 @@ def cost(network: Transformer | TransportNet) -> float:
     return like.element_size() * (SLACK * max(found) / (side + 2 * network.margin) ** 2 + kept)
 
 
-def side_for(network: Transformer | TransportNet, room: float) -> int:
-    """The side of the largest tiles whose windows take no more than `room` bytes, but `LEAST` in any case."""
-    side = int((room / cost(network)) ** 0.5) - 2 * network.reach
+def side_for(network: Transformer | TransportNet, budget: float) -> int:
+    """The side of the largest tiles whose windows take no more than `budget` bytes, but `LEAST` in any case."""
+    side = int((budget / cost(network)) ** 0.5) - 2 * network.reach
     return max(LEAST, side // network.multiple * network.multiple)
 
 

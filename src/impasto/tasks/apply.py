@@ -35,13 +35,13 @@ from impasto.settings.apply import ApplySettings
 from impasto.tasks.scene.areas import areas_of_regions
 from impasto.tasks.scene.regions import Region, parse_region
 
-WHOLE = 5e8
+WHOLE_BYTES = 5e8
 """Passes of more bytes than these go layer by layer, however much memory there is: that takes as long."""
 
-TILE = 256e6
+TILE_BYTES = 256e6
 """Bytes of a tile's pass: large enough that borders cost little. (Layer by layer, strips take less.)"""
 
-PICTURES = 2
+IMAGES = 2
 """Pictures in memory besides a pass and the photo: the result, and what is made of it when it is written."""
 
 HIDDEN = 0.01
@@ -140,24 +140,24 @@ class Painter:
         if self.settings.tile is not None:
             return self.settings.tile
         pixels, home = size[0] * size[1], next(network.parameters()).device
-        whole, pictures = pixels * tiled.cost(network), PICTURES * 12.0 * pixels * (home.type == "cpu")
-        if self.settings.memory is None and whole <= TILE:
+        whole, pictures = pixels * tiled.cost(network), IMAGES * 12.0 * pixels * (home.type == "cpu")
+        if self.settings.memory is None and whole <= TILE_BYTES:
             return 0
         if self.settings.memory is None:
-            room = 0.8 * free_memory(home) - pictures
+            budget = 0.8 * free_memory(home) - pictures
         else:
-            room = parse_memory(self.settings.memory) - resident() - pictures
+            budget = parse_memory(self.settings.memory) - resident() - pictures
         least = (tiled.LEAST + 2 * network.reach) ** 2 * tiled.cost(network)
-        if room < least:
+        if budget < least:
             raise UsageError(
                 f"a picture of {size[1]}x{size[0]} needs {(pictures + least) / 1e9:.1f} GB more than the process has; "
                 "take a smaller --size, or allow more by --memory"
             )
-        if whole <= min(WHOLE, room):
+        if whole <= min(WHOLE_BYTES, budget):
             return 0
-        if isinstance(network, Transformer) and held(network) * pixels + TILE <= room:
+        if isinstance(network, Transformer) and held(network) * pixels + TILE_BYTES <= budget:
             return None
-        return tiled.side_for(network, min(TILE, room))
+        return tiled.side_for(network, min(TILE_BYTES, budget))
 
 
 def painter(

@@ -1,1 +1,1 @@
-"""An objective and a schedule, turned into steps: device, memory plan, starting point, and the run itself."""
+"""From an objective and a schedule to steps: device, memory plan, starting point, and the run itself."""

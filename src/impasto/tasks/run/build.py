@@ -1,8 +1,8 @@
-"""From a verb's terms to a run: checks, memory, starting point, and the objective of each size."""
+"""From a verb's terms to a run: checks, memory, starting point, notices, and the objective of each size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,20 +11,19 @@ from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.errors import UsageError, nearest
-from impasto.image import Size, check_shape
+from impasto.image import Size, check_shape, same_shape
 from impasto.losses import Term
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.synthesis import Evaluate, Step, generator, noise, pink_noise
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import check_size
 from impasto.tasks.objective.weights import WEIGHTINGS
-from impasto.tasks.run.alterations import alterations
 from impasto.tasks.run.device import device_of, load_encoder, polisher
 from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.run.memory_plan import MemoryBudget
 from impasto.tasks.run.run import Job, Polish
-from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
-from impasto.tasks.scene.reading import endless, opener
+from impasto.tasks.run.schedule import SMALLEST, dice_of, optimizer_of, schedule
+from impasto.tasks.scene.reading import COARSEST_STRIDE, endless, opener
 from impasto.tasks.tiling.memory import host_limits, limits
 from impasto.tasks.tiling.process_group import ProcessGroup
 
@@ -102,7 +101,7 @@ def build_job(
         stochastic,
         finish,
         polish,
-        alterations(settings, full, asked, drawn, least=network.smallest(wanted)),
+        notices_of(settings, full, asked, drawn, least=network.smallest(wanted)),
     )
 
 
@@ -170,3 +169,47 @@ def _context(settings: SynthesisSettings, encoder: Encoder, stochastic: bool) ->
     if not isinstance(settings, StylizeSettings):
         return context
     return replace(context, weighting=WEIGHTINGS[settings.weighting], propagation=settings.propagation)
+
+
+def notices_of(
+    settings: SynthesisSettings, full: Size, asked: Size | None = None, start: Size | None = None, *, least: int = 1
+) -> tuple[str, ...]:
+    """Return the differences between a run and its settings, one line each, so that the user knows of all.
+
+    The result has size `full` instead of the size `asked` for (by default the same). `start` is the size of the style
+    image that the run starts from, if it does. `least` is as for `schedule`.
+    """
+    asked = asked or full
+    found: list[str] = []
+    if asked != full:
+        found.append(
+            f"the sides of a tileable texture are multiples of {COARSEST_STRIDE} px: "
+            f"{_shape(full)} in place of {_shape(asked)}"
+        )
+    sizes = len(schedule(settings, full, least))
+    if settings.scales is not None and sizes < settings.scales:
+        found.append(
+            f"scales is {settings.scales}, but sizes below {SMALLEST} px, or too narrow for the network, are left out: "
+            f"{sizes} in place of it"
+        )
+    if start is not None and not same_shape(start, asked):
+        found.append(f"the run starts from the painting, {_shape(start)}, stretched to another shape, {_shape(asked)}")
+    if isinstance(settings, StylizeSettings):
+        found += _without_effect(settings)
+    return tuple(found)
+
+
+def _without_effect(settings: StylizeSettings) -> Iterator[str]:
+    """Return a line for each option of `stylize` that has no effect without another one."""
+    if settings.match_luminance and settings.keep_color == "no":
+        yield "match_luminance has no effect without keep_color"
+    if settings.match_when == "after" and settings.match_colors == "no":
+        yield "match_when has no effect without match_colors"
+    if settings.matching > 1 and settings.propagation != "all":
+        yield f"matching has no effect with the propagation '{settings.propagation}'"
+    if settings.segmentation and settings.mix:
+        yield "the parts of the segmentation are painted after PAINTING alone; mix is for the rest of the photo"
+
+
+def _shape(size: Size) -> str:
+    return f"{size[1]}x{size[0]}"

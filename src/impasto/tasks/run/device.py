@@ -1,4 +1,4 @@
-"""Where a run computes, by which network, in which numbers."""
+"""Device, precision and network of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from impasto.settings.synthesis import StylizeSettings, SynthesisSettings
 
 
 def device_of(settings: SynthesisSettings) -> torch.device:
-    """The device asked for; `auto` takes a GPU where there is one."""
+    """Return the device of the settings; `auto` is a GPU where there is one."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if settings.device == "auto":
         return torch.device(next(name for name, there in present.items() if there))
@@ -27,8 +27,10 @@ def device_of(settings: SynthesisSettings) -> torch.device:
 
 
 def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dtype:
-    """The type of the network's numbers: `auto` takes bfloat16 on GPUs that have it: pictures come out as good, but for
-    very long runs (docs/precision.md)."""
+    """Return the number type of the network; `auto` is bfloat16 on GPUs that have it.
+
+    Pictures are as good in bfloat16, except in very long runs (docs/precision.md).
+    """
     name = settings.precision
     if name == "auto":
         name = "bfloat16" if has_bfloat16(device) else "float32"
@@ -37,7 +39,7 @@ def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dty
 
 
 def load_encoder(settings: SynthesisSettings) -> Encoder:
-    """The network of the settings, on their device."""
+    """Return the network of the settings, on their device."""
     device = device_of(settings)
     dtype = precision_of(settings, device)
     encoder = encoders.load(
@@ -47,16 +49,16 @@ def load_encoder(settings: SynthesisSettings) -> Encoder:
 
 
 def may_polish(settings: SynthesisSettings) -> bool:
-    """Whether VGG-19 would make the last steps if it had weights: of `stylize` by `lite` in the quality "fine"."""
+    """Return whether VGG-19 makes the last steps if it has weights: in `stylize` by `lite` with the quality "fine"."""
     lite = settings.network == "lite" and settings.weights is None
     return lite and isinstance(settings, StylizeSettings) and settings.quality == "fine"
 
 
 def polishes(settings: SynthesisSettings) -> bool:
-    """Whether VGG-19 makes the last steps: it may, and its weights are on this machine."""
+    """Return whether VGG-19 makes the last steps, with weights on this machine."""
     return may_polish(settings) and find("vgg19") is not None
 
 
 def polisher(settings: SynthesisSettings) -> Encoder | None:
-    """VGG-19 for the last steps, or None."""
+    """Return VGG-19 for the last steps, or None."""
     return load_encoder(replace(settings, network="vgg19")) if polishes(settings) else None

@@ -1,4 +1,4 @@
-"""How fast this machine is: measured on a small picture, for what a run at any size will take."""
+"""The pace of a machine: the time of a step on a small image, to estimate the time of a run at any size."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.scene.areas import Area, StyleImage
 
 SIDE = 256
-"""The side of the small picture."""
+"""Side of the small image, in pixels."""
 
 
 def measure(encoder: Encoder, layers: Sequence[str], device: torch.device, steps: int = 4) -> float:
-    """Seconds that a step takes for each pixel, when a network compares Gram matrices at `layers`: the least of some,
-    as a machine is only ever slower than it can be.
+    """Return the seconds of a step for each pixel, with Gram matrices at `layers`: the least of several steps.
 
-    The random numbers of others are not touched. The first step, which prepares what the others find, does not count.
+    The global random state does not change. The first step, which fills caches, does not count.
     """
     draw = torch.Generator("cpu").manual_seed(0)
     picture, painting = (torch.rand(1, 3, SIDE, SIDE, generator=draw).to(device) for _ in range(2))

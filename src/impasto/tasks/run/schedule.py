@@ -1,4 +1,4 @@
-"""The schedule of a run: its sizes, the steps at each, the optimizer that makes them, and its random draws."""
+"""The schedule of a run: its sizes, the steps at each size, the optimizer, and the random draws."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from impasto.tasks.run.device import polishes
 from impasto.tasks.scene.reading import whole_steps
 
 SMALLEST = 96
-"""No coarse size goes below this longer side: strokes of a smaller one are larger than what they paint."""
+"""Least longer side of a coarse size: strokes of a smaller one are larger than the objects."""
 
 
 def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tuple[Size, int]]:
-    """Sizes and steps, coarse to fine, ending at `full`; the shape is kept, and sizes that come out too small, or with
-    a side below `least`, the network's, are left out.
+    """Return sizes of equal proportions and their steps, coarse to fine, ending at `full`.
 
-    Sizes are halved as long as they stay above `COARSEST`, and once in any case. The smallest decides the layout and
-    the large strokes, each larger one adds detail and needs fewer steps. What VGG-19 polishes has the standard's steps.
+    Sizes are halved as long as they stay above `COARSEST`, and once in any case. Sizes that are too small, or have a
+    side below `least` (the network's), are left out. The smallest size decides the layout and the large strokes; each
+    larger one adds detail and needs fewer steps. A run with a polish by VGG-19 has the steps of the standard quality.
     """
     longer, quality = max(full), QUALITIES["standard" if polishes(settings) else settings.quality]
     steps = quality.steps if isinstance(settings, StylizeSettings) else quality.unaided
@@ -33,10 +33,10 @@ def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tu
 
 
 def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
-    """The name of the optimizer: by default L-BFGS, and Adam where losses draw at random.
+    """Return the name of the optimizer: by default L-BFGS, and Adam for stochastic losses.
 
-    L-BFGS needs one function throughout, so that draws have to stay what they are, and what was never drawn is never
-    painted: seen as noise and fringes in sliced Wasserstein, relaxed EMD and nearest neighbours.
+    L-BFGS needs one function throughout, so its draws stay the same, and positions that are not drawn are never
+    painted: sliced Wasserstein, relaxed EMD and nearest neighbours then leave noise and fringes.
     """
     if settings.optimizer != "auto":
         return settings.optimizer
@@ -44,6 +44,5 @@ def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
 
 
 def dice_of(settings: SynthesisSettings, stochastic: bool) -> Dice:
-    """The random draws of a run: new ones every step, unless the optimizer compares the gradients of successive
-    steps."""
+    """Return the random draws of a run: new ones every step, except with L-BFGS."""
     return Dice(settings.seed, fresh=not optimizer_of(settings, stochastic).startswith("lbfgs"))

@@ -1,2 +1,1 @@
-"""One objective in parts: a network cut into stages and tiles, the memory that they take, and the processes that share
-them."""
+"""One objective in parts: the stages and tiles of a network, their memory, and the processes that share them."""

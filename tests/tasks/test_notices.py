@@ -9,7 +9,7 @@ from PIL import Image
 from impasto.errors import UsageError
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.reconstruct import reconstruct_job
-from impasto.tasks.run.alterations import alterations
+from impasto.tasks.run.build import notices_of
 from impasto.tasks.run.run import Job
 from impasto.tasks.stylize import stylize_job
 from impasto.tasks.texture import texture_job
@@ -65,8 +65,8 @@ def test_a_stretched_painting_is_said() -> None:
     ],
 )
 def test_an_option_without_effect_is_said(without_effect: dict[str, Any], with_effect: dict[str, Any]) -> None:
-    assert len(alterations(StylizeSettings(**without_effect), (64, 64))) == 1
-    assert not alterations(StylizeSettings(**without_effect | with_effect), (64, 64))
+    assert len(notices_of(StylizeSettings(**without_effect), (64, 64))) == 1
+    assert not notices_of(StylizeSettings(**without_effect | with_effect), (64, 64))
 
 
 def test_a_start_of_another_shape_is_refused(tmp_path: Any) -> None:

@@ -1,0 +1,62 @@
+"""Lists on standard output: `impasto presets`, `impasto losses`, `impasto samples`.
+
+The modules behind the lists are imported where a list is shown: presets do not wait for torch.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+
+def show_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows with their columns aligned; the same in a terminal and in a pipe."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show_presets() -> None:
+    """Print a line for each preset: its name, its tasks, and its description."""
+    from impasto.settings.presets import PRESETS  # noqa: PLC0415
+    from impasto.settings.recipe import TASKS  # noqa: PLC0415
+
+    rows = []
+    for name, preset in PRESETS.items():
+        tasks = ",".join(task for task in TASKS if getattr(preset, task, None))
+        rows.append((name, tasks, preset.about))
+    show_rows(rows)
+
+
+def show_samples() -> None:
+    """Print a line for each sample, with the name that other commands take."""
+    from impasto.image import bundled  # noqa: PLC0415
+
+    show_rows([(f"sample:{name}", sample.kind, sample.about) for name, sample in bundled().items()])
+
+
+def write_samples(folder: str) -> None:
+    """Write all samples to a folder; files that are there already stay."""
+    from impasto.image import write_samples as write  # noqa: PLC0415
+
+    for path in write(folder):
+        typer.echo(str(path))
+
+
+def show_losses() -> None:
+    """Print a line for each loss: its kind, its name with its settings, and the first sentence of its description."""
+    from impasto.losses import CONTENT_LOSSES, STYLE_LOSSES  # noqa: PLC0415
+
+    rows = [("style", *_about(name, factory)) for name, factory in STYLE_LOSSES.items()]
+    show_rows(rows + [("content", *_about(name, factory)) for name, factory in CONTENT_LOSSES.items()])
+
+
+def _about(name: str, factory: Callable[..., Any]) -> tuple[str, str]:
+    settings = [
+        f"{p.name}={p.default}" for p in inspect.signature(factory).parameters.values() if p.default is not None
+    ]
+    first = " ".join((factory.__doc__ or "").split("\n\n")[0].split())
+    return f"{name}({', '.join(settings)})" if settings else name, first
