@@ -27,12 +27,12 @@ def command(flags: str, output: Path, size: int) -> list[str]:
     return [sys.executable, "-m", "impasto", *words, *flags.split(), "--checkpoint-every", "0", "-o", str(output)]
 
 
-def kill_and_go_on(words: list[str], output: Path, kills: int, whole: float, dice: random.Random) -> int:
+def kill_and_go_on(words: list[str], output: Path, kills: int, whole: float, draws: random.Random) -> int:
     """Run to the end, killed up to `kills` times on the way; how often it was."""
     for done in range(kills):
         run = subprocess.Popen(words)
         try:
-            run.wait(dice.uniform(0.3, 1.0) * whole)
+            run.wait(draws.uniform(0.3, 1.0) * whole)
             return done
         except subprocess.TimeoutExpired:
             run.kill()
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=3, help="at most, in each run")
     parser.add_argument("--size", type=int, default=192)
     args = parser.parse_args()
-    dice = random.Random(0)
+    draws = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         for name, flags in FLAGS.items():
             reference = Path(folder) / "whole.png"
@@ -59,7 +59,7 @@ def main() -> None:
             for _ in range(args.runs):
                 output = Path(folder) / "out.png"
                 output.unlink(missing_ok=True)
-                killed += kill_and_go_on(command(flags, output, args.size), output, args.kills, whole, dice)
+                killed += kill_and_go_on(command(flags, output, args.size), output, args.kills, whole, draws)
                 same += output.read_bytes() == reference.read_bytes()
             left = [path.name for path in Path(folder).iterdir() if path.name not in ("whole.png", "out.png")]
             print(f"{name}: {same} of {args.runs} the same bytes, {killed} kills, left behind: {left or 'nothing'}")

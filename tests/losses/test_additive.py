@@ -14,9 +14,9 @@ from impasto.losses import (
     CONTENT_LOSSES,
     STYLE_LOSSES,
     Additive,
-    Dice,
     LayerFeatures,
     Part,
+    RandomDraws,
     out_of_range,
     total_variation,
 )
@@ -107,7 +107,7 @@ def test_the_photos_features_are_compared_part_by_part(wide):
     unit, (x, photo) = 3.0, (tensor(seed, 1, CHANNELS, 13, 10) for seed in (0, 1))
     space = None if wide is None else tensor(3, wide, CHANNELS + 1) - 0.5
     x.requires_grad_()
-    loss = CONTENT_LOSSES["features"]()(photo, space, Dice(), unit)
+    loss = CONTENT_LOSSES["features"]()(photo, space, RandomDraws(), unit)
     differences = (x - photo).detach()[0].flatten(1).T.numpy()
     if space is not None:
         differences = differences @ space[:, :-1].T.numpy()
@@ -124,7 +124,7 @@ def test_the_correlation_of_parts_is_that_of_the_whole(wide):
     x, photo = (tensor(seed, 1, CHANNELS, 13, 10) for seed in (0, 1))
     space = None if wide is None else tensor(3, wide, CHANNELS + 1) - 0.5
     x.requires_grad_()
-    loss = CONTENT_LOSSES["correlation"]()(photo, space, Dice(), 1.0)
+    loss = CONTENT_LOSSES["correlation"]()(photo, space, RandomDraws(), 1.0)
     value = loss(x)
     (whole,) = torch.autograd.grad(value, x)
     for seed in range(5):

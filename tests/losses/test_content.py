@@ -8,9 +8,9 @@ from impasto.losses import (
     CONTENT_LOSSES,
     IMAGE,
     STYLE_LOSSES,
-    Dice,
     LayerFeatures,
     Objective,
+    RandomDraws,
     StyleLoss,
     Term,
     from_function,
@@ -24,7 +24,7 @@ def features(seed: int, *shape: int) -> torch.Tensor:
 
 def test_features_are_compared_position_by_position():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
-    found = CONTENT_LOSSES["features"]()(b, None, Dice(), 0.5)(a)
+    found = CONTENT_LOSSES["features"]()(b, None, RandomDraws(), 0.5)(a)
     assert found.item() == pytest.approx(0.5 * (a - b).square().sum(1).mean().item())
 
 
@@ -39,13 +39,13 @@ def test_correlation_is_numpys(wide):
         points = points if space is None else space[:, :-1] @ points
         return (points - points.mean(1, keepdim=True)).flatten().numpy()
 
-    found = CONTENT_LOSSES["correlation"]()(photo, space, Dice(), 0.5)(picture)
+    found = CONTENT_LOSSES["correlation"]()(photo, space, RandomDraws(), 0.5)(picture)
     assert found.item() == pytest.approx(1 - np.corrcoef(maps(picture), maps(photo))[0, 1], abs=1e-5)
 
 
 def test_correlation_leaves_palette_and_contrast_free():
     photo, shift = features(1, 1, 4, 5, 6), features(2, 1, 4, 1, 1)
-    loss = CONTENT_LOSSES["correlation"]()(photo, None, Dice(), 1.0)
+    loss = CONTENT_LOSSES["correlation"]()(photo, None, RandomDraws(), 1.0)
     assert loss(photo).item() == pytest.approx(0, abs=1e-6)
     assert loss(0.3 * photo + shift).item() == pytest.approx(0, abs=1e-5)
     assert loss(-photo).item() == pytest.approx(2, abs=1e-5)
@@ -53,22 +53,22 @@ def test_correlation_leaves_palette_and_contrast_free():
     value = loss(flat)
     assert value.item() == pytest.approx(1)
     assert torch.isfinite(torch.autograd.grad(value, flat)[0]).all()
-    nothing = CONTENT_LOSSES["correlation"]()(flat.detach(), None, Dice(), 1.0)
+    nothing = CONTENT_LOSSES["correlation"]()(flat.detach(), None, RandomDraws(), 1.0)
     assert nothing(photo).item() == pytest.approx(1)
 
 
 def test_self_similarity_is_compared_at_so_many_positions():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
     for samples in (8, 1024):
-        found = CONTENT_LOSSES["self-similarity"](samples)(b, None, Dice(3), 0.5)(a)
-        assert found.item() == pytest.approx(self_similarity(a, b, None, Dice(3), samples).item())
+        found = CONTENT_LOSSES["self-similarity"](samples)(b, None, RandomDraws(3), 0.5)(a)
+        assert found.item() == pytest.approx(self_similarity(a, b, None, RandomDraws(3), samples).item())
 
 
 def test_nearest_compares_directions_position_by_position():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
     loss = CONTENT_LOSSES["nearest"]()
     assert loss.needs_style
-    found, same = (loss(b, None, Dice(), 0.5)(x).item() for x in (a, 3 * b))
+    found, same = (loss(b, None, RandomDraws(), 0.5)(x).item() for x in (a, 3 * b))
     assert found == pytest.approx(1 - torch.cosine_similarity(a, b).mean().item(), abs=1e-5)
     assert same == pytest.approx(0, abs=1e-5)
 
@@ -86,7 +86,9 @@ def test_a_function_of_two_features_is_a_style_loss():
 
     loss, a, b = from_function(mine), features(0, 1, 3, 4, 5), features(1, 1, 3, 6, 6)
     target = target_of(loss, [LayerFeatures(b)], [1.0])
-    assert loss.distance(loss.statistic(LayerFeatures(a)), target, Dice()).item() == pytest.approx(mine(a, b).item())
+    assert loss.distance(loss.statistic(LayerFeatures(a)), target, RandomDraws()).item() == pytest.approx(
+        mine(a, b).item()
+    )
     space = torch.cat([2 * torch.eye(3), torch.ones(3, 1)], 1).double()
     moved = loss.statistic(LayerFeatures(a, None, space))
     torch.testing.assert_close(moved, 2 * a + 1)

@@ -6,7 +6,7 @@ from tests.losses.targets import target_of
 
 from impasto.errors import UsageError
 from impasto.losses import patch, transport
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss
 
 LOSSES = {**transport.LOSSES, **patch.LOSSES}
@@ -28,7 +28,7 @@ def space(seed: int, wide: int = 4) -> torch.Tensor:
 
 def compare(loss: StyleLoss, a: LayerFeatures, *paintings: LayerFeatures) -> torch.Tensor:
     target = target_of(loss, paintings, [1 / len(paintings)] * len(paintings))
-    return loss.distance(loss.statistic(a), target, Dice(5))
+    return loss.distance(loss.statistic(a), target, RandomDraws(5))
 
 
 @every
@@ -126,7 +126,8 @@ def test_unequal_shares_mix_or_are_refused(name):
             target_of(loss, paintings, [0.3, 0.7])
         return
     own = [
-        loss.distance(target_of(loss, [p], [1.0]), target_of(loss, paintings, [0.8, 0.2]), Dice(5)) for p in paintings
+        loss.distance(target_of(loss, [p], [1.0]), target_of(loss, paintings, [0.8, 0.2]), RandomDraws(5))
+        for p in paintings
     ]
     assert own[0] < 0.5 * own[1]
 
@@ -151,7 +152,7 @@ def test_samples_are_drawn_by_the_dice_and_estimate_the_whole(name):
     target = target_of(loss, [painting], [1.0])
 
     def value(seed: int) -> float:
-        return loss.distance(loss.statistic(x), target, Dice(seed)).item()
+        return loss.distance(loss.statistic(x), target, RandomDraws(seed)).item()
 
     assert value(1) == value(1)
     assert value(1) != value(2)

@@ -9,7 +9,7 @@ import torch
 from tests.losses.targets import target_of
 from torch import Tensor
 
-from impasto.losses import STYLE_LOSSES, Dice, LayerFeatures, Part, PositionSample, StyleLoss, sample
+from impasto.losses import STYLE_LOSSES, LayerFeatures, Part, PositionSample, RandomDraws, StyleLoss, sample
 from impasto.losses.gathering import BLOCK, SIDE, Layout, gather, sampled
 
 SAMPLED = [name for name, factory in STYLE_LOSSES.items() if not factory().additive and not factory().pixels]
@@ -61,13 +61,13 @@ def test_what_all_parts_gather_is_what_indexing_gives():
 @pytest.mark.parametrize("side", [1, 3])
 @pytest.mark.parametrize("grid", [(5, 7), (SIDE, SIDE), (1, SIDE * SIDE)])
 def test_a_layer_of_few_positions_is_taken_whole_in_order(grid, side):
-    layout = sample(grid, Dice(3), side, left(grid))
+    layout = sample(grid, RandomDraws(3), side, left(grid))
     assert layout.whole
     assert torch.equal(layout.positions, torch.arange(grid[0] * grid[1]).view(grid))
 
 
 def test_single_positions_are_drawn_from_everywhere_alike():
-    layout = sample(SIZE, Dice(3))
+    layout = sample(SIZE, RandomDraws(3))
     assert (layout.block, layout.whole) == (1, False)
     layout, total = layout.positions, SIZE[0] * SIZE[1]
     assert layout.shape == (SIDE, SIDE)
@@ -82,9 +82,9 @@ def test_single_positions_are_drawn_from_everywhere_alike():
 
 def test_single_positions_follow_the_mask():
     inside = left(SIZE).flatten() > 0
-    assert inside[sample(SIZE, Dice(3), 1, left(SIZE)).positions].all()
+    assert inside[sample(SIZE, RandomDraws(3), 1, left(SIZE)).positions].all()
     soft = left(SIZE, 0.25)
-    found = inside[sample(SIZE, Dice(3), 1, soft).positions].double().mean().item()
+    found = inside[sample(SIZE, RandomDraws(3), 1, soft).positions].double().mean().item()
     assert found == pytest.approx(float(soft.flatten()[inside].sum() / soft.sum()), abs=0.02)
 
 
@@ -104,7 +104,7 @@ def test_single_positions_follow_the_mask():
 @pytest.mark.parametrize("masked", [False, True])
 def test_blocks_are_whole_and_lie_inside_the_grid(grid, side, block, masked):
     """Their size is twice the loss's at least, so that most of a block counts, and as the grid allows."""
-    layout = sample(grid, Dice(3), side, left(grid) if masked else None)
+    layout = sample(grid, RandomDraws(3), side, left(grid) if masked else None)
     count = SIDE // block
     assert (layout.block, layout.whole) == (block, False)
     assert layout.positions.shape == (count * block, count * block)
@@ -129,7 +129,7 @@ def test_blocks_lie_about_positions_that_count_all_alike():
     mask = torch.zeros(1, 1, *SIZE, dtype=torch.float64)
     mask[..., 20:70, 30:100] = 0.05
     mask[..., 45:70, 30:100] = 1
-    found = torch.cat([middles(sample(SIZE, Dice(seed), 3, mask)).flatten() for seed in range(20)])
+    found = torch.cat([middles(sample(SIZE, RandomDraws(seed), 3, mask)).flatten() for seed in range(20)])
     assert (mask.flatten()[found] > 0).all()
     upper = (mask.flatten()[found] < 1).double().mean().item()
     assert upper == pytest.approx(0.5, abs=0.05)  # 1280 blocks: 3.5 standard deviations
@@ -147,7 +147,7 @@ def offsets(features: LayerFeatures, side: int) -> Tensor:
 @pytest.mark.parametrize("mask", [None, left(SIZE)])
 def test_patches_never_lie_across_blocks(side, mask):
     """Features number their positions: a patch of the large picture shows by its differences."""
-    layout = sample(SIZE, Dice(3), side, mask)
+    layout = sample(SIZE, RandomDraws(3), side, mask)
     points = numbers(SIZE).flatten(2)[0].T[layout.positions.flatten()]
     real = torch.arange(side)[:, None] * SIZE[1] + torch.arange(side)
     expected = real.flatten().double()
@@ -163,7 +163,7 @@ def test_patches_never_lie_across_blocks(side, mask):
     ("grid", "side"), [((10, 2000), 3), ((4000, 5), 3), ((4000, 5), 2), ((3, 6000), 3), ((9, 2000), 9)]
 )
 def test_patches_of_a_narrow_grid_lie_inside_its_blocks(grid, side):
-    layout = sample(grid, Dice(3), side)
+    layout = sample(grid, RandomDraws(3), side)
     points = numbers(grid).flatten(2)[0].T[layout.positions.flatten()]
     seen = offsets(sampled(points, layout, None, None, side), side)
     assert len(seen) == (SIDE // min(grid)) ** 2 * (min(grid) - side + 1) ** 2
@@ -171,7 +171,7 @@ def test_patches_of_a_narrow_grid_lie_inside_its_blocks(grid, side):
 
 
 def test_a_sample_looks_like_the_positions_it_was_drawn_at():
-    layout = sample(SIZE, Dice(3))
+    layout = sample(SIZE, RandomDraws(3))
     points = numbers(SIZE).flatten(2)[0].T[layout.positions.flatten()]
     for mask in (None, left(SIZE, 0.25)):  # single positions were drawn as the mask has it, which is enough
         features = sampled(points, layout, mask, None)
@@ -183,14 +183,14 @@ def test_the_mask_of_a_layer_taken_whole_is_its_own():
     grid = (12, 17)
     mask = tensor(4, 1, 1, *grid)
     for side in (1, 3):
-        features = sampled(numbers(grid).flatten(2)[0].T, sample(grid, Dice(3), side, mask), mask, None, side)
+        features = sampled(numbers(grid).flatten(2)[0].T, sample(grid, RandomDraws(3), side, mask), mask, None, side)
         assert torch.equal(features.weights, mask)
         assert torch.equal(features.values, numbers(grid))
 
 
 def test_the_mask_of_blocks_is_that_of_their_positions():
     mask = tensor(4, 1, 1, *SIZE)
-    layout = sample(SIZE, Dice(3), 3, mask)
+    layout = sample(SIZE, RandomDraws(3), 3, mask)
     weights = sampled(torch.zeros(SIDE * SIDE, 2, dtype=torch.float64), layout, mask, None, 3).weights
     counted = weights[0, 0] > 0
     assert torch.equal(weights[0, 0][counted], mask.flatten()[layout.positions][counted])
@@ -205,7 +205,7 @@ def test_a_soft_mask_counts_once(side):
     features = (numbers(SIZE)[:, 2:] < SIZE[1] // 2).double()
     shares = []
     for seed in range(20):
-        drawn = PositionSample(Dice(seed), side, lambda grid: mask)
+        drawn = PositionSample(RandomDraws(seed), side, lambda grid: mask)
         seen = drawn.features(drawn.add(features, Part.whole(features)), None)
         shares.append(STYLE_LOSSES["mean"]().statistic(seen).item())
     expected = float((mask * features).sum() / mask.sum())
@@ -215,26 +215,26 @@ def test_a_soft_mask_counts_once(side):
 @pytest.mark.parametrize("side", [1, 3])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_all_parts_of_a_step_see_one_sample_and_fresh_steps_another(side, fresh):
-    dice, x = Dice(2, fresh), numbers(SIZE)
-    drawn = PositionSample(dice, side, lambda grid: None)
+    draws, x = RandomDraws(2, fresh), numbers(SIZE)
+    drawn = PositionSample(draws, side, lambda grid: None)
 
     def seen(seed: int) -> Tensor:
         return torch.stack([drawn.add(part.of(x), part) for part in quarters(SIZE, seed)]).sum(0)
 
-    dice.roll(1)
+    draws.set_step(1)
     one = seen(0)
     assert torch.equal(one[:, 0], one[:, 1] * SIZE[1] + one[:, 2])  # no position of two parts, or of none
-    dice.positions(1000, 10)  # others may draw in between
+    draws.positions(1000, 10)  # others may draw in between
     assert torch.equal(seen(1), one)
-    dice.roll(2)
+    draws.set_step(2)
     assert torch.equal(seen(0), one) != fresh
-    dice.roll(1)
-    assert torch.equal(PositionSample(dice, side, lambda grid: None).add(x, Part.whole(x)), one)
+    draws.set_step(1)
+    assert torch.equal(PositionSample(draws, side, lambda grid: None).add(x, Part.whole(x)), one)
 
 
 def test_layers_of_different_sizes_have_different_samples():
-    dice = Dice(2)
-    drawn = PositionSample(dice, 1, lambda grid: None)
+    draws = RandomDraws(2)
+    drawn = PositionSample(draws, 1, lambda grid: None)
     found = [drawn.add(x, Part.whole(x))[:, 0] for x in (numbers(SIZE), numbers((SIZE[1], SIZE[0] + 1)))]
     assert not torch.equal(*found)
 
@@ -248,10 +248,10 @@ def test_a_small_layer_gives_the_plain_loss(name, mask, wide):
     weights = None if mask is None else left(grid, mask)
     target = target_of(loss, [LayerFeatures(tensor(1, 1, 3, 11, 13) ** 2, None, space)], [1.0])
     x = tensor(0, 1, 3, *grid).requires_grad_()
-    drawn = PositionSample(Dice(5), loss.side, lambda grid: weights)
+    drawn = PositionSample(RandomDraws(5), loss.side, lambda grid: weights)
     points = torch.stack([drawn.add(part.of(x), part) for part in quarters(grid, 1)]).sum(0)
-    found = loss.distance(loss.statistic(drawn.features(points, space)), target, Dice(5))
-    plain = loss.distance(loss.statistic(LayerFeatures(x, weights, space)), target, Dice(5))
+    found = loss.distance(loss.statistic(drawn.features(points, space)), target, RandomDraws(5))
+    plain = loss.distance(loss.statistic(LayerFeatures(x, weights, space)), target, RandomDraws(5))
     assert plain.item() > 1e-3
     assert found.item() == pytest.approx(plain.item(), rel=1e-12)
     slopes = [torch.autograd.grad(value, x)[0] for value in (found, plain)]
@@ -267,9 +267,11 @@ def test_the_sample_of_a_large_layer_estimates_the_plain_loss(name, masked):
     target = target_of(loss, [LayerFeatures(tensor(1, 1, 3, 60, 70) ** 2)], [1.0])
     values = []
     for seed in range(6):
-        drawn = PositionSample(Dice(seed), loss.side, lambda grid: weights)
-        found = loss.distance(loss.statistic(drawn.features(drawn.add(x, Part.whole(x)), None)), target, Dice(seed))
-        plain = loss.distance(loss.statistic(LayerFeatures(x, weights)), target, Dice(seed))
+        drawn = PositionSample(RandomDraws(seed), loss.side, lambda grid: weights)
+        found = loss.distance(
+            loss.statistic(drawn.features(drawn.add(x, Part.whole(x)), None)), target, RandomDraws(seed)
+        )
+        plain = loss.distance(loss.statistic(LayerFeatures(x, weights)), target, RandomDraws(seed))
         values.append((found.item(), plain.item()))
     means = torch.tensor(values).mean(0)
     # The losses draw as well: alone, the noisiest of them deviate by 3 to 6 %, from the sample and from everything.

@@ -7,7 +7,7 @@ import torch
 from tests.losses.targets import target_of
 from torch import Tensor
 
-from impasto.losses import STYLE_LOSSES, Dice, distance, energy, gram, precision
+from impasto.losses import STYLE_LOSSES, RandomDraws, distance, energy, gram, precision
 from impasto.losses.content import self_similarity
 from impasto.losses.gradients import normalised_gradient
 from impasto.losses.moments import moment
@@ -72,7 +72,7 @@ def test_every_style_loss_sees_the_numbers_as_they_are(name: str, masked: bool) 
         mask = weights(7).to(torch.bfloat16).to(dtype) if masked else None
         loss = STYLE_LOSSES[name]()
         target = target_of(loss, [LayerFeatures(b.to(torch.bfloat16).to(dtype))], [1.0])
-        values.append(loss.distance(loss.statistic(LayerFeatures(a, mask)), target, Dice(1)))
+        values.append(loss.distance(loss.statistic(LayerFeatures(a, mask)), target, RandomDraws(1)))
     assert values[0].dtype == torch.float32
     torch.testing.assert_close(values[0], values[1], rtol=1e-4, atol=1e-6)
 
@@ -83,7 +83,9 @@ def test_content_sees_the_numbers_as_they_are() -> None:
         found = []
         for dtype in (torch.bfloat16, torch.float32):
             a, b = features(9, dtype), features(10, dtype)
-            found.append([distance(a, b, metric), energy(a, metric), self_similarity(a, b, metric, Dice(2), 100)])
+            found.append(
+                [distance(a, b, metric), energy(a, metric), self_similarity(a, b, metric, RandomDraws(2), 100)]
+            )
         for half, full in zip(*found, strict=True):
             torch.testing.assert_close(half, full, rtol=1e-5, atol=0)
 

@@ -8,7 +8,7 @@ from tests.losses.targets import target_of
 from impasto.errors import UsageError
 from impasto.losses import gram, relative
 from impasto.losses.kernel import LOSSES, gaussian, linear, polynomial
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss
 
 
@@ -24,8 +24,8 @@ def metric() -> torch.Tensor:
     return features(2, 4, 4)
 
 
-def compare(loss: StyleLoss, f: LayerFeatures, g: LayerFeatures, dice: Dice | None = None) -> torch.Tensor:
-    return loss.distance(loss.statistic(f), target_of(loss, [g], [1.0]), dice or Dice())
+def compare(loss: StyleLoss, f: LayerFeatures, g: LayerFeatures, draws: RandomDraws | None = None) -> torch.Tensor:
+    return loss.distance(loss.statistic(f), target_of(loss, [g], [1.0]), draws or RandomDraws())
 
 
 def discrepancy(kernel, x: np.ndarray, y: np.ndarray, nothing: float = 0.0) -> float:
@@ -118,7 +118,7 @@ def test_samples_estimate_the_whole_populations(name):
     (exact, kernel, nothing), loss = KERNELS[name], FEW[name]
     f, g = features(3, 1, 3, 6, 5), 1.2 * features(4, 1, 3, 7, 5)
     statistic, target = loss.statistic(LayerFeatures(f)), target_of(loss, [LayerFeatures(g)], [1.0])
-    drawn = [loss.distance(statistic, target, Dice(seed)).item() for seed in range(3000)]
+    drawn = [loss.distance(statistic, target, RandomDraws(seed)).item() for seed in range(3000)]
     error = np.std(drawn) / len(drawn) ** 0.5
     bias = np.mean(drawn) - discrepancy(kernel, rows(f), rows(g), nothing)
     assert abs(bias) < 5 * error or (name != "gaussian" and bias > 0 and min(drawn) >= 0)
@@ -136,10 +136,10 @@ def test_an_optimizer_that_sees_one_sample_cannot_go_below_the_painting():
 def test_estimates_repeat_with_the_dice_and_change_with_the_step_if_fresh(name):
     loss = FEW[name]
     f, g = LayerFeatures(features(3, 1, 3, 6, 5)), LayerFeatures(features(4, 1, 3, 7, 5))
-    fresh = Dice(fresh=True)
+    fresh = RandomDraws(fresh=True)
     first = compare(loss, f, g, fresh)
-    assert torch.equal(first, compare(loss, f, g, Dice()))
-    fresh.roll(1)
+    assert torch.equal(first, compare(loss, f, g, RandomDraws()))
+    fresh.set_step(1)
     assert not torch.equal(first, compare(loss, f, g, fresh))
 
 
@@ -160,10 +160,10 @@ def test_paintings_mix_as_populations(name):
     f, g = LayerFeatures(features(3, 1, 3, 6, 5)), features(4, 1, 3, 4, 20)
     statistic, whole = loss.statistic(f), target_of(loss, [LayerFeatures(g)], [1.0])
     parts = target_of(loss, [LayerFeatures(g[..., :5]), LayerFeatures(g[..., 5:])], [0.25, 0.75])
-    expected, found = (loss.distance(statistic, target, Dice()).item() for target in (whole, parts))
+    expected, found = (loss.distance(statistic, target, RandomDraws()).item() for target in (whole, parts))
     assert found == pytest.approx(expected, abs=0.1 if loss.stochastic else 1e-9)
     halves = target_of(loss, [LayerFeatures(g[..., :10]), LayerFeatures(g[..., 10:])], [0.5, 0.5])
-    assert loss.distance(statistic, halves, Dice()).item() == pytest.approx(expected, rel=1e-9)
+    assert loss.distance(statistic, halves, RandomDraws()).item() == pytest.approx(expected, rel=1e-9)
 
 
 @kernels
@@ -216,12 +216,12 @@ def test_a_single_position_has_a_style(name):
 def test_descent_brings_a_picture_to_the_paintings_population():
     f, g = features(3, 1, 3, 20, 20).requires_grad_(), LayerFeatures(2 * features(4, 1, 3, 20, 20).abs())
     for loss in (polynomial(3, samples=100), gaussian(samples=100)):
-        x, dice = f.detach().clone().requires_grad_(), Dice(fresh=True)
+        x, draws = f.detach().clone().requires_grad_(), RandomDraws(fresh=True)
         optimizer = torch.optim.Adam([x], lr=0.05)
         for step in range(60):
-            dice.roll(step)
+            draws.set_step(step)
             optimizer.zero_grad()
-            compare(loss, LayerFeatures(x), g, dice).backward()
+            compare(loss, LayerFeatures(x), g, draws).backward()
             optimizer.step()
         full = polynomial(3) if loss.name == "mmd-polynomial" else gaussian()
         assert compare(full, LayerFeatures(x), g) < 0.2 * compare(full, LayerFeatures(f), g)

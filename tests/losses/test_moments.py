@@ -7,7 +7,7 @@ from tests.losses.targets import target_of
 
 from impasto.losses import gram
 from impasto.losses.moments import LOSSES, RIDGE, mean_and_covariance, moment
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures
 
 NAMES = list(LOSSES)
@@ -28,7 +28,7 @@ def wide(f: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def compare(name: str, f: LayerFeatures, g: LayerFeatures) -> torch.Tensor:
     loss = LOSSES[name]()
-    return loss.distance(loss.statistic(f), target_of(loss, [g], [1.0]), Dice())
+    return loss.distance(loss.statistic(f), target_of(loss, [g], [1.0]), RandomDraws())
 
 
 def plain(f: torch.Tensor) -> np.ndarray:

@@ -8,7 +8,7 @@ from tests.losses.targets import target_of
 from impasto.errors import UsageError
 from impasto.losses.cloud import cloud as cloud_of
 from impasto.losses.patch import nearest, patches, replaced
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss
 
 
@@ -18,7 +18,7 @@ def picture(seed: int, *shape: int) -> torch.Tensor:
 
 def compare(loss: StyleLoss, a: LayerFeatures, *paintings: LayerFeatures) -> float:
     target = target_of(loss, paintings, [1 / len(paintings)] * len(paintings))
-    return loss.distance(loss.statistic(a), target, Dice(5)).item()
+    return loss.distance(loss.statistic(a), target, RandomDraws(5)).item()
 
 
 def cloud(f: torch.Tensor) -> np.ndarray:

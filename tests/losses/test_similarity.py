@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from impasto.losses.content import self_similarity
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 
 
 def picture(seed: int, *shape: int) -> torch.Tensor:
@@ -12,7 +12,7 @@ def picture(seed: int, *shape: int) -> torch.Tensor:
 
 
 def compare(a: torch.Tensor, b: torch.Tensor, space: torch.Tensor | None = None, samples: int = 1024) -> float:
-    return self_similarity(a, b, space, Dice(3), samples).item()
+    return self_similarity(a, b, space, RandomDraws(3), samples).item()
 
 
 def pattern(f: torch.Tensor) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_flat_pictures_give_finite_values_and_gradients(level):
     flat, rich = torch.full((1, 3, 6, 6), level), picture(0, 1, 3, 6, 6).float()
     for a, b in ((flat, rich), (rich, flat), (flat, flat)):
         x = a.clone().requires_grad_()
-        value = self_similarity(x, b, None, Dice())
+        value = self_similarity(x, b, None, RandomDraws())
         (gradient,) = torch.autograd.grad(value, x)
         assert 0 <= value.item() < 2
         assert torch.isfinite(gradient).all()
@@ -59,5 +59,5 @@ def test_flat_pictures_give_finite_values_and_gradients(level):
 
 def test_gradients():
     x, y, space = picture(0, 1, 3, 3, 4).requires_grad_(), picture(1, 1, 3, 3, 4), picture(2, 4, 4)
-    assert torch.autograd.gradcheck(lambda t: self_similarity(t, y, space, Dice(3), 8), (x,))
-    assert torch.autograd.gradcheck(lambda t: self_similarity(t, y, None, Dice(3)), (x,))
+    assert torch.autograd.gradcheck(lambda t: self_similarity(t, y, space, RandomDraws(3), 8), (x,))
+    assert torch.autograd.gradcheck(lambda t: self_similarity(t, y, None, RandomDraws(3)), (x,))

@@ -8,7 +8,7 @@ from skimage.exposure import match_histograms
 from tests.losses.targets import target_of
 
 from impasto.losses import opponent
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss
 from impasto.losses.transport import histogram, moments, palette, remd, sliced
 
@@ -19,7 +19,7 @@ def picture(seed: int, *shape: int) -> torch.Tensor:
 
 def compare(loss: StyleLoss, a: torch.Tensor, b: torch.Tensor, space: torch.Tensor | None = None) -> float:
     target = target_of(loss, [LayerFeatures(b, space=space)], [1.0])
-    return loss.distance(loss.statistic(LayerFeatures(a, space=space)), target, Dice(5)).item()
+    return loss.distance(loss.statistic(LayerFeatures(a, space=space)), target, RandomDraws(5)).item()
 
 
 def cloud(f: torch.Tensor) -> np.ndarray:
@@ -28,7 +28,7 @@ def cloud(f: torch.Tensor) -> np.ndarray:
 
 def test_sliced_is_the_mean_of_transports_along_directions():
     x, y = picture(0, 1, 4, 5, 6), picture(1, 1, 4, 5, 6) ** 2
-    along = Dice(5).directions(4, 10)
+    along = RandomDraws(5).directions(4, 10)
     size = (cloud(y) @ along.numpy()) ** 2
     expected = ot.sliced_wasserstein_distance(cloud(x), cloud(y), projections=along.numpy(), p=2) ** 2
     assert compare(sliced(directions=10), x, y) == pytest.approx(expected / size.mean())
@@ -60,7 +60,7 @@ def test_histogram_is_the_distance_to_the_matched_channels_and_so_is_its_gradien
     size = y.square().mean()
     assert compare(histogram(), x, y) == pytest.approx(((x - matched).square().mean() / size).item())
     loss, x = histogram(), x.requires_grad_()
-    value = loss.distance(loss.statistic(LayerFeatures(x)), target_of(loss, [LayerFeatures(y)], [1.0]), Dice())
+    value = loss.distance(loss.statistic(LayerFeatures(x)), target_of(loss, [LayerFeatures(y)], [1.0]), RandomDraws())
     (gradient,) = torch.autograd.grad(value, x)
     torch.testing.assert_close(gradient, 2 * (x - matched).detach() / x.numel() / size)
 
@@ -113,5 +113,5 @@ def test_mixtures_are_matched_in_their_shares():
     for loss in (sliced(), histogram()):
         target = target_of(loss, [LayerFeatures(dark), LayerFeatures(light)], [0.7, 0.3])
         same, other = (LayerFeatures(f.view(1, 1, 10, 10)) for f in (mixed, 1 - mixed))
-        assert loss.distance(loss.statistic(same), target, Dice()).item() < 0.1
-        assert loss.distance(loss.statistic(other), target, Dice()).item() > 1
+        assert loss.distance(loss.statistic(same), target, RandomDraws()).item() < 0.1
+        assert loss.distance(loss.statistic(other), target, RandomDraws()).item() > 1

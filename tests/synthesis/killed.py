@@ -51,7 +51,7 @@ def wait_for_a_step(file: Path) -> None:
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     live(folder, "undisturbed")
-    dice, file = random.Random(0), folder / "killed.checkpoint"
+    draws, file = random.Random(0), folder / "killed.checkpoint"
     for death in range(DEATHS + 1):
         child = os.fork()
         if not child:
@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
             os._exit(0)
         if death < DEATHS:
             wait_for_a_step(file)  # however slow the machine is
-            time.sleep(dice.uniform(0, 0.01))
+            time.sleep(draws.uniform(0, 0.01))
             os.kill(child, signal.SIGKILL)
             sys.stdout.write(f"{checkpoint.load(file, 'killed').done}\n")
         _, status = os.waitpid(child, 0)

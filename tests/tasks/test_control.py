@@ -9,12 +9,12 @@ from scipy.ndimage import laplace
 from impasto import encoders
 from impasto.errors import UsageError
 from impasto.image import SPACES, load, resize
-from impasto.losses import Dice, blotches, self_similarity
+from impasto.losses import RandomDraws, blotches, self_similarity
 from impasto.settings.synthesis import OPTIMIZERS, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.synthesis import PARAMETERIZATIONS
 from impasto.tasks.objective.layers import default_layers, parse_layers
 from impasto.tasks.reconstruct import parse_patch, reconstruct
-from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
+from impasto.tasks.run.schedule import draws_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import full_size
 from impasto.tasks.scene.regions import Region
 from impasto.tasks.stylize import stylize, stylize_steps
@@ -128,7 +128,7 @@ def test_self_similarity_is_a_content_loss(losses):
     def away(picture):
         lite, layer = encoders.load("lite"), "relu4_1"
         ours, theirs = (lite(each, [layer])[layer] for each in (picture, photo_at(picture)))
-        return float(self_similarity(ours, theirs, lite.metric(layer), Dice(0)))
+        return float(self_similarity(ours, theirs, lite.metric(layer), RandomDraws(0)))
 
     kept, lost = (stylize(PHOTO, PAINTING, small(content_loss=losses, strength=s, steps=10)) for s in (0.2, 1.0))
     assert away(kept) < 0.8 * away(lost)
@@ -212,8 +212,8 @@ def test_losses_that_draw_at_random_are_left_to_adam():
     assert optimizer_of(plain, False) == "lbfgs"
     assert optimizer_of(drawn, True) == "adam"
     assert optimizer_of(StylizeSettings(optimizer="lbfgs-wolfe"), True) == "lbfgs-wolfe"
-    assert dice_of(drawn, True).fresh
-    assert not dice_of(StylizeSettings(optimizer="lbfgs"), True).fresh
+    assert draws_of(drawn, True).fresh
+    assert not draws_of(StylizeSettings(optimizer="lbfgs"), True).fresh
 
 
 def test_a_run_with_draws_is_the_same_every_time_and_another_with_another_seed():

@@ -15,7 +15,7 @@ from torch import Tensor
 from impasto.encoders import Encoder
 from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
-from impasto.losses import IMAGE, STYLE_LOSSES, Additive, Dice, Objective, Part, Term, total_variation
+from impasto.losses import IMAGE, STYLE_LOSSES, Additive, Objective, Part, RandomDraws, Term, total_variation
 from impasto.losses.content import pattern_distance
 from impasto.losses.style import positions
 from impasto.settings.synthesis import StylizeSettings
@@ -276,21 +276,21 @@ def test_content_that_looks_at_a_painting():
 
 def test_self_similarity_of_some_positions():
     """In tiles other positions are drawn than at once; they are the same in the photo and in the picture."""
-    encoder, x, photo, dice = network("lite"), picture(5, *SIZE), picture(4, *SIZE), Dice(6, fresh=True)
+    encoder, x, photo, draws = network("lite"), picture(5, *SIZE), picture(4, *SIZE), RandomDraws(6, fresh=True)
     losses = content_losses("self-similarity(samples=50)")
-    terms = content_terms(Context(encoder, dice), photo, {"relu2_1": 1.0}, 1.0, losses)
+    terms = content_terms(Context(encoder, draws), photo, {"relu2_1": 1.0}, 1.0, losses)
     space, found = encoder.metric("relu2_1"), []
     for step in (1, 2):
-        dice.roll(step)
+        draws.set_step(step)
         found.append(in_tiles(encoder, terms, x, (32,)))
         leaf = x.clone().requires_grad_()
         here, there = (positions(encoder(y, ["relu2_1"])["relu2_1"])[0] for y in (leaf, photo))
-        drawn = dice.branch(len(here)).positions(len(here), 50)
+        drawn = draws.branch(len(here)).positions(len(here), 50)
         value = pattern_distance(here[drawn], there[drawn], space)
         (slope,) = torch.autograd.grad(value, leaf)
         check_equal(found[-1], (value.detach(), {"content": value.detach()}, slope))
     assert abs(float(found[0][0] - found[1][0])) > 1e-6
-    dice.roll(1)
+    draws.set_step(1)
     assert float(in_tiles(encoder, terms, x, (16,))[0]) == pytest.approx(float(found[0][0]), rel=1e-12)
 
 
@@ -298,44 +298,44 @@ def test_self_similarity_of_some_positions():
 @pytest.mark.parametrize("masked", [False, True])
 def test_losses_that_sample_take_small_layers_whole(losses, masked):
     """One term: where there are more, tiles see the layers, and roll the dice, in another order than at once."""
-    encoder, x, dice = network("lite"), picture(5, *SIZE), Dice(6)
+    encoder, x, draws = network("lite"), picture(5, *SIZE), RandomDraws(6)
     areas = regions(SIZE)[1:] if masked else whole(picture(1, 60, 64))
     for layer in ("relu2_1", "relu3_1"):
-        terms = style_terms(Context(encoder, dice), areas, {layer: 1.0}, 1.0, style_losses(losses))
-        dice.roll(1)
+        terms = style_terms(Context(encoder, draws), areas, {layer: 1.0}, 1.0, style_losses(losses))
+        draws.set_step(1)
         expected = at_once(encoder, terms, x)
         for sides in ((32, 8), (0, 8)):
-            dice.roll(1)
+            draws.set_step(1)
             check_equal(in_tiles(encoder, terms, x, sides), expected)
 
 
 @pytest.mark.parametrize("losses", [*SAMPLED, "gram,nearest=0.5,patches(layers=relu3_1)"])
 def test_losses_that_sample_estimate_large_layers(losses):
-    encoder, size, dice = network("lite"), (150, 131), Dice(6, fresh=True)
+    encoder, size, draws = network("lite"), (150, 131), RandomDraws(6, fresh=True)
     x = picture(5, *size)
-    context = Context(encoder, dice)
+    context = Context(encoder, draws)
     terms = style_terms(context, whole(picture(1, 60, 64) ** 2), {"relu1_1": 1.0}, 1.0, style_losses(losses))
-    dice.roll(1)
+    draws.set_step(1)
     value = at_once(encoder, terms, x)[0]
-    dice.roll(1)
+    draws.set_step(1)
     found = in_tiles(encoder, terms, x, (64, 8))
-    dice.roll(1)
+    draws.set_step(1)
     check_equal(in_tiles(encoder, terms, x, (32, 16)), found)
     assert float(found[0]) == pytest.approx(float(value), rel=0.15)
     assert torch.isfinite(found[2]).all()
     assert found[2].abs().max() > 0
-    dice.roll(2)
+    draws.set_step(2)
     assert not torch.equal(in_tiles(encoder, terms, x, (64, 8))[2], found[2])
 
 
 def test_losses_of_the_pixels_see_the_whole_picture():
-    encoder, x, dice = network("vgg-max"), picture(5, *SIZE), Dice(6)
+    encoder, x, draws = network("vgg-max"), picture(5, *SIZE), RandomDraws(6)
     terms = style_terms(
-        Context(encoder, dice), whole(picture(1, 60, 64)), {"relu2_1": 1.0}, 1.0, style_losses("gram,palette=0.5")
+        Context(encoder, draws), whole(picture(1, 60, 64)), {"relu2_1": 1.0}, 1.0, style_losses("gram,palette=0.5")
     )
-    dice.roll(1)
+    draws.set_step(1)
     expected = at_once(encoder, terms, x)
-    dice.roll(1)
+    draws.set_step(1)
     check_equal(in_tiles(encoder, terms, x, (32,)), expected)
 
 
@@ -454,11 +454,11 @@ def test_layers_are_shown_part_by_part(kind, sides):
 
 
 def test_paintings_and_photos_read_in_tiles_make_the_same_terms():
-    encoder, x, photo, dice = network("lite"), picture(5, *SIZE), picture(4, *SIZE), Dice(6)
+    encoder, x, photo, draws = network("lite"), picture(5, *SIZE), picture(4, *SIZE), RandomDraws(6)
     losses = style_losses("gram,w2=0.5,mean(layers=relu1_1),sliced(layers=relu3_1)=0.3")
     found = []
     for cut in ((0,), (32, 8, 4)):
-        context = Context(encoder, dice, tile_sizes=lambda encoder, layers, size, cut=cut: cut)
+        context = Context(encoder, draws, tile_sizes=lambda encoder, layers, size, cut=cut: cut)
         terms = style_terms(context, regions(SIZE), dict.fromkeys(encoder.default_style[:4], 1.0), 1.0, losses)
         terms += content_terms(context, photo, {"relu4_2": 1.0, "relu2_1": 0.5}, 1.0)
         leaf = x.clone().requires_grad_()

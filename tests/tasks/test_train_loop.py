@@ -1,4 +1,4 @@
-"""The loop that trains, on a lesson whose gradients are known."""
+"""The loop that trains, on a loss whose gradients are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training is made of: photos in pieces, names of styles, sheets, settings, the critic."""
+"""What training is made of: random crops of photos, names of styles, sheets, settings, the perceptual loss."""
 
 from __future__ import annotations
 

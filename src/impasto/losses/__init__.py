@@ -22,7 +22,7 @@ from impasto.losses.prior import (
     total_variation,
 )
 from impasto.losses.repetition import lattice, repetition, repetition_of
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss, from_function
 
 STYLE_LOSSES: dict[str, Callable[..., StyleLoss]] = {
@@ -39,11 +39,11 @@ __all__ = [
     "STYLE_LOSSES",
     "Additive",
     "ContentLoss",
-    "Dice",
     "LayerFeatures",
     "Objective",
     "Part",
     "PositionSample",
+    "RandomDraws",
     "StyleLoss",
     "Term",
     "alpha_norm",

@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, into_space
 
 REFERENCE = 512
@@ -31,20 +31,20 @@ class Cloud:
         """Whether a draw of `count` is every point once, in order, and leaves nothing to chance."""
         return self.shares is None and count >= len(self.points)
 
-    def draw(self, dice: Dice, count: int) -> Tensor:
+    def draw(self, draws: RandomDraws, count: int) -> Tensor:
         """`count` points in the space, `(count, K)`, each with a chance in proportion to its share.
 
-        Where all points are alike and no more than `count`, they are all of them (see `Dice.positions`).
+        Where all points are alike and no more than `count`, they are all of them (see `RandomDraws.positions`).
         """
         if self.exhausted_by(count):
             return into_space(self.points, self.space)
-        where = dice.positions(len(self.points), count, self.shares)
+        where = draws.positions(len(self.points), count, self.shares)
         return into_space(self.points.index_select(0, where.to(self.points.device)), self.space)
 
     @cached_property
     def reference(self) -> Tensor:
         """A draw of `REFERENCE` points, the same ones every time, without gradient."""
-        return self.draw(Dice(), REFERENCE).detach()
+        return self.draw(RandomDraws(), REFERENCE).detach()
 
     @cached_property
     def spread(self) -> float:

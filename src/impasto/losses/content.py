@@ -17,7 +17,7 @@ from impasto.losses.feature import distance
 from impasto.losses.gathering import gather
 from impasto.losses.neighbours import cosine_distance, unit
 from impasto.losses.precision import widened
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import into_space, positions
 
 FLAT = 1e-5
@@ -29,30 +29,30 @@ FAINT = 1e-6
 
 @dataclass(frozen=True)
 class ContentLoss:
-    """`loss(target, space, dice, unit)` is a function of features in the target's shape.
+    """`loss(target, space, draws, unit)` is a function of features in the target's shape.
 
     `target` are the photo's features, `space` the encoder's metric (see `Encoder.metric`); `unit` multiplies a mean
-    squared distance, and nothing else. `stochastic`: positions are drawn from the dice. `structure`: it serves at
+    squared distance, and nothing else. `stochastic`: positions are drawn at random. `structure`: it serves at
     several depths together (an encoder's `default_structure`). `level`: its factor beside the squared distance, so that
     a strength means about the same for both. `needs_style`: the target is to be the painting's features instead, those
-    that are nearest to the photo's (see `tasks/objective/repainting.py`).
+    that are nearest to the photo's (see `nearest_features` in `tasks/objective/terms.py`).
     """
 
-    make: Callable[[Tensor, Tensor | None, Dice, float], Additive]
+    make: Callable[[Tensor, Tensor | None, RandomDraws, float], Additive]
     stochastic: bool = False
     structure: bool = False
     level: float = 1.0
     needs_style: bool = False
 
-    def __call__(self, target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+    def __call__(self, target: Tensor, space: Tensor | None, draws: RandomDraws, unit: float) -> Additive:
         """The comparison of a picture's features with these."""
-        return self.make(target, space, dice, unit)
+        return self.make(target, space, draws, unit)
 
 
 def features() -> ContentLoss:
     """Mean squared distance of the features (Gatys et al. 2016, eq. 1), times the unit."""
 
-    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+    def make(target: Tensor, space: Tensor | None, draws: RandomDraws, unit: float) -> Additive:
         def add(found: Tensor, part: Part) -> Tensor:
             return distance(found, part.of(target).to(found.device), space) * (unit * part.share)
 
@@ -70,7 +70,7 @@ def correlation() -> ContentLoss:
     palette or contrast changes. A turned basis gives the same value, so `R` of an encoder's metric serves.
     """
 
-    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+    def make(target: Tensor, space: Tensor | None, draws: RandomDraws, unit: float) -> Additive:
         middle = widened(positions(target)).mean(1)  # subtracted first: a variance is no difference of large numbers
 
         def centred(features: Tensor) -> Tensor:
@@ -98,17 +98,17 @@ def correlation() -> ContentLoss:
 def similarity(samples: int = 1024) -> ContentLoss:
     """Self-similarity (Kolkin et al. 2019, eq. 4) at `samples` positions, on its own natural scale."""
 
-    def make(target: Tensor, space: Tensor | None, dice: Dice, unit: float) -> Additive:
+    def make(target: Tensor, space: Tensor | None, draws: RandomDraws, unit: float) -> Additive:
         def drawn(device: torch.device) -> Tensor:
             count = math.prod(target.shape[-2:])
-            return dice.branch(count).positions(count, samples).to(device)
+            return draws.branch(count).positions(count, samples).to(device)
 
         def finish(points: Tensor) -> Tensor:
             wanted = gather(target, Part.whole(target), drawn(target.device)).to(points.device)
             return pattern_distance(points, wanted, space)
 
         def whole(found: Tensor) -> Tensor:
-            return self_similarity(found, target, space, dice, samples)
+            return self_similarity(found, target, space, draws, samples)
 
         return Additive(lambda found, part: gather(found, part, drawn(found.device)), finish, whole=whole)
 
@@ -119,7 +119,7 @@ def nearest() -> ContentLoss:
     """Mean cosine distance to the painting's features that are nearest to the photo's, each where the photo has it
     (Kolkin et al. 2022, "Neural Neighbor Style Transfer")."""
 
-    def make(target: Tensor, space: Tensor | None, dice: Dice, factor: float) -> Additive:
+    def make(target: Tensor, space: Tensor | None, draws: RandomDraws, factor: float) -> Additive:
         def add(found: Tensor, part: Part) -> Tensor:
             pair = (found, part.of(target).to(found.device))
             here, there = (unit(into_space(positions(features)[0], space)) for features in pair)
@@ -130,7 +130,9 @@ def nearest() -> ContentLoss:
     return ContentLoss(make, structure=True, needs_style=True)
 
 
-def self_similarity(features: Tensor, target: Tensor, space: Tensor | None, dice: Dice, samples: int = 1024) -> Tensor:
+def self_similarity(
+    features: Tensor, target: Tensor, space: Tensor | None, draws: RandomDraws, samples: int = 1024
+) -> Tensor:
     """Return the distance of the self-similarities of two images (Kolkin et al. 2019, eq. 4); a scalar.
 
     Both are features `(1, C, H, W)`, and the same `samples` positions are drawn from both. The cosine distances from
@@ -138,7 +140,7 @@ def self_similarity(features: Tensor, target: Tensor, space: Tensor | None, dice
     less than 2, for any number of samples. Kolkin et al. divide by the sum, a value smaller by that number.
     """
     height, width = features.shape[-2:]
-    drawn = dice.positions(height * width, samples).to(features.device)
+    drawn = draws.positions(height * width, samples).to(features.device)
     here, there = (positions(f)[0].index_select(0, drawn) for f in (features, target))
     return pattern_distance(here, there, space)
 

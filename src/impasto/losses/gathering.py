@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.losses.additive import Part
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, positions
 
 SIDE = 128
@@ -44,7 +44,7 @@ class Layout:
     whole: bool = False
 
 
-def sample(grid: tuple[int, int], dice: Dice, side: int = 1, mask: Tensor | None = None) -> Layout:
+def sample(grid: tuple[int, int], draws: RandomDraws, side: int = 1, mask: Tensor | None = None) -> Layout:
     """`SIDE` x `SIDE` positions of a grid, or all where they are no more.
 
     Each is drawn on its own, in proportion to the `mask` `(1, 1, H, W)` where there is one; or, for losses that look at
@@ -58,7 +58,7 @@ def sample(grid: tuple[int, int], dice: Dice, side: int = 1, mask: Tensor | None
     block = 1 if side == 1 else min(max(BLOCK, 2 * side), height, width)
     count = max(1, SIDE // block)
     shares = None if mask is None else mask.flatten() if side == 1 else (mask.flatten() > 0).to(mask.dtype)
-    drawn = dice.positions(height * width, count * count, shares).cpu()
+    drawn = draws.positions(height * width, count * count, shares).cpu()
     top = (drawn // width - block // 2).clamp(0, height - block).view(count, 1, count, 1)
     left = (drawn % width - block // 2).clamp(0, width - block).view(count, 1, count, 1)
     along = torch.arange(block)
@@ -94,15 +94,15 @@ class PositionSample:
     `mask` gives what counts of a grid, `(1, 1, H, W)`, or None for all; `side` is the loss's (see `StyleLoss`).
     """
 
-    def __init__(self, dice: Dice, side: int, mask: Callable[[tuple[int, int]], Tensor | None]) -> None:
-        self.dice, self.side, self.mask = dice, side, mask
+    def __init__(self, draws: RandomDraws, side: int, mask: Callable[[tuple[int, int]], Tensor | None]) -> None:
+        self.draws, self.side, self.mask = draws, side, mask
         self._drawn: tuple[int, tuple[int, int], Layout] | None = None
 
     def add(self, features: Tensor, part: Part) -> Tensor:
         """What of the sample lies in the part, `(P, C)`."""
-        if self._drawn is None or self._drawn[:2] != (self.dice.step, part.grid):
-            branch = self.dice.branch(math.prod(part.grid))
-            self._drawn = self.dice.step, part.grid, sample(part.grid, branch, self.side, self.mask(part.grid))
+        if self._drawn is None or self._drawn[:2] != (self.draws.step, part.grid):
+            branch = self.draws.branch(math.prod(part.grid))
+            self._drawn = self.draws.step, part.grid, sample(part.grid, branch, self.side, self.mask(part.grid))
         return gather(features, part, self._drawn[2].positions.flatten().to(features.device))
 
     def features(self, points: Tensor, space: Tensor | None) -> LayerFeatures:

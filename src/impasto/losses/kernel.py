@@ -19,7 +19,7 @@ from impasto.losses.cloud import Cloud, cloud, mix_clouds
 from impasto.losses.feature import over, relative
 from impasto.losses.moments import gram_loss, mean, moment
 from impasto.losses.neighbours import check_count
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import StyleLoss, weighted_mean
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
@@ -55,7 +55,7 @@ def _quadratic(c: float) -> StyleLoss:
         return torch.cat([moment[:-1, :-1].flatten(), (2 * c) ** 0.5 * moment[:-1, -1]])
 
     return StyleLoss(
-        "mmd-polynomial", moment, lambda a, b, dice: relative(scaled(a), scaled(b)), weighted_mean, additive=True
+        "mmd-polynomial", moment, lambda a, b, draws: relative(scaled(a), scaled(b)), weighted_mean, additive=True
     )
 
 
@@ -102,9 +102,9 @@ def _sampled(
     apart and the other estimate below any bound (seen with degree 3: -40,000 after 120 steps, and noise for a picture).
     """
 
-    def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
+    def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
         kernel, nothing = kernel_for(b)
-        x, y = a.draw(dice, samples), b.draw(dice, samples)
+        x, y = a.draw(draws, samples), b.draw(draws, samples)
         own = [_own(kernel(p, p), itself or c.exhausted_by(samples)) for p, c in ((x, a), (y, b))]
         return over(own[0] + own[1] - 2 * kernel(x, y).mean(), _size(kernel, b, nothing))
 

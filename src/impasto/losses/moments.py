@@ -108,7 +108,7 @@ def _energy(moment: Tensor) -> Tensor:
 def _additive(
     name: str, statistic: Callable[[LayerFeatures], Tensor], distance: Callable[[Tensor, Tensor], Tensor]
 ) -> StyleLoss:
-    return StyleLoss(name, statistic, lambda a, b, dice: distance(a, b), weighted_mean, additive=True)
+    return StyleLoss(name, statistic, lambda a, b, draws: distance(a, b), weighted_mean, additive=True)
 
 
 def gram_loss() -> StyleLoss:

@@ -15,7 +15,7 @@ from impasto.losses.feature import over
 from impasto.losses.neighbours import check_count, check_equal, cosine_distance, search, unit
 from impasto.losses.neighbours import nearest as nearest_of
 from impasto.losses.precision import widened
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss, into_space
 
 
@@ -31,9 +31,9 @@ def nearest(samples: int = 4096, candidates: int = 16384) -> StyleLoss:
     check_count("nearest", samples, "samples")
     check_count("nearest", candidates, "candidates")
 
-    def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
-        here = unit(a.draw(dice, samples) - _centre(a))
-        there = unit(_present(b).draw(dice, candidates) - _centre(b))
+    def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
+        here = unit(a.draw(draws, samples) - _centre(a))
+        there = unit(_present(b).draw(draws, candidates) - _centre(b))
         return cosine_distance(here, nearest_of(here, there)).mean()
 
     def mix(clouds: Sequence[Cloud], shares: Sequence[float]) -> Cloud:
@@ -49,7 +49,7 @@ def replaced(features: Tensor, painting: Cloud, candidates: int = 16384) -> Tens
     `candidates`."""
     here = cloud(LayerFeatures(features.to(painting.points.device), None, painting.space))
     present = _present(painting)
-    kept = present.points[Dice().positions(len(present.points), candidates).to(present.points.device)]
+    kept = present.points[RandomDraws().positions(len(present.points), candidates).to(present.points.device)]
     others = unit(into_space(kept, painting.space) - _centre(painting))
     points = unit(into_space(here.points, painting.space) - _centre(here))
     found = kept.index_select(0, search(points, len(kept), lambda part: others[part]))
@@ -104,10 +104,10 @@ def patches(size: int = 3, samples: int = 4096, candidates: int = 4096) -> Style
     check_count("patches", samples, "samples")
     check_count("patches", candidates, "candidates")
 
-    def distance(a: Patches, b: Patches, dice: Dice) -> Tensor:
+    def distance(a: Patches, b: Patches, draws: RandomDraws) -> Tensor:
         device = a.points.device
-        here = a.take(dice.positions(len(a.corners), samples, a.shares).to(device), size)
-        there = dice.positions(len(b.corners), candidates).to(device)
+        here = a.take(draws.positions(len(a.corners), samples, a.shares).to(device), size)
+        there = draws.positions(len(b.corners), candidates).to(device)
         found = search(F.normalize(here.detach()), len(there), lambda part: F.normalize(b.take(there[part], size)))
         wanted = b.take(there[found], size)
         return over((here - wanted).square().mean(), wanted.square().mean())

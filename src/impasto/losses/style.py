@@ -17,7 +17,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.losses.precision import widened
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class LayerFeatures:
 
 @dataclass(frozen=True)
 class StyleLoss:
-    """A style loss: `distance(statistic(features), target, dice)` is a scalar: 0 if equal, 1 for features that are 0.
+    """A style loss: `distance(statistic(features), target, draws)` is a scalar: 0 if equal, 1 for features that are 0.
 
     mix: makes the statistic of several style images from theirs and their shares, which add up to 1.
     additive: whether the statistic is a mean over positions.
-    stochastic: whether the distance draws from the dice.
+    stochastic: whether the distance uses random draws.
     pixels: whether it compares the images themselves, `(1, 3, H, W)` in [0, 1], instead of a layer.
     side: side of the squares of positions that it compares.
     samples: whether a sample of positions serves for a large image.
@@ -74,7 +74,7 @@ class StyleLoss:
 
     name: str
     statistic: Callable[[LayerFeatures], Any]
-    distance: Callable[[Any, Any, Dice], Tensor]
+    distance: Callable[[Any, Any, RandomDraws], Tensor]
     mix: Callable[[Sequence[Any], Sequence[float]], Any]
     additive: bool = False
     stochastic: bool = False
@@ -121,4 +121,4 @@ def from_function(function: Callable[[Tensor, Tensor], Tensor]) -> StyleLoss:
     def mix(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
         raise UsageError(f"the style loss '{name}' is a plain function of features, which knows one painting only")
 
-    return StyleLoss(name, statistic, lambda a, b, dice: function(a, b), mix, samples=False)
+    return StyleLoss(name, statistic, lambda a, b, draws: function(a, b), mix, samples=False)

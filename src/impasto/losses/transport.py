@@ -18,7 +18,7 @@ from impasto.losses.feature import over
 from impasto.losses.moments import mean_and_covariance, moment
 from impasto.losses.neighbours import check_count, check_equal, cosine_distance, nearest, unit
 from impasto.losses.prior import BT601, EPSILON
-from impasto.losses.sampling import Dice
+from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss, weighted_mean
 
 LEVEL = 1 / 255
@@ -35,10 +35,10 @@ def sliced(samples: int = 4096, directions: int = 64) -> StyleLoss:
     check_count("sliced", samples, "samples")
     check_count("sliced", directions, "directions")
 
-    def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
+    def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
         channels = a.points.shape[1] if a.space is None else len(a.space)
-        along = dice.directions(channels, min(directions, 4 * channels)).to(a.points.dtype).to(a.points.device)
-        here, there = a.draw(dice, samples), b.draw(dice, samples)
+        along = draws.directions(channels, min(directions, 4 * channels)).to(a.points.dtype).to(a.points.device)
+        here, there = a.draw(draws, samples), b.draw(draws, samples)
         return _in_order(here @ along, there @ along)
 
     return StyleLoss("sliced", cloud, distance, mix_clouds, stochastic=True)
@@ -57,8 +57,8 @@ def histogram(samples: int = 8192) -> StyleLoss:
     def statistic(features: LayerFeatures) -> Cloud:
         return cloud(replace(features, space=None))
 
-    def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
-        return _in_order(a.draw(dice, samples), b.draw(dice, samples))
+    def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
+        return _in_order(a.draw(draws, samples), b.draw(draws, samples))
 
     return StyleLoss("histogram", statistic, distance, mix_clouds, stochastic=True)
 
@@ -81,8 +81,8 @@ def remd(samples: int = 1024) -> StyleLoss:
     """
     check_count("remd", samples, "samples")
 
-    def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
-        return _relaxed(unit(a.draw(dice, samples)), unit(b.draw(dice, samples)), cosine_distance)
+    def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
+        return _relaxed(unit(a.draw(draws, samples)), unit(b.draw(draws, samples)), cosine_distance)
 
     return StyleLoss("remd", cloud, distance, _equal_parts("remd"), stochastic=True)
 
@@ -100,8 +100,8 @@ def palette(samples: int = 1024) -> StyleLoss:
         space = features.values.new_tensor([[*row, 0.0] for row in BT601])
         return cloud(replace(features, space=space))
 
-    def distance(a: Cloud, b: Cloud, dice: Dice) -> Tensor:
-        here, there = a.draw(dice, samples), b.draw(dice, samples)
+    def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
+        here, there = a.draw(draws, samples), b.draw(draws, samples)
         return over(_relaxed(here, there, _length), there.norm(dim=1).mean().clamp(min=LEVEL))
 
     return StyleLoss("palette", statistic, distance, _equal_parts("palette"), stochastic=True, pixels=True)
@@ -136,7 +136,7 @@ def moments() -> StyleLoss:
     return StyleLoss("moments", moment, _moments, weighted_mean, additive=True)
 
 
-def _moments(a: Tensor, target: Tensor, dice: Dice) -> Tensor:
+def _moments(a: Tensor, target: Tensor, draws: RandomDraws) -> Tensor:
     pairs = list(zip(mean_and_covariance(a), mean_and_covariance(target), strict=True))
     away = torch.stack([(x - y).abs().mean() for x, y in pairs]).sum()
     return over(away, torch.stack([y.abs().mean() for _, y in pairs]).sum())

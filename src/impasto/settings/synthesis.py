@@ -105,7 +105,7 @@ class SynthesisSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class PaintingSettings(SynthesisSettings):
-    """Settings of the tasks that take their manner from a painting, or several."""
+    """Settings of the tasks with one style image or several."""
 
     style_loss: str | Callable[..., Any] = option(
         "gram",

@@ -61,7 +61,7 @@ SHARED = (
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(Settings):
-    """Settings of every training of a network: how long and how, by which losses of which critic."""
+    """Settings of every training of a network: how long and how, by which losses of which network."""
 
     size: int = option(256, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
     batch: int = option(4, "pieces a step", minimum=1)

@@ -14,7 +14,7 @@ from impasto.losses import Term
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.objective.context import Context
-from impasto.tasks.objective.parse_losses import layers_of, losses_of
+from impasto.tasks.objective.parse_losses import losses_of
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import blotch_terms, content_terms, laplacian_terms, prior_terms
 from impasto.tasks.objective.weights import prior_scale
@@ -38,7 +38,7 @@ def stylize_job(
 
     `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images; `style` may
     be several of them with their shares. `regions` are added to those of the settings. `group`: the processes that do
-    the same, and share the work (see `tasks/tiling/group.py`).
+    the same, and share the work (see `tasks/tiling/process_group.py`).
     """
     settings = settings or StylizeSettings()
     scene, encoder = read_scene(content, style, settings, regions), load_encoder(settings)
@@ -67,8 +67,8 @@ def stylize_job(
         encoder,
         scene.size,
         terms,
-        content_layers=layers_of(encoder, losses.content, losses.content_layers),
-        style_layers=layers_of(encoder, losses.style, losses.style_layers),
+        content_layers=losses.content_reads,
+        style_layers=losses.style_reads,
         style_sizes=scene.style_sizes,
         starts={
             "recolored": lambda: scene.recolor_content(share),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.image import Allocate, Size, in_memory
-from impasto.losses import Dice, Part
+from impasto.losses import Part, RandomDraws
 from impasto.tasks.objective.weights import Weighting
 from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.tiling.stages import Stage, empty, network_device, stages, to_device, visit_features
@@ -39,7 +39,7 @@ class Context:
     """
 
     encoder: Encoder
-    dice: Dice = field(default_factory=Dice)
+    draws: RandomDraws = field(default_factory=RandomDraws)
     weighting: Weighting | None = None
     normalize: bool = False
     propagation: str = "all"

@@ -118,7 +118,11 @@ def stochastic(losses: Sequence[WeightedLoss]) -> bool:
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of `stylize`, the layers that they share unless a loss has its own, and the weights of both kinds."""
+    """The losses of `stylize`: of content and style each their layers and weight.
+
+    content_layers, style_layers: the layers of all losses without layers of their own.
+    content_reads, style_reads: all layers that the losses read.
+    """
 
     content: Sequence[WeightedLoss]
     content_layers: Layers
@@ -126,6 +130,8 @@ class Losses:
     style: Sequence[WeightedLoss]
     style_layers: Layers
     style_weight: float
+    content_reads: Sequence[str]
+    style_reads: Sequence[str]
 
     @property
     def stochastic(self) -> bool:
@@ -138,11 +144,15 @@ def losses_of(encoder: Encoder, settings: StylizeSettings, *, with_style: bool =
     content, style = content_losses(settings.content_loss, with_style=with_style), style_losses(settings.style_loss)
     usual = encoder.default_style if settings.style_layers else default_layers(encoder)
     content_weight, style_weight = weights_of(settings)
+    content_at = content_layers(encoder, content, settings.content_layers)
+    style_at = parse_layers(encoder, settings.style_layers, usual)
     return Losses(
         content,
-        content_layers(encoder, content, settings.content_layers),
+        content_at,
         content_weight,
         style,
-        parse_layers(encoder, settings.style_layers, usual),
+        style_at,
         style_weight,
+        list(layers_of(encoder, content, content_at)),
+        list(layers_of(encoder, style, style_at)),
     )

@@ -138,13 +138,13 @@ class StatisticReader:
         self._total: Any = None
         self._complete = False
         self._counts: dict[tuple[int, int], Tensor] = {}  # every evaluation has the same grid
-        self._sample = PositionSample(context.dice, loss.side, self.counts)
+        self._sample = PositionSample(context.draws, loss.side, self.counts)
 
     def distance(self, target: Any) -> Additive | Any:
         """Return the distance to the target as a loss of features."""
 
         def compare(statistic: Any) -> Tensor:
-            return self.loss.distance(statistic, target, self.context.dice)
+            return self.loss.distance(statistic, target, self.context.draws)
 
         def whole(values: Tensor) -> Tensor:
             return compare(self.whole(values))

@@ -83,7 +83,7 @@ def content_terms(  # noqa: PLR0917 (in the order in which they matter)
                 unit, factor = share / sum(own.values()), 1 / max(_energy(target, space), 1e-12)
             else:
                 unit, factor = share, context.weighting.content(encoder.channels(layer), target[0, 0].numel())
-            compare = weighted.loss(target, space, context.dice, factor)
+            compare = weighted.loss(target, space, context.draws, factor)
             total = weight * weighted.weight * weighted.loss.level * unit
             loss = compare if window is None else _then(crop, compare)
             terms.append(Term("content", layer, total, loss, context.normalize))

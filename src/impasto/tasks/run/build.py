@@ -22,7 +22,7 @@ from impasto.tasks.run.device import device_of, load_encoder, polisher
 from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.run.memory_plan import MemoryBudget
 from impasto.tasks.run.run import Job, Polish
-from impasto.tasks.run.schedule import SMALLEST, dice_of, optimizer_of, schedule
+from impasto.tasks.run.schedule import SMALLEST, draws_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import COARSEST_STRIDE, endless, opener
 from impasto.tasks.tiling.memory import host_limits, limits
 from impasto.tasks.tiling.process_group import ProcessGroup
@@ -75,7 +75,7 @@ def build_job(
     start = starting_point(settings, starts, full, asked)
 
     def budget_for(network: Encoder) -> MemoryBudget:
-        budget = budget_of(settings, network, wanted, kept, full=full, draws=stochastic)
+        budget = budget_of(settings, network, wanted, kept, full=full, stochastic=stochastic)
         return budget.divided(group or ProcessGroup(), given=settings.memory is not None)
 
     def prepare(budget: MemoryBudget, size: Size) -> Evaluate:
@@ -133,11 +133,11 @@ def budget_of(
     kept: Iterable[str],
     *,
     full: Size,
-    draws: bool,
+    stochastic: bool,
 ) -> MemoryBudget:
     """Return the memory of a run up to size `full` that reads `layers` and keeps the features of `kept`.
 
-    `draws`: the objective is stochastic.
+    `stochastic`: the objective is stochastic.
     """
     total, base = limits(settings, device_of(settings))
     if settings.memory is None and settings.network == "lite" and device_of(settings).type == "cpu":
@@ -148,7 +148,7 @@ def budget_of(
         encoder,
         frozenset(layers),
         frozenset(kept),
-        optimizer_of(settings, draws),
+        optimizer_of(settings, stochastic),
         # A network with periodic borders takes no tiles.
         0 if endless(settings) else settings.tile,
         settings.scratch,
@@ -165,7 +165,7 @@ def _periodic(settings: SynthesisSettings) -> Encoder:
 
 
 def _context(settings: SynthesisSettings, encoder: Encoder, stochastic: bool) -> Context:
-    context = Context(encoder, dice_of(settings, stochastic), normalize=settings.normalize_gradients)
+    context = Context(encoder, draws_of(settings, stochastic), normalize=settings.normalize_gradients)
     if not isinstance(settings, StylizeSettings):
         return context
     return replace(context, weighting=WEIGHTINGS[settings.weighting], propagation=settings.propagation)

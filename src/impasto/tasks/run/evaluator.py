@@ -48,7 +48,7 @@ class Evaluator:
         if size not in self._stages:
             self._stages[size] = self._stages_at(size)
         while True:
-            self.context.dice.roll(step)
+            self.context.draws.set_step(step)
             try:
                 return self._agreed(picture, *self._evaluate(picture, self._stages[size]))
             except OutOfMemory:

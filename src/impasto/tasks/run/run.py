@@ -24,7 +24,7 @@ from impasto.synthesis import (
 )
 from impasto.tasks.run.evaluator import Evaluator
 from impasto.tasks.run.memory_plan import MemoryBudget, MemoryPlan
-from impasto.tasks.run.schedule import dice_of, optimizer_of, schedule
+from impasto.tasks.run.schedule import draws_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import endless
 from impasto.tasks.tiling.memory import give_back
 
@@ -109,7 +109,7 @@ class Job:
     def steps(self, resume: State | None = None) -> Iterator[Step]:
         """Optimise step by step; `resume` is the state of a step of the same run, which continues after it."""
         settings = self.settings
-        noisy = self.stochastic and dice_of(settings, self.stochastic).fresh
+        noisy = self.stochastic and draws_of(settings, self.stochastic).fresh
         prepared: list[Evaluate] = []
         scales = [
             Scale(p.size, p.steps, partial(self._prepared, p, prepared), self._optimizer(p), noisy) for p in self.plan()

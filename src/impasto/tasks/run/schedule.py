@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from impasto.image import Size, fitted_size
-from impasto.losses import Dice
+from impasto.losses import RandomDraws
 from impasto.settings.synthesis import COARSEST, QUALITIES, StylizeSettings, SynthesisSettings
 from impasto.tasks.run.device import polishes
 from impasto.tasks.scene.reading import whole_steps
@@ -43,6 +43,6 @@ def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
     return "adam" if stochastic else "lbfgs"
 
 
-def dice_of(settings: SynthesisSettings, stochastic: bool) -> Dice:
+def draws_of(settings: SynthesisSettings, stochastic: bool) -> RandomDraws:
     """Return the random draws of a run: new ones every step, except with L-BFGS."""
-    return Dice(settings.seed, fresh=not optimizer_of(settings, stochastic).startswith("lbfgs"))
+    return RandomDraws(settings.seed, fresh=not optimizer_of(settings, stochastic).startswith("lbfgs"))

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image import Source
-from impasto.losses import Dice, Objective, Part, Term, repetition
+from impasto.losses import Objective, Part, RandomDraws, Term, repetition
 from impasto.losses.repetition import LEAST
 from impasto.settings.train import TrainSettings
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import check_size
-from impasto.tasks.objective.parse_losses import layers_of, losses_of
+from impasto.tasks.objective.parse_losses import losses_of
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import blotch_terms, content_terms, lattice_terms, prior_terms, repetition_terms
 from impasto.tasks.objective.weights import BALANCE
@@ -72,11 +72,9 @@ class PerceptualLoss:
         self._style = self.style_weight, self.styles
         if content:
             self.content_weight = chosen.content_weight
-        self.dice = Dice(settings.seed, fresh=True)
-        self.style_reads = list(layers_of(self.encoder, self.styles, self.style_layers))
-        self.content_reads = (
-            list(layers_of(self.encoder, self.contents, self.content_layers)) if self.content_weight else []
-        )
+        self.draws = RandomDraws(settings.seed, fresh=True)
+        self.style_reads = chosen.style_reads
+        self.content_reads = chosen.content_reads if self.content_weight else []
         size = settings.size
         check_size(self.encoder, [*self.style_reads, *self.content_reads], (size, size), "piece of a photo")
 
@@ -102,7 +100,7 @@ class PerceptualLoss:
 
     def target(self, painting: Area) -> StyleTarget:
         """Return the terms of style of a style image, with the priors."""
-        style = style_terms(Context(self.encoder, self.dice), [painting], self.style_layers, *self._style)
+        style = style_terms(Context(self.encoder, self.draws), [painting], self.style_layers, *self._style)
         examples = [*self.photos, *(image.pixels for image in painting.style_images)]
         return self._style_target([*style, *self._priors(examples)], [image.pixels for image in painting.style_images])
 
@@ -114,7 +112,7 @@ class PerceptualLoss:
         found: list[StyleTarget] = []
         for k, (painting, photo) in enumerate(zip(torch.split(paintings, 1), torch.split(photos, 1), strict=True)):
             context = _Precomputed(
-                self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()}
+                self.encoder, self.draws, found={name: each[k : k + 1] for name, each in features.items()}
             )
             area = Area("picture", (StyleImage(painting),))
             style = style_terms(context, [area], self.style_layers, *self._style)
@@ -145,7 +143,7 @@ class PerceptualLoss:
         )
         total, parts = pictures.new_zeros(()), dict[str, Tensor]()
         for k, picture in enumerate(torch.split(pictures, 1)):
-            self.dice.roll(numbers[k])
+            self.draws.set_step(numbers[k])
             loss, own = objectives[k](picture, {layer: found[k] for layer, found in features.items()})
             total = total + loss
             parts = {name: parts.get(name, torch.zeros_like(value)) + value for name, value in own.items()}
@@ -163,7 +161,7 @@ class PerceptualLoss:
         share, settings = self.style_weight / BALANCE, self.settings
         for k, (photo, target) in enumerate(zip(torch.split(photos, 1), targets, strict=True)):
             context = _Precomputed(
-                self.encoder, self.dice, found={name: each[k : k + 1] for name, each in features.items()}
+                self.encoder, self.draws, found={name: each[k : k + 1] for name, each in features.items()}
             )
             content = content_terms(context, photo, self.content_layers, self.content_weight, self.contents)
             blotch = blotch_terms(photo, settings.blotch_weight * share)
