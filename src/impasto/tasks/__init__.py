@@ -1,1 +1,1 @@
-"""Where the parts meet: a file for each verb, and the rooms that they share: training, run, objective, tiling."""
+"""The verbs, one module each, and the packages that they share: training, run, objective, scene, tiling."""
