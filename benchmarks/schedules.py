@@ -28,7 +28,7 @@ from torch import Tensor
 
 from impasto.image import fitted_size, resize, write
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.synthesis import CANVASES, OPTIMIZERS, Evaluate, Scale, synthesise
+from impasto.synthesis import OPTIMIZERS, PARAMETERIZATIONS, Evaluate, Scale, synthesise
 from impasto.tasks.reconstruct import reconstruct_job
 from impasto.tasks.run.run import Job
 from impasto.tasks.stylize import stylize_job
@@ -96,7 +96,7 @@ STUDIES: dict[str, list[Recipe]] = {
     "noise": [
         Recipe(((1.0, 100),), optimizer, canvas=canvas, task=task)
         for task in ("texture", "reconstruct")
-        for canvas in CANVASES
+        for canvas in PARAMETERIZATIONS
         for optimizer in ("lbfgs", "adam")
     ],
     "range": [
@@ -168,7 +168,7 @@ def run(recipe: Recipe, pair: str, size: int, keep: Callable[[int, Tensor], None
         here = job.full if share == 1 else fitted_size(job.full, round(max(job.full) * share))
         scales.append(Scale(here, steps, partial(counter.prepare, here), make))
     points, notices, taken = [], [], 0
-    for step in synthesise(job.start(), scales, resize, canvas=CANVASES[recipe.canvas]):
+    for step in synthesise(job.start(), scales, resize, parameterization=PARAMETERIZATIONS[recipe.canvas]):
         notices += [step.notice] if step.notice else []
         if step.scale < len(scales):
             continue

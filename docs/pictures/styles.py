@@ -13,7 +13,7 @@ import impasto
 from impasto import networks
 from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import painter
-from impasto.tasks.training.sheet import contact
+from impasto.tasks.training.network_training import contact_sheet
 
 WIDTH = 320
 PHOTOS = ("sample:astronaut", "sample:coffee", "sample:rocket")
@@ -30,7 +30,7 @@ def write(name: str, pictures: Sequence[Tensor], across: int) -> None:
     """A sheet beside this file, so many pictures in a row."""
     full = [*pictures, *[torch.ones_like(pictures[0])] * (-len(pictures) % across)]
     rows = [full[k : k + across] for k in range(0, len(full), across)]
-    impasto.write(Path(__file__).with_name(name), contact(rows), quality=80)
+    impasto.write(Path(__file__).with_name(name), contact_sheet(rows), quality=80)
 
 
 if __name__ == "__main__":

@@ -88,9 +88,9 @@ def test_doctor_tells_what_there_is_and_writes_nothing(cli: Cli, folder: Path) -
     assert rows["impasto"] == impasto.__version__
     assert rows["torch"]
     assert rows["devices"].startswith("cpu")
-    assert rows["cache"] == str(weights.image_device())
+    assert rows["cache"] == str(weights.home())
     assert {"python", "threads", "memory", "lite", "vgg19", "[video]"} <= set(rows)
-    assert not weights.image_device().exists()
+    assert not weights.home().exists()
 
 
 def test_version(cli: Cli) -> None:

@@ -60,7 +60,7 @@ def test_a_spec_says_what_it_is_and_what_to_look_at(name: str) -> None:
     assert "\n" not in given.title
     assert len(given.about) > 100
     assert given.source
-    assert given.sheet_columns in axes(given)
+    assert given.columns in axes(given)
     assert given.rows is None or given.rows in axes(given)
     assert {"original", *axes(given)} >= set(given.differences)
 

@@ -267,7 +267,7 @@ def test_self_similarity_of_all_positions():
 
 def test_content_that_looks_at_a_painting():
     encoder, x = network("lite"), picture(5, 101, 97)
-    losses, areas = content_losses("nearest", painted=True), whole(picture(1, 60, 64))
+    losses, areas = content_losses("nearest", with_style=True), whole(picture(1, 60, 64))
     terms = content_terms(
         Context(encoder), picture(4, 101, 97), {"relu3_1": 1.0, "relu4_1": 2.0}, 1.0, losses, None, areas
     )
