@@ -1,8 +1,8 @@
-"""A network cut where its stride grows, so that each segment sees only a little beyond the part of a picture at hand.
+"""Segments: a network split where its stride grows, so that the tiles of each segment have narrow halos.
 
-A position of relu5_1 of a VGG sees 156 pixels a side: a tile of a picture needs a border of 70 pixels to know it. But a
-network is a chain. Where all of pool2 is kept (for `lite` two thirds of the picture's own memory), what comes before
-it needs a border of 8 pixels, and what comes after reads its border from what is kept.
+A position of relu5_1 of a VGG has a receptive field of 156 pixels: a tile of a picture needs a halo of 70 pixels. With
+the features at pool2 kept (for `lite` two thirds of the picture's memory), the segment before needs a halo of 8 pixels,
+and the segment after reads its halo from the kept features.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 from impasto.encoders.extractor import Encoder
 
 SMALL = 4
-"""No cut at strides below this: the features there are larger than the picture."""
+"""Least stride at which a network is split: features of smaller strides are larger than the picture."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a network: from the features `after` (None: the picture) to those of `layers` and of its `end`.
+    """A stretch of a network between two layers.
 
-    `end` is where the next segment begins, None in the last one. `ratios`: by which each of the layers and the end
-    divides the grid it starts from. `halo`: how far, in positions of that grid, the window has to reach beyond the part
-    whose features are wanted; a multiple of all ratios.
+    after: the layer of its input; None for the picture.
+    layers: the layers whose features are asked for.
+    end: the layer where the next segment starts; None for the last segment.
+    ratios: the stride of each layer, and of the end, relative to the input.
+    halo: the width of a tile's border, in positions of the input; a multiple of all ratios.
     """
 
     after: str | None
@@ -33,17 +35,17 @@ class Segment:
 
     @property
     def step(self) -> int:
-        """Windows and parts begin at multiples of this."""
+        """Windows and tiles start at multiples of this."""
         return max(self.ratios.values())
 
     @property
     def wanted(self) -> frozenset[str]:
-        """All that is to be computed."""
+        """All layers that the segment computes."""
         return frozenset(self.ratios)
 
 
 def segments(encoder: Encoder, layers: Iterable[str]) -> list[Segment]:
-    """The segments of the network as far as the deepest of the canonical `layers`, each with those that lie in it."""
+    """Return the segments of the network up to the deepest of the canonical `layers`, each with its layers."""
     wanted, names = set(layers), list(encoder.layers)
     deepest = max((names.index(name) for name in wanted), default=-1)
     found: list[Segment] = []

@@ -1,7 +1,7 @@
-"""A photograph painted in one pass of a trained network: in the style of a painting, or of several, or by regions.
+"""Style transfer in one pass of a trained network: in one style, in a mixture of styles, or by regions.
 
-The strength is a blend of pixels: `photo + strength (painted - photo)`. A code nearer to the plain one would be another
-style, not the photo.
+The strength blends pixels: `photo + strength (painted - photo)`. A code nearer to the plain one would be another style,
+not the photo.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ from impasto.tasks.scene.areas import areas_of_regions
 from impasto.tasks.scene.regions import Region, parse_region
 
 WHOLE_BYTES = 5e8
-"""Passes of more bytes than these go layer by layer, however much memory there is: that takes as long."""
+"""Bytes from which a pass goes layer by layer, whatever the free memory: it takes the same time."""
 
 TILE_BYTES = 256e6
-"""Bytes of a tile's pass: large enough that borders cost little. (Layer by layer, strips take less.)"""
+"""Bytes of the pass of a tile: large enough that halos cost little. (Layer by layer, strips take less.)"""
 
 IMAGES = 2
-"""Pictures in memory besides a pass and the photo: the result, and what is made of it when it is written."""
+"""Images in memory beside the pass and the photo: the result, and a copy for writing."""
 
 HIDDEN = 0.01
-"""Share of a photo's statistics that all pixels have alike, the continued ones under alpha 0 among them. By the moments
-of a few visible pixels alone, features elsewhere would grow from norm to norm until they are no numbers."""
+"""Share of a photo's statistics that is the mean over all pixels, transparent ones included.
+
+With the moments of a few visible pixels alone, features elsewhere would grow from norm to norm until they overflow."""
 
 STRIP = 256
-"""Rows whose colours are put back at a time."""
+"""Number of rows whose colours are restored at a time."""
 
 
 def apply(
@@ -60,22 +61,24 @@ def apply(
     *,
     regions: Sequence[Region] = (),
 ) -> Tensor:
-    """The photo painted in one pass: `(1, 3, H, W)` in [0, 1].
+    """Return the photo in a style, `(1, 3, H, W)` in [0, 1].
 
-    `network`: one that is loaded, the name of one in the package, or a file; by default the one in the package that
-    knows the style. `style`: a name, or a painting for an any-style network, or several with shares, as text
-    ("starry=0.7,wave=0.3"), as a mapping or as pairs. Both take precedence over the settings'. `regions` are added to
-    those of the settings; a weight is a region's own strength, up to 1. Without a style the rest stays as it is.
+    network: a loaded network, the name of one in the package, or a file; by default one in the package with the style.
+    style: a name, a style image for an any-style network, or several with shares, as text ("starry=0.7,wave=0.3"), as a
+    mapping or as pairs.
+    regions: added to those of the settings; the weight of a region is its own strength, up to 1.
+
+    Network and style take precedence over those of the settings. Without a style the rest of the photo stays.
     """
     return painter(network, style, settings, regions=regions)(photo)
 
 
 @dataclass(frozen=True, eq=False)
 class Painter:
-    """A network, and the codes of what it is to paint: ready for any number of photos.
+    """A network and the codes of styles, for any number of photos.
 
-    `codes` `(K, D)`: one for each of the `regions`, the last for the rest, whose strength is `rest`. A texture network
-    has none: it paints from noise, and sees of a photo, unless it was trained to see it, nothing but the size.
+    `codes` `(K, D)`: one for each of the `regions`, and one for the rest, whose strength is `rest`. A texture network
+    has no codes: it paints from noise, and uses only the size of a photo, unless it was trained with photos.
     """
 
     network: Transformer | TransportNet | TextureNet
@@ -85,12 +88,12 @@ class Painter:
     rest: float = 1.0
 
     def read(self, photo: Source) -> Picture:
-        """The photo, at the size of the result."""
+        """Read the photo at the size of the result."""
         found = load(photo)
         return resized(found, fitted_size(found.size, self.settings.size or max(found.size)))
 
     def __call__(self, photo: Source) -> Tensor:
-        """The photo painted: `(1, 3, H, W)` in [0, 1]."""
+        """Return the photo in the style, `(1, 3, H, W)` in [0, 1]."""
         settings, picture = self.settings, self.read(photo)
         pixels, alpha = picture.pixels, _visible(picture)
         size = (pixels.shape[-2], pixels.shape[-1])
@@ -122,19 +125,21 @@ class Painter:
         return tiled.through(network, pixels, code, masks, side=side, thumbnail=settings.thumbnail, alpha=alpha)
 
     def _masks(self, size: Size) -> tuple[Tensor | None, list[float]]:
-        """A mask for each code, `(1, K, H, W)`, that add up to 1, and the strength in each."""
+        """Return a mask for each code, `(1, K, H, W)` with a sum of 1, and the strength of each."""
         if not self.regions:
             return None, []
         found = areas_of_regions((), self.regions, size, lambda _: Picture(torch.zeros(1, 3, 1, 1)))
         masks = torch.cat([resize(area.mask, size).clamp(0, 1) for area in found if area.mask is not None], 1)
         masks = torch.cat([masks, masks.new_zeros(1, len(self.codes) - len(found), *size)], 1)
         masks /= masks.sum(1, keepdim=True).clamp(min=1e-6)
-        masks[:, -1:] += 1 - masks.sum(1, keepdim=True)  # the edges that are nobody's
+        masks[:, -1:] += 1 - masks.sum(1, keepdim=True)  # edges between masks belong to the rest
         return masks, [*(region.weight for region in self.regions), self.rest]
 
     def _side(self, network: Transformer | TransportNet, size: Size) -> int | None:
-        """The side of the tiles that were asked for, 0 for none. Otherwise 0 where a pass over the whole takes little,
-        None, for layer by layer, where a transformer's fits so, and the side of tiles that do where it does not."""
+        """Return the side of tiles: that of the settings, or the fastest that fits into memory.
+
+        0 is a whole pass, None a pass layer by layer, which only transformers have.
+        """
         from impasto.tasks.tiling.memory import free_memory, parse_memory, resident  # noqa: PLC0415 (most have no need of it)
 
         if self.settings.tile is not None:
@@ -167,7 +172,7 @@ def painter(
     *,
     regions: Sequence[Region] = (),
 ) -> Painter:
-    """What paints photos as `apply` does, loaded once."""
+    """Return a function that paints photos as `apply` does, with the network loaded once."""
     settings = settings or ApplySettings()
     style = settings.style if style is None else style
     wanted = (*regions, *(parse_region(text) for text in settings.region))
@@ -188,17 +193,17 @@ def painter(
 
 
 def _visible(picture: Picture) -> Tensor | None:
-    """How far pixels are visible; None where all are, and where none is: nobody will see the result either."""
+    """Return the alpha of a picture; None where all pixels are visible, or none: nobody sees the result either."""
     return None if picture.alpha is None or not float(picture.alpha.max()) > 0 else picture.alpha
 
 
 def _counting(alpha: Tensor | None) -> Tensor | None:
-    """How much pixels count in the statistics of a network."""
+    """Return the weight of each pixel in the statistics of a network."""
     return None if alpha is None else (1 - HIDDEN) * alpha + HIDDEN * alpha.mean()
 
 
 def _recolor(painted: Tensor, photo: Tensor, alpha: Tensor | None, settings: ApplySettings) -> None:
-    """Give `painted` the colours it is to have, in place; strip by strip where pixels do not depend on each other."""
+    """Change the colours of `painted` in place, strip by strip where pixels are independent."""
     if settings.keep_color != "no":
         for rows in (slice(top, top + STRIP) for top in range(0, painted.shape[-2], STRIP)):
             light = luminance(painted[..., rows, :], settings.keep_color)

@@ -1,7 +1,7 @@
-"""How alike two pictures are: pixel by pixel, and as a network sees them.
+"""Compare two images: pixel by pixel, and by the features of a network.
 
-Distances of style and content are the terms of an objective (`tasks/objective/`) without their weights: 0 for equal, 1
-for as far as nothing, at every layer, size and network.
+Distances of style and content are the terms of an objective (`tasks/objective/`) without their weights: 0 is equal, 1
+is the distance of features that are 0, at every layer, size and network.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.scene.areas import Area, StyleImage
 
 WINDOW = 7
-"""Side of the squares that SSIM compares (scikit-image's own): no picture may be smaller."""
+"""Side of the windows of SSIM, scikit-image's default: images must not be smaller."""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What two pictures have apart.
+    """The differences of two images.
 
     psnr: in dB, infinite for equal pictures. ssim: 1 for equal pictures.
-    style, content: normalised distances by layer; the second picture is the painting, or the photo.
+    style, content: normalised distances by layer; the second image is the style, or the content.
     difference: `(1, 3, H, W)` in [0, 1], see `difference`.
-    notices: what a person should know, one line each.
+    notices: lines for the user.
     """
 
     psnr: float
@@ -52,21 +52,23 @@ class Comparison:
     notices: tuple[str, ...] = ()
 
     def to_mapping(self) -> dict[str, Any]:
-        """The numbers as JSON can hold them: an infinite PSNR is None."""
+        """Return the numbers for JSON: an infinite PSNR is None."""
         psnr = self.psnr if math.isfinite(self.psnr) else None
         return {"psnr": psnr, "ssim": self.ssim, "style": dict(self.style), "content": dict(self.content)}
 
 
 def difference(a: Tensor, b: Tensor, gain: float = 1.0, mask: Tensor | None = None) -> Tensor:
-    """`1/2 + gain (a - b) / 2` of two `(1, 3, H, W)` in [0, 1], cut off to [0, 1]: grey where they are equal, and where
-    `mask` `(1, 1, H, W)` is 0."""
+    """Return `1/2 + gain (a - b) / 2` of two `(1, 3, H, W)` in [0, 1], clamped to [0, 1].
+
+    It is grey where the images are equal, and where `mask` `(1, 1, H, W)` is 0.
+    """
     _check_same(a, b)
     apart = a - b if mask is None else (a - b) * mask
     return (0.5 + gain * apart / 2).clamp(0, 1)
 
 
 def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
-    """Peak signal-to-noise ratio of two `(1, 3, H, W)` in [0, 1], in dB; infinite where they are equal.
+    """Return the peak signal-to-noise ratio of two `(1, 3, H, W)` in [0, 1], in dB; infinite where they are equal.
 
     Pixels count in proportion to `mask` `(1, 1, H, W)`, not all 0.
     """
@@ -77,7 +79,7 @@ def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
 
 
 def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
-    """Structural similarity (Wang et al. 2004) of two `(1, 3, H, W)` in [0, 1], the mean over the channels.
+    """Return the structural similarity (Wang et al. 2004) of two `(1, 3, H, W)` in [0, 1], the mean over the channels.
 
     Windows count as `mask` `(1, 1, H, W)`, not all 0, has it at their centres.
     UsageError for pictures smaller than its window of 7 pixels.
@@ -104,53 +106,54 @@ def _ssim_within(x: NDArray[np.float64], y: NDArray[np.float64], mask: Tensor) -
 def style_distance(
     encoder: Encoder,
     picture: Tensor,
-    painting: Tensor,
+    style: Tensor,
     layers: Sequence[str],
     *,
     mask: Tensor | None = None,
     part: Tensor | None = None,
 ) -> dict[str, float]:
-    """Distance of Gram matrices at each of `layers`, over what nothing would be away; keyed by canonical names.
+    """Return the normalised distance of Gram matrices at each of `layers`, by canonical names.
 
-    Pictures are `(1, 3, H, W)` in [0, 1], of any sizes. `mask` `(1, 1, H, W)` is what counts of the picture, `part`
-    of the painting.
+    Images are `(1, 3, H, W)` in [0, 1], of any sizes. `mask` `(1, 1, H, W)` weights the pixels of the picture, `part`
+    those of the style image.
     """
-    return areas_distance(encoder, picture, [Area("picture", (StyleImage(painting, part),), mask)], layers)
+    return areas_distance(encoder, picture, [Area("picture", (StyleImage(style, part),), mask)], layers)
 
 
 def areas_distance(encoder: Encoder, picture: Tensor, areas: Sequence[Area], layers: Sequence[str]) -> dict[str, float]:
-    """`style_distance` of a picture that was painted in areas: to each area's own mixture of paintings.
+    """Return `style_distance` of a picture that was painted in areas, to the style images of each area.
 
-    An area counts as in the objective of a run, in proportion to its extent and its weight. The areas are those of the
-    picture's size (`scaling.area_at_size`). UsageError for an area that vanishes at one of `layers`.
+    An area counts in proportion to its extent and its weight, as in a run. The areas are those of the picture's size
+    (see `area_at_size`). Raises UsageError for an area that vanishes at one of `layers`.
     """
     return _distances(encoder, picture, style_terms(Context(encoder), areas, _equal(encoder, layers), 1.0))
 
 
 def content_distance(
-    encoder: Encoder, picture: Tensor, photo: Tensor, layers: Sequence[str], *, mask: Tensor | None = None
+    encoder: Encoder, picture: Tensor, content: Tensor, layers: Sequence[str], *, mask: Tensor | None = None
 ) -> dict[str, float]:
-    """Mean squared distance of the features at each of `layers`, over the photo's own mean square.
+    """Return the mean squared distance of features at each of `layers`, over the content's mean square.
 
-    Both are `(1, 3, H, W)` in [0, 1], of one size; keyed by canonical names. `mask` `(1, 1, H, W)` is what counts.
+    Both images are `(1, 3, H, W)` in [0, 1], of one size; keys are canonical names. `mask` `(1, 1, H, W)` weights
+    pixels.
     """
-    _check_same(picture, photo)
+    _check_same(picture, content)
     if mask is not None:
-        return _content_within(encoder, picture, photo, [encoder.resolve(name) for name in layers], mask)
-    return _distances(encoder, picture, content_terms(Context(encoder), photo, _equal(encoder, layers), 1.0))
+        return _content_within(encoder, picture, content, [encoder.resolve(name) for name in layers], mask)
+    return _distances(encoder, picture, content_terms(Context(encoder), content, _equal(encoder, layers), 1.0))
 
 
 def compare(a: Source, b: Source, settings: CompareSettings | None = None) -> Comparison:
-    """The picture `a` beside `b`, which is brought to the size of `a`: its painting, its photo, or another result.
+    """Compare the picture `a` with `b`: its style image, its content image, or another result.
 
-    Pixels count as far as both pictures show them; differences of transparency itself are told, not measured.
-    UsageError for pictures of different shapes, for those too small to compare, and where nothing is visible in both.
+    `b` is resized to the size of `a`. Pixels count in proportion to the smaller alpha; a notice tells of differences in
+    transparency. Raises UsageError for other proportions, for pictures that are too small, and without common pixels.
     """
     settings = settings or CompareSettings()
     ours, theirs = load(a), load(b)
     scaled = _like(ours, theirs)
     first, second, mask = ours.pixels, scaled.pixels, _in_both(ours, scaled)
-    if mask is not None:  # what one of them hides is hidden of both: windows and receptive fields reach beyond the mask
+    if mask is not None:  # windows and receptive fields reach beyond the mask
         first, second = continued(first, mask), continued(second, mask)
     encoder = encoders.load(settings.network, weights=settings.weights)
     usual = {*encoder.default_style, *encoder.default_content}
@@ -167,7 +170,7 @@ def compare(a: Source, b: Source, settings: CompareSettings | None = None) -> Co
 
 @torch.no_grad()
 def _distances(encoder: Encoder, picture: Tensor, terms: Sequence[Term]) -> dict[str, float]:
-    """Of each layer the mean of its terms in proportion to their weights."""
+    """Return the weighted mean of the terms of each layer."""
     by_layer: dict[str, list[Term]] = {}
     for term in terms:
         by_layer.setdefault(term.layer, []).append(term)
@@ -180,9 +183,9 @@ def _distances(encoder: Encoder, picture: Tensor, terms: Sequence[Term]) -> dict
 
 @torch.no_grad()
 def _content_within(
-    encoder: Encoder, picture: Tensor, photo: Tensor, layers: Sequence[str], mask: Tensor
+    encoder: Encoder, picture: Tensor, content: Tensor, layers: Sequence[str], mask: Tensor
 ) -> dict[str, float]:
-    found, ours, theirs = dict[str, float](), encoder(picture, layers), encoder(photo, layers)
+    found, ours, theirs = dict[str, float](), encoder(picture, layers), encoder(content, layers)
     for layer in layers:
         about, space = encoder.layers[layer], encoder.metric(layer)
         grid = (theirs[layer].shape[-2], theirs[layer].shape[-1])
@@ -198,7 +201,7 @@ def _equal(encoder: Encoder, layers: Sequence[str]) -> dict[str, float]:
 
 
 def _like(ours: Picture, theirs: Picture) -> Picture:
-    """`theirs` at the size of `ours`, if that is only another scale."""
+    """Return `theirs` at the size of `ours`; raises UsageError for other proportions."""
     small, large = sorted((ours.size, theirs.size), key=math.prod)
     scaled = fitted_size(large, max(small))
     if any(abs(side - wanted) > 1 for side, wanted in zip(small, scaled, strict=True)):  # a pixel of rounding
@@ -208,7 +211,7 @@ def _like(ours: Picture, theirs: Picture) -> Picture:
 
 
 def _in_both(ours: Picture, theirs: Picture) -> Tensor | None:
-    """How far both pictures, of one size, show each pixel, `(1, 1, H, W)`; None where both are opaque."""
+    """Return the smaller alpha of two pictures of one size, `(1, 1, H, W)`; None where both are opaque."""
     shown = [picture.alpha for picture in (ours, theirs) if picture.alpha is not None]
     if not shown:
         return None
@@ -219,7 +222,7 @@ def _in_both(ours: Picture, theirs: Picture) -> Tensor | None:
 
 
 def _left_out(ours: Picture, theirs: Picture, mask: Tensor | None) -> Iterator[str]:
-    """What is said of transparency."""
+    """Return the notices about transparency."""
     if mask is None:
         return
     yield f"transparent pixels are not compared; {100 * float(mask.mean()):.3g} % of the picture is"
