@@ -1,4 +1,4 @@
-"""Losses that add up over the parts of a picture: what exact tiles rest on."""
+"""Losses that add up over the parts of an image; exact tiles depend on them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Part:
 
     @classmethod
     def whole(cls, features: Tensor) -> Part:
-        """All of `(..., H, W)`."""
+        """Return the part that covers all of `(..., H, W)`."""
         height, width = features.shape[-2:]
         return cls(0, 0, height, width, (height, width))
 
     @property
     def share(self) -> float:
-        """Of all positions, those that are in it."""
+        """The share of all positions."""
         return self.height * self.width / (self.grid[0] * self.grid[1])
 
     def of(self, everything: Tensor) -> Tensor:
-        """The part of `(..., H, W)` over the whole grid."""
+        """Return the part of a tensor `(..., H, W)` over the whole grid, as a view."""
         return everything[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
@@ -39,9 +39,10 @@ class Part:
 class Additive:
     """A loss that is `finish` of a sum over parts: `finish(add(features, part) + add(features', part') + ...)`.
 
-    `add` takes the features of the part, and up to `margin` more rows below and columns to the right of it, as many as
-    there are. Without `finish` the sum, a scalar, is the loss itself, and its gradient in one part needs to know
-    nothing of the others. `whole`: the loss of all features at once, where there is a shorter way.
+    add: takes the features of the part, and up to `margin` more rows below and columns to the right.
+    finish: makes the loss of the sum; without it the sum, a scalar, is the loss, and the gradient of a part is
+        independent of other parts.
+    whole: a faster loss of all features.
     """
 
     add: Callable[[Tensor, Part], Tensor]
@@ -50,23 +51,23 @@ class Additive:
     whole: Callable[[Tensor], Tensor] | None = None
 
     def __call__(self, features: Tensor) -> Tensor:
-        """The loss of all features `(1, C, H, W)`: a scalar."""
+        """Return the loss of all features `(1, C, H, W)`, a scalar."""
         if self.whole:
             return self.whole(features)
         return self.value(self.add(features, Part.whole(features)))
 
     def value(self, total: Tensor) -> Tensor:
-        """The loss that a sum over all parts comes to."""
+        """Return the loss of the sum over all parts."""
         return self.finish(total) if self.finish else total
 
 
 STRIP = 3 << 21
-"""Numbers in a strip, or one row."""
+"""Number of values in a strip; at least a row."""
 
 
 @torch.no_grad()
 def in_strips(loss: Additive, image: Tensor) -> Tensor:
-    """The loss of a picture `(1, C, H, W)`, strip by strip, so that what it makes on the way takes little memory."""
+    """Return the loss of an image `(1, C, H, W)`, strip by strip, so that intermediate tensors are small."""
     height, width = image.shape[-2:]
     rows, total = max(1, STRIP // (width * image.shape[1])), torch.zeros((), dtype=image.dtype, device=image.device)
     for top in range(0, height, rows):

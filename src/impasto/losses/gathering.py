@@ -1,6 +1,6 @@
-"""Features at some positions of a picture, gathered from its parts: how losses that look at samples meet tiles.
+"""Position samples: features at some positions of an image, gathered from its parts, for losses that are not additive.
 
-What is gathered is zero where a part does not reach, so that what all parts gather adds up to it.
+The features that a part gathers are 0 at positions of other parts, so the sum over all parts has all features.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, positions
 
 SIDE = 128
-"""A sample has `SIDE`^2 positions; a layer with no more is taken whole."""
+"""A sample has `SIDE`^2 positions; a smaller layer is taken whole."""
 
 BLOCK = 16
-"""Losses that look at neighbours see squares of `BLOCK` x `BLOCK` positions."""
+"""Losses of neighbouring positions take blocks of `BLOCK` x `BLOCK` positions."""
 
 
 def gather(features: Tensor, part: Part, wanted: Tensor) -> Tensor:
-    """The features `(1, C, h, w)` of a part at the `wanted` positions `(P,)` of the whole grid, `(P, C)`: zero at those
-    that lie outside."""
+    """Return the features `(P, C)` of a part `(1, C, h, w)` at the `wanted` positions `(P,)` of the whole grid.
+
+    Features at positions outside the part are 0.
+    """
     row, column = wanted // part.grid[1] - part.top, wanted % part.grid[1] - part.left
     inside = (row >= 0) & (row < part.height) & (column >= 0) & (column < part.width)
     where = inside.nonzero().flatten()
@@ -37,7 +39,7 @@ def gather(features: Tensor, part: Part, wanted: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Layout:
-    """Positions of a grid `(h, w)`, laid out as a small one in blocks of `block` x `block`; `whole`: they are all."""
+    """Positions of a grid in the arrangement of a small grid `(h, w)`, in blocks; `whole`: all positions are in it."""
 
     positions: Tensor
     block: int
@@ -45,10 +47,10 @@ class Layout:
 
 
 def sample(grid: tuple[int, int], draws: RandomDraws, side: int = 1, mask: Tensor | None = None) -> Layout:
-    """`SIDE` x `SIDE` positions of a grid, or all where they are no more.
+    """Return `SIDE` x `SIDE` positions of a grid, or all positions of a smaller grid.
 
-    Each is drawn on its own, in proportion to the `mask` `(1, 1, H, W)` where there is one; or, for losses that look at
-    `side` x `side` positions together, with its neighbours as a block about a position that counts at all.
+    Positions are drawn one by one, in proportion to the `mask` `(1, 1, H, W)`, if given. For losses of `side` x `side`
+    neighbouring positions, blocks are drawn about positions with a mask above 0.
     """
     height, width = grid
     if height * width <= SIDE * SIDE:
@@ -69,10 +71,10 @@ def sample(grid: tuple[int, int], draws: RandomDraws, side: int = 1, mask: Tenso
 def sampled(
     features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor | None, side: int = 1
 ) -> LayerFeatures:
-    """Gathered features `(P, C)` as those of a small picture, masked as the large one is.
+    """Return gathered features `(P, C)` as those of a small image, with the mask of the large one.
 
-    Single positions were drawn as the mask counts them. Where blocks meet, no neighbours are looked at together: their
-    borders do not count.
+    Single positions are drawn in proportion to the mask, and need none. The borders of blocks have weight 0, because
+    positions of two blocks are no neighbours.
     """
     height, width = layout.positions.shape
     values = features.view(1, height, width, -1).permute(0, 3, 1, 2)
@@ -89,9 +91,9 @@ def sampled(
 
 
 class PositionSample:
-    """A sample of the positions of a picture at one layer, gathered part by part; new at every step of fresh dice.
+    """A sample of the positions of an image at one layer, gathered part by part; new at every step of fresh draws.
 
-    `mask` gives what counts of a grid, `(1, 1, H, W)`, or None for all; `side` is the loss's (see `StyleLoss`).
+    `mask` returns the weights of a grid, `(1, 1, H, W)`, or None; `side` is that of the loss (see `StyleLoss`).
     """
 
     def __init__(self, draws: RandomDraws, side: int, mask: Callable[[tuple[int, int]], Tensor | None]) -> None:
@@ -99,14 +101,14 @@ class PositionSample:
         self._drawn: tuple[int, tuple[int, int], Layout] | None = None
 
     def add(self, features: Tensor, part: Part) -> Tensor:
-        """What of the sample lies in the part, `(P, C)`."""
+        """Return the features of the sample within the part, `(P, C)`, 0 elsewhere."""
         if self._drawn is None or self._drawn[:2] != (self.draws.step, part.grid):
             branch = self.draws.branch(math.prod(part.grid))
             self._drawn = self.draws.step, part.grid, sample(part.grid, branch, self.side, self.mask(part.grid))
         return gather(features, part, self._drawn[2].positions.flatten().to(features.device))
 
     def features(self, points: Tensor, space: Tensor | None) -> LayerFeatures:
-        """The sum over all parts as the features of a small picture."""
+        """Return the sum over all parts as the features of a small image."""
         assert self._drawn is not None
         _, grid, layout = self._drawn
         return sampled(points, layout, self.mask(grid), space, self.side)

@@ -11,15 +11,15 @@ from torch import Tensor
 from impasto.losses.gradients import normalised_gradient
 
 IMAGE = "image"
-"""The `layer` of a term that looks at the pixels themselves."""
+"""The `layer` of a term of the pixels."""
 
 
 @dataclass(frozen=True)
 class Term:
     """`weight * loss(features of layer)`; `name` groups terms in reports ("style", "content", "tv").
 
-    `normalize`: the gradient that reaches the features is divided by its own size, so that its absolute values add up
-    to about the weight at every layer; the value stays what it is.
+    `normalize`: the gradient of the features is divided by its own size, so that its absolute values add up to about
+    the weight at every layer; the value of the term stays.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Term:
     normalize: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The weighted loss of features, or of pixels, `x`."""
+        """Return the weighted loss of features, or of pixels, `x`."""
         if self.normalize:
             x = normalised_gradient(x, self.weight / x.numel())
         return self.weight * self.loss(x)
@@ -39,14 +39,14 @@ class Term:
 
 
 class Objective:
-    """The sum of its terms. Terms of zero weight are left out, and their layers never computed."""
+    """The sum of terms. Terms of weight 0 are left out, and their layers are not computed."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self.terms = tuple(term for term in terms if term.weight != 0)
         self.layers = frozenset(term.layer for term in self.terms) - {IMAGE}
 
     def __call__(self, image: Tensor, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted total (a scalar) and the weighted, detached sum of each term's name."""
+        """Return the weighted total (a scalar) and the weighted, detached sum of the terms of each name."""
         total = image.new_zeros(())
         parts: dict[str, Tensor] = {}
         for term in self.terms:
@@ -56,5 +56,5 @@ class Objective:
         return total, parts
 
     def __str__(self) -> str:
-        """The formula, such as `1 content(relu4_2) + 4 style(relu1_1) + ...`."""
+        """Return the formula, such as `1 content(relu4_2) + 4 style(relu1_1) + ...`."""
         return " + ".join(str(term) for term in self.terms) or "0"

@@ -1,4 +1,4 @@
-"""The steps at one scale: the best picture kept, a loss that runs away survived."""
+"""The steps at one scale: the best image is kept, and a diverging loss restarts from it."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ from impasto.synthesis.parameterization import Parameterization
 from impasto.synthesis.point import Point, numbers
 
 Evaluate = Callable[[Tensor, int], tuple[Tensor, Mapping[str, Tensor]]]
-"""A picture `(1, C, H, W)` and the number of the step to the picture's loss (a scalar that gradients flow from) and the
-named parts of it.
+"""A function from an image `(1, C, H, W)` and the index of the step to the loss, a scalar with gradient, and its parts.
 
-The number counts over the whole run. An objective that draws at random draws by it alone, so that all evaluations of a
-step see one function. The start of a run has the number 0.
+The index counts over the whole run; the start has index 0. Random draws depend on the index alone, so all evaluations
+of a step are of one function.
 """
 
 RISE = 10.0
-"""A loss this many times the best one is a run that has left the valley, not one that climbs out of a dent."""
+"""A loss of this many times the best one is divergence, not a step over a bump."""
 
 NEAR = 0.01
-"""A loss below this share of the first one is as good as the best: near a perfect match ratios mean nothing."""
+"""Share of the first loss below which ratios of losses mean nothing: the match is nearly perfect."""
 
 
 class Evaluation:
-    """Measures parameters of a canvas by an objective of pictures (a `Measure`)."""
+    """Evaluates parameters by an objective of images (a `Measure`)."""
 
     def __init__(self, parameterization: Parameterization, evaluate: Evaluate) -> None:
         self.parameterization, self.evaluate = parameterization, evaluate
         self.step, self.clamps = 0, False
 
     def __call__(self, parameters: Tensor) -> Point:
-        """The point at `parameters`, or at the nearest ones in range where the present method `clamps`."""
+        """Return the point at `parameters`, which are clamped to [0, 1] if the optimiser `clamps`."""
         parameters = parameters.detach()
         if self.clamps:
             parameters = parameters.clamp(0, 1)
@@ -52,20 +51,20 @@ class Evaluation:
         return Point(leaf.detach(), value, dict(zip(terms, parts, strict=True)), gradient)
 
     def length(self, move: Tensor) -> float:
-        """Root mean square of the change of the picture; canvases are linear."""
+        """Return the root mean square of the change of the image; parameterizations are linear."""
         picture = self.parameterization.decode(move)
         return float(torch.linalg.vector_norm(picture)) / math.sqrt(picture.numel())
 
 
 class Descent:
-    """The steps at one scale, from `start`: parameters, or the point that an earlier run had come to.
+    """The steps at one scale, from `start`: parameters, or the point of an earlier run.
 
-    Keeps the point of least loss as `best`. When the loss is not a number, or is `RISE` times the best, the search
-    restarts from the best point: first with the same method at a quarter of its rate, then with Adam, then it gives up.
-    Each of these is told in `notice`.
+    The point of least loss is `best`. If the loss is not a number, or `RISE` times the best, the search restarts from
+    the best point: first with a quarter of the optimiser's rate, then with Adam, then with an error. A `notice` tells
+    of each restart.
 
-    A `stochastic` objective draws anew at every step, so that its losses are no measure of which point is best: the
-    last point counts as the best, or the average of the points where the method has one, and no rise is too much.
+    Losses of a `stochastic` objective cannot be compared between steps: the last point counts as the best, or the
+    average of the points if the optimiser has one, and no rise is divergence.
     """
 
     def __init__(
@@ -81,11 +80,11 @@ class Descent:
             )
 
     def step(self, number: int = 0) -> None:
-        """Move once, as step `number` of the run."""
+        """Make one step, with index `number` of the run."""
         self.notice, self.measure.step = "", number
         self.measure.clamps = self.optimizer.clamps and self.measure.parameterization.bounded
         point = self.optimizer.step(self.point, self.measure)
-        if not point.finite or self._ran_away(point):
+        if not point.finite or self._diverged(point):
             self._rescue("the loss ran away" if point.finite else "the loss was not a number")
             return
         self.point = point
@@ -93,7 +92,7 @@ class Descent:
             self.best = point
 
     def finish(self) -> None:
-        """Take the average of the points instead of the best of them where it has the lower loss."""
+        """Take the average of the points as the best point, if it has a lower loss."""
         average = self.optimizer.average()
         if average is None:
             return
@@ -102,7 +101,7 @@ class Descent:
             self.best = point
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on, but for the objective."""
+        """Return everything that the next step depends on, except for the objective."""
         return {
             "point": dict(vars(self.point)),
             "best": dict(vars(self.best)),
@@ -116,7 +115,7 @@ class Descent:
     def resumed(
         cls, state: Mapping[str, Any], measure: Evaluation, optimizer: Optimizer, stochastic: bool = False
     ) -> Descent:
-        """The descent whose `state()` was taken; `optimizer` is a fresh one of the scale."""
+        """Return the descent of a `state()`; `optimizer` is a new one of the scale."""
         if state["method"] != type(optimizer).__name__:
             optimizer = Adam()  # the only other one that a rescue brings in
         optimizer.restore(state["optimizer"])
@@ -126,11 +125,11 @@ class Descent:
 
     @property
     def picture(self) -> Tensor:
-        """The best picture so far, as it is: values may lie outside [0, 1]."""
+        """The best image so far; values may lie outside [0, 1]."""
         return self.measure.parameterization.decode(self.best.parameters)
 
-    def _ran_away(self, point: Point) -> bool:
-        # A method whose moves are all of one length (Adam) jitters about a perfect match, but cannot run away.
+    def _diverged(self, point: Point) -> bool:
+        # Steps of one length (Adam) jitter about a perfect match, but cannot diverge.
         if self.stochastic or self.optimizer.clamps:
             return False
         return point.loss > RISE * max(self.best.loss, NEAR * self.first)

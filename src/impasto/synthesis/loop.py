@@ -1,7 +1,6 @@
-"""The loop: evaluate, move, report; one scale after another.
+"""The loop: evaluate, step, report; one scale after another.
 
-Everything that watches a run (terminal, notebook, web page, log) reads the same `Step` records; to stop is to stop
-reading.
+Terminal, notebook, web page and log all read the same `Step` records. A caller stops a run by reading no more of them.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ Resize = Callable[[Tensor, tuple[int, int]], Tensor]
 
 @dataclass(frozen=True)
 class Scale:
-    """One size of a coarse-to-fine run: how many steps at `(height, width)`, on what, and by which optimiser."""
+    """One size of a coarse-to-fine run: its (height, width), steps, objective and optimiser."""
 
     size: tuple[int, int]
     steps: int
     prepare: Callable[[], Evaluate]
-    """Makes the objective when the scale begins, so that only one scale's targets are held at a time."""
+    """Makes the objective at the start of the scale, so that memory holds the targets of one scale at a time."""
     optimizer: Callable[[], Optimizer]
     stochastic: bool = False
-    """Whether the objective draws anew at every step, so that losses of different steps cannot be compared."""
+    """Whether the objective has new random draws at every step; then losses of different steps cannot be compared."""
 
 
 def _nothing(*_: object) -> NoReturn:
@@ -42,12 +41,15 @@ def _nothing(*_: object) -> NoReturn:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run, as every watcher sees it.
+    """One step of a run.
 
-    `index` of `total` steps over all scales (from 1); `scale` of `scales` (from 1) at `size` (height, width); `loss`
-    and its `terms` at the point this step came to; `seconds` since the run began; `notice`, a line to show a person,
-    mostly empty; `image()` makes the best picture so far, `(1, C, H, W)` in [0, 1]; `state()` everything to go on from
-    after this step, as long as no later one was asked for.
+    index: from 1 to `total` over all scales.
+    scale: from 1 to `scales`, at `size` (height, width).
+    loss, terms: the loss after the step, and its parts by name.
+    seconds: the time since the start of the run.
+    notice: a line for the user, mostly empty.
+    image: makes the best image so far, `(1, C, H, W)` in [0, 1].
+    state: makes the state to continue from; it must be called before the next step is read.
     """
 
     index: int
@@ -70,14 +72,13 @@ def synthesise(
     parameterization: Callable[[tuple[int, int]], Parameterization] = Pixels,
     resume: State | None = None,
 ) -> Iterator[Step]:
-    """Optimise `start` `(1, C, H, W)` at each scale in turn; each begins with the resized best picture of the one
-    before.
+    """Optimise `start` `(1, C, H, W)` at each scale; a scale starts from the resized best image of the scale before.
 
-    `parameterization` makes what is optimised in place of the picture, for a size. Yields a `Step` for each move. A
-    scale of no steps only resizes; where that is the last one, a final `Step` holds the picture at its size. `resume`,
-    the state of a step of the same run, goes on after that step, to the same steps to the bit on the same machine; a
-    run that had ended yields its last step again. `start` then only says which device to work on. Raises UsageError for
-    the state of another schedule, ImpastoError for a loss that is not finite from the start or again and again.
+    `parameterization` makes the parameterization of a size. A scale without steps only resizes; if it is the last one,
+    a final `Step` has the image at its size. `resume` is the state of a step of the same run, which continues after it,
+    with the same bits on the same machine; a finished run yields its last step again. `start` then only gives the
+    device. Raises UsageError for the state of another schedule, ImpastoError for a loss that is not finite at the start
+    or repeatedly.
     """
     run = _Run(start, scales, resize, parameterization)
     if resume:
@@ -86,7 +87,7 @@ def synthesise(
 
 
 class _Run:
-    """Where a run stands: in which scale, after how many steps, with which picture."""
+    """The state of a run: its scale, its number of steps, its image."""
 
     def __init__(
         self,
@@ -99,11 +100,11 @@ class _Run:
         self.total, self.done, self.began = sum(scale.steps for scale in scales), 0, time.perf_counter()
         self.picture = start
         self.descent: Descent | None = None
-        self.descending = self.taken = 0  # the number of the scale of `descent`, and the steps taken there
+        self.descending = self.taken = 0  # the index of the scale of `descent`, and its number of steps
         self.records = 0
 
     def resume(self, state: State) -> None:
-        """Stand where the run stood whose state this is."""
+        """Continue from a state."""
         self.began -= state.seconds
         if not state.scale:
             return
@@ -113,7 +114,7 @@ class _Run:
             raise UsageError("the state to resume from is of another schedule of sizes and steps")
         self.descending, self.taken, self.done = state.scale, state.taken, state.done
         scale = self.scales[state.scale - 1]
-        # The objective of a scale that had ended is not made again.
+        # A finished scale needs no objective.
         evaluate = scale.prepare() if self.taken < scale.steps else _nothing
         measure = Evaluation(self.parameterization(scale.size), evaluate)
         parts = on_device(state.descent, self.picture.device)
@@ -121,7 +122,7 @@ class _Run:
         self.picture = self.descent.picture
 
     def steps(self) -> Iterator[Step]:
-        """The steps from here on."""
+        """Run the remaining steps."""
         for number, scale in enumerate(self.scales, 1):
             if number < self.descending:
                 continue
@@ -145,12 +146,12 @@ class _Run:
             yield self._record(number, descent.notice)
 
     def _begin(self, number: int, scale: Scale) -> None:
-        """Bring the picture to the size of a scale, and where there are steps to take, prepare for them."""
+        """Resize the image to the size of a scale, and prepare its steps, if it has any."""
         self.picture = self.resize(self.picture, scale.size)
         if not scale.steps:
             return
         old = self.descent.optimizer if self.descent else None
-        self.descent = None  # lets go of its targets before others are made
+        self.descent = None  # frees its targets before the next are made
         parameterization, optimizer = self.parameterization(scale.size), scale.optimizer()
         if parameterization.bounded:
             optimizer.carry_over(old, scale.size)

@@ -1,4 +1,4 @@
-"""A point of the search: where it is, how good it is there, and which way is down."""
+"""A point of the search: parameters, loss and gradient."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 Memory = dict[str, Any]
-"""What an optimiser goes on from: tensors, numbers, texts and lists of numbers by name."""
+"""The state of an optimiser: tensors, numbers, texts and lists of numbers by name."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters of a canvas, the loss of their picture, its named parts, and the gradient in the parameters' shape.
+    """Parameters, the loss of their image, its named parts, and the gradient in the shape of the parameters.
 
-    The loss is not a number, either, where the gradient holds one that is not finite.
+    The loss is NaN if the gradient is not finite.
     """
 
     parameters: Tensor
@@ -28,13 +28,12 @@ class Point:
 
     @property
     def finite(self) -> bool:
-        """Whether the loss and the whole gradient are numbers."""
+        """Whether the loss and the whole gradient are finite."""
         return math.isfinite(self.loss)
 
 
 def numbers(values: Sequence[Tensor]) -> list[float]:
-    """The values of scalars, in one transfer from each device that they are on: a GPU has nothing to do while one is
-    asked for."""
+    """Return the values of scalars, with one transfer from each device: a GPU is idle during a transfer."""
     found: dict[int, float] = {}
     for device in dict.fromkeys(value.device for value in values):
         here = {k: value.detach() for k, value in enumerate(values) if value.device == device}
@@ -43,12 +42,12 @@ def numbers(values: Sequence[Tensor]) -> list[float]:
 
 
 class Measure(Protocol):
-    """Evaluates parameters, and knows how long a move is to the eye."""
+    """Evaluates parameters, and measures steps by the change of the image."""
 
     def __call__(self, parameters: Tensor) -> Point:
-        """The point at `parameters`; its own parameters are the ones that count, where values had to be clamped."""
+        """Return the point at `parameters`; the point has the clamped parameters, if they are clamped."""
         ...
 
     def length(self, move: Tensor) -> float:
-        """Root mean square of the change of the picture that this change of the parameters makes."""
+        """Return the root mean square of the change of the image for a change of the parameters."""
         ...
