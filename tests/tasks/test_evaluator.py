@@ -106,7 +106,7 @@ def test_tiles_are_halved_until_they_are_the_least(small, grid):
         seen, one = [], stage
         while (other := halve_tiles(one)) is not one:
             assert not other.whole
-            assert not other.kept
+            assert not other.kept_graphs
             seen.append(other.side)
             one = other
         assert seen == sorted(set(seen), reverse=True)

@@ -126,7 +126,7 @@ def test_shared_stages_leave_no_process_much_more_than_its_part(members):
         found = stages(encoder, encoder.default_style, size, (0,))
         cut = [share_tiles(stage, members) for stage in found]
         first = cut[0]
-        assert first.kept
+        assert first.kept_graphs
         assert len(list(first.tiles())) >= members
         loads = [0] * members
         for k, tile in enumerate(first.tiles()):
@@ -142,4 +142,4 @@ def test_stages_in_tiles_that_are_enough_stay_as_they_are_and_few_are_cut_again(
     assert share_tiles(many, 2) is many
     again = share_tiles(few, 16)
     assert again.side < 256
-    assert not again.kept
+    assert not again.kept_graphs

@@ -134,7 +134,7 @@ def test_tiles_whose_graphs_are_kept_are_seen_once_and_change_nothing(case, kept
     counts = [len(list(stage.tiles())) for stage in cut]
     seen, plain = [], Stage.features
     monkeypatch.setattr(Stage, "features", lambda stage, window: seen.append(stage) or plain(stage, window))
-    value, parts = TiledObjective(objective, [replace(stage, kept=kept) for stage in cut])(leaf)
+    value, parts = TiledObjective(objective, [replace(stage, kept_graphs=kept) for stage in cut])(leaf)
     check_equal((value.detach(), parts, torch.autograd.grad(value, leaf)[0]), expected)
     once = [1 if stage.whole else 2 * count - min(kept, count) for stage, count in zip(cut, counts, strict=True)]
     assert len(seen) == sum(once)
@@ -148,9 +148,9 @@ def test_graphs_are_kept_of_the_deepest_tiles_that_there_is_room_for():
     assert min(counts[:-1]) > 1
     for room in (0, 0.9, 1, 2.5, counts[2], counts[2] + 1.5, sum(counts), 1e9):
         found, taken = keep_graphs(cut, room, lambda stage, tile: 1.0)
-        assert [replace(stage, kept=0) for stage in found] == cut
-        assert taken == sum(stage.kept for stage in found) == min(int(room), sum(counts))
-        filled = [stage.kept == count for stage, count in zip(found, counts, strict=True)]
+        assert [replace(stage, kept_graphs=0) for stage in found] == cut
+        assert taken == sum(stage.kept_graphs for stage in found) == min(int(room), sum(counts))
+        filled = [stage.kept_graphs == count for stage, count in zip(found, counts, strict=True)]
         assert filled == sorted(filled) or room < counts[2]
 
 

@@ -26,6 +26,7 @@ from impasto.image.resize import (
     resize_wrapped,
     resized,
     same_shape,
+    size_of,
 )
 from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
@@ -84,6 +85,7 @@ __all__ = [
     "same_color",
     "same_shape",
     "sample_names",
+    "size_of",
     "with_luminance",
     "write",
     "write_samples",

@@ -20,6 +20,11 @@ ODD = 0.02
 """The share by which the proportions of two pictures of one shape may differ."""
 
 
+def size_of(image: torch.Tensor) -> Size:
+    """Return (height, width) of a tensor `(..., H, W)`."""
+    return image.shape[-2], image.shape[-1]
+
+
 def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """`image` `(B, C, H, W)`, floats, at `size` (height, width); the very same tensor if that is its size already.
 

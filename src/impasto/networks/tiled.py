@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from impasto.image import Size, fitted_size, in_memory, resize, resize_visible
+from impasto.image import fitted_size, in_memory, resize, resize_visible, size_of
 from impasto.image.tiles import tiles
 from impasto.networks.layers import Convolution
 from impasto.networks.norm import Moments
@@ -43,7 +43,7 @@ def through(
     `side`: of the tiles; 0 is one for all. Each is moved to where the network is, the result is where the image is.
     `alpha` `(1, 1, H, W)`: how much pixels count in the moments.
     """
-    result, size, home = in_memory(tuple(image.shape), image.dtype, image.device), _size(image), _home(network)
+    result, size, home = in_memory(tuple(image.shape), image.dtype, image.device), size_of(image), _home(network)
     with torch.inference_mode():
         given = None if not side or side >= max(size) else moments(network, image, code, masks, thumbnail, alpha=alpha)
         for tile in tiles(size, side if given else 0, network.multiple, network.reach):
@@ -67,7 +67,7 @@ def moments(
     alpha: Tensor | None = None,
 ) -> Sequence[Moments]:
     """The moments of all norms over `image` no larger than `thumbnail` pixels at its longer side."""
-    size, seen = _size(image), list[Moments]()
+    size, seen = size_of(image), list[Moments]()
     least = math.ceil(SMALLEST * max(size) / min(size))  # or a narrow picture's is one that no network sees
     small = fitted_size(size, min(max(thumbnail, least), max(size)))
     colors = resize(image, small) if alpha is None else resize_visible(image, alpha, small)
@@ -108,10 +108,6 @@ def _sharing(masks: Tensor) -> Tensor:
     """Masks that add up to 1 again, as the bicubic kernel overshoots."""
     masks = masks.clamp(0, 1)
     return masks / masks.sum(1, keepdim=True).clamp(min=1e-6)
-
-
-def _size(image: Tensor) -> Size:
-    return image.shape[-2], image.shape[-1]
 
 
 def _home(network: Transformer) -> torch.device:

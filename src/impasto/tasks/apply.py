@@ -24,6 +24,7 @@ from impasto.image import (
     match_colors,
     resize,
     resized,
+    size_of,
     with_luminance,
 )
 from impasto.networks import Network, TextureNet, Transformer, TransportNet, tiled
@@ -96,7 +97,7 @@ class Painter:
         """Return the photo in the style, `(1, 3, H, W)` in [0, 1]."""
         settings, picture = self.settings, self.read(photo)
         pixels, alpha = picture.pixels, _visible(picture)
-        size = (pixels.shape[-2], pixels.shape[-1])
+        size = size_of(pixels)
         masks, strengths = self._masks(size)
         painted = self._painted(pixels, masks, _counting(alpha)) if settings.strength else pixels.clone()
         _recolor(painted, pixels, alpha, settings)
@@ -108,7 +109,7 @@ class Painter:
         return painted.clamp_(0, 1)
 
     def _painted(self, pixels: Tensor, masks: Tensor | None, alpha: Tensor | None) -> Tensor:
-        size, settings = (pixels.shape[-2], pixels.shape[-1]), self.settings
+        size, settings = size_of(pixels), self.settings
         if isinstance(self.network, TextureNet):
             noise = self.network.noise(1, size, torch.Generator().manual_seed(settings.seed))
             home = next(self.network.parameters()).device

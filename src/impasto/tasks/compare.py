@@ -20,7 +20,7 @@ from torch import Tensor
 from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.errors import UsageError
-from impasto.image import Picture, Source, continued, fitted_size, load, propagate, resized
+from impasto.image import Picture, Source, continued, fitted_size, load, propagate, resized, size_of
 from impasto.losses import Term
 from impasto.losses.style import into_space, positions
 from impasto.settings.editing import CompareSettings
@@ -188,7 +188,7 @@ def _content_within(
     found, ours, theirs = dict[str, float](), encoder(picture, layers), encoder(content, layers)
     for layer in layers:
         about, space = encoder.layers[layer], encoder.metric(layer)
-        grid = (theirs[layer].shape[-2], theirs[layer].shape[-1])
+        grid = size_of(theirs[layer])
         shares = propagate(mask, grid, about.stride, about.receptive_field).flatten()
         a, b = (into_space(positions(features[layer])[0], space) for features in (ours, theirs))
         apart, size = ((shares * each.square().sum(1)).sum() for each in (a - b, b))

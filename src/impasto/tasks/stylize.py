@@ -70,11 +70,7 @@ def stylize_job(
         content_layers=losses.content_reads,
         style_layers=losses.style_reads,
         style_sizes=scene.style_sizes,
-        starts={
-            "recolored": lambda: scene.recolor_content(share),
-            "photo": lambda: scene.content.pixels,
-            "painting": lambda: scene.style,
-        },
+        starts=scene.starts(share),
         stochastic=losses.stochastic,
         working=scene.working_image,
         finished=scene.final_image,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from impasto.image import Size
+from impasto.image import Size, size_of
 from impasto.losses import Term
 from impasto.settings.synthesis import TextureSettings
 from impasto.synthesis import State, Step
@@ -49,7 +49,7 @@ def texture_job(
     examples = read_style_images(style_shares(style, settings.mix), read=style_opener(settings, settings.longer_side()))
     losses = style_losses(settings.style_loss)
     chosen = parse_layers(encoder, settings.layers, encoder.default_style)
-    own = (examples[0].pixels.shape[-2], examples[0].pixels.shape[-1])
+    own = size_of(examples[0].pixels)
     full = full_size(settings, own)
     side, area = example_side(settings, examples[0], full), Area("picture", examples)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from impasto.encoders import Encoder
-from impasto.image import Allocate, Size, in_memory
+from impasto.image import Allocate, Size, in_memory, size_of
 from impasto.losses import Part, RandomDraws
 from impasto.tasks.objective.weights import Weighting
 from impasto.tasks.tiling.process_group import ProcessGroup
@@ -57,7 +57,7 @@ class Context:
     def show(self, picture: Tensor, layers: Iterable[str], visit: Callable[[str, Tensor, Part], None]) -> None:
         """Call `visit` with the features of `picture` `(1, 3, H, W)` at these canonical layers, whole or in parts."""
         layers = list(layers)
-        found = self.stages(layers, _size(picture))
+        found = self.stages(layers, size_of(picture))
         if all(stage.whole for stage in found):
             for layer, features in self.encoder(to_device(picture, network_device(self.encoder)), layers).items():
                 visit(layer, features, Part.whole(features))
@@ -79,7 +79,3 @@ class Context:
 
         self.show(picture, layers, visit)
         return found
-
-
-def _size(picture: Tensor) -> Size:
-    return picture.shape[-2], picture.shape[-1]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
+from impasto.image import size_of
 from impasto.losses import (
     IMAGE,
     STYLE_LOSSES,
@@ -129,7 +130,7 @@ def nearest_features(context: Context, content: Mapping[str, Tensor], areas: Seq
     for area, own in zip(areas, clouds, strict=True):
         for (layer, features), cloud in zip(content.items(), own, strict=True):
             new = replaced(features, cloud)
-            grid = (features.shape[-2], features.shape[-1])
+            grid = size_of(features)
             counts = StatisticReader(context, nearest.loss, layer, area.mask, area.name).counts(grid)
             if counts is not None:
                 counts = counts.to(features)

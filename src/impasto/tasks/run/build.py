@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto.encoders import Encoder
 from impasto.errors import UsageError, nearest
-from impasto.image import Size, check_shape, same_shape
+from impasto.image import Size, check_shape, same_shape, size_of
 from impasto.losses import Term
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.synthesis import Evaluate, Step, generator, noise, pink_noise
@@ -67,15 +67,15 @@ def build_job(
     points. `working` turns a starting point into the image that is optimised, `finished` an optimised image into the
     result. `asked` is the size that the settings ask for, where `full` is another one.
     """
-    kept, wanted = list(content_layers), [*content_layers, *style_layers]
+    target_layers, layers = list(content_layers), [*content_layers, *style_layers]
     network = _periodic(settings) if endless(settings) else encoder
-    check_size(network, wanted, full, "result")
+    check_size(network, layers, full, "result")
     for size in style_sizes:
         check_size(encoder, style_layers, size, "painting")
     start = starting_point(settings, starts, full, asked)
 
     def budget_for(network: Encoder) -> MemoryBudget:
-        budget = budget_of(settings, network, wanted, kept, full=full, stochastic=stochastic)
+        budget = budget_of(settings, network, layers, target_layers, full=full, stochastic=stochastic)
         return budget.divided(group or ProcessGroup(), given=settings.memory is not None)
 
     def prepare(budget: MemoryBudget, size: Size) -> Evaluate:
@@ -91,7 +91,7 @@ def build_job(
         last = budget_for(finisher)
         polish = Polish(POLISH, partial(prepare, last), last)
     first = starts[settings.init]() if settings.init == "painting" else None
-    drawn = None if first is None else (first.shape[-2], first.shape[-1])
+    drawn = None if first is None else size_of(first)
     return Job(
         settings,
         full,
@@ -101,7 +101,7 @@ def build_job(
         stochastic,
         finish,
         polish,
-        notices_of(settings, full, asked, drawn, least=network.smallest(wanted)),
+        notices_of(settings, full, asked, drawn, least=network.smallest(layers)),
     )
 
 
@@ -130,12 +130,12 @@ def budget_of(
     settings: SynthesisSettings,
     encoder: Encoder,
     layers: Iterable[str],
-    kept: Iterable[str],
+    target_layers: Iterable[str],
     *,
     full: Size,
     stochastic: bool,
 ) -> MemoryBudget:
-    """Return the memory of a run up to size `full` that reads `layers` and keeps the features of `kept`.
+    """Return the memory of a run up to size `full` that reads `layers` and keeps the features of `target_layers`.
 
     `stochastic`: the objective is stochastic.
     """
@@ -147,7 +147,7 @@ def budget_of(
         base,
         encoder,
         frozenset(layers),
-        frozenset(kept),
+        frozenset(target_layers),
         optimizer_of(settings, stochastic),
         # A network with periodic borders takes no tiles.
         0 if endless(settings) else settings.tile,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ImpastoError
-from impasto.image import Size
+from impasto.image import Size, size_of
 from impasto.losses import Objective, Term
 from impasto.losses.gradients import with_gradient
 from impasto.synthesis import Evaluate
@@ -44,7 +44,7 @@ class Evaluator:
 
     def __call__(self, picture: Tensor, step: int) -> LossAndParts:
         """Return the loss, with gradient, and its named parts."""
-        size = picture.shape[-2], picture.shape[-1]
+        size = size_of(picture)
         if size not in self._stages:
             self._stages[size] = self._stages_at(size)
         while True:

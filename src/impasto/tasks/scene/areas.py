@@ -24,6 +24,7 @@ from impasto.image import (
     resize,
     resize_visible,
     rotate,
+    size_of,
 )
 from impasto.settings.synthesis import PaintingSettings, StylizeSettings
 from impasto.tasks.scene.regions import (
@@ -95,14 +96,14 @@ def areas_of_regions(
         mask = load_mask(region.mask)
         if float(mask.max()) <= 0:
             raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere, or transparent")
-        check_shape(_size(mask), content, f"the mask '{name}'", "photo")
+        check_shape(size_of(mask), content, f"the mask '{name}'", "photo")
         part = None if region.style_mask is None else load_mask(region.style_mask)
         painted = read_style_images([(region.style, 1.0)], part, read)
         if part is not None:
-            own = _size(painted[0].pixels)
-            check_shape(_size(part), own, f"the mask of the painting in '{name}'", "painting")
+            own = size_of(painted[0].pixels)
+            check_shape(size_of(part), own, f"the mask of the painting in '{name}'", "painting")
         found.append(Area(name, painted, mask, region.weight))
-    size = max((_size(area.mask) for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
+    size = max((size_of(area.mask) for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
     masks = [resize_clamped(area.mask, size) for area in found if area.mask is not None]
     rest = (1 - torch.stack(masks).sum(0)).clamp(0, 1)
     if float(rest.mean()) > LEAST:
@@ -196,8 +197,4 @@ def _visible_part(mask: Tensor | None, alpha: Tensor | None) -> Tensor | None:
     """Return `mask` (None: everything) times `alpha` (None: opaque)."""
     if mask is None or alpha is None:
         return alpha if mask is None else mask
-    return resize_clamped(mask, (alpha.shape[-2], alpha.shape[-1])) * alpha
-
-
-def _size(pixels: Tensor) -> Size:
-    return pixels.shape[-2], pixels.shape[-1]
+    return resize_clamped(mask, size_of(alpha)) * alpha

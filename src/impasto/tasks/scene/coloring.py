@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from impasto.image import luminance, match_colors, match_luminance, with_luminance
+from impasto.image import luminance, match_colors, match_luminance, size_of, with_luminance
 from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.scene.areas import Area, StyleImage, resize_clamped
 
@@ -27,7 +27,7 @@ def recolor_styles(areas: Sequence[Area], content: Tensor, settings: StylizeSett
 
 def _recolored(image: StyleImage, area: Area, content: Tensor, settings: StylizeSettings) -> StyleImage:
     pixels = image.pixels
-    mask = None if image.mask is None else resize_clamped(image.mask, _size(pixels))
+    mask = None if image.mask is None else resize_clamped(image.mask, size_of(pixels))
     if settings.match_colors != "no" and settings.match_when == "before":
         pixels = match_colors(pixels, content, settings.match_colors, mask, _mask_over(area, content))
     if settings.keep_color != "no":
@@ -71,7 +71,7 @@ def _pooled(images: Sequence[StyleImage]) -> tuple[Tensor, Tensor]:
     """Return the pixels of all style images in one row, `(1, 3, 1, N)`, and the weight of each, `(1, 1, 1, N)`."""
     colors, weights = [], []
     for image in images:
-        size = _size(image.pixels)
+        size = size_of(image.pixels)
         mask = torch.ones_like(image.pixels[:, :1]) if image.mask is None else resize_clamped(image.mask, size)
         colors.append(image.pixels.flatten(2)[:, :, None])
         weights.append((image.share * mask / mask.sum().clamp(min=1e-12)).flatten(2)[:, :, None])
@@ -80,8 +80,4 @@ def _pooled(images: Sequence[StyleImage]) -> tuple[Tensor, Tensor]:
 
 def _mask_over(area: Area, image: Tensor) -> Tensor | None:
     """Return the area's mask at the size of the image."""
-    return None if area.mask is None else resize_clamped(area.mask, _size(image))
-
-
-def _size(pixels: Tensor) -> tuple[int, int]:
-    return pixels.shape[-2], pixels.shape[-1]
+    return None if area.mask is None else resize_clamped(area.mask, size_of(image))

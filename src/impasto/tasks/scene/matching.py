@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from impasto.encoders import Encoder
-from impasto.image import fitted_size
+from impasto.image import fitted_size, size_of
 from impasto.losses.style import into_space, positions
 from impasto.tasks.scene.areas import Area, StyleImage, resize_clamped
 
@@ -68,7 +68,7 @@ def _parts(area: Area, content: Tensor, encoder: Encoder, count: int) -> list[Ar
     if count < 2:
         return [area]
     membership = torch.softmax(ours.directions @ _centres(ours, count).T / SOFTNESS, 1)
-    size = (content.shape[-2], content.shape[-1])
+    size = size_of(content)
     masks = [resize_clamped(ours.map_of(membership[:, k]), size) for k in range(count)]
     total = torch.stack(masks).sum(0)
     whole = torch.ones_like(total) if area.mask is None else resize_clamped(area.mask, size)
@@ -106,7 +106,7 @@ def transport(ours: Points, theirs: Points) -> Tensor:
 
 def _points(encoder: Encoder, picture: Tensor, mask: Tensor | None, alpha: Tensor | None = None) -> Points:
     """Return deep features of the image as directions from their mean; the mean tells no parts apart."""
-    height, width = fitted_size((picture.shape[-2], picture.shape[-1]), min(SIDE, max(picture.shape[-2:])))
+    height, width = fitted_size(size_of(picture), min(SIDE, max(picture.shape[-2:])))
     layer = encoder.default_structure[-1]
     least = encoder.smallest([layer])
     device = next(encoder.parameters()).device
@@ -114,7 +114,7 @@ def _points(encoder: Encoder, picture: Tensor, mask: Tensor | None, alpha: Tenso
     features = encoder(small, [layer])[layer]
     space = encoder.metric(layer)
     points = into_space(positions(features)[0], space).cpu()
-    grid = (features.shape[-2], features.shape[-1])
+    grid = size_of(features)
     shares = torch.ones(len(points)) if mask is None else resize_clamped(mask.cpu(), grid).flatten().clamp(min=1e-6)
     shares = shares / shares.sum()
     return Points(F.normalize(points - (shares[:, None] * points).sum(0), dim=1), shares, grid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.encoders import Encoder
-from impasto.image import Picture, Size, Source, fitted_size
+from impasto.image import Picture, Size, Source, fitted_size, size_of
 from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.scene import coloring
 from impasto.tasks.scene.areas import Area, areas_at_size, read_areas, resize_clamped, style_image_size, visible_areas
@@ -80,13 +80,21 @@ class Scene:
         """Return the content image with its colours moved by `share` of the way to those of its style images."""
         return coloring.recolor_content(self.areas, self.content.pixels, share)
 
+    def starts(self, share: float) -> dict[str, Callable[[], Tensor]]:
+        """Return the starting points of a run by name; `share` is that of the recoloured content image."""
+        return {
+            "recolored": lambda: self.recolor_content(share),
+            "photo": lambda: self.content.pixels,
+            "painting": lambda: self.style,
+        }
+
     def working_image(self, image: Tensor) -> Tensor:
         """Return the image as the run optimises it: its luminance alone where the content's colours are kept."""
         return coloring.working_image(image, self.settings)
 
     def final_image(self, image: Tensor) -> Tensor:
         """Return an optimised image in its final colours, `(1, 3, H, W)` in [0, 1]."""
-        content = resize_clamped(self.content.pixels, (image.shape[-2], image.shape[-1]), self.content.alpha)
+        content = resize_clamped(self.content.pixels, size_of(image), self.content.alpha)
         return coloring.final_image(image, content, self.areas, self.settings)
 
 

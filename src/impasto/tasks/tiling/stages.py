@@ -26,7 +26,7 @@ from impasto.losses import IMAGE, Part
 class Stage:
     """A segment at one size of picture: the grid of its input, and the side of the tiles on the grid (0: one tile).
 
-    `kept`: number of trailing tiles whose graph is kept for the backward pass; the others are computed twice.
+    `kept_graphs`: number of trailing tiles whose graph is kept for the backward pass; the others are computed twice.
     """
 
     segment: Segment
@@ -34,12 +34,12 @@ class Stage:
     grid: Size
     side: int
     encoder: Encoder
-    kept: int = 0
+    kept_graphs: int = 0
 
     @cached_property
     def first_kept(self) -> int:
         """The index of the first tile whose graph is kept."""
-        return max(0, sum(1 for _ in self.tiles()) - self.kept) if self.kept else sys.maxsize
+        return max(0, sum(1 for _ in self.tiles()) - self.kept_graphs) if self.kept_graphs else sys.maxsize
 
     @property
     def whole(self) -> bool:
@@ -168,7 +168,7 @@ def halve_tiles(stage: Stage) -> Stage:
     """Return the stage with tiles of half the side; itself where tiles cannot be smaller."""
     step, most = stage.segment.step, max(stage.grid) if stage.whole else stage.side
     side = max(most // (2 * step), -(-_least(stage) // step)) * step
-    return replace(stage, side=side, kept=0) if side < most else stage
+    return replace(stage, side=side, kept_graphs=0) if side < most else stage
 
 
 def _least(stage: Stage) -> int:
@@ -191,7 +191,7 @@ def keep_graphs(
         while count < len(costs) and taken + costs[-1 - count] <= budget:
             taken += costs[-1 - count]
             count += 1
-        kept[k] = replace(kept[k], kept=count)
+        kept[k] = replace(kept[k], kept_graphs=count)
     return kept, taken
 
 
@@ -219,7 +219,7 @@ def share_tiles(stage: Stage, members: int) -> Stage:
     best = min(loads, key=lambda side: loads[side], default=most)
     if best == most or loads[best] > WORTH * busiest(stage.side):
         return stage
-    return replace(stage, side=best, kept=sys.maxsize if stage.whole else 0)
+    return replace(stage, side=best, kept_graphs=sys.maxsize if stage.whole else 0)
 
 
 def visit_features(

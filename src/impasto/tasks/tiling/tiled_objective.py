@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.image import Allocate, in_memory
+from impasto.image import Allocate, in_memory, size_of
 from impasto.image.tiles import Tile
 from impasto.losses import IMAGE, Additive, Objective, Term
 from impasto.losses.gradients import with_gradient
@@ -121,7 +121,7 @@ class _Evaluation:
             return self._at_once(k)
         # Losses that are plain sums of tiles can wait for the second pass.
         early, numbers = [n for n in self.plan.terms[k] if self._loss(n).finish], self.plan.terms[k]
-        if not (early or stage.kept or stage.segment.end):
+        if not (early or stage.kept_graphs or stage.segment.end):
             return None
         end, self.graphs[k] = self._end_buffer(stage, x), []
         for number, tile in self._own(stage):
@@ -137,7 +137,7 @@ class _Evaluation:
                 self._add(n, one.detach())
             with torch.no_grad():
                 stage.store(tile, features, end)
-        return self._together(k, numbers if stage.kept else early, end)
+        return self._together(k, numbers if stage.kept_graphs else early, end)
 
     def _at_once(self, k: int) -> Tensor | None:
         """Do the same for a stage of one tile, in every process."""
@@ -241,7 +241,7 @@ class _Evaluation:
         """Allocate a zero gradient in the memory layout of `x`."""
         if last:
             return self.plan.allocate(tuple(x.shape), x.dtype, x.device).zero_()
-        return empty_like(x, x.shape[1], (x.shape[-2], x.shape[-1]), self.plan.allocate).zero_()
+        return empty_like(x, x.shape[1], size_of(x), self.plan.allocate).zero_()
 
     def _slope(self, stage: Stage, graph: _TileGraph, gradient: Tensor | None) -> Tensor:
         """Return the gradient by the window of one tile."""

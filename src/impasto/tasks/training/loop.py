@@ -117,11 +117,11 @@ def train(
     """
     group = group or ProcessGroup()
     run = _Run(training, settings, group)
-    kept = checkpoint_of(out)
-    if resume or kept.exists():
-        run.resume(load_state(resume or kept, fingerprint, _remedy(resume), disposable=resume is None))
+    checkpoint = checkpoint_of(out)
+    if resume or checkpoint.exists():
+        run.resume(load_state(resume or checkpoint, fingerprint, _remedy(resume), disposable=resume is None))
     group.check_same(f"{fingerprint} after {run.done}", torch.device("cpu"))
-    yield from run.steps(lambda state: save_state(kept, state, fingerprint), out)
+    yield from run.steps(lambda state: save_state(checkpoint, state, fingerprint), out)
 
 
 def _remedy(resume: Path | None) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from impasto.encoders.extractor import layout
 from impasto.errors import UsageError
-from impasto.image import Source, fit
+from impasto.image import Source, fit, size_of
 from impasto.losses.diversity import alike
 from impasto.networks import TextureNet
 from impasto.networks.texture_net import TextureSettings
@@ -116,7 +116,7 @@ class TextureTraining(NetworkTraining):
         side = round(LOOK * self.settings.size)
         rows = [[fit(self.painting.cpu(), side), *WAYS * [torch.ones(1, 3, 1, 1)]]]
         for photo in self.photos.held(side):
-            drawn = [self._noise(-1 - k, (photo.shape[-2], photo.shape[-1])) for k in range(WAYS)]
+            drawn = [self._noise(-1 - k, size_of(photo)) for k in range(WAYS)]
             rows.append([photo, *(self._made(network, noise, photo) for noise in drawn)])
         return contact_sheet(rows)
 
