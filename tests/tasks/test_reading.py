@@ -93,13 +93,13 @@ def test_as_many_pixels_are_read_as_there_is_memory_to_decode(tmp_path, monkeypa
 PEAK = """
 import sys
 from impasto import StylizeSettings
-from impasto.tasks.scene.reading import photo_opener
+from impasto.tasks.scene.reading import content_opener
 from impasto.image import load
 load("sample:flow")
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
 before = peak()
-photo_opener(StylizeSettings(size=256))(sys.argv[1])
+content_opener(StylizeSettings(size=256))(sys.argv[1])
 print(peak() - before)
 """
 
