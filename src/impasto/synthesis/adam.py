@@ -1,4 +1,4 @@
-"""Adam: steps of one length in every parameter, after the mean gradient."""
+"""Adam: steps of about one length in every parameter, against the mean gradient."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Adam:
         self._mean = self._square = self._average = torch.zeros(())
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """One move, and its end added to the average."""
+        """Make one step, and add the new point to the average."""
         arrived = measure(point.parameters + self.move(point.gradient))
         if self._averaged == 0:
             self._average = torch.zeros_like(arrived.parameters)
@@ -42,7 +42,7 @@ class Adam:
         return arrived
 
     def move(self, gradient: Tensor) -> Tensor:
-        """Minus the rate times the mean gradient over the root of the mean squared one."""
+        """Return minus the rate times the mean gradient over the root of the mean squared gradient."""
         first, second = self.betas
         if self._steps == 0:
             self._mean, self._square = torch.zeros_like(gradient), torch.zeros_like(gradient)
@@ -53,18 +53,18 @@ class Adam:
         return mean.div_((self._square / (1 - second**self._steps)).sqrt_().add_(1e-12)).mul_(-self.rate)
 
     def average(self) -> Tensor | None:
-        """The average of the points of this scale so far, corrected for its start at zero."""
+        """Return the average of the points of this scale so far, corrected for its start at zero."""
         return self._average / (1 - self.keep**self._averaged) if self._averaged else None
 
     def slower(self) -> Adam:
-        """The same, knowing nothing, at a quarter of the rate."""
+        """Return a new optimiser with a quarter of the rate."""
         return Adam(self.rate / 4, self.betas, self.keep, self.carry)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """If told to `carry`, both moments of `old`, an Adam, at `size`: the first bicubic, the second bilinear.
+        """With `carry`, resize both moments of `old`, an Adam, to `size`: the first bicubic, the second bilinear.
 
-        A loss that is a mean over positions has a gradient that shrinks as the area grows, so that the moments do as
-        well. The average begins anew: it is of the points of one scale.
+        The gradient of a mean over positions shrinks as the area grows, and so do the moments. The average starts
+        again: it is the average of the points of one scale.
         """
         if not (self.carry and isinstance(old, Adam) and old._steps):
             return
@@ -79,14 +79,14 @@ class Adam:
         self._steps = old._steps
 
     def state(self) -> Memory:
-        """The settings, both moments and the average."""
+        """Return the settings, both moments and the average."""
         tensors = {"mean": self._mean, "square": self._square, "average": self._average}
         copies = {name: tensor.clone() for name, tensor in tensors.items()}
         settings = {"rate": self.rate, "betas": list(self.betas), "keep": self.keep}
         return {**settings, "steps": self._steps, "averaged": self._averaged, **copies}
 
     def restore(self, state: Memory) -> None:
-        """Take over a `state()`."""
+        """Restore a `state()`."""
         first, second = state["betas"]
         self.rate, self.betas, self.keep = state["rate"], (first, second), state["keep"]
         self._steps, self._averaged = state["steps"], state["averaged"]

@@ -1,4 +1,4 @@
-"""A run put aside: the state after a step, in one file, and back."""
+"""Checkpoints: the state after a step in one file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from impasto.errors import UsageError
 from impasto.image.atomic import in_utf8, replace_file
 
 VERSION = "2"
-"""Of the file's layout and of what the steps compute from it: raised when either changes."""
+"""Version of the layout of the file and of the computation of steps; a change of either raises it."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Everything that a run goes on from after a step.
+    """Everything that a run needs to continue after a step.
 
     `scale`: the number of the scale that the last step was taken at, from 1, or 0 where there was none; `taken` and
     `done`: steps taken at that scale and over all; `seconds`: time spent; `descent`: what `Descent.state` tells, a tree
@@ -37,7 +37,7 @@ class State:
 
 
 def save(path: str | Path, state: State, fingerprint: str) -> None:
-    """Write `state` to `path`, whole or not at all, together with the `fingerprint` of what it belongs to.
+    """Write `state` to `path`, completely or not at all, with the `fingerprint` of its run.
 
     The file is safetensors: the tensors, and the rest as JSON in its metadata (whose floats are exact, since they are
     written as `repr` does). With L-BFGS it holds `2 * memory + 3` pictures of parameters, in half precision
@@ -57,24 +57,26 @@ def save(path: str | Path, state: State, fingerprint: str) -> None:
 
 
 def discard(path: str | Path) -> None:
-    """Remove the checkpoint at `path`, and what a kill may have left of one half written."""
+    """Delete the checkpoint at `path`, and an incomplete one of a killed process."""
     for file in (Path(path), _part(Path(path))):
         file.unlink(missing_ok=True)
 
 
 def _part(path: Path) -> Path:
-    """The file in which a checkpoint is while it is written; what a kill leaves of it is overwritten by the next."""
+    """Return the file of an incomplete checkpoint; the next one overwrites it."""
     return path.with_name(f"{path.name}.part")
 
 
 REMEDY = "give another --checkpoint"
-"""What to do about a file that is not the checkpoint of a run of pictures."""
+"""Advice for a file that is not the checkpoint of a run."""
 
 
 def load(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable: bool = True) -> State:
-    """The state in the file at `path`, on the CPU. Raises UsageError, which says what to do, for a file that is
-    damaged, no checkpoint, of another version, or of a run with another `fingerprint`; `remedy` is what to do. A
-    checkpoint may also be deleted where it is `disposable`, a foreign file never."""
+    """Return the state in the file at `path`, on the CPU.
+
+    Raises UsageError, with the advice `remedy`, for a file that is damaged, no checkpoint, of another version, or of a
+    run with another `fingerprint`. The advice for a `disposable` checkpoint includes deletion.
+    """
     discard = f"delete it, or {remedy}" if disposable else remedy
     try:
         with in_utf8(Path(path)) as name, safe_open(name, "pt") as file:
@@ -101,13 +103,13 @@ def load(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable
 
 
 def on_device(tree: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """The tree with its tensors on `device`."""
+    """Return the tree with its tensors on `device`."""
     moved: dict[str, Any] = _mapped(tree, "", lambda _, tensor: tensor.to(device))
     return moved
 
 
 def _mapped(tree: Any, name: str, change: Callable[[str, Tensor], Any]) -> Any:
-    """The tree with each tensor changed; a tensor's name is its path."""
+    """Return the tree with each tensor changed; the name of a tensor is its path."""
     if isinstance(tree, Tensor):
         return change(name, tree)
     if isinstance(tree, Mapping):

@@ -1,6 +1,6 @@
-"""The rows of L-BFGS in half precision, for large pictures: half the memory of float32.
+"""The history of L-BFGS in half precision, for large images: half the memory of float32.
 
-All work on them is done in parts that stay in the cache, so that a step takes no memory but for its result.
+All computation is in chunks that stay in the cache, so that a step allocates nothing but its result.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ HALF = torch.float16
 """11 bits of mantissa; bfloat16 has 8."""
 
 TOP = 15
-"""Rows in half precision are scaled to below 2 ** TOP, near the end of the range (65504), for the sake of the small."""
+"""Rows are scaled to below 2 ** TOP, near the end of the range (65504), so that small values keep their precision."""
 
 CHUNK = 1 << 15
-"""Numbers of a row that are worked on at a time: the most that PyTorch leaves to one thread. A call takes 10
-microseconds; a second thread saves a few of them, and waiting for it took 100 on two cores that had other work."""
+"""Number of values of a row in one call: the most that PyTorch computes in one thread. A call takes 10 microseconds; a
+second thread saves a few of them, but waiting for it took 100 on two busy cores."""
 
 LARGE = 1 << 21
-"""The same on a GPU, where a call costs as much as many numbers. (Not run on one.)"""
+"""The same on a GPU, where a call is expensive. (Not run on a GPU so far.)"""
 
 
 class Changes:
     """A pair for `Halves`: the step from one point to the next, and the change of the gradient.
 
-    Both differences are made in parts, twice. To keep them as vectors in between would take fresh memory of two
-    pictures, which costs as much as all of the work on them.
+    Both differences are computed twice, in chunks. To keep them would need new memory of two images, which costs as
+    much time as the computation.
     """
 
     def __init__(self, before: Point, after: Point) -> None:
@@ -52,7 +52,7 @@ class Changes:
         return self.before.gradient.numel()
 
     def parts(self) -> Iterator[tuple[slice, Tensor]]:
-        """Each part, and `(2, numbers)` of both differences there, in the memory of the part before."""
+        """Return each chunk and both differences in it, `(2, numbers)`; all chunks share their memory."""
         before, after = _vectors(self.before), _vectors(self.after)
         buffer = _buffer(2, before[0], before[0].dtype)
         for part in parts(len(self), buffer.shape[1]):
@@ -165,6 +165,6 @@ def _buffer(count: int, like: Tensor, kind: torch.dtype) -> Tensor:
 
 
 def _scale(largest: float) -> float:
-    """The power of two that brings the largest absolute value just below `2 ** TOP`."""
+    """Return the power of two that scales the largest absolute value to just below `2 ** TOP`."""
     _, exponent = math.frexp(largest)
     return math.ldexp(1.0, max(exponent - TOP, -126))  # its reciprocal must be a float32

@@ -1,7 +1,7 @@
-"""The rows that L-BFGS remembers: where they are kept, and the products that a step takes with them.
+"""The history of L-BFGS: the storage of curvature pairs, and the products that a step takes with them.
 
-A row is a step or a gradient change, as many numbers as the picture has: two of them are a pair. A caller names rows by
-their index and never uses one that it has not put there; what is not there counts as zero.
+A row is a step s or a gradient change y, with as many numbers as the image; two rows are a curvature pair. A caller
+addresses rows by index and uses only rows that it has stored; other rows count as zero.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from impasto.image import Allocate
 from impasto.synthesis.point import Memory, numbers
 
 CHUNK = 1 << 19
-"""Numbers of a row that are worked on at a time: 2 MB."""
+"""Number of values of a row in one call: 2 MB."""
 
 
 class Pair(Protocol):
-    """A step s, the change y of the gradient along it, and what decides whether they are worth keeping."""
+    """A curvature pair: a step s, the change y of the gradient, and the products that decide on its use."""
 
     curvature: float
     """The inner product of s and y."""
     square: float
-    """That of y with itself."""
+    """The inner product of y with itself."""
 
 
 class Vectors:
-    """A pair of two whole vectors."""
+    """A pair of two full-precision vectors."""
 
     def __init__(self, s: Tensor, y: Tensor) -> None:
         self.s, self.y = s, y
@@ -42,41 +42,41 @@ P_contra = TypeVar("P_contra", contravariant=True)
 
 
 class History(Protocol[P_contra]):
-    """Rows, and products with them; those of inner products are float64 on the CPU. Generic in the pairs it takes."""
+    """Rows, and products with them; inner products are float64 on the CPU. Generic in the kind of pairs."""
 
     def put(self, indices: tuple[int, int], pair: P_contra) -> None:
-        """Keep a copy of s and y of a pair as two rows, in place of those that were there."""
+        """Store a copy of s and y of a pair as two rows."""
         ...
 
     def among(self, indices: Sequence[int]) -> Tensor:
-        """Inner products of all rows with those at `indices`, a column each, as they are kept."""
+        """Return the inner products of all rows with the rows at `indices`, one column for each."""
         ...
 
     def along(self, vector: Tensor) -> Tensor:
-        """Inner products of all rows with `vector`."""
+        """Return the inner products of all rows with `vector`."""
         ...
 
     def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Both of these, without a `vector` the former."""
+        """Return both products; without a `vector` only the first."""
         ...
 
     def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
-        """`gain` times `vector` plus the sum of all rows times their coefficients."""
+        """Return `gain` times `vector` plus the sum of all rows times their coefficients."""
         ...
 
     def state(self, indices: Sequence[int]) -> Memory:
-        """Copies of the rows at `indices`, one after the other."""
+        """Return copies of the rows at `indices`."""
         ...
 
     def restore(self, indices: Sequence[int], state: Memory) -> None:
-        """Take the rows of a `state()` as those at `indices`, and no others."""
+        """Restore the rows of a `state()` at `indices`, and no others."""
         ...
 
 
 class Matrix:
     """Rows in one matrix of the vectors' type: a product is one call. `count` is the number of rows.
 
-    On the CPU a row takes memory only once it was put: the matrix is mapped whole, and backed where it is written.
+    On the CPU a row takes memory only after it was stored: the system maps the matrix and backs the pages on writing.
     """
 
     def __init__(self, count: int) -> None:
@@ -196,7 +196,7 @@ class Rows:
 
 
 def widest(device: torch.device) -> torch.dtype:
-    """The widest numbers that a device can sum up in: Apple's GPUs have no float64."""
+    """Return the widest number type of a device for sums: Apple's GPUs have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 

@@ -1,4 +1,4 @@
-"""Limited-memory BFGS: the curvature of the loss, learned from the last gradients."""
+"""Limited-memory BFGS: the curvature of the loss from the last gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from impasto.synthesis.linesearch import StrongWolfe, Trial
 from impasto.synthesis.point import Measure, Memory, Point
 
 GROWTH = 2.0
-"""How many times as long as the last a move may be where no curvature, or only the first of it, is known."""
+"""Largest growth of the length of a step while there is no curvature pair, or only the first."""
 
 
 class LBFGS:
@@ -64,7 +64,7 @@ class LBFGS:
         self._forget()
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """Along minus the inverse-Hessian estimate times the gradient, by one move or by a line search."""
+        """Make a step along minus the inverse-Hessian estimate times the gradient, with or without a line search."""
         gradient = point.gradient.flatten()
         direction = self._direction(gradient)
         rate = self.rate
@@ -90,36 +90,36 @@ class LBFGS:
         return arrived
 
     def _longer(self, length: float, known: bool) -> float:
-        """The length that the next move may have, after one of `length` (0 if it led up); 0 for no such bound.
+        """Return the bound of the length of the next step, after one of `length` (0 if the loss rose); 0 for no bound.
 
-        A mean over pixels has small gradients: the rate times one may be no move at all, and of a larger picture a
-        smaller one.
+        A mean over pixels has small gradients: the rate times a gradient may be next to no step, and less in a larger
+        image.
         """
         if not known:
             return GROWTH * length
         return GROWTH * self._leash if self._leash < self.reach else 0.0
 
     def average(self) -> Tensor | None:
-        """None: the best point visited is the result."""
+        """Return None: the best point is the result."""
         return None
 
     def slower(self) -> LBFGS:
-        """The same, with an empty memory and a quarter of the rate."""
+        """Return a new optimiser with an empty history and a quarter of the rate."""
         rate, precision, allocate = self.rate / 4, self.precision, self.allocate
         return LBFGS(self.memory, rate, self.reach, self.line_search, precision=precision, allocate=allocate)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """Nothing: pairs of another size say nothing exact about curvature at this one."""
+        """Take over nothing: curvature pairs of another size are not exact at this one."""
 
     def state(self) -> Memory:
-        """The rate, the bound of the next move, the pairs, and their order in the ring."""
+        """Return the rate, the bound of the next step, the pairs, and their order in the ring."""
         self._settle()
         order, products = list(self._order), self._products.clone()
         state = {"rate": self.rate, "leash": self._leash, "begun": self._begun, "order": order, "products": products}
         return {**state, **self._history.state(self._used())}
 
     def restore(self, state: Memory) -> None:
-        """Take the pairs of a `state()`."""
+        """Restore the pairs of a `state()`."""
         self._forget()
         self.rate, self._leash, self._begun = state["rate"], state["leash"], state["begun"]
         self._order.extend(state["order"])
@@ -134,7 +134,7 @@ class LBFGS:
         self._begun, self._leash = 0, 0.0
 
     def _new(self, like: Tensor) -> Tensor:
-        """Memory for another tensor of this kind."""
+        """Allocate a tensor of this kind."""
         return (self.allocate or in_memory)(tuple(like.shape), like.dtype, like.device)
 
     def _empty(self) -> History[Any]:
@@ -163,7 +163,7 @@ class LBFGS:
         return found.point
 
     def _pair(self, before: Point, after: Point, move: Tensor) -> Pair:
-        """What a move from one point to the next tells; in half precision its memory is the next point's by then."""
+        """Return the curvature pair (s, y) of a step; in half precision its memory is the next point's."""
         if self.precision == "half":
             return Changes(before, after)
         gradient = before.gradient.flatten()
@@ -196,7 +196,7 @@ class LBFGS:
         return along
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """The two loops on coefficients: `-(H g)` as a combination of the history's rows and the gradient."""
+        """Return `-(H g)` as coefficients of the history's rows and of the gradient, by the two-loop recursion."""
         along = self._settle(gradient)
         if along is None or not self._order:
             return torch.neg(gradient, out=self._new(gradient))

@@ -1,4 +1,4 @@
-"""Where a picture starts when it starts from nothing."""
+"""Noise as a starting point."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from impasto.synthesis.parameterization import frequencies
 
 
 def generator(seed: int) -> torch.Generator:
-    """A generator on the CPU, so that a seed means the same picture on every device."""
+    """Return a generator on the CPU: a seed gives the same image on every device."""
     return torch.Generator("cpu").manual_seed(seed)
 
 

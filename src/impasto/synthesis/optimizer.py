@@ -1,7 +1,7 @@
-"""What the loop asks of an optimiser, and the table of them.
+"""The interface of optimisers, and the table of all.
 
-An optimiser moves one tensor of parameters. It is handed the point it stands on and a way to measure others, and
-answers with the point it moved to. It keeps what it learned from the gradients, never the parameters.
+An optimiser changes one tensor of parameters. It takes the current point and a function that evaluates others, and
+returns the next point. Its state depends on gradients, never on the parameters.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from impasto.synthesis.rmsprop import RMSprop
 
 
 class Optimizer(Protocol):
-    """One way to go down."""
+    """An optimiser."""
 
     clamps: bool
-    """Whether pixels may be forced back into [0, 1] after a move (it would spoil curvature pairs)."""
+    """Whether pixels may be clamped to [0, 1] after a step; clamping spoils curvature pairs."""
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """Move from `point`; `measure` may be called more than once. The answer is a point that `measure` made, or
-        `point` itself where no better one was found."""
+        """Make a step from `point`, with one call of `measure` or more.
+
+        Return a point from `measure`, or `point` itself if none is better.
+        """
         ...
 
     def average(self) -> Tensor | None:
-        """A running average of the parameters, where the method makes a better result of it than the last point; or
-        None."""
+        """Return the average of the parameters over steps, or None if the last point is the better result."""
         ...
 
     def slower(self) -> Optimizer:
-        """The same method, with all forgotten, at a quarter of the rate."""
+        """Return a new optimiser of this kind with a quarter of the rate."""
         ...
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """Take over what `old`, the optimiser of the scale before, learned of pixels, as far as it is of use at
-        `size`."""
+        """Take over the state of `old`, the optimiser of the scale before, as far as it is useful at `size`."""
         ...
 
     def state(self) -> Memory:
-        """A copy of everything that the next step depends on."""
+        """Return a copy of everything that the next step depends on."""
         ...
 
     def restore(self, state: Memory) -> None:
-        """Become what `state()` was taken of: the steps that follow are the same to the bit."""
+        """Restore a `state()`; the next steps are the same to the bit."""
         ...
 
 

@@ -51,11 +51,11 @@ class Pixels:
         self.size = size
 
     def encode(self, picture: Tensor) -> Tensor:
-        """The picture."""
+        """Return the image."""
         return picture
 
     def decode(self, parameters: Tensor) -> Tensor:
-        """The parameters."""
+        """Return the parameters."""
         return parameters
 
 
@@ -78,7 +78,7 @@ class Pyramid:
         self._gain = 1 / math.sqrt(len(self.sizes))
 
     def encode(self, picture: Tensor) -> Tensor:
-        """The levels, finest first."""
+        """Return the levels, finest first."""
         levels: list[Tensor] = []
         for size, half in pairwise(self.sizes):
             smaller = self._down(picture, half)
@@ -88,7 +88,7 @@ class Pyramid:
         return row / self._gain
 
     def decode(self, parameters: Tensor) -> Tensor:
-        """The sum of the levels, each brought to the size of the next finer one, coarsest first."""
+        """Return the sum of the levels, each resized to the next finer one, coarsest first."""
         rows = torch.split(self._gain * parameters, [height * width for height, width in self.sizes], 2)
         levels = [row.reshape(*row.shape[:2], *size) for row, size in zip(rows, self.sizes, strict=True)]
         picture = levels.pop()
@@ -141,11 +141,11 @@ class Fourier:
         return _turned(_hartley(picture) / self._like(picture), self._colors.inverse())
 
     def decode(self, parameters: Tensor) -> Tensor:
-        """The sum of the waves."""
+        """Return the sum of the waves."""
         return _hartley(_turned(parameters, self._colors) * self._like(parameters))
 
     def _like(self, x: Tensor) -> Tensor:
-        """What is expected, on the device and in the type of `x`: a picture is sent to a device once."""
+        """Return the expected amplitudes on the device and in the type of `x`; they are copied once."""
         if (self._there.dtype, self._there.device) != (x.dtype, x.device):
             self._there = self._expected.to(x.dtype).to(x.device)
         return self._there

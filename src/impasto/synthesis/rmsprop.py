@@ -35,14 +35,14 @@ class RMSprop:
         return None
 
     def slower(self) -> RMSprop:
-        """The same, knowing nothing, at a quarter of the rate."""
+        """Return a new optimiser with a quarter of the rate."""
         return RMSprop(self.rate / 4, self.keep)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
         """Nothing: see `Adam`, where it did not pay."""
 
     def state(self) -> Memory:
-        """The settings and the running square."""
+        """Return the settings and the running square."""
         return {"rate": self.rate, "keep": self.keep, "square": self._square.clone()}
 
     def restore(self, state: Memory) -> None:

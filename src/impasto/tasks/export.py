@@ -103,7 +103,7 @@ class _Painting(nn.Module):
 
 
 def _graph(module: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str], output: str) -> bytes:
-    """The bytes of an ONNX model, pictures of dynamic size.
+    """Return the bytes of an ONNX model for images of any size.
 
     By torch's exporter from traces, which needs no other package; the newer one, from `torch.export`, does. It warns of
     its age, and that what a trace saw of sizes is fixed: the tests compare other sizes.

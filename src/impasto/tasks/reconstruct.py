@@ -1,6 +1,6 @@
-"""A picture from nothing but its features (Mahendran and Vedaldi 2015; Gatys et al. 2016, figure 1, content).
+"""An image from its features alone (Mahendran and Vedaldi 2015; Gatys et al. 2016, figure 1, content).
 
-Minimises |Phi(x) - Phi(photo)|^2 / |Phi(photo)|^2 + alpha_weight R_alpha(x) + tv_weight R_beta(x): the relative
+Minimises |Phi(x) - Phi(content)|^2 / |Phi(content)|^2 + alpha_weight R_alpha(x) + tv_weight R_beta(x): the relative
 distance of features, the alpha-norm and total variation.
 """
 
@@ -29,7 +29,7 @@ from impasto.tasks.tiling.process_group import ProcessGroup
 
 
 def parse_patch(text: str | None) -> tuple[int, int] | None:
-    """Height and width in features from `WIDTHxHEIGHT`, such as 5x5."""
+    """Parse `WIDTHxHEIGHT` in features, such as 5x5; return (height, width)."""
     if text is None:
         return None
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text.strip())
@@ -71,10 +71,10 @@ def reconstruct_steps(
     resume: State | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[Step]:
-    """The run behind `reconstruct`, step by step; `step.image()` is the best picture so far."""
+    """Run `reconstruct` step by step; `step.image()` is the best image so far."""
     yield from reconstruct_job(content, settings, group=group).steps(resume)
 
 
 def reconstruct(content: Source, settings: ReconstructSettings | None = None) -> Tensor:
-    """The picture that the features of `content` remember: `(1, 3, H, W)` in [0, 1]."""
+    """Return an image with the features of `content`, `(1, 3, H, W)` in [0, 1]."""
     return last(reconstruct_steps(content, settings))
