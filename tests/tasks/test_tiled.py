@@ -376,9 +376,9 @@ def test_a_function_of_ones_own_is_refused_by_name():
 
 def test_a_network_that_wraps_around_is_refused_in_tiles_and_itself_in_one():
     encoder, x = randomised(VGG("endless", WIDTHS)), picture(5, 64, 64)
-    assert not encoder.endless
-    encoder.tile()
-    assert encoder.endless
+    assert not encoder.periodic
+    encoder.make_periodic()
+    assert encoder.periodic
     terms = style_terms(Context(encoder), whole(picture(1, 64, 64)), {"relu3_1": 1.0}, 1.0)
     for sides in ((16,), (0, 4), (64, 4)):
         with pytest.raises(UsageError, match="leave --tile or --tileable out"):

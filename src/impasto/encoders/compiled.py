@@ -1,9 +1,9 @@
-"""A network compiled by torch.compile, stretch by stretch; on GPUs replayed as a CUDA graph.
+"""A network compiled by torch.compile, segment by segment; on GPUs replayed as a CUDA graph.
 
-Of a small picture a GPU may do the arithmetic sooner than Python can ask for it. Compiled, what lies between
-convolutions is one kernel, and the whole pass one launch. To compile takes half a minute and more, so it can only pay
-for many steps. On CPUs it does not: a step of `lite` at 512 pixels takes a fifth to a third longer (docs/precision.md).
-What it brings on GPUs is for `benchmarks/gpu.sh` to tell.
+For a small image a GPU may compute faster than Python launches kernels. In a compiled network the operations between
+convolutions are one kernel, and the whole pass is one launch. Compilation takes half a minute and more, so it pays for
+many steps only. On CPUs it never pays: a step of `lite` at 512 pixels takes a fifth to a third longer
+(docs/precision.md). `benchmarks/gpu.sh` measures the gain on GPUs.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from impasto.encoders.extractor import Encoder
 from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError
 
-Found = dict[str, Tensor]
+FeatureMaps = dict[str, Tensor]
 
 
 GRAPHS: dict[str, str | int | bool | Callable[..., Any]] = {
     "triton.cudagraphs": True,
     "triton.cudagraph_skip_dynamic_graphs": True,
 }
-"""As `mode="reduce-overhead"`, but for pictures of one size alone."""
+"""Options like `mode="reduce-overhead"`, for images of one size alone."""
 
 
-class See(Protocol):
-    """What `Encoder.features` is."""
+class FeatureFunction(Protocol):
+    """The signature of `Encoder.features`."""
 
-    def __call__(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> Found:
-        """The features of `layers`."""
+    def __call__(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> FeatureMaps:
+        """Return the features of `layers`."""
         ...
 
 
 def compile_network(encoder: Encoder, backend: str = "inductor") -> Encoder:
-    """The encoder itself, its `features` compiled from here on. Features are the same but for rounding.
+    """Compile the `features` of an encoder and return the encoder. Features are the same up to rounding.
 
-    Convolutions are computed as the compiler does: no minimal filtering.
+    Convolutions are those of the compiler, without minimal filtering.
     """
     if isinstance(encoder, VGG):
         encoder.winograd = False
@@ -49,21 +49,20 @@ def compile_network(encoder: Encoder, backend: str = "inductor") -> Encoder:
 
 
 class Compiled:
-    """`features` compiled, for what is asked for more than once with a gradient: the picture, not its models.
+    """Compiled `features` for the image in optimisation; targets are computed once and not compiled.
 
-    The first stretch is replayed as a CUDA graph, for pictures of one size; stretches behind it, and tiles of many
-    sizes, are only compiled, since every graph keeps memory of its own, and one must not read what another made.
-    CUDA graphs give every result in the same memory, which the next call overwrites. Nobody holds features that long,
-    but gradients are kept from one step to the next: they leave as copies. Raises ImpastoError where the compiler does
-    not work.
+    The first segment is replayed as a CUDA graph, for images of one size. Later segments, and tiles of many sizes, are
+    only compiled: every graph has memory of its own, and a graph must not read the results of another. A CUDA graph
+    writes every result to the same memory, which the next call overwrites. Features are used before that, but gradients
+    are kept from one step to the next, so they are copied. Raises ImpastoError where the compiler does not work.
     """
 
-    def __init__(self, features: See, backend: str) -> None:
+    def __init__(self, features: FeatureFunction, backend: str) -> None:
         self.features, self.backend = features, backend
         self._asked: set[tuple[frozenset[str], str | None, torch.Size]] = set()
-        self._made: dict[tuple[frozenset[str], str | None], Callable[[Tensor], Found]] = {}
+        self._made: dict[tuple[frozenset[str], str | None], Callable[[Tensor], FeatureMaps]] = {}
 
-    def __call__(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> Found:
+    def __call__(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> FeatureMaps:
         """The features of `layers`, as `Encoder.features` has them."""
         if not (torch.is_grad_enabled() and x.requires_grad):
             return self.features(x, layers, after)
@@ -82,12 +81,16 @@ class Compiled:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ImpastoError(f"the network cannot be compiled here ({reason}); leave out --compile") from error
 
-    def _compile(self, layers: frozenset[str], after: str | None, device: torch.device) -> Callable[[Tensor], Found]:
-        def see(x: Tensor) -> Found:
+    def _compile(
+        self, layers: frozenset[str], after: str | None, device: torch.device
+    ) -> Callable[[Tensor], FeatureMaps]:
+        def see(x: Tensor) -> FeatureMaps:
             return self.features(x, layers, after)
 
         graphs = self.backend == "inductor" and device.type == "cuda" and after is None
-        made: Callable[[Tensor], Found] = torch.compile(see, backend=self.backend, options=GRAPHS if graphs else None)
+        made: Callable[[Tensor], FeatureMaps] = torch.compile(
+            see, backend=self.backend, options=GRAPHS if graphs else None
+        )
         return made
 
 

@@ -1,4 +1,4 @@
-"""What every encoder is: a frozen network that turns an image into named layers of features."""
+"""The interface of encoders: frozen networks that turn an image into features at named layers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from impasto.errors import UsageError, nearest
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One place in a network where features can be taken.
+    """A layer of a network.
 
-    `stride`: input pixels a step; `channels`: its width; `receptive_field`: the side, in input pixels, of the square
-    that one position sees; `convolution`: how many convolutions stand at or before it (`conv_9` is the ninth).
+    stride: pixels of the image from one position to the next.
+    channels: number of channels.
+    receptive_field: side of the receptive field of a position, in pixels of the image.
+    convolution: number of convolutions up to the layer (`conv_9` is the ninth).
     """
 
     stride: int
@@ -38,71 +40,72 @@ class Encoder(nn.Module, ABC):
 
     name: str
     default_content: tuple[str, ...]
-    """The layers whose features are compared one by one."""
+    """The layers of content losses that compare features."""
     default_structure: tuple[str, ...]
-    """The layers whose maps are correlated: outlines at the first, objects at the last."""
+    """The layers of content losses that compare structure: outlines at the first, objects at the last."""
     default_style: tuple[str, ...]
-    endless = False
-    """Whether pictures are seen as repeating without end: see `tile`."""
+    periodic = False
+    """Whether convolutions have periodic borders: see `make_periodic`."""
     half_type: torch.dtype | None = None
-    """The type of number of the weights and activations where they are in half precision: see `load`."""
+    """The half-precision type of weights and activations, or None: see `load`."""
 
     @property
     @abstractmethod
     def layers(self) -> Mapping[str, LayerInfo]:
-        """Every layer that can be asked for, from shallow to deep."""
+        """All layers, from shallow to deep."""
 
     @abstractmethod
     def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
-        """The features of canonical `layers`, computed no further than the deepest of them: of an image, or from `x`,
-        the features of the layer `after`."""
+        """Return the features of canonical `layers`; the pass stops at the deepest of them.
+
+        `x` is an image, or the features of the layer `after`.
+        """
 
     @abstractmethod
     def grid(self, layer: str, size: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of the features of a canonical `layer` for an image of `size`."""
+        """Return (height, width) of the features of a canonical `layer` for an image of `size`."""
 
     def aliases(self) -> Mapping[str, str]:
-        """Other names for layers, such as the seeds' `conv_k`, each with its canonical name."""
+        """Return other names of layers, such as `conv_k`, with their canonical names."""
         return {}
 
     def metric(self, layer: str) -> Tensor | None:
-        """The matrix `R`, `(K, C + 1)`, of the space in which this layer's distances are meant: a feature vector `f`
-        stands for `R [f; 1]`. None means the features themselves. Only the embedded `lite` has one; see
-        `encoders/lite.py`.
+        """Return the matrix `R`, `(K, C + 1)`, that maps a feature vector `f` into the space of distances: `R [f; 1]`.
+
+        None stands for the features themselves. Only the embedded `lite` has a matrix; see `encoders/lite.py`.
         """
         return None
 
     def channels(self, layer: str) -> int:
-        """How many channels the features of `layer` stand for: its own, but for `lite`, which measures in a wider
-        network's space."""
+        """Return the number of channels in the space of distances; it is larger than the layer's for `lite` alone."""
         return self.layers[self.resolve(layer)].channels
 
-    def tile(self) -> None:
-        """See pictures from here on as if they repeated without end: every padding wraps around.
+    def make_periodic(self) -> None:
+        """Give all convolutions periodic borders.
 
-        Features are then those of the endless picture where the sides are multiples of the layers' stride.
+        Features are then those of an image that repeats, if the sides are multiples of the layers' stride.
         """
-        self.endless = True
+        self.periodic = True
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "circular"
 
     def entering(self, x: Tensor) -> Tensor:
-        """A normalised picture, or features, in the layout and the type in which the network computes."""
+        """Return a normalised image, or features, in the memory layout and the number type of the network."""
         x = x if self.half_type is None else x.to(self.half_type)
         return x.contiguous(memory_format=layout(x.device))
 
     def prepared(self) -> int:
-        """Bytes that the network makes of its weights when it is first used, besides these."""
+        """Return the bytes of transformed weights that the first pass makes, beside the weights."""
         return 0
 
     def beyond(self, after: str | None) -> tuple[str, ...]:
-        """The layers behind the layer `after`, from shallow to deep; without it all."""
+        """Return the layers behind the layer `after`, from shallow to deep; all layers for None."""
         names = tuple(self.layers)
         return names[names.index(after) + 1 :] if after else names
 
     def resolve(self, layer: str) -> str:
-        """The canonical name of `layer`, or a UsageError naming the nearest one and the range of each kind."""
+        """Return the canonical name of `layer`; a UsageError names the nearest one and the range of each kind."""
         if layer in self.layers:
             return layer
         aliases = self.aliases()
@@ -115,11 +118,11 @@ class Encoder(nn.Module, ABC):
         raise UsageError(f"{self.name} has no layer '{layer}'{hint}; its layers: {ranges}")
 
     def smallest(self, layers: Iterable[str]) -> int:
-        """The shortest legal side, in pixels, of an image whose `layers` are asked for: two steps of the coarsest."""
+        """Return the least side of an image for these layers, in pixels: two steps of the coarsest."""
         return max(2 * self.layers[self.resolve(name)].stride for name in layers)
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Features of `image` at `layers`, keyed by canonical names.
+        """Return the features of `image` at `layers`, by canonical names.
 
         Raises UsageError for an unknown layer, and for an image that is not float `(B, 3, H, W)` or is too small.
         """

@@ -91,9 +91,9 @@ class ResNet(Encoder):
         self.requires_grad_(False)
         self.eval()
 
-    def tile(self) -> None:
+    def make_periodic(self) -> None:
         """The pooling pads, too."""
-        super().tile()
+        super().make_periodic()
         if isinstance(self.pool1, nn.MaxPool2d | nn.AvgPool2d):
             self.pool1.padding = 0
             self.pool1 = nn.Sequential(nn.CircularPad2d(1), self.pool1)

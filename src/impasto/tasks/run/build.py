@@ -23,7 +23,7 @@ from impasto.tasks.run.evaluator import evaluation
 from impasto.tasks.run.memory_plan import MemoryBudget
 from impasto.tasks.run.run import Job, Polish
 from impasto.tasks.run.schedule import SMALLEST, draws_of, optimizer_of, schedule
-from impasto.tasks.scene.reading import COARSEST_STRIDE, endless, opener
+from impasto.tasks.scene.reading import COARSEST_STRIDE, is_periodic, opener
 from impasto.tasks.tiling.memory import host_limits, limits
 from impasto.tasks.tiling.process_group import ProcessGroup
 
@@ -68,7 +68,7 @@ def build_job(
     result. `asked` is the size that the settings ask for, where `full` is another one.
     """
     target_layers, layers = list(content_layers), [*content_layers, *style_layers]
-    network = _periodic(settings) if endless(settings) else encoder
+    network = _periodic(settings) if is_periodic(settings) else encoder
     check_size(network, layers, full, "result")
     for size in style_sizes:
         check_size(encoder, style_layers, size, "painting")
@@ -150,7 +150,7 @@ def budget_of(
         frozenset(target_layers),
         optimizer_of(settings, stochastic),
         # A network with periodic borders takes no tiles.
-        0 if endless(settings) else settings.tile,
+        0 if is_periodic(settings) else settings.tile,
         settings.scratch,
         tuple(schedule(settings, full, encoder.smallest(layers))),
         host=host_limits(device_of(settings)),
@@ -160,7 +160,7 @@ def budget_of(
 def _periodic(settings: SynthesisSettings) -> Encoder:
     """Return a network that reads the result as an image that repeats; style images end where they end."""
     network = load_encoder(settings)
-    network.tile()
+    network.make_periodic()
     return network
 
 

@@ -25,7 +25,7 @@ from impasto.synthesis import (
 from impasto.tasks.run.evaluator import Evaluator
 from impasto.tasks.run.memory_plan import MemoryBudget, MemoryPlan
 from impasto.tasks.run.schedule import draws_of, optimizer_of, schedule
-from impasto.tasks.scene.reading import endless
+from impasto.tasks.scene.reading import is_periodic
 from impasto.tasks.tiling.memory import give_back
 
 TILED = 1.3
@@ -114,14 +114,14 @@ class Job:
         scales = [
             Scale(p.size, p.steps, partial(self._prepared, p, prepared), self._optimizer(p), noisy) for p in self.plan()
         ]
-        plain = resize_wrapped if endless(settings) else resize
+        plain = resize_wrapped if is_periodic(settings) else resize
         sizes = [scale.size for scale in scales]
         home = self.budget.image_device(
             sizes[max(resume.scale - 1, 0)] if resume and resume.scale <= len(sizes) else sizes[0]
         )
         start, parameterization = (
             self.start().to(home),
-            (PERIODIC_PARAMETERIZATIONS if endless(settings) else PARAMETERIZATIONS)[settings.canvas],
+            (PERIODIC_PARAMETERIZATIONS if is_periodic(settings) else PARAMETERIZATIONS)[settings.canvas],
         )
         if not self.budget.group.single:
             start = self.budget.group.broadcast_(start.clone())

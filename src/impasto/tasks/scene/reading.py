@@ -101,14 +101,14 @@ def full_size(settings: SynthesisSettings, own: Size) -> Size:
     return whole_steps(settings, asked_size(settings, own))
 
 
-def endless(settings: SynthesisSettings) -> bool:
+def is_periodic(settings: SynthesisSettings) -> bool:
     """Return whether the result is a texture that repeats without a seam."""
     return isinstance(settings, TextureSettings) and settings.tileable
 
 
 def whole_steps(settings: SynthesisSettings, size: Size) -> Size:
     """Return the size; for a tileable texture in multiples of `COARSEST_STRIDE`, or its edges would not meet."""
-    if not endless(settings):
+    if not is_periodic(settings):
         return size
     height, width = (max(1, round(side / COARSEST_STRIDE)) * COARSEST_STRIDE for side in size)
     return height, width

@@ -150,7 +150,7 @@ def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size,
 
     Raises UsageError for tiles of a network with periodic borders: a window has other borders.
     """
-    if encoder.endless and any(sides):
+    if encoder.periodic and any(sides):
         raise UsageError("a picture that repeats without end has no tiles; leave --tile or --tileable out")
     found, grid = [], size
     for k, segment in enumerate(segments(encoder, layers)):

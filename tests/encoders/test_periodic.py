@@ -22,7 +22,7 @@ def test_a_tiled_encoder_sees_the_endless_picture(make, layers, stride):
     encoder = make()
     for tiled in (False, True):
         if tiled:
-            encoder.tile()
+            encoder.make_periodic()
         there, here = encoder(moved, layers), encoder(picture, layers)
         for layer in layers:
             step = stride // encoder.layers[layer].stride
