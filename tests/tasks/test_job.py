@@ -220,11 +220,11 @@ def test_the_optimizer_is_made_as_the_settings_and_the_arrangement_say(
     made.clear()
     budget, plain = job.budget, MemoryBudget.plan
 
-    def halve_tiles(self: MemoryBudget, size: tuple[int, int]) -> Any:
+    def halved(self: MemoryBudget, size: tuple[int, int]) -> Any:
         arranged = plain(self, size)
         return replace(arranged, pairs=7, half=True) if size == FULL else arranged
 
-    monkeypatch.setattr(MemoryBudget, "plan", halve_tiles)
+    monkeypatch.setattr(MemoryBudget, "plan", halved)
     job = replace(job, budget=budget, settings=replace(job.settings, rate=0.5))
     for scale in scales_of(job, monkeypatch):
         scale.optimizer()

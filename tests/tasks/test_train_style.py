@@ -45,7 +45,7 @@ def started(photos: Path, out: Path, **around: str) -> subprocess.Popen[str]:
     )
 
 
-def pop_notice(lines: str) -> dict[int, float]:
+def reported(lines: str) -> dict[int, float]:
     return dict(json.loads(line) for line in lines.splitlines())
 
 
@@ -56,7 +56,7 @@ def test_killed_and_taken_up_again_it_comes_to_the_same_bits(photos, whole, tmp_
     assert first.stdout
     seen = {}
     for line in first.stdout:
-        seen |= pop_notice(line)
+        seen |= reported(line)
         if len(seen) == 5:
             first.send_signal(signal.SIGKILL)
             break
@@ -65,7 +65,7 @@ def test_killed_and_taken_up_again_it_comes_to_the_same_bits(photos, whole, tmp_
     second = started(photos, out)
     rest, errors = second.communicate(timeout=60)
     assert second.returncode == 0, errors
-    after = pop_notice(rest)
+    after = reported(rest)
     assert set(after) in ({4, 5, 6, 7, 8}, {7, 8})  # from a checkpoint on
     assert seen | after == dict(enumerate(expected, 1))
     ours, theirs = (networks.load(path).state_dict() for path in (out, network))
@@ -84,7 +84,7 @@ def test_two_processes_see_the_losses_of_one(photos, whole, tmp_path):
         for process in both:
             process.kill()
     assert [process.returncode for process in both] == [0, 0], said
-    first, second = (pop_notice(lines) for lines, _ in said)
+    first, second = (reported(lines) for lines, _ in said)
     assert first == second
     assert list(first.values())[:3] == pytest.approx(expected[:3], rel=1e-5)
     assert list(first.values()) == pytest.approx(expected, rel=2e-3)  # Adam enlarges what rounding leaves
