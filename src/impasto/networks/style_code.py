@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from impasto.networks import grain, palette
 from impasto.networks.decoder import Modulation
-from impasto.networks.grain import NUMBERS, no_grain
 from impasto.networks.transport import Normal, from_lower_triangle, lower_triangle
 
 
@@ -27,7 +27,7 @@ class CodeLayout:
     @property
     def size(self) -> int:
         """Numbers of a code."""
-        return self._statistics + NUMBERS + 2 * sum(self.channels)
+        return self._statistics + grain.NUMBERS + palette.NUMBERS + 2 * sum(self.channels)
 
     @property
     def _statistics(self) -> int:
@@ -36,12 +36,12 @@ class CodeLayout:
     def plain(self, like: Tensor) -> Tensor:
         """`(1, size)`: the style of no picture in particular, all means 0 and covariances 1, no grain."""
         normals = [Normal(like.new_zeros(1, size), torch.eye(size).to(like)[None]) for size in self.moved]
-        return self.whole(self.packed(normals, no_grain(like)))
+        return self.whole(self.packed(normals, grain.no_grain(like), palette.no_palette(like)))
 
-    def packed(self, normals: Sequence[Normal], grain: Tensor) -> Tensor:
+    def packed(self, normals: Sequence[Normal], *more: Tensor) -> Tensor:
         """`(B, N)`: the first numbers of a code, all that a painting says of itself."""
         parts = [part for mean, covariance in normals for part in (mean, lower_triangle(covariance))]
-        return torch.cat([*parts, grain.to(parts[0])], dim=1)
+        return torch.cat([*parts, *(part.to(parts[0]) for part in more)], dim=1)
 
     def whole(self, numbers: Tensor) -> Tensor:
         """`(B, size)`: the code that begins so, with scales of 1 and shifts of 0."""
@@ -58,8 +58,13 @@ class CodeLayout:
         ]
 
     def grain(self, code: Tensor) -> Tensor:
-        """`(B, NUMBERS)`: the grain in codes."""
-        return code[:, self._statistics : self._statistics + NUMBERS]
+        """`(B, N)`: the grain in codes."""
+        return code[:, self._statistics : self._statistics + grain.NUMBERS]
+
+    def palette(self, code: Tensor) -> Tensor:
+        """`(B, N)`: the palette in codes."""
+        start = self._statistics + grain.NUMBERS
+        return code[:, start : start + palette.NUMBERS]
 
     def modulation(self, code: Tensor) -> list[Modulation]:
         """The decoder's scales and shifts in codes."""

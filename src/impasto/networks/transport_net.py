@@ -28,10 +28,12 @@ from impasto.networks.ground import (
     WIDE,
     detail,
     flatness,
+    luma,
     luma_variance,
     smooth_chroma,
     zero_local_mean,
 )
+from impasto.networks.palette import energy_at, palette_code, restricted
 from impasto.networks.style_code import CodeLayout
 from impasto.networks.transport import Normal, apply_affine, normal_of, transport
 
@@ -85,11 +87,12 @@ def _is_whole(number: object, least: int) -> bool:
 
 class StyleTarget(NamedTuple):
     """A decoded style: distributions of colours and of each level's axes, finest first; a tile of grain and the
-    variance of its luma; the decoder's scales and shifts."""
+    variance of its luma; a palette; the decoder's scales and shifts."""
 
     normals: Sequence[Normal]
     grain: Tensor
     variance: Tensor
+    palette: Tensor
     modulation: Sequence[Modulation]
 
 
@@ -115,8 +118,8 @@ class FeatureMaps(NamedTuple):
 class TransportNet(nn.Module):
     """A picture and a code in, the picture in the code's style out.
 
-    A code, `(B, code_size)`, holds the normal distributions of a style, its grain, and a scale and a shift for each
-    channel of the decoder, 1 and 0 but for styles that were learnt.
+    A code, `(B, code_size)`, holds the normal distributions of a style, its grain, its palette, and a scale and a shift
+    for each channel of the decoder, 1 and 0 but for styles that were learnt.
     """
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
@@ -181,23 +184,25 @@ class TransportNet(nn.Module):
 
     @torch.no_grad()
     def style_numbers(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, N)`: distributions and grain of paintings `(B, 3, H, W)`, the first part of their codes.
+        """`(B, N)`: distributions, grain and palette of paintings `(B, 3, H, W)`, the first part of their codes.
 
         Positions are weighted by `alpha`, `(B, 1, H, W)`, which may not be 0 everywhere.
         """
         painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
-        return self.layout.packed(normals, grain_code(detail(painting), alpha))
+        return self.layout.packed(normals, grain_code(detail(painting), alpha), palette_code(painting, alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
         """`(B, code_size)`: the codes of paintings; see `style_numbers`."""
         return self.layout.whole(self.style_numbers(painting, alpha))
 
     def target(self, code: Tensor) -> StyleTarget:
-        """Decode codes `(B, D)`."""
-        grain = self.layout.grain(code)
+        """Decode codes `(B, D)`. Gradients reach the scales and shifts alone: the rest is not learnt."""
+        fixed = code.detach()
+        grain = self.layout.grain(fixed)
         tile, variance = noise_tile(grain, cast(Tensor, self.noise)), luma_variance(colour_root(grain))
-        return StyleTarget(self.layout.normals(code), tile, variance, self.layout.modulation(code))
+        palette, normals = self.layout.palette(fixed), self.layout.normals(fixed)
+        return StyleTarget(normals, tile, variance, palette, self.layout.modulation(code))
 
     def transport_maps(
         self, own: Sequence[Normal], targets: Sequence[StyleTarget], strength: float = 1.0
@@ -224,11 +229,17 @@ class TransportNet(nn.Module):
         `colours`: their distribution over the whole photo. `masks`, `(B, K, H, W)`: the region of each target.
         """
         affine = [_partial_transport(colours, target.normals[0], strength, FAITHFUL) for target in targets]
-        base = smooth_chroma(_blend([apply_affine(photo, each) for each in affine], masks)).clamp(0, 1)
-        size = (photo.shape[-2], photo.shape[-1])
-        grain = AMOUNT * strength * _blend([tile_window(target.grain, size, origin) for target in targets], masks)
-        variance = (AMOUNT * strength) ** 2 * _blend([target.variance for target in targets], masks)
-        return Ground(base, flatness(base, variance) * grain)
+        moved = [apply_affine(photo, each) for each in affine]
+        cells = [
+            restricted(F.avg_pool2d(each, CELL), target.palette, strength)
+            for each, target in zip(moved, targets, strict=True)
+        ]
+        base = smooth_chroma(_blend(moved, masks), _blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
+        size, light = (photo.shape[-2], photo.shape[-1]), F.avg_pool2d(luma(base), MULTIPLE)
+        energy = _blend([energy_at(light, target.palette) for target in targets], pool_to(masks, light))
+        energy = (AMOUNT * strength) ** 2 * F.interpolate(energy, scale_factor=MULTIPLE, mode="bilinear").clamp(min=0)
+        grain = energy.sqrt() * _blend([tile_window(target.grain, size, origin) for target in targets], masks)
+        return Ground(base, flatness(base, energy * _blend([t.variance for t in targets], masks)) * grain)
 
     def paint(
         self,
