@@ -32,6 +32,9 @@ TINY = 1e-4
 YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 """JPEG's transform, without its offset."""
 
+RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+"""Its inverse."""
+
 
 def palette_code(picture: Tensor, alpha: Tensor | None = None) -> Tensor:
     """`(B, NUMBERS)`: the palettes of pictures `(B, 3, H, W)` in [0, 1], whose sides are multiples of 8.
@@ -126,4 +129,4 @@ def _ycbcr(picture: Tensor) -> Tensor:
 
 
 def _rgb(ycbcr: Tensor) -> Tensor:
-    return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(torch.tensor(YCBCR)).to(ycbcr), ycbcr)
+    return torch.einsum("ij,bjhw->bihw", ycbcr.new_tensor(RGB), ycbcr)
