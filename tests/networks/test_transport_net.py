@@ -11,10 +11,12 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image.color import match_colors
+from impasto.networks import tone
 from impasto.networks.grain import SIDE
-from impasto.networks.ground import smooth_chroma
-from impasto.networks.transport import normal_of
-from impasto.networks.transport_net import MARGIN, StyleTarget, TransportNet
+from impasto.networks.ground import luma, smooth_chroma
+from impasto.networks.tone import histogram_of
+from impasto.networks.transport import apply_affine, normal_of
+from impasto.networks.transport_net import MARGIN, Recolouring, StyleTarget, TransportNet
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -34,7 +36,8 @@ def code(network: TransportNet, seed: int = 9) -> Tensor:
     return network.code(picture(70, 90, seed))
 
 
-def test_it_begins_as_the_photo_in_the_paintings_colours():
+def test_it_begins_as_the_photo_in_the_paintings_colours(monkeypatch):
+    monkeypatch.setattr(tone, "SHARE", 0.0)  # no curve
     network, photo, painting = TransportNet(SMALL).eval(), picture(64, 72), picture(64, 64, 5) ** 2
     with torch.no_grad():
         found = network(photo, network.code(painting))
@@ -67,12 +70,20 @@ def test_a_code_holds_what_it_was_made_from(network):
         assert not shift.any()
 
 
+def recolourings(
+    network: TransportNet, padded: Tensor, target: StyleTarget, strength: float = 1.0
+) -> list[Recolouring]:
+    affine = network.colour_maps(normal_of(padded), [target], strength)
+    histograms = [histogram_of(luma(apply_affine(padded, each))) for each in affine]
+    return network.recolourings(affine, histograms, [target], strength)
+
+
 def base_and_axes(
     network: TransportNet, photo: Tensor, target: StyleTarget, strength: float = 1.0
 ) -> tuple[Tensor, Sequence[Tensor]]:
     """Base and maps of a photo's ground."""
     padded = network.padded(photo)
-    ground = network.ground(padded, normal_of(padded), [target], strength=strength)
+    ground = network.ground(padded, recolourings(network, padded, target, strength), [target], strength=strength)
     return ground.base, network.feature_maps(ground.picture).axes
 
 
@@ -102,7 +113,7 @@ def test_any_size(network, size):
 def test_the_part_of_a_picture_is_painted_as_in_the_whole(network):
     """With the whole picture's ways, and where the part sees as far as `reach` says."""
     photo, targets = network.padded(picture(900, 120)), [network.target(code(network))]
-    colours = normal_of(photo)
+    colours = recolourings(network, photo, targets[0])
     ground = network.ground(photo, colours, targets)
     whole = network.feature_maps(ground.picture)
     transport_maps = network.transport_maps([normal_of(x) for x in whole.axes], targets)

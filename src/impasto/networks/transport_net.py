@@ -35,6 +35,7 @@ from impasto.networks.ground import (
 )
 from impasto.networks.palette import energy_at, palette_code, restricted
 from impasto.networks.style_code import CodeLayout
+from impasto.networks.tone import curve_to, distribution_of, histogram_of, toned
 from impasto.networks.transport import Normal, apply_affine, normal_of, transport
 
 MARGIN = 8
@@ -86,14 +87,26 @@ def _is_whole(number: object, least: int) -> bool:
 
 
 class StyleTarget(NamedTuple):
-    """A decoded style: distributions of colours and of each level's axes, finest first; a tile of grain and the
-    variance of its luma; a palette; the decoder's scales and shifts."""
+    """A decoded style: distributions of colours and of each level's axes, finest first; of luma; a tile of grain and
+    the variance of its luma; a palette; the decoder's scales and shifts."""
 
     normals: Sequence[Normal]
+    tone: Tensor
     grain: Tensor
     variance: Tensor
     palette: Tensor
     modulation: Sequence[Modulation]
+
+
+class Recolouring(NamedTuple):
+    """How a photo's colours are moved to a style's: an affine map `(B, 3, 4)`, then a curve of luma `(B, KNOTS)`."""
+
+    affine: Tensor
+    curve: Tensor
+
+    def __call__(self, photo: Tensor) -> Tensor:
+        """`photo`, `(B, 3, H, W)`, in the style's colours, also beyond [0, 1]."""
+        return toned(apply_affine(photo, self.affine), self.curve)
 
 
 class Ground(NamedTuple):
@@ -190,7 +203,8 @@ class TransportNet(nn.Module):
         """
         painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
-        return self.layout.packed(normals, grain_code(detail(painting), alpha), palette_code(painting, alpha))
+        tone = distribution_of(histogram_of(luma(painting), alpha))
+        return self.layout.packed(normals, tone, grain_code(detail(painting), alpha), palette_code(painting, alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
         """`(B, code_size)`: the codes of paintings; see `style_numbers`."""
@@ -199,10 +213,11 @@ class TransportNet(nn.Module):
     def target(self, code: Tensor) -> StyleTarget:
         """Decode codes `(B, D)`. Gradients reach the scales and shifts alone: the rest is not learnt."""
         fixed = code.detach()
-        grain = self.layout.grain(fixed)
+        others, normals = self.layout.others(fixed), self.layout.normals(fixed)
+        grain = others["grain"]
         tile, variance = noise_tile(grain, cast(Tensor, self.noise)), luma_variance(colour_root(grain))
-        palette, normals = self.layout.palette(fixed), self.layout.normals(fixed)
-        return StyleTarget(normals, tile, variance, palette, self.layout.modulation(code))
+        modulation = self.layout.modulation(code)
+        return StyleTarget(normals, others["tone"], tile, variance, others["palette"], modulation)
 
     def transport_maps(
         self, own: Sequence[Normal], targets: Sequence[StyleTarget], strength: float = 1.0
@@ -214,10 +229,28 @@ class TransportNet(nn.Module):
             for target in targets
         ]
 
+    def colour_maps(self, own: Normal, targets: Sequence[StyleTarget], strength: float = 1.0) -> list[Tensor]:
+        """For each target, the affine map `(B, 3, 4)` from the distribution `own` of a photo's colours."""
+        return [_partial_transport(own, target.normals[0], strength, FAITHFUL) for target in targets]
+
+    def recolourings(
+        self,
+        affine: Sequence[Tensor],
+        histograms: Sequence[Tensor],
+        targets: Sequence[StyleTarget],
+        strength: float = 1.0,
+    ) -> list[Recolouring]:
+        """For each target, its map of `colour_maps` and the curve from the photo's luma after it, whose `histograms`
+        these are."""
+        return [
+            Recolouring(each, curve_to(target.tone, histogram, strength))
+            for each, histogram, target in zip(affine, histograms, targets, strict=True)
+        ]
+
     def ground(
         self,
         photo: Tensor,
-        colours: Normal,
+        recolourings: Sequence[Recolouring],
         targets: Sequence[StyleTarget],
         masks: Tensor | None = None,
         *,
@@ -226,10 +259,9 @@ class TransportNet(nn.Module):
     ) -> Ground:
         """The ground of a padded photo, or of the part of one that begins at `origin`.
 
-        `colours`: their distribution over the whole photo. `masks`, `(B, K, H, W)`: the region of each target.
+        `masks`, `(B, K, H, W)`: the region of each target.
         """
-        affine = [_partial_transport(colours, target.normals[0], strength, FAITHFUL) for target in targets]
-        moved = [apply_affine(photo, each) for each in affine]
+        moved = [recolour(photo) for recolour in recolourings]
         cells = [
             restricted(F.avg_pool2d(each, CELL), target.palette, strength)
             for each, target in zip(moved, targets, strict=True)
@@ -286,7 +318,10 @@ class TransportNet(nn.Module):
         photo = self.padded(image)
         weights, regions = (None if each is None else self.padded(each) for each in (alpha, masks))
         targets = [self.target(each) for each in ([code] if masks is None else code.unbind(1))]
-        ground = self.ground(photo, normal_of(photo, weights), targets, regions, origin=origin, strength=strength)
+        affine = self.colour_maps(normal_of(photo, weights), targets, strength)
+        histograms = [histogram_of(luma(apply_affine(photo, each)), weights) for each in affine]
+        recolourings = self.recolourings(affine, histograms, targets, strength)
+        ground = self.ground(photo, recolourings, targets, regions, origin=origin, strength=strength)
         maps = self.feature_maps(ground.picture)
         own = [normal_of(x, pool_to(weights, x)) for x in maps.axes]
         made = self.paint(ground, maps, self.transport_maps(own, targets, strength), targets, regions)
