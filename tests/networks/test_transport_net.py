@@ -11,10 +11,12 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image.color import match_colors
+from impasto.networks import tone
 from impasto.networks.grain import SIDE
-from impasto.networks.ground import smooth_chroma
-from impasto.networks.transport import normal_of
-from impasto.networks.transport_net import MARGIN, StyleTarget, TransportNet
+from impasto.networks.ground import luma, smooth_chroma
+from impasto.networks.tone import histogram_of
+from impasto.networks.transport import apply_affine, normal_of
+from impasto.networks.transport_net import MARGIN, Recolouring, StyleTarget, TransportNet
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -34,7 +36,8 @@ def code(network: TransportNet, seed: int = 9) -> Tensor:
     return network.code(picture(70, 90, seed))
 
 
-def test_it_begins_as_the_photo_in_the_paintings_colours():
+def test_it_begins_as_the_photo_in_the_paintings_colours(monkeypatch):
+    monkeypatch.setattr(tone, "SHARE", 0.0)  # no curve
     network, photo, painting = TransportNet(SMALL).eval(), picture(64, 72), picture(64, 64, 5) ** 2
     with torch.no_grad():
         found = network(photo, network.code(painting))
@@ -42,14 +45,16 @@ def test_it_begins_as_the_photo_in_the_paintings_colours():
     wanted = match_colors(network.padded(photo), network.padded(painting))[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
     light = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     ours, theirs = ((picture * light).sum(1, keepdim=True) for picture in (found, wanted))
-    assert (ours - theirs).abs().mean() < 0.003
+    inside = ((wanted > 0.01) & (wanted < 0.99)).all(1, keepdim=True)  # where it was not clamped
+    assert inside.float().mean() > 0.6
+    assert (ours - theirs).abs()[inside].mean() < 0.003
     assert (found - photo).abs().mean() > 0.05
     # Of the noise in colour, which is here at every pixel, means over 4x4 remain.
     noise = [
         (c - torch.nn.functional.avg_pool2d(c, 9, 1, 4))[..., 8:-8, 8:-8].std() for c in (found - ours, wanted - theirs)
     ]
     assert noise[0] < noise[1] / 2
-    assert torch.allclose(found.mean((2, 3)), wanted.mean((2, 3)), atol=0.01)
+    assert torch.allclose(found.mean((2, 3)), wanted.mean((2, 3)), atol=0.02)  # the palette limits chroma
 
 
 def test_a_code_holds_what_it_was_made_from(network):
@@ -65,12 +70,20 @@ def test_a_code_holds_what_it_was_made_from(network):
         assert not shift.any()
 
 
+def recolourings(
+    network: TransportNet, padded: Tensor, target: StyleTarget, strength: float = 1.0
+) -> list[Recolouring]:
+    affine = network.colour_maps(normal_of(padded), [target], strength)
+    histograms = [histogram_of(luma(apply_affine(padded, each))) for each in affine]
+    return network.recolourings(affine, histograms, [target], strength)
+
+
 def base_and_axes(
     network: TransportNet, photo: Tensor, target: StyleTarget, strength: float = 1.0
 ) -> tuple[Tensor, Sequence[Tensor]]:
     """Base and maps of a photo's ground."""
     padded = network.padded(photo)
-    ground = network.ground(padded, normal_of(padded), [target], strength=strength)
+    ground = network.ground(padded, recolourings(network, padded, target, strength), [target], strength=strength)
     return ground.base, network.feature_maps(ground.picture).axes
 
 
@@ -86,7 +99,8 @@ def test_features_are_moved_to_the_paintings(network):
 def test_no_strength_is_the_photos_own_colours_and_features(network):
     photo, target = picture(64, 80), network.target(code(network))
     base, axes = base_and_axes(network, photo, target, 0.0)
-    torch.testing.assert_close(base, smooth_chroma(network.padded(photo)).clamp(0, 1))
+    padded = network.padded(photo)
+    torch.testing.assert_close(base, smooth_chroma(padded, torch.nn.functional.avg_pool2d(padded, 4)).clamp(0, 1))
     for affine in network.transport_maps([normal_of(x) for x in axes], [target], 0.0)[0]:
         assert torch.equal(affine[0], torch.eye(*affine.shape[1:]))
 
@@ -99,7 +113,7 @@ def test_any_size(network, size):
 def test_the_part_of_a_picture_is_painted_as_in_the_whole(network):
     """With the whole picture's ways, and where the part sees as far as `reach` says."""
     photo, targets = network.padded(picture(900, 120)), [network.target(code(network))]
-    colours = normal_of(photo)
+    colours = recolourings(network, photo, targets[0])
     ground = network.ground(photo, colours, targets)
     whole = network.feature_maps(ground.picture)
     transport_maps = network.transport_maps([normal_of(x) for x in whole.axes], targets)

@@ -14,7 +14,7 @@ from training_process import SMALL, STYLES, losses
 
 from impasto import networks
 from impasto.errors import UsageError
-from impasto.settings.train import ADDED, RECOLOR, STEPS, TrainAnySettings, TrainStyleSettings
+from impasto.settings.train import ADDED, ANY_STEPS, RECOLOR, STEPS, STYLES_STEPS, TrainAnySettings, TrainStyleSettings
 from impasto.tasks.training.any_style import AnyStyleTraining, train_any_steps
 from impasto.tasks.training.base_network import load_base
 from impasto.tasks.training.photos import Photos
@@ -126,8 +126,10 @@ def test_colours_come_first_where_there_is_no_base():
 
 
 def test_paintings_are_added_in_fewer_steps():
-    assert TrainStyleSettings(base="none").total == TrainAnySettings(base="a").total == STEPS
-    assert TrainStyleSettings(base="a").total == ADDED < STEPS == TrainStyleSettings(base="a", whole=True).total
+    assert TrainStyleSettings(base="none").total == STEPS
+    assert TrainAnySettings().total == TrainAnySettings(base="a").total == ANY_STEPS
+    assert TrainStyleSettings(base="a", whole=True).total == STYLES_STEPS
+    assert TrainStyleSettings(base="a").total == ADDED < STYLES_STEPS < ANY_STEPS < STEPS
     assert TrainStyleSettings(base="a", steps=7).total == 7
 
 

@@ -29,6 +29,9 @@ WINDOW = 64
 FAINT = 1e-8
 """Power that no texture has."""
 
+QUIET = 0.1
+"""Windows of less than this share of the mean energy count less."""
+
 KERNEL = 2 * REACH + 1
 HALF = KERNEL**2 // 2 + 1
 COLOURS = 6
@@ -37,13 +40,16 @@ NUMBERS = COLOURS + HALF
 
 
 def grain_code(detail: Tensor, alpha: Tensor | None = None) -> Tensor:
-    """`(B, NUMBERS)`: the grain of pictures from their detail, `(B, 3, H, W)` of mean 0.
+    """`(B, NUMBERS)`: the grain of pictures from their detail, `(B, 3, H, W)` of mean 0; its variance, summed over the
+    colours, is 1.
 
     Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
     """
     with full_precision(detail):
         detail = detail.float()
-        colours = symmetric_root(normal_of(detail, alpha).covariance)
+        covariance = normal_of(detail, alpha).covariance
+        trace = torch.diagonal(covariance, dim1=1, dim2=2).sum(1)[:, None, None]
+        colours = symmetric_root(covariance / trace.clamp(min=FAINT))
         kernel = _kernel(_power(detail, alpha)).flatten(1)[:, :HALF]
         return torch.cat([lower_triangle(colours), kernel.to(colours)], dim=1).to(detail)
 
@@ -85,7 +91,8 @@ def _power(detail: Tensor, alpha: Tensor | None) -> Tensor:
     along, across = windows @ cosines, windows @ sines
     real, imaginary = cosines @ along - sines @ across, cosines @ across + sines @ along
     power = (real.square() + imaginary.square()).view(batch, 3, -1, WINDOW, WINDOW).sum(1)
-    return power.mean(1)
+    energy = power.sum((2, 3), keepdim=True)  # by which each is divided: a texture is what is typical, not an edge
+    return (power / (energy + QUIET * energy.mean(1, keepdim=True) + FAINT)).mean(1)
 
 
 def _windows(detail: Tensor, edge: int) -> Tensor:

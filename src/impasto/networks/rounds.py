@@ -1,7 +1,8 @@
 """A picture of any size through a network of transport, in tiles: exactly one pass over the whole of it, to rounding.
 
 All that a pixel depends on beyond what is near it are distributions over the whole picture, and these add up. A first
-round over the tiles finds that of colours, a second one those of features, a third one paints.
+round over the tiles finds that of colours, a second one that of luma in the new colours, a third one those of features,
+a fourth one paints.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from torch import Tensor
 
 from impasto.image import in_memory
 from impasto.image.tiles import Tile, tiles
-from impasto.networks.transport import Normal, merge_normals, normal_of
+from impasto.networks.ground import luma
+from impasto.networks.tone import KNOTS, histogram_of
+from impasto.networks.transport import Normal, apply_affine, merge_normals, normal_of
 from impasto.networks.transport_net import MARGIN, FeatureMaps, Ground, TransportNet, pool_to
 
 
@@ -46,12 +49,15 @@ def in_rounds(
         seen = None if alpha is None else network.padded(alpha)
         targets = [network.target(each.to(home)) for each in ([code] if masks is None else code.unbind(1))]
         colours = _merged(every, seen, lambda tile: [tile.window(photo).to(home)])[0]
+        affine = network.colour_maps(colours, targets, strength)
+        histograms = [_histogram(every, seen, photo, each) for each in affine]
+        recolourings = network.recolourings(affine, histograms, targets, strength)
 
         @lru_cache(maxsize=len(every) == 1)  # one for all is seen once, and each of several twice
         def ground_and_maps(tile: Tile) -> tuple[Ground, FeatureMaps]:
             part, origin = None if shown is None else tile.window(shown).to(home), (tile.rows.first, tile.columns.first)
             pixels = tile.window(photo).to(home)
-            ground = network.ground(pixels, colours, targets, part, origin=origin, strength=strength)
+            ground = network.ground(pixels, recolourings, targets, part, origin=origin, strength=strength)
             return ground, network.feature_maps(ground.picture)
 
         own = _merged(every, seen, lambda tile: ground_and_maps(tile)[1].axes)
@@ -77,19 +83,32 @@ def _merged(every: list[Tile], alpha: Tensor | None, maps: Callable[[Tile], Sequ
     for tile in every:
         for k, x in enumerate(maps(tile)):
             seen = None if alpha is None else tile.window(alpha).to(x)
-            step = (tile.rows.last - tile.rows.first) // x.shape[-2]
-            top, bottom, left, right = (
-                (at - first) // step
-                for at, first in (
-                    (tile.rows.start, tile.rows.first),
-                    (tile.rows.stop, tile.rows.first),
-                    (tile.columns.start, tile.columns.first),
-                    (tile.columns.stop, tile.columns.first),
-                )
-            )
-            inside = x[..., top:bottom, left:right]
-            weights = None if seen is None else cast(Tensor, pool_to(seen, x))[..., top:bottom, left:right]
+            inside, weights = _inside(tile, x), None if seen is None else _inside(tile, cast(Tensor, pool_to(seen, x)))
             count = inside.shape[-2] * inside.shape[-1] if weights is None else float(weights.sum())
             if count:
                 found[k].append((count, normal_of(inside, weights)))
     return [merge_normals(parts) for parts in found.values()]
+
+
+def _histogram(every: list[Tile], alpha: Tensor | None, photo: Tensor, affine: Tensor) -> Tensor:
+    """That of a photo's luma after an affine map, over the whole picture, or over what is visible of it."""
+    found = affine.new_zeros(len(affine), KNOTS)
+    for tile in every:
+        light = luma(apply_affine(_inside(tile, tile.window(photo)).to(affine), affine))
+        found = found + histogram_of(light, None if alpha is None else _inside(tile, tile.window(alpha)).to(light))
+    return found
+
+
+def _inside(tile: Tile, x: Tensor) -> Tensor:
+    """The part of a map of a tile's window that no other tile has."""
+    step = (tile.rows.last - tile.rows.first) // x.shape[-2]
+    top, bottom, left, right = (
+        (at - first) // step
+        for at, first in (
+            (tile.rows.start, tile.rows.first),
+            (tile.rows.stop, tile.rows.first),
+            (tile.columns.start, tile.columns.first),
+            (tile.columns.stop, tile.columns.first),
+        )
+    )
+    return x[..., top:bottom, left:right]

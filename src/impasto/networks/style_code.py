@@ -8,17 +8,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from impasto.networks import grain, palette, tone
 from impasto.networks.decoder import Modulation
-from impasto.networks.grain import NUMBERS, no_grain
 from impasto.networks.transport import Normal, from_lower_triangle, lower_triangle
+
+OTHERS = {"tone": tone.KNOTS, "grain": grain.NUMBERS, "palette": palette.NUMBERS}
+"""Numbers of the parts between distributions and modulation."""
 
 
 @dataclass(frozen=True)
 class CodeLayout:
     """Where in a code its parts are.
 
-    First, for all that is moved, of `moved` channels each, mean and covariance of a normal distribution; then a grain;
-    then scales and shifts for the decoder's levels of `channels`.
+    First, for all that is moved, of `moved` channels each, mean and covariance of a normal distribution; then luma's
+    distribution, a grain and a palette; then scales and shifts for the decoder's levels of `channels`.
     """
 
     moved: tuple[int, ...]
@@ -27,7 +30,7 @@ class CodeLayout:
     @property
     def size(self) -> int:
         """Numbers of a code."""
-        return self._statistics + NUMBERS + 2 * sum(self.channels)
+        return self._statistics + sum(OTHERS.values()) + 2 * sum(self.channels)
 
     @property
     def _statistics(self) -> int:
@@ -36,12 +39,12 @@ class CodeLayout:
     def plain(self, like: Tensor) -> Tensor:
         """`(1, size)`: the style of no picture in particular, all means 0 and covariances 1, no grain."""
         normals = [Normal(like.new_zeros(1, size), torch.eye(size).to(like)[None]) for size in self.moved]
-        return self.whole(self.packed(normals, no_grain(like)))
+        return self.whole(self.packed(normals, tone.no_tone(like), grain.no_grain(like), palette.no_palette(like)))
 
-    def packed(self, normals: Sequence[Normal], grain: Tensor) -> Tensor:
+    def packed(self, normals: Sequence[Normal], *more: Tensor) -> Tensor:
         """`(B, N)`: the first numbers of a code, all that a painting says of itself."""
         parts = [part for mean, covariance in normals for part in (mean, lower_triangle(covariance))]
-        return torch.cat([*parts, grain.to(parts[0])], dim=1)
+        return torch.cat([*parts, *(part.to(parts[0]) for part in more)], dim=1)
 
     def whole(self, numbers: Tensor) -> Tensor:
         """`(B, size)`: the code that begins so, with scales of 1 and shifts of 0."""
@@ -57,9 +60,11 @@ class CodeLayout:
             for mean, half, size in zip(parts[::2], parts[1::2], self.moved, strict=True)
         ]
 
-    def grain(self, code: Tensor) -> Tensor:
-        """`(B, NUMBERS)`: the grain in codes."""
-        return code[:, self._statistics : self._statistics + NUMBERS]
+    def others(self, code: Tensor) -> dict[str, Tensor]:
+        """The distribution of luma, the grain and the palette in codes, by name, `(B, N)` each."""
+        start = self._statistics
+        parts = torch.split(code[:, start : start + sum(OTHERS.values())], list(OTHERS.values()), dim=1)
+        return dict(zip(OTHERS, parts, strict=True))
 
     def modulation(self, code: Tensor) -> list[Modulation]:
         """The decoder's scales and shifts in codes."""

@@ -28,11 +28,14 @@ from impasto.networks.ground import (
     WIDE,
     detail,
     flatness,
+    luma,
     luma_variance,
     smooth_chroma,
     zero_local_mean,
 )
+from impasto.networks.palette import energy_at, palette_code, restricted
 from impasto.networks.style_code import CodeLayout
+from impasto.networks.tone import curve_to, distribution_of, histogram_of, toned
 from impasto.networks.transport import Normal, apply_affine, normal_of, transport
 
 MARGIN = 8
@@ -84,13 +87,26 @@ def _is_whole(number: object, least: int) -> bool:
 
 
 class StyleTarget(NamedTuple):
-    """A decoded style: distributions of colours and of each level's axes, finest first; a tile of grain and the
-    variance of its luma; the decoder's scales and shifts."""
+    """A decoded style: distributions of colours and of each level's axes, finest first; of luma; a tile of grain and
+    the variance of its luma; a palette; the decoder's scales and shifts."""
 
     normals: Sequence[Normal]
+    tone: Tensor
     grain: Tensor
     variance: Tensor
+    palette: Tensor
     modulation: Sequence[Modulation]
+
+
+class Recolouring(NamedTuple):
+    """How a photo's colours are moved to a style's: an affine map `(B, 3, 4)`, then a curve of luma `(B, KNOTS)`."""
+
+    affine: Tensor
+    curve: Tensor
+
+    def __call__(self, photo: Tensor) -> Tensor:
+        """`photo`, `(B, 3, H, W)`, in the style's colours, also beyond [0, 1]."""
+        return toned(apply_affine(photo, self.affine), self.curve)
 
 
 class Ground(NamedTuple):
@@ -115,8 +131,8 @@ class FeatureMaps(NamedTuple):
 class TransportNet(nn.Module):
     """A picture and a code in, the picture in the code's style out.
 
-    A code, `(B, code_size)`, holds the normal distributions of a style, its grain, and a scale and a shift for each
-    channel of the decoder, 1 and 0 but for styles that were learnt.
+    A code, `(B, code_size)`, holds the normal distributions of a style, its grain, its palette, and a scale and a shift
+    for each channel of the decoder, 1 and 0 but for styles that were learnt.
     """
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
@@ -181,23 +197,27 @@ class TransportNet(nn.Module):
 
     @torch.no_grad()
     def style_numbers(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, N)`: distributions and grain of paintings `(B, 3, H, W)`, the first part of their codes.
+        """`(B, N)`: distributions, grain and palette of paintings `(B, 3, H, W)`, the first part of their codes.
 
         Positions are weighted by `alpha`, `(B, 1, H, W)`, which may not be 0 everywhere.
         """
         painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
-        return self.layout.packed(normals, grain_code(detail(painting), alpha))
+        tone = distribution_of(histogram_of(luma(painting), alpha))
+        return self.layout.packed(normals, tone, grain_code(detail(painting), alpha), palette_code(painting, alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
         """`(B, code_size)`: the codes of paintings; see `style_numbers`."""
         return self.layout.whole(self.style_numbers(painting, alpha))
 
     def target(self, code: Tensor) -> StyleTarget:
-        """Decode codes `(B, D)`."""
-        grain = self.layout.grain(code)
+        """Decode codes `(B, D)`. Gradients reach the scales and shifts alone: the rest is not learnt."""
+        fixed = code.detach()
+        others, normals = self.layout.others(fixed), self.layout.normals(fixed)
+        grain = others["grain"]
         tile, variance = noise_tile(grain, cast(Tensor, self.noise)), luma_variance(colour_root(grain))
-        return StyleTarget(self.layout.normals(code), tile, variance, self.layout.modulation(code))
+        modulation = self.layout.modulation(code)
+        return StyleTarget(normals, others["tone"], tile, variance, others["palette"], modulation)
 
     def transport_maps(
         self, own: Sequence[Normal], targets: Sequence[StyleTarget], strength: float = 1.0
@@ -209,10 +229,28 @@ class TransportNet(nn.Module):
             for target in targets
         ]
 
+    def colour_maps(self, own: Normal, targets: Sequence[StyleTarget], strength: float = 1.0) -> list[Tensor]:
+        """For each target, the affine map `(B, 3, 4)` from the distribution `own` of a photo's colours."""
+        return [_partial_transport(own, target.normals[0], strength, FAITHFUL) for target in targets]
+
+    def recolourings(
+        self,
+        affine: Sequence[Tensor],
+        histograms: Sequence[Tensor],
+        targets: Sequence[StyleTarget],
+        strength: float = 1.0,
+    ) -> list[Recolouring]:
+        """For each target, its map of `colour_maps` and the curve from the photo's luma after it, whose `histograms`
+        these are."""
+        return [
+            Recolouring(each, curve_to(target.tone, histogram, strength))
+            for each, histogram, target in zip(affine, histograms, targets, strict=True)
+        ]
+
     def ground(
         self,
         photo: Tensor,
-        colours: Normal,
+        recolourings: Sequence[Recolouring],
         targets: Sequence[StyleTarget],
         masks: Tensor | None = None,
         *,
@@ -221,14 +259,19 @@ class TransportNet(nn.Module):
     ) -> Ground:
         """The ground of a padded photo, or of the part of one that begins at `origin`.
 
-        `colours`: their distribution over the whole photo. `masks`, `(B, K, H, W)`: the region of each target.
+        `masks`, `(B, K, H, W)`: the region of each target.
         """
-        affine = [_partial_transport(colours, target.normals[0], strength, FAITHFUL) for target in targets]
-        base = smooth_chroma(_blend([apply_affine(photo, each) for each in affine], masks)).clamp(0, 1)
-        size = (photo.shape[-2], photo.shape[-1])
-        grain = AMOUNT * strength * _blend([tile_window(target.grain, size, origin) for target in targets], masks)
-        variance = (AMOUNT * strength) ** 2 * _blend([target.variance for target in targets], masks)
-        return Ground(base, flatness(base, variance) * grain)
+        moved = [recolour(photo) for recolour in recolourings]
+        cells = [
+            restricted(F.avg_pool2d(each, CELL), target.palette, strength)
+            for each, target in zip(moved, targets, strict=True)
+        ]
+        base = smooth_chroma(_blend(moved, masks), _blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
+        size, light = (photo.shape[-2], photo.shape[-1]), F.avg_pool2d(luma(base), MULTIPLE)
+        energy = _blend([energy_at(light, target.palette) for target in targets], pool_to(masks, light))
+        energy = (AMOUNT * strength) ** 2 * F.interpolate(energy, scale_factor=MULTIPLE, mode="bilinear").clamp(min=0)
+        grain = energy.sqrt() * _blend([tile_window(target.grain, size, origin) for target in targets], masks)
+        return Ground(base, flatness(base, energy * _blend([t.variance for t in targets], masks)) * grain)
 
     def paint(
         self,
@@ -275,7 +318,10 @@ class TransportNet(nn.Module):
         photo = self.padded(image)
         weights, regions = (None if each is None else self.padded(each) for each in (alpha, masks))
         targets = [self.target(each) for each in ([code] if masks is None else code.unbind(1))]
-        ground = self.ground(photo, normal_of(photo, weights), targets, regions, origin=origin, strength=strength)
+        affine = self.colour_maps(normal_of(photo, weights), targets, strength)
+        histograms = [histogram_of(luma(apply_affine(photo, each)), weights) for each in affine]
+        recolourings = self.recolourings(affine, histograms, targets, strength)
+        ground = self.ground(photo, recolourings, targets, regions, origin=origin, strength=strength)
         maps = self.feature_maps(ground.picture)
         own = [normal_of(x, pool_to(weights, x)) for x in maps.axes]
         made = self.paint(ground, maps, self.transport_maps(own, targets, strength), targets, regions)

@@ -41,6 +41,13 @@ ANY = "any"
 NOTHING = "none"
 
 STEPS = 20000
+"""Steps from nothing to a transformer or a network for textures."""
+
+ANY_STEPS = 7500
+"""Steps from nothing to a network for any painting; see `training/README.md`."""
+
+STYLES_STEPS = 2500
+"""Steps from a trained network to one for the paintings that are given."""
 
 ADDED = 300
 """Steps in which a trained network learns further paintings; see `docs/train.md`."""
@@ -166,7 +173,8 @@ class TrainStyleSettings(PaintingOptions):
 
     steps: int | None = option(
         None,
-        f"steps in all; a run that goes on may have more; by default {STEPS}, and {ADDED} to add styles",
+        f"steps in all; a run that goes on may have more; by default {STYLES_STEPS} with a base, {STEPS} without, and "
+        f"{ADDED} to add styles",
         minimum=1,
     )
     base: str | None = option(
@@ -213,7 +221,8 @@ class TrainStyleSettings(PaintingOptions):
     @property
     def total(self) -> int:
         """The number of steps."""
-        return self.steps or (ADDED if self.adding else STEPS)
+        usual = STYLES_STEPS if self.base else STEPS
+        return self.steps or (ADDED if self.adding else usual)
 
     @property
     def recoloring(self) -> int:
@@ -227,8 +236,16 @@ class TrainStyleSettings(PaintingOptions):
 class TrainAnySettings(PaintingOptions):
     """Settings of `train any`."""
 
+    steps: int | None = option(
+        None, f"steps in all; a run that goes on may have more; by default {ANY_STEPS}", minimum=1
+    )
     base: str | None = option(None, "a network for any painting to start from")
     colours: float = option(0.3, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
+
+    @property
+    def total(self) -> int:
+        """The number of steps."""
+        return self.steps or ANY_STEPS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,132 @@
+"""A palette: which chroma a painting has at each lightness, and how much detail.
+
+A normal distribution of colours knows no more than one ellipsoid. A sun in orange on white paper has no light blue, and
+a drawing has lines where it is dark and bare paper where it is light; but both follow from the lightness. So mean and
+covariance of chroma, and the energy of fine detail, are kept at `KNOTS` levels of luma, with linear interpolation.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from impasto.networks.ground import BLOCK, detail
+from impasto.networks.transport import full_precision, normal_of
+
+KNOTS = 8
+NUMBERS = 6 * KNOTS
+"""For each knot: the mean of chroma, 2; the lower triangle that whitens it, 3; the energy of detail, 1."""
+
+LIMIT = 1.6
+"""Deviations of chroma, at its luma, that no colour exceeds."""
+
+PRIOR = 0.01
+"""Share of all pixels that the model over all luma counts at each knot, where a painting may have next to no pixels."""
+
+LEVEL, FAINT = (2 / 255) ** 2, (1.5 / 255) ** 2
+"""Variance of chroma, and energy of detail, that nobody sees."""
+
+TINY = 1e-4
+
+YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+"""JPEG's transform, without its offset."""
+
+RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+"""Its inverse."""
+
+
+def palette_code(picture: Tensor, alpha: Tensor | None = None) -> Tensor:
+    """`(B, NUMBERS)`: the palettes of pictures `(B, 3, H, W)` in [0, 1], whose sides are multiples of 8.
+
+    Pixels are weighted by `alpha`, `(B, 1, H, W)`, which may not be 0 everywhere.
+    """
+    with full_precision(picture):
+        picture, alpha = picture.float(), alpha if alpha is None else alpha.float()
+        mean, whitening = _chroma(_ycbcr(picture), alpha)
+        return torch.cat([part.flatten(1) for part in (mean, whitening, _energy(picture, alpha))], dim=1).to(picture)
+
+
+def no_palette(like: Tensor) -> Tensor:
+    """`(1, NUMBERS)`: any chroma, no detail."""
+    return like.new_zeros(1, NUMBERS)
+
+
+def restricted(picture: Tensor, palette: Tensor, strength: float = 1.0) -> Tensor:
+    """`picture` `(B, 3, H, W)` with chroma no more than `LIMIT` deviations from the palette's at the same luma; a lower
+    strength goes a part of the way. The limit is soft: a hyperbolic tangent."""
+    luma, chroma = torch.split(_ycbcr(picture), [1, 2], dim=1)
+    model = _at(palette[:, : 5 * KNOTS].view(-1, 5, KNOTS), luma)
+    mean, (a, b, c) = model[:, :2], torch.split(model[:, 2:], 1, dim=1)
+    apart = chroma - mean
+    blue, red = torch.split(apart, 1, dim=1)
+    far = ((a * blue).square() + (b * blue + c * red).square() + TINY**2).sqrt()
+    share = LIMIT * (far / LIMIT).tanh() / far
+    moved = torch.cat([luma, mean + apart * share], dim=1)
+    return picture + strength * (_rgb(moved) - picture)
+
+
+def energy_at(luma: Tensor, palette: Tensor) -> Tensor:
+    """`(B, 1, H, W)`: the variance of a palette's detail, summed over the colours, at these luma."""
+    return _at(palette[:, None, 5 * KNOTS :], luma)
+
+
+def _chroma(ycbcr: Tensor, alpha: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Means `(B, 2, KNOTS)` and whitening triangles `(B, 3, KNOTS)` of chroma at each knot."""
+    weights, prior = _weights(ycbcr[:, :1], alpha)
+    (mean, covariance), chroma = normal_of(ycbcr, alpha), ycbcr[:, 1:].flatten(2)
+    slope = covariance[:, 1:, 0] / (covariance[:, :1, 0] + LEVEL)
+    rest = covariance[:, 1:, 1:] - slope[:, :, None] * covariance[:, :1, 1:]
+    usual = mean[:, 1:, None] + slope[:, :, None] * (_knots(mean) - mean[:, :1, None])
+    total = weights.sum(2)[:, None] + prior
+    middle = (chroma @ weights.transpose(1, 2) + prior * usual) / total
+    apart = chroma - middle @ weights / weights.sum(1, keepdim=True).clamp(min=TINY)
+    products = torch.stack([apart[:, 0] ** 2, apart[:, 0] * apart[:, 1], apart[:, 1] ** 2], dim=1)
+    usual = torch.stack([rest[:, 0, 0], rest[:, 0, 1], rest[:, 1, 1]], dim=1)[:, :, None]
+    blue, both, red = ((products @ weights.transpose(1, 2) + prior * usual) / total).unbind(1)
+    first = (blue + LEVEL).sqrt()  # Cholesky's factor, and its inverse
+    second = (red + LEVEL - (both / first).square()).clamp(min=LEVEL).sqrt()
+    return middle, torch.stack([1 / first, -both / (first.square() * second), 1 / second], dim=1)
+
+
+def _energy(picture: Tensor, alpha: Tensor | None) -> Tensor:
+    """`(B, 1, KNOTS)`: the geometric mean of the energy of detail in blocks of each luma: typical places count, not the
+    few of strong edges."""
+    alpha = None if alpha is None else F.avg_pool2d(alpha, BLOCK)
+    blocks = F.avg_pool2d(picture, BLOCK)
+    energy = (F.avg_pool2d(detail(picture).square().sum(1, keepdim=True), BLOCK) + FAINT).log().flatten(2)
+    weights, prior = _weights(_ycbcr(blocks)[:, :1], alpha)
+    usual = normal_of(energy[..., None], None if alpha is None else alpha.flatten(2)[..., None]).mean[:, None]
+    total = weights.sum(2)[:, None] + prior
+    mean: Tensor = (energy @ weights.transpose(1, 2) + prior * usual) / total
+    return (mean.exp() - FAINT).clamp(min=0)
+
+
+def _weights(luma: Tensor, alpha: Tensor | None) -> tuple[Tensor, Tensor]:
+    """How much each of N pixels counts at each knot, `(B, KNOTS, N)`, and how much the prior does, `(B, 1, 1)`."""
+    weights = _hats(luma)
+    weights = (weights if alpha is None else weights * alpha).flatten(2)
+    return weights, PRIOR * weights.sum((1, 2))[:, None, None]
+
+
+def _knots(like: Tensor) -> Tensor:
+    return torch.linspace(0, 1, KNOTS, dtype=like.dtype, device=like.device)
+
+
+def _hats(luma: Tensor) -> Tensor:
+    """`(B, KNOTS, H, W)`: the shares of linear interpolation."""
+    return (1 - (luma.clamp(0, 1) - _knots(luma).view(1, KNOTS, 1, 1)).abs() * (KNOTS - 1)).clamp(min=0)
+
+
+def _at(table: Tensor, luma: Tensor) -> Tensor:
+    """`(B, C, H, W)`: a table `(B, C, KNOTS)` at luma `(B, 1, H, W)`."""
+    with full_precision(luma):
+        return torch.einsum("bkhw,bck->bchw", _hats(luma.float()), table.float()).to(luma)
+
+
+def _ycbcr(picture: Tensor) -> Tensor:
+    return torch.einsum("ij,bjhw->bihw", picture.new_tensor(YCBCR), picture)
+
+
+def _rgb(ycbcr: Tensor) -> Tensor:
+    return torch.einsum("ij,bjhw->bihw", ycbcr.new_tensor(RGB), ycbcr)

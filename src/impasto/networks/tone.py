@@ -1,0 +1,72 @@
+"""A tone curve: the luma of a photo moved toward the distribution of a painting's.
+
+A normal distribution has no long tail. A portrait on a black ground has lights that are few and bright; by mean and
+deviation alone they come out grey. Matching of histograms has them right, and tears smooth skies into bands where it
+is steep; so the curve goes a part of the way, and its slope is limited (Pizer et al. 1987, "Adaptive histogram
+equalization and its variations").
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from impasto.networks.ground import luma
+
+KNOTS = 17
+"""At which distributions and curves are known, from 0 to 1."""
+
+SHARE = 0.6
+"""Of the way to the painting's distribution."""
+
+LEAST, MOST = 0.5, 2.0
+"""Slopes of a curve."""
+
+PRIOR = 1e-4
+"""Share of pixels that are at each knot in any case."""
+
+
+def histogram_of(light: Tensor, weights: Tensor | None = None) -> Tensor:
+    """`(B, KNOTS)`: how many pixels of `light`, `(B, 1, H, W)`, are near each knot, each shared by the two next to it;
+    weighted by `weights`, `(B, 1, H, W)`. Those of parts of a picture add up."""
+    knots = torch.linspace(0, 1, KNOTS, dtype=light.dtype, device=light.device).view(1, KNOTS, 1, 1)
+    near = (1 - (light.clamp(0, 1) - knots).abs() * (KNOTS - 1)).clamp(min=0)
+    return (near if weights is None else near * weights).sum((2, 3))
+
+
+def distribution_of(histogram: Tensor) -> Tensor:
+    """`(B, KNOTS)`: the cumulative distribution at each knot, which rises everywhere."""
+    shares = histogram / histogram.sum(1, keepdim=True) + PRIOR
+    shares = shares / shares.sum(1, keepdim=True)
+    return shares.cumsum(1) - shares / 2
+
+
+def no_tone(like: Tensor) -> Tensor:
+    """`(1, KNOTS)`: a uniform distribution."""
+    return distribution_of(like.new_ones(1, KNOTS))
+
+
+def curve_to(distribution: Tensor, histogram: Tensor, strength: float = 1.0) -> Tensor:
+    """`(B, KNOTS)`: luma at each knot after the curve from a photo's `histogram` to a painting's `distribution`. The
+    mean over the photo is that of the curve without limits."""
+    own = distribution_of(histogram)
+    below, above = distribution[:, None, :-1], distribution[:, None, 1:]
+    matched = ((own[:, :, None] - below) / (above - below)).clamp(0, 1).sum(2) / (KNOTS - 1)
+    knots = torch.linspace(0, 1, KNOTS, dtype=own.dtype, device=own.device)[None]
+    wanted = knots + SHARE * (matched - knots)
+    slopes = ((wanted[:, 1:] - wanted[:, :-1]) * (KNOTS - 1)).clamp(LEAST, MOST)
+    limited = torch.cat([slopes.new_zeros(len(slopes), 1), slopes.cumsum(1) / (KNOTS - 1)], dim=1)
+    shares = histogram / histogram.sum(1, keepdim=True)
+    limited = limited + (shares * (wanted - limited)).sum(1, keepdim=True)
+    return knots + strength * (limited - knots)
+
+
+def toned(picture: Tensor, curve: Tensor) -> Tensor:
+    """`picture` `(B, 3, H, W)` with the luma of `curve`, `(B, KNOTS)`; what lies beyond 0 and 1 keeps its distance."""
+    light = luma(picture)
+    inside, width = light.clamp(0, 1), 1 / (KNOTS - 1)
+    moved = curve[:, :1, None, None].expand_as(light)
+    for k in range(KNOTS - 1):
+        slope = (curve[:, k + 1] - curve[:, k])[:, None, None, None] / width
+        moved = moved + slope * (inside - k * width).clamp(0, width)
+    return picture + (moved - inside)
