@@ -32,6 +32,10 @@ WHOLE = 5e8
 TILE = 256e6
 """Bytes of a tile's pass: large enough that borders cost little. (Layer by layer, strips take less.)"""
 
+FAR = 1.2e9
+"""Bytes of a tile's pass through a network of transport, which sees 216 pixels beyond each side: smaller tiles are
+mostly borders. A whole picture may take twice as many."""
+
 PICTURES = 2
 """Pictures in memory besides a pass and the photo: the result, and what is made of it when it is written."""
 
@@ -132,6 +136,7 @@ class Painter:
             return self.settings.tile
         pixels, home = size[0] * size[1], next(network.parameters()).device
         whole, pictures = pixels * passes.cost(network), PICTURES * 12.0 * pixels * (home.type == "cpu")
+        tile, most = (FAR, 2 * FAR) if isinstance(network, TransportNet) else (TILE, WHOLE)
         if self.settings.memory is None and whole <= TILE:
             return 0
         if self.settings.memory is None:
@@ -144,11 +149,11 @@ class Painter:
                 f"a picture of {size[1]}x{size[0]} needs {(pictures + least) / 1e9:.1f} GB more than the process has; "
                 "take a smaller --size, or allow more by --memory"
             )
-        if whole <= min(WHOLE, room):
+        if whole <= min(most, room):
             return 0
         if isinstance(network, Transformer) and held(network) * pixels + TILE <= room:
             return None
-        return passes.side_for(network, min(TILE, room))
+        return passes.side_for(network, min(tile, room))
 
 
 def painter(
