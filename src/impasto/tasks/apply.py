@@ -42,6 +42,10 @@ WHOLE_BYTES = 5e8
 TILE_BYTES = 256e6
 """Bytes of the pass of a tile: large enough that halos cost little. (Layer by layer, strips take less.)"""
 
+TRANSPORT_TILE_BYTES = 1.2e9
+"""Bytes of the pass of a tile through a network of transport: its halo is 216 pixels wide, and smaller tiles are mostly
+halo. A whole picture may take twice as many."""
+
 IMAGES = 2
 """Images in memory beside the pass and the photo: the result, and a copy for writing."""
 
@@ -147,6 +151,9 @@ class Painter:
             return self.settings.tile
         pixels, home = size[0] * size[1], next(network.parameters()).device
         whole, pictures = pixels * tiled.cost(network), IMAGES * 12.0 * pixels * (home.type == "cpu")
+        tile, most = TILE_BYTES, WHOLE_BYTES
+        if isinstance(network, TransportNet):
+            tile, most = TRANSPORT_TILE_BYTES, 2 * TRANSPORT_TILE_BYTES
         if self.settings.memory is None and whole <= TILE_BYTES:
             return 0
         if self.settings.memory is None:
@@ -159,11 +166,11 @@ class Painter:
                 f"a picture of {size[1]}x{size[0]} needs {(pictures + least) / 1e9:.1f} GB more than the process has; "
                 "take a smaller --size, or allow more by --memory"
             )
-        if whole <= min(WHOLE_BYTES, budget):
+        if whole <= min(most, budget):
             return 0
         if isinstance(network, Transformer) and held(network) * pixels + TILE_BYTES <= budget:
             return None
-        return tiled.side_for(network, min(TILE_BYTES, budget))
+        return tiled.side_for(network, min(tile, budget))
 
 
 def painter(
