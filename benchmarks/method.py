@@ -1,4 +1,6 @@
-"""Measure what the method does: `python -m benchmarks.method [--masked PHOTO MASK ...] [--out docs/method.md]`.
+"""Measure what the method does: `python -m benchmarks.method [--masked PHOTO MASK ...] [--out FILE]`.
+
+The page is docs/notebook/method-figures.md unless FILE is given.
 
 What a person would rather see as a table: reconstruction by layer, textures at sets of layers, styles inside masks,
 kept colours. On the bundled samples (and photos with masks of your own), `lite`, two seeds.
@@ -116,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--masked", nargs=2, action="append", default=[], metavar=("PHOTO", "MASK"))
     parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "method.md")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "notebook" / "method-figures.md")
     args = parser.parse_args()
     masked = [("sample:coffee", str(ROOT / "docs" / "gallery" / "masks" / "coffee.png")), *args.masked]
     lines = [

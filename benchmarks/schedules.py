@@ -273,7 +273,7 @@ def plot(rows: Sequence[Row], titled: dict[str, str], file: Path) -> None:
 
 
 def draw(rows: Sequence[Row], folder: Path) -> None:
-    """The plots of docs/schedules.md."""
+    """The plots of docs/notebook/schedules.md."""
     schedules = {
         coarse((0.5, 70)): "half 70 (standard)",
         coarse(full=100): "full size alone",

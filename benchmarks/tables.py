@@ -75,7 +75,7 @@ def notes(rows: Sequence[Row], sides: Sequence[Side]) -> list[str]:
     told = [
         f"{rows[0]['size']} px. The pictures are not the same: Impasto's own settings use the small network `lite`, "
         "the others VGG-19, with random weights where the published ones do not come along (they change no time). "
-        "How pictures compare is told elsewhere (`docs/lite.md`, `benchmarks/reach.py`)."
+        "How pictures compare is told elsewhere (`docs/notebook/lite.md`, `benchmarks/reach.py`)."
     ]
     if any(side.extrapolated for side in sides):
         told.append(

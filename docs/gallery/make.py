@@ -38,7 +38,8 @@ def page() -> str:
         "# Gallery",
         "",
         "Every loss, prior, control and start, on the bundled samples; made by `python docs/gallery/make.py`, which",
-        "adds `-o`, `--quiet`, `--output-quality 85` and `--threads 1` to the commands. [Figures](../method.md).",
+        "adds `-o`, `--quiet`, `--output-quality 85` and `--threads 1` to the commands.",
+        "[Figures](../notebook/method-figures.md).",
     ]
     for title, about, entries in SECTIONS:
         lines += ["", f"## {title}", "", about, ""]
