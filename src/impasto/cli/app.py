@@ -11,19 +11,20 @@ import typer
 
 from impasto.cli import derived, lists, one_pass, processes, train
 from impasto.cli.failures import INTERRUPTED, explain, is_of_click
+from impasto.cli.help import App
 from impasto.cli.interrupts import only_the_first
 from impasto.cli.options import RunOptions
 from impasto.cli.words import dashed_file, refuse_empty
 from impasto.process import prepare_process
 from impasto.version import __version__
 
-app = typer.Typer(
+app = App(
     help="Neural style transfer: a photograph and a painting in, the photograph painted that way out.",
     pretty_exceptions_enable=False,
 )
-weights = typer.Typer(help="List, fetch and check the weights of the networks that are not in the package.")
+weights = App(help="List, fetch and check the weights of the networks that are not in the package.")
 app.add_typer(weights, name="weights")
-plan = typer.Typer(help="Tell the memory and the time that a run would take, size by size.")
+plan = App(help="Tell the memory and the time that a run would take, size by size.")
 app.add_typer(plan, name="plan")
 
 

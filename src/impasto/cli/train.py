@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from impasto.cli import flags
+from impasto.cli.help import App
 from impasto.cli.options import RunOptions, TrainOptions
 from impasto.settings.files import read_table
 from impasto.settings.train import SHARED, TrainAnySettings, TrainSettings, TrainStyleSettings, TrainTextureSettings
@@ -32,7 +33,7 @@ SETTINGS: dict[str, type[TrainSettings]] = {
 
 def add_commands(app: typer.Typer) -> None:
     """Add `train` and its commands."""
-    train = typer.Typer(help="Train a network that paints in one pass.", no_args_is_help=True)
+    train = App(help="Train a network that paints in one pass.")
     app.add_typer(train, name="train")
     about = typer.Argument(
         metavar="PAINTING", help="paintings: files, sample:flow, or NAME=FILE to name the style", show_default=False
