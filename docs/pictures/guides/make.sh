@@ -7,38 +7,29 @@ here=$PWD
 root=$(cd ../../.. && pwd)
 python=${PYTHON:-$root/.venv/bin/python}
 impasto=${IMPASTO:-$root/.venv/bin/impasto}
-wanted=${*:-first masks tileable tiles one-pass trained sweep steps}
+wanted=${*:-first masks tileable steps tiles sweep trained}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
 run() { $impasto "$@" --quiet; }
 strip() { "$python" "$here/strip.py" "$here/$1.jpg" "${@:2}"; }
-masks=$here/../../gallery/masks
-run_samples() { $impasto samples samples > /dev/null; }
-run_samples
+gallery=$here/../../gallery
+masks=$gallery/masks
+$impasto samples samples > /dev/null
 
 for picture in $wanted; do
     case $picture in
     first)
-        run stylize sample:chelsea sample:flow --size 512 -o first.png
-        strip first 210 samples/chelsea.png samples/flow.jpg first.png ;;
+        strip first 210 samples/chelsea.png samples/flow.jpg "$here/../chelsea-flow.jpg" ;;
     masks)
-        run stylize sample:coffee sample:glass --region "$masks/coffee.png:sample:flow" --size 384 -o masks.png
-        strip masks 200 samples/coffee.png "$masks/coffee.png" masks.png ;;
+        strip masks 200 samples/coffee.png "$masks/coffee.png" "$gallery/region.jpg" ;;
     tileable)
-        run texture sample:gravel --tileable --size 256 -o gravel.png
-        run texture sample:flow --tileable --width 256 --height 256 -o flow.png
-        strip tileable 256 gravel.png 2x:gravel.png 2x:flow.png ;;
+        strip tileable 256 "$gallery/texture-tileable.jpg" "2x:$gallery/texture-tileable.jpg" ;;
     tiles)
-        run stylize sample:coffee sample:tesserae --size 384 --tile 0 -o whole.png
-        run stylize sample:coffee sample:tesserae --size 384 --tile 128 -o tiles.png
+        run stylize sample:coffee sample:tesserae --size 320 --tile 0 -o whole.png
+        run stylize sample:coffee sample:tesserae --size 320 --tile 128 -o tiles.png
         strip tiles 256 whole.png tiles.png ;;
-    one-pass)
-        run apply sample:chelsea --style starry -o a.png
-        run apply sample:chelsea --style starry=0.5,scream=0.5 -o b.png
-        run apply sample:chelsea --style sample:woodcut -o c.png
-        strip one-pass 200 a.png b.png c.png ;;
     trained)
         mkdir photos
         cp samples/{chelsea,coffee,rocket,astronaut}.* photos
