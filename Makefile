@@ -1,4 +1,4 @@
-# Two commands: `make demo` paints, `make test` checks. Both build .venv first if it is missing or out of date.
+# `make demo` paints, `make test` checks, `make docs` builds the site. All build .venv first if it is missing or out of date.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,11 +6,11 @@ READY := $(VENV)/.ready
 PAGE := docs/browser
 RUNTIME := $(PAGE)/node_modules/.package-lock.json
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,docs]"
 	touch $(READY)
 
 # What the page computes with, for its tests in Chromium; npm itself writes the file when it is done.
@@ -36,6 +36,11 @@ check: $(READY)
 test: check $(RUNTIME)
 	@command -v chromium chromium-browser google-chrome > /dev/null || echo "Chromium is not installed, so the page in $(PAGE) is not tested; Debian: apt install chromium"
 	$(BIN)/python -m pytest
+
+# The site, from docs/ and the docstrings of src/, into build/site. A broken link is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The site is in $(CURDIR)/build/site: open index.html."
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(BENCH)

@@ -235,8 +235,8 @@ def losses() -> str:
         "",
         MADE,
         "",
-        "What `--style-loss` and `--content-loss` may be. A loss is a name with settings in brackets and a weight after",
-        "`=`. Commas join several losses: `gram,histogram(samples=4096)=0.5`. Every loss also takes the setting `layers`,",
+        "What `--style-loss` and `--content-loss` may be. A loss is a name, settings in brackets, and a weight after",
+        "`=`. Commas join several losses: `gram,histogram(samples=4096)=0.5`. Every loss also takes `layers`,",
         "such as `sliced(layers=relu3_1)`. [From equation to function](../method.md) has the formulas.",
         "",
     ]
