@@ -1,19 +1,16 @@
 """Neural style transfer: a photograph and a painting in, the photograph painted that way out.
 
 >>> import impasto
->>> picture = impasto.stylize("photo.jpg", "sample:flow", impasto.StylizeSettings(size=256))
->>> impasto.write("painted.png", picture)
-
-`for progress in impasto.run_sweep(impasto.read_sweep("weights"), "folder")` makes a grid of them.
+>>> image = impasto.stylize("sample:chelsea", "sample:flow", impasto.StylizeSettings(size=32, steps=2, scales=1))
+>>> impasto.write("painted.png", image)
+()
 
 `impasto.apply("photo.jpg", style="starry=0.7,wave=0.3")` paints in one pass of a trained network.
 
-Each verb that optimises has a twin that reports every step: `for step in impasto.stylize_steps(...)`; to stop is to
-stop reading. Training has nothing but steps, and goes on from its last checkpoint when it is called again:
+`for progress in impasto.run_sweep(impasto.read_sweep("weights"), "folder")` makes a grid of pictures.
 
->>> for step in impasto.train_style_steps("photos", ["dawn=painting.jpg"], out="dawn.safetensors"):
-...     print(step.index, step.loss)
->>> picture = impasto.apply("photo.jpg", "dawn.safetensors")
+Each verb that optimises has a second function that yields every step, such as `impasto.stylize_steps`; to stop a run,
+stop reading. The functions of training yield steps, too. Called again, they continue from their last checkpoint.
 """
 
 from __future__ import annotations
@@ -89,8 +86,8 @@ __all__ = [
     "write_page",
 ]
 
-# Imported when first asked for, because torch takes seconds and `impasto --help` should not.
-_HOMES = {
+# The module of each name, imported at the first access: torch takes seconds, and `impasto --help` must not.
+_MODULES = {
     "ApplySettings": "impasto.settings.apply",
     "BlendSettings": "impasto.settings.editing",
     "CompareSettings": "impasto.settings.editing",
@@ -132,9 +129,9 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name == "encoders":
         return import_module("impasto.encoders")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'impasto' has no attribute '{name}'")
-    value: object = getattr(import_module(_HOMES[name]), name)
+    value: object = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -31,27 +31,35 @@ Opener = Callable[[Source], Picture]
 """Reads a picture."""
 
 INVERSE = "~"
-"""The sign before a mask that is to be turned inside out."""
+"""The sign before a mask that is inverted."""
 
 
 def load(
     source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = in_memory
 ) -> Picture:
-    """The picture that `source` stands for; colours that cannot be seen are `continued` (see `image/hidden.py`).
+    """Return the Picture of `source`, float32 `(1, 3, H, W)` in [0, 1].
 
-    A path (see `read`, whose limits these are), one of the schemes below, a float tensor `(3, H, W)` or `(1, 3, H, W)`
-    in [0, 1], a numpy array `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow image, or a Picture,
-    which is returned as it is if that is so of it. `allocate` makes the memory of a file's pixels. Raises UsageError,
-    in one line, for anything else.
+    source: a path, one of the schemes below, a float tensor `(3, H, W)` or `(1, 3, H, W)` in [0, 1], a numpy array
+    `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow image, or a Picture.
+    max_pixels, max_bytes: limits of a file, as for `read`.
+    allocate: makes the memory of the pixels of a file.
 
-    "sample:NAME": see `sample_names`. "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed": one source set into
-    another, see `blend`; the mask, see `load_mask`, is brought to SOURCE's size, and SOURCE's name has no comma.
+    Colours of transparent pixels are replaced by a continuation of the visible ones (see `image/hidden.py`). A Picture
+    that needs no such change is returned itself. Raises UsageError for anything else and for files that cannot be read.
+
+    "sample:NAME": a bundled sample, see `sample_names`. "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed": one
+    source set into another, see `blend`; the mask, see `load_mask`, is resized to SOURCE, whose name has no comma.
     "generator:FILE.onnx?seed=7": a picture that a network draws from a seed.
+
+    >>> import torch
+    >>> import impasto
+    >>> impasto.load(torch.rand(3, 40, 60)).size
+    (40, 60)
     """
     picture = _loaded(source, max_pixels, max_bytes, allocate)
     if picture.alpha is None:
         return picture
-    if picture is not source:  # nobody else has it
+    if picture is not source:  # its memory may be reused
         return replace(picture, pixels=continued(picture.pixels, picture.alpha, out=picture.pixels))
     pixels = continued(picture.pixels, picture.alpha)
     return picture if torch.equal(pixels, picture.pixels) else replace(picture, pixels=pixels)

@@ -39,17 +39,28 @@ def write(
     origin: Origin = NOTHING,
     location: bool = False,
 ) -> tuple[str, ...]:
-    """Write `pixels` `(1, 3, H, W)`, sRGB in [0, 1], to `path`, in the format of its suffix; returns notices.
+    """Write `pixels` `(1, 3, H, W)`, sRGB in [0, 1], to `path`, in the format of its suffix; return notices.
 
-    Values are clamped to [0, 1] and rounded to the nearest of `bits` bits, 8, or 16 for PNG and TIFF. `alpha` is
-    `(1, 1, H, W)` in [0, 1]. `quality`, 1 to 100, is that of JPEG and WebP. `metadata` is stored as JSON, for
-    `read_metadata`. `origin` is that of a photo, `Picture.origin`: author, rights, dates, camera, resolution and XMP
-    are kept, and with `location` its place; orientation, thumbnails and what concerns the photo's file are not. What
-    the format cannot hold (alpha, settings, EXIF) is left out, with a notice. The file appears whole or not at all: an
-    older one is replaced in one step, at the end.
+    pixels: clamped to [0, 1] and rounded.
+    alpha: `(1, 1, H, W)` in [0, 1], or None.
+    bits: 8 or 16 per channel; 16 in PNG and TIFF.
+    quality: 1 to 100, for JPEG and WebP.
+    metadata: stored as JSON; `read_metadata` reads it.
+    origin: `Picture.origin` of a photo. Author, rights, dates, camera, resolution and XMP are written, and with
+        `location` also the place; orientation, thumbnails and facts about the photo's own file are not.
 
-    Raises UsageError for a path, a size or a depth that cannot be (see `check_writable`) and for settings that are no
-    JSON; ImpastoError for NaN or infinite pixels, and when the disk refuses.
+    A format that cannot hold alpha, settings or EXIF leaves them out, with a notice for each. The file appears whole or
+    not at all: an older file is replaced in one step, at the end.
+
+    Raises UsageError for a path, a size or a depth that is not possible (see `check_writable`) and for metadata that
+    JSON cannot hold; ImpastoError for NaN or infinite pixels, and for errors of the disk.
+
+    >>> import torch
+    >>> import impasto
+    >>> impasto.write("grey.png", torch.full((1, 3, 40, 60), 0.5), metadata={"seed": 7})
+    ()
+    >>> impasto.load("grey.png").size
+    (40, 60)
     """
     path = Path(path)
     _check_shapes(pixels, alpha)

@@ -68,7 +68,18 @@ class Part:
 
 
 def write_page(folder: Path, *, max_side: int = 512) -> Path:
-    """Write `page` to `index.html` in the folder of the sweep; returns its path."""
+    """Write the page of a sweep to `index.html` in its folder; return the path.
+
+    Pictures on the page are at most `max_side` pixels a side. Raises UsageError for a folder without a sweep,
+    ImpastoError without the extra `sweep`.
+
+    >>> from pathlib import Path
+    >>> import impasto
+    >>> impasto.write_page(Path("nowhere"))
+    Traceback (most recent call last):
+    ...
+    impasto.errors.UsageError: 'nowhere' is no folder of a sweep...
+    """
     text = page(folder, max_side=max_side)
     path = folder / FILE
     replace_file(path, text.encode())

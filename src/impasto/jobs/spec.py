@@ -107,7 +107,14 @@ def built_in() -> dict[str, Path]:
 
 
 def read_sweep(spec: str | Path) -> Sweep:
-    """The sweep of a `.toml` or `.json` file, or the built-in one of that name. Raises UsageError."""
+    """Return the sweep of a `.toml` or `.json` file, or the built-in sweep of this name.
+
+    Raises UsageError for a file that cannot be read, and for unknown names, tasks, axes and inputs.
+
+    >>> import impasto
+    >>> impasto.read_sweep("weights").task
+    'stylize'
+    """
     given = str(spec).endswith((".toml", ".json"))
     path = Path(spec) if given else choose(built_in(), str(spec), "sweep")
     return from_mapping(read_table(path), path.parent)

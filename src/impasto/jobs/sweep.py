@@ -51,7 +51,17 @@ class Progress:
 
 
 def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -> Iterator[Progress]:
-    """Make all cells of `sweep` in `folder`, in so many processes (by default as many as cores and memory allow)."""
+    """Make all cells of `sweep` in `folder`; yield a `Progress` for each cell that is done.
+
+    `workers` is the number of processes, by default as many as cores and memory allow. Cells that are in the folder
+    from an earlier call are not made again. Raises UsageError for settings that are not allowed; a cell that fails is
+    reported in its record.
+
+    >>> import impasto
+    >>> sweep = impasto.read_sweep("weights")
+    >>> for progress in impasto.run_sweep(sweep, "folder"):  # doctest: +SKIP
+    ...     print(progress.done, "of", progress.total)
+    """
     folder = Path(folder)
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     asked = expand(sweep)

@@ -167,6 +167,13 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def preset(name: str, task: str) -> dict[str, Any]:
-    """The settings of the preset `name` for `task`; UsageError for one that is unknown, or not meant for the task."""
+    """Return the settings of the preset `name` for `task`, as keyword arguments of the settings of the task.
+
+    Raises UsageError for an unknown preset, and for one without settings for the task.
+
+    >>> import impasto
+    >>> impasto.StylizeSettings(**impasto.preset("heitz2021", "stylize")).style_loss
+    'sliced'
+    """
     for_task = {key: found for key, found in PRESETS.items() if getattr(found, task, None)}
     return dict(getattr(choose(for_task, name, f"preset of {task}"), task))

@@ -66,14 +66,21 @@ def apply(
     *,
     regions: Sequence[Region] = (),
 ) -> Tensor:
-    """Return the photo in a style, `(1, 3, H, W)` in [0, 1].
+    """Return the photo in a style, `(1, 3, H, W)`, sRGB in [0, 1].
 
     network: a loaded network, the name of one in the package, or a file; by default one in the package with the style.
     style: a name, a style image for an any-style network, or several with shares, as text ("starry=0.7,wave=0.3"), as a
     mapping or as pairs.
     regions: added to those of the settings; the weight of a region is its own strength, up to 1.
 
-    Network and style take precedence over those of the settings. Without a style the rest of the photo stays.
+    Network and style take precedence over those of the settings. Without a style the rest of the photo stays. Raises
+    UsageError for unknown styles and networks, and for files that cannot be read.
+
+    >>> import impasto
+    >>> settings = impasto.ApplySettings(size=64)
+    >>> image = impasto.apply("sample:chelsea", style="starry=0.7,wave=0.3", settings=settings)
+    >>> image.shape
+    torch.Size([1, 3, 43, 64])
     """
     return painter(network, style, settings, regions=regions)(photo)
 

@@ -7,7 +7,18 @@ from impasto.settings.editing import BlendSettings
 
 
 def blend(source: Source, target: Source, settings: BlendSettings | None = None) -> Picture:
-    """`target` with what the mask of the settings shows of `source` set into it; of the size of `target`."""
+    """Return `target` with a part of `source` set into it, as a Picture of the size of `target`.
+
+    The part is the mask of the settings, or the alpha of `source`. The gradients of the part are kept and its border
+    takes the colours of `target` (Poisson blending). Raises UsageError without a mask and without an alpha, and for a
+    part that lies outside the target.
+
+    >>> import torch
+    >>> import impasto
+    >>> patch = impasto.Picture(torch.rand(1, 3, 8, 8), alpha=torch.ones(1, 1, 8, 8))
+    >>> impasto.blend(patch, torch.rand(3, 32, 32), impasto.BlendSettings(at="4,6")).size
+    (32, 32)
+    """
     settings = settings or BlendSettings()
     at = corner(settings.at)
     return blended(load(source), load(target), settings.mask, at, settings.gradients)

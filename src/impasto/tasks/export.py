@@ -43,9 +43,15 @@ def export(
     *,
     style_image_size: int = 512,
 ) -> list[Path]:
-    """Write `network` (one that is loaded, a name or a file) to `path`, an .onnx file or a folder; returns the files.
+    """Write `network` (one that is loaded, a name or a file) to `path`, an .onnx file or a folder; return the files.
 
     `styles`: further styles for the JSON, each under a name: mixtures, or paintings for an any-style network.
+    `style_image_size`: longer side of these paintings, in pixels. Raises UsageError for a texture network, and for a
+    path that cannot be written.
+
+    >>> import impasto
+    >>> for file in impasto.export("any", "folder", {"dawn": "painting.jpg"}):  # doctest: +SKIP
+    ...     print(file)
     """
     name, provenance = "network", dict[str, Any]()
     if isinstance(network, str | Path):

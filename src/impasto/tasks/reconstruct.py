@@ -71,10 +71,28 @@ def reconstruct_steps(
     resume: State | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[Step]:
-    """Run `reconstruct` step by step; `step.image()` is the best image so far."""
+    """Run `reconstruct` and yield a `Step` after each step; `step.image()` is the best image so far.
+
+    Inputs and errors as for `reconstruct`. `resume` is the `state()` of a step of the same run, which continues after
+    it. `group`: the processes that share the work (see `tasks/tiling/process_group.py`).
+
+    >>> import impasto
+    >>> settings = impasto.ReconstructSettings(size=32, steps=2, scales=1)
+    >>> [step.index for step in impasto.reconstruct_steps("sample:chelsea", settings)]
+    [1, 2]
+    """
     yield from reconstruct_job(content, settings, group=group).steps(resume)
 
 
 def reconstruct(content: Source, settings: ReconstructSettings | None = None) -> Tensor:
-    """Return an image with the features of `content`, `(1, 3, H, W)` in [0, 1]."""
+    """Return an image with the features of `content`, `(1, 3, H, W)`, sRGB in [0, 1] (Mahendran and Vedaldi 2015).
+
+    `content`: a file, a `sample:` name, a tensor `(3, H, W)` in [0, 1], an array or a PIL image. Raises UsageError for
+    an input that cannot be read, and for settings that do not suit the network.
+
+    >>> import impasto
+    >>> settings = impasto.ReconstructSettings(size=32, steps=2, scales=1)
+    >>> impasto.reconstruct("sample:chelsea", settings).shape
+    torch.Size([1, 3, 21, 32])
+    """
     return last(reconstruct_steps(content, settings))

@@ -87,9 +87,15 @@ def stylize_steps(
     resume: State | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[Step]:
-    """Run `stylize` step by step; `step.image()` is the best image so far.
+    """Run `stylize` and yield a `Step` after each step; `step.image()` is the best image so far.
 
-    Inputs as for `stylize_job`. `resume` is the `state()` of a step of the same run; the run continues after it.
+    Inputs and errors as for `stylize`. To stop a run, stop reading. `resume` is the `state()` of a step of the same
+    run, which continues after it. `group`: the processes that share the work (see `tasks/tiling/process_group.py`).
+
+    >>> import impasto
+    >>> settings = impasto.StylizeSettings(size=32, steps=2, scales=1)
+    >>> [step.index for step in impasto.stylize_steps("sample:chelsea", "sample:flow", settings)]
+    [1, 2]
     """
     yield from stylize_job(content, style, settings, regions=regions, group=group).steps(resume)
 
@@ -97,5 +103,15 @@ def stylize_steps(
 def stylize(
     content: Source, style: StyleSource, settings: StylizeSettings | None = None, *, regions: Sequence[Region] = ()
 ) -> Tensor:
-    """Return `content` in the style of `style`, `(1, 3, H, W)` in [0, 1]; see `stylize_job`."""
+    """Return `content` in the style of `style`, `(1, 3, H, W)`, sRGB in [0, 1] (Gatys, Ecker and Bethge 2016).
+
+    `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images; `style` may
+    be a sequence of pairs of a style image and its share. `regions` are added to those of the settings. Raises
+    UsageError for inputs that cannot be read or are too small, and for settings that do not suit the network.
+
+    >>> import impasto
+    >>> settings = impasto.StylizeSettings(size=32, steps=2, scales=1)
+    >>> impasto.stylize("sample:chelsea", "sample:flow", settings).shape
+    torch.Size([1, 3, 21, 32])
+    """
     return last(stylize_steps(content, style, settings, regions=regions))

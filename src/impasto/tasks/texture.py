@@ -81,10 +81,29 @@ def texture_steps(
     resume: State | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[Step]:
-    """Run `texture` step by step; `step.image()` is the best image so far."""
+    """Run `texture` and yield a `Step` after each step; `step.image()` is the best image so far.
+
+    Inputs and errors as for `texture`. `resume` is the `state()` of a step of the same run, which continues after it.
+    `group`: the processes that share the work (see `tasks/tiling/process_group.py`).
+
+    >>> import impasto
+    >>> settings = impasto.TextureSettings(size=32, steps=2, scales=1)
+    >>> [step.index for step in impasto.texture_steps("sample:flow", settings)]
+    [1, 2]
+    """
     yield from texture_job(style, settings, group=group).steps(resume)
 
 
 def texture(style: StyleSource, settings: TextureSettings | None = None) -> Tensor:
-    """Return a new image with the texture of `style`, `(1, 3, H, W)` in [0, 1]."""
+    """Return a new image with the texture of `style`, `(1, 3, H, W)`, sRGB in [0, 1] (Gatys, Ecker and Bethge 2015).
+
+    `style`: a file, a `sample:` name, a tensor `(3, H, W)` in [0, 1], an array, a PIL image, or a sequence of pairs of
+    one of these and its share. Raises UsageError for inputs that cannot be read or are too small, and for settings that
+    do not suit the network.
+
+    >>> import impasto
+    >>> settings = impasto.TextureSettings(size=32, steps=2, scales=1)
+    >>> max(impasto.texture("sample:flow", settings).shape)
+    32
+    """
     return last(texture_steps(style, settings))

@@ -52,6 +52,10 @@ def train_any_steps(
 
     Some photos and paintings are held back for the sheets. A `base` among the settings is a network for any style,
     whose training continues. Everything else is as for `train_style_steps`.
+
+    >>> import impasto
+    >>> for step in impasto.train_any_steps("photos", "paintings", out="any.safetensors"):  # doctest: +SKIP
+    ...     print(step.index, step.loss)
     """
     settings = settings or TrainAnySettings()
     pictures = Photos(paintings, settings.seed, what="painting")

@@ -53,7 +53,13 @@ def train_style_steps(
 
     A style has the name of its file, unless it is given as `NAME=FILE` or in a mapping. The checkpoint of the run is
     beside `out`, and the same call continues from it; `resume` is another checkpoint. `group`: the processes that share
-    each batch (see `tasks/tiling/process_group.py`).
+    each batch (see `tasks/tiling/process_group.py`). Yields a `TrainStep` after each step. Raises UsageError for inputs
+    and checkpoints that do not fit, ImpastoError for a loss that is not finite.
+
+    >>> import impasto
+    >>> steps = impasto.train_style_steps("photos", ["dawn=painting.jpg"], out="dawn.safetensors")
+    >>> for step in steps:  # doctest: +SKIP
+    ...     print(step.index, step.loss)
     """
     settings = settings or TrainStyleSettings()
     if settings.adding and networks.describe(find(settings.base, ()))["kind"] == AnyStyle.kind:
