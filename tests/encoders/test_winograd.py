@@ -42,10 +42,13 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
 
 @pytest.fixture(params=[1, 2])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Number of threads of PyTorch, which belongs to the program and not to a library."""
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
-    yield request.param
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", lambda count: pytest.fail(f"set to {count} threads"))
+        yield request.param
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == request.param
     torch.set_num_threads(before)
@@ -244,11 +247,8 @@ def test_only_where_it_is_valid_and_pays(monkeypatch: pytest.MonkeyPatch) -> Non
     layer.float()(x[0])  # a picture without a batch
     layer.to("meta")(x.to("meta"))
     assert len(seen) == 1
-    middling = frozen(64, 64)
-    middling(draw(1, 64, 128, 124, dtype=torch.float32))
+    frozen(64, 64)(draw(1, 64, 256, 256, dtype=torch.float32))  # slower on processors of either maker
     assert len(seen) == 1
-    middling(draw(1, 64, 128, 128, dtype=torch.float32))
-    assert len(seen) == 2
 
 
 def test_weights_that_learn_get_their_gradient() -> None:
