@@ -3,10 +3,10 @@
     python docs/check_commands.py            # all pages
     python docs/check_commands.py paint.md   # pages whose path contains the word
 
-Each page runs in a temporary folder of its own, from top to bottom, with a small photo, painting and masks in it; so a command may
-read what an earlier one of the same page wrote. `rewritten` replaces sizes and steps by small ones, and nothing else. Nothing is
-downloaded: commands that need a network or an extra outside of `dev` are in `EXCEPTIONS`, with the reason.
-Python blocks of the pages run as well, one page in one process.
+Each page runs in a temporary folder of its own, from top to bottom, with a small photo, painting and masks in it. So a
+command may read what an earlier one of the same page wrote. `rewritten` replaces sizes and steps by small ones, and
+nothing else. Nothing is downloaded: commands that need a network or an extra outside of `dev` are in `EXCEPTIONS`, with
+the reason. Python blocks of the pages run as well, those of one page in one process.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ ADDED = {
     "train any": ["--steps", "2", "--size", "64", "--batch", "1", "--style-size", "64", "--sheet-every", "0"],
     "train texture": ["--steps", "2", "--size", "64", "--batch", "1", "--scales", "2", "--sheet-every", "0"],
 }
-"""Options that a command gets where it has none of the name. They come before the others, so that all of these are kept."""
+"""Options that a command gets where it has none of the name."""
 
 SWEEP = ["--set", f"size={SIDE}", "--set", "steps=1", "--set", "scales=1", "--workers", "1"]
 
@@ -151,7 +151,7 @@ def execute(block: Block, folder: str, output: str) -> None:
 
     torch.set_num_threads(1)
     if block.python:
-        exec(compile(small(block.text), f"line {block.line}", "exec"), {"__name__": "page"})  # noqa: S102
+        exec(compile(small(block.text), f"line {block.line}", "exec"), {"__name__": "page"})
         return
     from impasto.cli import main  # noqa: PLC0415
 
