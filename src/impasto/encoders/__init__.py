@@ -1,4 +1,4 @@
-"""Image to named layers of features."""
+"""Encoders: frozen networks that map an image to features at named layers."""
 
 from impasto.encoders.extractor import Encoder, LayerInfo
 from impasto.encoders.loading import NETWORKS, load

@@ -63,7 +63,7 @@ class Compiled:
         self._made: dict[tuple[frozenset[str], str | None], Callable[[Tensor], FeatureMaps]] = {}
 
     def __call__(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> FeatureMaps:
-        """The features of `layers`, as `Encoder.features` has them."""
+        """Return the features of `layers`, as `Encoder.features` does."""
         if not (torch.is_grad_enabled() and x.requires_grad):
             return self.features(x, layers, after)
         if (layers, after, x.shape) not in self._asked:
@@ -77,7 +77,7 @@ class Compiled:
             return see(apart)
         except torch.cuda.OutOfMemoryError:
             raise
-        except Exception as error:  # of any kind: compilers, drivers and Python's version have a say
+        except Exception as error:  # any kind: errors of compilers, drivers and Python's version
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ImpastoError(f"the network cannot be compiled here ({reason}); leave out --compile") from error
 

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it broke off, and given its name only when its hash is right."""
+"""Download of one file over HTTP: resumed after an interruption, and renamed only after its hash is verified."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from urllib.request import Request, build_opener
 from impasto.errors import ImpastoError, UsageError
 
 Progress = Callable[[int, "int | None"], None]
-"""Called with the bytes that are here and the bytes in all (None where the server does not say)."""
+"""Called with the number of bytes received and the total (None if the server does not say)."""
 
 CHUNK = 1 << 18  # bytes between two reports
 TIMEOUT = 30.0  # seconds without a single byte
-WAITS = (1.0, 2.0, 4.0)  # seconds before each further try; a try that brought anything starts them afresh
+WAITS = (1.0, 2.0, 4.0)  # seconds before each further try; counted from the start after a try that received bytes
 
 
 class DownloadError(ImpastoError):
-    """The file could not be had from the network."""
+    """The file could not be downloaded."""
 
 
 class _BrokenOffError(DownloadError):
@@ -31,15 +31,15 @@ class _BrokenOffError(DownloadError):
 
 
 class _UnreachableError(_BrokenOffError):
-    """There was no connection at all: worth another try only where there has been one."""
+    """There was no connection: worth another try only after an earlier one."""
 
 
 def download(url: str, target: Path, *, digest: str, on_progress: Progress | None = None) -> None:
-    """Fetch `url` into `target`, whose SHA-256 must begin with the hex digits `digest`.
+    """Download `url` to `target`; its SHA-256 must begin with the hex digits `digest`.
 
-    Bytes go to `target` + `.part`, which a later call resumes, and move to `target` in one step once the hash is right.
-    Other processes that want the same file wait, then find it there. Raises DownloadError for what the network does,
-    ImpastoError for what the disk does, UsageError for a `url` that is not HTTP.
+    Bytes go to `target` + `.part`, which a later call resumes, and move to `target` in one step after verification.
+    Other processes that download the same file wait, then use it. Raises DownloadError for errors of the network,
+    ImpastoError for errors of the disk, UsageError for a `url` that is not HTTP.
     """
     if not url.lower().startswith(("http://", "https://")):
         raise UsageError(f"weights come over http or https, not from '{url}'")
@@ -49,14 +49,14 @@ def download(url: str, target: Path, *, digest: str, on_progress: Progress | Non
         with _alone(target.with_name(f".{target.name}.lock")):
             if target.exists():
                 return
-            if not (_size(part) and sha256(part).startswith(digest)):  # complete if the last run ended just before here
+            if not (_size(part) and sha256(part).startswith(digest)):  # complete if the last run ended before the move
                 _complete(url, part, on_progress)
                 _check(url, part, digest)
             part.replace(target)
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -65,7 +65,7 @@ def sha256(path: Path) -> str:
 
 
 def _complete(url: str, part: Path, on_progress: Progress | None) -> None:
-    """Continue `part` to its end, over as many connections as it takes."""
+    """Continue `part` to its end, over several connections if needed."""
     tries, waits = 0, iter(WAITS)
     while True:
         before = _size(part)
@@ -84,14 +84,14 @@ def _complete(url: str, part: Path, on_progress: Progress | None) -> None:
 
 
 def _continue(url: str, part: Path, on_progress: Progress | None) -> None:
-    """One connection's worth of `part`: the rest of it if the server can resume, all of it if not."""
+    """Download over one connection: the rest of `part` if the server can resume, the whole file if not."""
     start = _size(part)
     headers = {"User-Agent": "impasto"} | ({"Range": f"bytes={start}-"} if start else {})
-    try:  # an opener of our own: urlopen would install one for the whole process
+    try:  # with its own opener: urlopen would install one for the whole process
         response = build_opener().open(Request(url, headers=headers), timeout=TIMEOUT)
     except HTTPError as error:
         with error:
-            if error.code == 416:  # nothing after `start`: what is here is not the beginning of this file
+            if error.code == 416:  # no bytes after `start`: `part` is not the beginning of this file
                 part.unlink()
                 raise _BrokenOffError(f"{url} could not be resumed") from error
             kind = _BrokenOffError if error.code == 429 or error.code >= 500 else DownloadError
@@ -108,7 +108,7 @@ def _continue(url: str, part: Path, on_progress: Progress | None) -> None:
 
 
 def _write(response: HTTPResponse, part: Path, start: int, on_progress: Progress | None) -> None:
-    """The response's body into `part` from byte `start` on."""
+    """Write the body of the response to `part` from byte `start` on."""
     length = response.headers.get("Content-Length", "")
     done, total = start, start + int(length) if length.isdigit() else None
     with part.open("ab" if start else "wb") as file:
@@ -129,7 +129,7 @@ def _read(response: HTTPResponse) -> bytes:
 
 
 def _check(url: str, part: Path, digest: str) -> None:
-    """Keep `part` only if its hash is right: a wrong one can never be resumed into a right one."""
+    """Delete `part` if its hash is wrong: it cannot be resumed."""
     found = sha256(part)
     if found.startswith(digest):
         return
@@ -146,7 +146,7 @@ def _size(path: Path) -> int:
 
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """Say in one line what the disk refused. What the network refuses has become a DownloadError by then."""
+    """Turn errors of the disk into an ImpastoError. (Errors of the network are a DownloadError already.)"""
     try:
         yield
     except OSError as error:
@@ -156,7 +156,7 @@ def _disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, after whoever holds it now. It is freed when its holder ends, however it ends."""
+    """Wait for the lock file `path` and hold it. The lock is released when the process ends, in any way."""
     with path.open("ab") as file:
         while not _try_lock(file.fileno()):
             time.sleep(0.2)

@@ -91,7 +91,7 @@ class Encoder(nn.Module, ABC):
                 module.padding_mode = "circular"
 
     def entering(self, x: Tensor) -> Tensor:
-        """Return a normalised image, or features, in the memory layout and the number type of the network."""
+        """Return a normalised image, or features, in the memory layout and the dtype of the network."""
         x = x if self.half_type is None else x.to(self.half_type)
         return x.contiguous(memory_format=layout(x.device))
 
@@ -150,7 +150,7 @@ def layout(device: torch.device) -> torch.memory_format:
 
 
 def _by_kind(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names by what stands before the first digit: `conv` of `conv1_1`, `conv_` of `conv_9`, `layer` of `layer1.0`."""
+    """Return names by their text before the first digit: `conv` of `conv1_1`, `conv_` of `conv_9`."""
     kinds: dict[str, list[str]] = {}
     for name in names:
         kinds.setdefault(_kind(name), []).append(name)

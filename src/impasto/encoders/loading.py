@@ -1,4 +1,4 @@
-"""`load`: an encoder by its name, with its weights, ready to use."""
+"""`load`: an encoder by name, with weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from impasto.encoders.weights import fetch, find_packaged
 from impasto.errors import choose
 
 Builder = Callable[["Path | None", str, "Progress | None"], Encoder]
-"""Makes an encoder from a weight file (None: its own), a pooling and a listener to the download."""
+"""Makes an encoder from a weight file (None: the default), a pooling and a callback of the download."""
 
 
 def load(
@@ -31,15 +31,21 @@ def load(
     dtype: torch.dtype = torch.float32,
     on_progress: Progress | None = None,
 ) -> Encoder:
-    """The encoder `name`, frozen: `lite` (in the package), `vgg16`, `vgg19` or `resnet50` (downloaded on first use).
+    """Return the frozen encoder `name`: `lite` (embedded), `vgg16`, `vgg19` or `resnet50` (downloaded at first use).
 
-    With the extra `impasto[vgg19]`, `vgg19` has the original weights and needs no download; otherwise torchvision's,
-    which were trained anew. `weights`: a file to use instead, `.safetensors` or `.pth`, with torchvision's keys or
-    those of the original (for `lite`, its own).
-    `pooling`: "max" as trained, or "average" (Gatys et al. 2016). `dtype`: of the weights and activations; pictures in
-    float32 go into a network in bfloat16, too (see `encoders/precision.py`). `on_progress(done, total)` hears of a
-    download's bytes. Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError
-    for a download that fails or a damaged file of the extra's.
+    weights: a file with other weights, `.safetensors` or `.pth`, with torchvision's keys or those of the original (for
+        `lite`, its own). By default `vgg19` has the original weights if the extra `impasto[vgg19]` is installed, and
+        torchvision's, which were trained anew, otherwise.
+    pooling: "max" as trained, or "average" (Gatys et al. 2016).
+    dtype: of weights and activations; bfloat16 networks accept float32 pictures (see `encoders/precision.py`).
+    on_progress: called with the bytes received and the total of a download.
+
+    Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError for a failed
+    download and for a damaged file of the extra.
+
+    >>> encoder = load("lite")
+    >>> encoder(torch.rand(1, 3, 64, 64), ["relu2_1"])["relu2_1"].shape[2:]
+    torch.Size([32, 32])
     """
     build = choose(BUILDERS, name, "network")
     encoder = build(Path(weights) if weights is not None else None, pooling, on_progress)
@@ -47,7 +53,7 @@ def load(
     convert(encoder, dtype)
     encoder.half_type = dtype if dtype in HALVES else None
     for parameter in encoder.parameters():
-        if parameter.ndim == 4:  # as the images are laid out
+        if parameter.ndim == 4:  # the memory layout of images
             parameter.data = parameter.data.contiguous(memory_format=layout(parameter.device))
     return encoder
 
@@ -59,10 +65,10 @@ def _lite(weights: Path | None, pooling: str, _: Progress | None) -> Encoder:
 
 
 def _torchvision(name: str, plan: Callable[..., VGG | ResNet]) -> Builder:
-    """A builder of the network `plan(pooling=...)` from a file with torchvision's keys, or the original VGG-19's."""
+    """Return a builder of `plan(pooling=...)` from a file with torchvision's keys, or those of the original VGG-19."""
 
     def build(weights: Path | None, pooling: str, on_progress: Progress | None) -> Encoder:
-        with torch.device("meta"):  # neither memory nor random numbers for values that the file replaces
+        with torch.device("meta"):  # no memory and no random numbers for values that the file replaces
             encoder = plan(pooling=pooling)
         path = weights or find_packaged(name) or fetch(name, on_progress=on_progress)
         state = read_state(path)
@@ -83,4 +89,4 @@ BUILDERS: dict[str, Builder] = {
 }
 
 NETWORKS = tuple(BUILDERS)
-"""The names that `load` knows."""
+"""Names for `load`."""

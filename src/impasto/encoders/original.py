@@ -20,25 +20,25 @@ from impasto.encoders.vgg import STD, VGG
 from impasto.errors import UsageError
 
 MEANS = (123.68, 116.779, 103.939)
-"""The means of red, green and blue in [0, 255] that the network was trained with."""
+"""Means of red, green and blue in [0, 255], of the training."""
 
 UNIT = 255 * sum(STD) / len(STD)
-"""Pixel values and all biases are divided by 57.6. So are the features, then; nothing else changes, since convolution,
-ReLU and pooling commute with a positive factor. This brings the features to the scale of torchvision's network, for
-which published loss weights are meant."""
+"""Divisor of pixel values and all biases. The features are divided by it, too; nothing else changes, because
+convolution, ReLU and pooling commute with a positive factor. The features then have the scale of torchvision's network,
+for which published loss weights are meant."""
 
 SUFFIX = re.compile(r"_W_q$")
 
 
 def is_original(state: Mapping[str, Tensor]) -> bool:
-    """Whether `state` has this file's keys."""
+    """Return whether `state` has the keys of this file."""
     return any(SUFFIX.search(key) for key in state)
 
 
 def load_original(encoder: VGG, state: Mapping[str, Tensor], source: str) -> None:
-    """Give `encoder` the weights in `state`, read from `source` (for messages only), and the input scale they need.
+    """Load the weights in `state`, read from `source` (for messages), and set the input scale.
 
-    Raises UsageError for a missing, misshapen or foreign key, and for indices that are not bytes.
+    Raises UsageError for a missing, unknown or misshapen key, and for indices that are not bytes.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for name in encoder.convs:
@@ -59,6 +59,6 @@ def load_original(encoder: VGG, state: Mapping[str, Tensor], source: str) -> Non
 
 
 def _key(name: str, part: str) -> str:
-    """The file's key of a part of our convolution `conv1_1`: `block1_conv1_W_q`."""
+    """Return the file's key of a part of the convolution `conv1_1`: `block1_conv1_W_q`."""
     stage, index = name.removeprefix("conv").split("_")
     return f"block{stage}_conv{index}_{part}"

@@ -1,10 +1,9 @@
-"""The type of number in which a network computes: bfloat16 takes half the memory, and half the time where the
-hardware has it.
+"""The number type of a network: bfloat16 takes half the memory, and half the time on hardware that has it.
 
-Weights and activations are in that type. What is not a weight stays as it is: the pictures' mean and deviation, the
-matrices of distances, and pictures. bfloat16 has the range of float32 and 8 bits of precision; float16 has 11 bits, but
-only down to 6e-5. The gradients by the features of a picture of 512 pixels lie below that (see docs/precision.md):
-float16 would need its losses scaled, and no setting offers it.
+Weights and activations have this type. Mean and deviation of pictures, matrices of distances, and pictures keep theirs.
+bfloat16 has the range of float32 and 8 bits of precision. float16 has 11 bits, but only down to 6e-5, and the gradients
+by the features of a picture of 512 pixels are smaller (see docs/precision.md): it would need scaled losses, and no
+setting offers it.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ HALVES = (torch.bfloat16, torch.float16)
 
 
 def convert(network: nn.Module, dtype: torch.dtype) -> None:
-    """Bring the weights to `dtype`, and of wider types all that goes with them too: a constant of 8 bits would shift
-    all pictures."""
+    """Convert the weights to `dtype`; to a wider type also the constants, which would shift all pictures if they had 8
+    bits."""
     if dtype not in HALVES:
         network.to(dtype=dtype)
         return
@@ -27,8 +26,8 @@ def convert(network: nn.Module, dtype: torch.dtype) -> None:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 faster than float32: CUDA from compute capability 8 (Ampere) on.
+    """Return whether a device multiplies bfloat16 faster than float32: CUDA from compute capability 8 (Ampere) on.
 
-    `torch.cuda.is_bf16_supported` also says yes where it is emulated.
+    `torch.cuda.is_bf16_supported` also returns True where bfloat16 is emulated.
     """
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)

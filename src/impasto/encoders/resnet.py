@@ -19,7 +19,7 @@ RESNET50 = (3, 4, 6, 3)
 EXPANSION = 4  # a block's output is this many times as wide as its 3x3 convolution
 EPSILON = 1e-5  # in the batch norms of the published weights
 
-# An average over the picture only: the zeros of the padding would darken the border.
+# An average within the picture: zeros of the padding would darken the border.
 POOLING: dict[str, Callable[[], nn.Module]] = {
     "max": partial(nn.MaxPool2d, 3, stride=2, padding=1),
     "average": partial(nn.AvgPool2d, 3, stride=2, padding=1, count_include_pad=False),
@@ -40,7 +40,7 @@ class Block(nn.Module):
         self.downsample = nn.Conv2d(channels, EXPANSION * width, 1, stride) if projected else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum after its ReLU."""
+        """Return the sum after its ReLU."""
         y = F.relu_(self.conv1(x))
         y = F.relu_(self.conv2(y))
         y = self.conv3(y)
@@ -51,14 +51,16 @@ class Block(nn.Module):
 class ResNet(Encoder):
     """A stem, then stages of bottleneck blocks: the layers are `conv1`, `relu1`, `pool1`, `layer1.0`, ..., `layer4.2`.
 
-    `blocks`: how many in each stage; `width`: the channels of the stem. A block's features are taken after its last
-    ReLU. `pooling`, "max" as trained or "average", concerns `pool1`, the only one.
+    blocks: the number in each stage. width: the channels of the stem.
+    pooling: of `pool1`, "max" as trained or "average".
 
-    The default layers. Residual sums give features of low entropy, a few peaks that rule the Gram matrix (Wang et al.
-    2021, arXiv:2104.05623). So style is taken from the stem and from the first block of each stage, where the shortcut
-    is a convolution and the sum starts afresh; not of the fourth, whose field of view is 299 pixels. The others' are 7
-    to 107, near VGG-19's 3 to 156. Content is `layer2.3`, whose stride of 8 and field of 91 pixels come closest to the
-    8 and 84 of VGG-19's `relu4_2`.
+    The features of a block are taken after its last ReLU.
+
+    Default layers: residual sums give features of low entropy, with a few peaks that dominate the Gram matrix (Wang et
+    al. 2021, arXiv:2104.05623). So style is taken from the stem and from the first block of each stage, where the
+    shortcut is a convolution and the sum starts anew. The fourth stage is left out: its receptive field is 299 pixels.
+    The others have 7 to 107 pixels, near VGG-19's 3 to 156. Content is `layer2.3`, whose stride of 8 and field
+    of 91 pixels are closest to the 8 and 84 of VGG-19's `relu4_2`.
     """
 
     mean: Tensor
@@ -86,13 +88,13 @@ class ResNet(Encoder):
         for key, value in (
             ("mean", MEAN),
             ("std", STD),
-        ):  # not in any file, so real even where the parameters are "meta"
+        ):  # not in any file, so allocated even if the parameters are "meta"
             self.register_buffer(key, torch.tensor(value, device="cpu").view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
         self.eval()
 
     def make_periodic(self) -> None:
-        """The pooling pads, too."""
+        """Make the pooling periodic, too."""
         super().make_periodic()
         if isinstance(self.pool1, nn.MaxPool2d | nn.AvgPool2d):
             self.pool1.padding = 0
@@ -100,7 +102,7 @@ class ResNet(Encoder):
 
     @cached_property
     def layers(self) -> Mapping[str, LayerInfo]:
-        """The stem and the blocks, from shallow to deep. Convolutions on shortcuts are not counted."""
+        """All layers, from shallow to deep. Convolutions on shortcuts are not counted."""
         stem = LayerInfo(stride=2, channels=self.width, receptive_field=7, convolution=1)
         table = {"conv1": stem, "relu1": stem, "pool1": LayerInfo(4, self.width, 11, 1)}
         stride, field, count = 4, 11, 1
@@ -112,11 +114,11 @@ class ResNet(Encoder):
         return table
 
     def aliases(self) -> Mapping[str, str]:
-        """`conv_1` and `relu_1`; the later convolutions are inside blocks, see `resolve`."""
+        """Return `conv_1` and `relu_1`; later convolutions are inside blocks, see `resolve`."""
         return {"conv_1": "conv1", "relu_1": "relu1"}
 
     def resolve(self, layer: str) -> str:
-        """As for every encoder; the k-th convolution, `conv_k`, is refused with the block that it is inside of."""
+        """Return the canonical name; a UsageError for the k-th convolution, `conv_k`, names its block."""
         counted = re.fullmatch(r"(?:conv|relu)_(\d+)", layer)
         if counted and layer not in self.aliases():
             blocks = (name for name, found in self.layers.items() if found.convolution >= int(counted[1]) > 1)
@@ -125,12 +127,12 @@ class ResNet(Encoder):
         return super().resolve(layer)
 
     def grid(self, layer: str, size: tuple[int, int]) -> tuple[int, int]:
-        """Padding rounds up."""
+        """Return the size of features; padding rounds up."""
         stride = self.layers[layer].stride
         return -(-size[0] // stride), -(-size[1] // stride)
 
     def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
-        """One pass, no further than the deepest of `layers`. Every layer's name is its module's path."""
+        """Return the features of `layers` in one pass. The name of a layer is the path of its module."""
         found: dict[str, Tensor] = {}
         x = self.entering(x if after else (x - self.mean) / self.std)
         for name in self.beyond(after):
@@ -142,10 +144,10 @@ class ResNet(Encoder):
         return found
 
     def from_torchvision(self, state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-        """This network's state dict made from torchvision's, read from `source` (for messages only).
+        """Return this network's state dict from torchvision's, read from `source` (for messages).
 
-        A batch norm in evaluation is an affine map of each channel, so it is folded into the convolution before it. The
-        classifier is left out. Raises UsageError for a missing, misshapen or foreign key.
+        A batch norm in evaluation is an affine map of each channel; it is folded into the convolution before. The
+        classifier is left out. Raises UsageError for a missing, unknown or misshapen key.
         """
         convs = {name: module for name, module in self.named_modules() if isinstance(module, nn.Conv2d)}
         shapes: dict[str, tuple[int, ...]] = {}
@@ -166,7 +168,7 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def fold(weight: Tensor, gain: Tensor, shift: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """The weight `(O, I, k, k)` and bias `(O,)` of the convolution that equals `weight` followed by the batch norm.
+    """Return weight `(O, I, k, k)` and bias `(O,)` of the convolution that equals `weight` followed by the batch norm.
 
     With `s = gain / sqrt(variance + epsilon)`: `s (W x - mean) + shift = (s W) x + (shift - s mean)`.
     """
@@ -176,7 +178,7 @@ def fold(weight: Tensor, gain: Tensor, shift: Tensor, mean: Tensor, variance: Te
 
 
 def _torchvision(name: str) -> tuple[str, str]:
-    """What torchvision calls our convolution `name` and the batch norm behind it."""
+    """Return torchvision's names of the convolution `name` and of the batch norm behind it."""
     if name.endswith("downsample"):
         return f"{name}.0", f"{name}.1"
     return name, name.replace("conv", "bn")

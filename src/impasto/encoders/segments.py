@@ -21,7 +21,7 @@ class Segment:
     """A stretch of a network between two layers.
 
     after: the layer of its input; None for the picture.
-    layers: the layers whose features are asked for.
+    layers: the layers whose features are returned.
     end: the layer where the next segment starts; None for the last segment.
     ratios: the stride of each layer, and of the end, relative to the input.
     halo: the width of a tile's border, in positions of the input; a multiple of all ratios.

@@ -1,4 +1,4 @@
-"""Weight files: read without running anything in them, and checked to hold what a network needs."""
+"""Weight files: read without running code from them, and checked against the shapes of a network."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image.atomic import in_utf8
 
-# How the files that torch.save writes begin: a zip archive since PyTorch 1.6; before, a pickled magic number.
+# First bytes of files of torch.save: a zip archive since PyTorch 1.6; before, a pickled magic number.
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 PICKLE = b"\x80"
-# What PyTorch's restricted unpickler says when a file wants more than tensors.
+# Messages of PyTorch's restricted unpickler for a file with more than tensors.
 CODE = re.compile(r"GLOBAL ([\w.]*\w)\s|unrecognized function (\S+)")
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors in a `.safetensors` or PyTorch weight file, by name, on the CPU.
+    """Return the tensors in a `.safetensors` or PyTorch weight file, by name, on the CPU.
 
-    The format is told from the content. Where it allows, tensors are mapped from the file instead of copied: clone what
-    you keep. Raises UsageError, in one line, for a file that is missing, empty, damaged, something else, or holds code:
+    The format is recognised by the content. Tensors may be mapped from the file; clone those that outlive it. Raises
+    UsageError, in one line, for a file that is missing, empty, damaged, of another format, or that contains code:
     pickled code is never run.
     """
     path = Path(path)
@@ -43,10 +43,10 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 def take(
     state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], *, ignore: str, network: str, source: str
 ) -> dict[str, Tensor]:
-    """Copies of exactly the tensors named in `shapes`, so that a mapped file can be let go.
+    """Return copies of exactly the tensors named in `shapes`, so that a mapped file can be closed.
 
-    `ignore`: a pattern of further keys that may be there, matched from the start. Raises UsageError naming the first
-    key that is missing, has another shape, or has no place in `network`.
+    `ignore`: a pattern of further keys that are allowed, matched from the start. Raises UsageError for the first key
+    that is missing, has another shape, or is unknown to `network`.
     """
     for key, shape in shapes.items():
         if key not in state:
@@ -78,7 +78,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         with in_utf8(path) as name:
             return load_file(name, device="cpu")
-    except Exception as error:  # the library's own error types are not public
+    except Exception as error:  # the error types of the library are not public
         raise UsageError(f"{path} is damaged or not safetensors: {_gist(error)}") from error
 
 
@@ -86,7 +86,7 @@ def _read_torch(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     try:
         with in_utf8(path) as name:
             state = torch.load(name, map_location="cpu", weights_only=True, mmap=mapped)
-    except Exception as error:  # a damaged pickle can fail in any way at all
+    except Exception as error:  # a damaged pickle raises any exception
         if isinstance(error, pickle.UnpicklingError) and (found := CODE.search(str(error))):
             raise UsageError(f"{path} contains code; refused (it asks for {found[1] or found[2]})") from error
         raise UsageError(f"{path} is damaged or not PyTorch weights: {_gist(error)}") from error
@@ -96,5 +96,5 @@ def _read_torch(path: Path, *, mapped: bool) -> dict[str, Tensor]:
 
 
 def _gist(error: Exception) -> str:
-    """The first sentence of a library's essay."""
+    """Return the first sentence of a message."""
     return re.split(r"\.\s|\n", str(error), maxsplit=1)[0] or type(error).__name__

@@ -17,12 +17,12 @@ from impasto.errors import choose
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 VGG19 = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512, 512, 512, 512))
 
-# ImageNet's mean and deviation in [0, 1], which torchvision's published weights expect.
+# ImageNet's mean and deviation in [0, 1], for torchvision's weights.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 WIDE = 128
-"""Convolutions with so many channels on both sides are computed by minimal filtering, whatever the picture's size."""
+"""Number of channels on both sides from which convolutions use minimal filtering, at any size of the picture."""
 
 POOLING: dict[str, Callable[[Tensor, int], Tensor]] = {"max": F.max_pool2d, "average": F.avg_pool2d}
 
@@ -30,11 +30,13 @@ POOLING: dict[str, Callable[[Tensor, int], Tensor]] = {"max": F.max_pool2d, "ave
 class VGG(Encoder):
     """Stages of 3x3 convolutions and ReLUs with a 2x2 pooling between them.
 
-    `widths`: the channels of every convolution, stage by stage. Layers are `conv1_1`, `relu1_1`, ..., `pool1`, ...;
-    `conv_k` is the k-th convolution counted from the input. `pooling`: "max" as trained, or "average" (Gatys et al.
-    2016: smoother gradients). Padding is zero, as in training. `winograd`: whether wide convolutions on CPUs are
-    computed by minimal filtering, about twice as fast and with a relative rounding error of 1e-6 to 2e-6 in each
-    convolution; see `encoders/winograd.py`. It can be set at any time.
+    widths: the channels of every convolution, stage by stage.
+    pooling: "max" as trained, or "average" (Gatys et al. 2016: smoother gradients).
+    winograd: whether wide convolutions on CPUs use minimal filtering, about twice as fast and with a relative rounding
+        error of 1e-6 to 2e-6 in each convolution; see `encoders/winograd.py`. It can be set at any time.
+
+    Layers are `conv1_1`, `relu1_1`, ..., `pool1`, ...; `conv_k` is the k-th convolution from the input. Padding is
+    zero, as in training.
     """
 
     mean: Tensor
@@ -56,7 +58,7 @@ class VGG(Encoder):
         for key, value in (
             ("mean", MEAN),
             ("std", STD),
-        ):  # not in any file, so real even where the parameters are "meta"
+        ):  # not in any file, so allocated even if the parameters are "meta"
             self.register_buffer(key, torch.tensor(value, device="cpu").view(1, 3, 1, 1), persistent=False)
         self.winograd = winograd
         self.requires_grad_(False)
@@ -75,12 +77,12 @@ class VGG(Encoder):
                 conv.winograd = allowed
 
     def _plan(self) -> list[tuple[str, int]]:
-        """Every convolution's suffix-free name and width, in order."""
+        """Return name (without prefix) and width of every convolution, in order."""
         return [(f"conv{s}_{i}", width) for s, stage in enumerate(self.widths, 1) for i, width in enumerate(stage, 1)]
 
     @cached_property
     def layers(self) -> Mapping[str, LayerInfo]:
-        """Convolutions, activations and poolings, from shallow to deep."""
+        """All convolutions, activations and poolings, from shallow to deep."""
         table: dict[str, LayerInfo] = {}
         stride, field, count = 1, 1, 0
         for stage, widths in enumerate(self.widths, 1):
@@ -93,24 +95,24 @@ class VGG(Encoder):
         return table
 
     def prepared(self) -> int:
-        """The transformed filters of wide convolutions, four times their weights; see `encoders/winograd.py`."""
+        """Return the bytes of the transformed filters, four times their weights; see `encoders/winograd.py`."""
         wide = [c.weight for c in self.convs.values() if isinstance(c, Conv3x3) and min(c.weight.shape[:2]) >= WIDE]
         return sum(4 * w.nbytes for w in wide if self.winograd and w.device.type == "cpu" and w.dtype == torch.float32)
 
     def aliases(self) -> Mapping[str, str]:
-        """`conv_1`, `conv_2`, ... as `conv1_1`, `conv1_2`, ...; `relu_k` likewise."""
+        """Return `conv_1`, `conv_2`, ... for `conv1_1`, `conv1_2`, ..., and `relu_k` likewise."""
         plan = [name for name, _ in self._plan()]
         return {
             f"{kind}_{k}": name.replace("conv", kind) for kind in ("conv", "relu") for k, name in enumerate(plan, 1)
         }
 
     def grid(self, layer: str, size: tuple[int, int]) -> tuple[int, int]:
-        """Poolings leave out the last row and column of odd sides."""
+        """Return the size of features; poolings drop the last row and column of odd sides."""
         stride = self.layers[layer].stride
         return size[0] // stride, size[1] // stride
 
     def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
-        """One pass, no further than the deepest of `layers`."""
+        """Return the features of `layers` in one pass, which stops at the deepest."""
         found: dict[str, Tensor] = {}
         x = self.entering(x if after else (x - self.mean) / self.std)
         names, waiting = self.beyond(after), False
@@ -124,17 +126,17 @@ class VGG(Encoder):
                 x, waiting = F.relu_(x) if waiting else x, False
             elif following.startswith("pool") and name not in layers and self.pool is F.max_pool2d:
                 waiting = True  # the greatest of four ReLUs is the ReLU of the greatest: a quarter of the work
-            else:  # in place, unless the caller is to get the convolution's own output
+            else:  # in place, unless the output of the convolution is itself returned
                 x = F.relu(x) if name.replace("relu", "conv") in found else F.relu_(x)
             if name in layers:
                 found[name] = x
         return found
 
     def from_torchvision(self, state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-        """This network's state dict made from torchvision's, read from `source` (for messages only).
+        """Return this network's state dict from torchvision's, read from `source` (for messages).
 
         Torchvision's `features.{i}` counts convolutions, ReLUs and poolings, as `layers` does. The classifier is left
-        out. Raises UsageError for a missing, misshapen or foreign key.
+        out. Raises UsageError for a missing, unknown or misshapen key.
         """
         parts = ("weight", "bias")
         names = {i: f"convs.{name}" for i, name in enumerate(self.layers) if name in self.convs}

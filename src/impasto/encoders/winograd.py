@@ -31,26 +31,25 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
-"""Where polynomials are evaluated, besides infinity."""
+"""Points at which polynomials are evaluated, besides infinity."""
 
 PAYS = 128, 16
-"""Where it is faster: with so many channels on both sides and so many tiles, or more.
+"""Least numbers of channels (on both sides) and of tiles for which minimal filtering is faster.
 
-Only where it wins on processors of both makers. With 64 channels and 256x256 pixels the transforms outweigh the
-arithmetic saved: it takes a quarter longer on an AMD, a third longer on an Intel. With 128 channels it is a tenth
-faster on the AMD, with 512 up to three times as fast on either. With few tiles the reading of the transformed filters
-costs as much as is saved.
+They are faster on processors of both makers. With 64 channels and 256x256 pixels the transforms outweigh the saved
+arithmetic: a quarter slower on an AMD, a third slower on an Intel. 128 channels are a tenth faster on the AMD, 512 up
+to three times as fast on both. With few tiles, reading the transformed filters costs as much as is saved.
 """
 
 TILES = 128
-"""Tiles in a block of work for each thread: enough for efficient products, few enough for the caches."""
+"""Number of tiles in a block for each thread: large enough for efficient products, small enough for the caches."""
 
 KEPT = threading.local()
 """The buffers of each thread."""
 
 
 def _matrices() -> tuple[Tensor, Tensor, Tensor]:
-    """`G (6, 3)`, `B^T (6, 6)` and `A^T (4, 6)`, in float64; `G` and `B^T` scaled so that `B^T` is exact in binary."""
+    """Return `G (6, 3)`, `B^T (6, 6)` and `A^T (4, 6)`, float64; `G` and `B^T` are scaled so that `B^T` is exact."""
     scales = [math.prod(p - q for q in POINTS if q != p) for p in POINTS] + [1.0]
     scale = torch.tensor(scales, dtype=torch.float64, device="cpu")[:, None]
 
@@ -65,13 +64,13 @@ G, B, A = _matrices()
 
 
 def transform(weight: Tensor) -> Tensor:
-    """Filters `(K, C, 3, 3)` as `convolve` wants them: `G g G^T`, `(36, C, K)`."""
+    """Return filters `(K, C, 3, 3)` transformed for `convolve`: `G g G^T`, `(36, C, K)`."""
     half = torch.einsum("ia,kcab->ickb", G, weight.detach().double())
     return torch.einsum("jb,ickb->ijck", G, half).to(weight.dtype).flatten(0, 1)
 
 
 def convolve(x: Tensor, filters: Tensor, bias: Tensor) -> Tensor:
-    """`conv2d(x, weight, bias, padding=1)` with `filters = transform(weight)`: `(B, C, H, W)` to `(B, K, H, W)`.
+    """Return `conv2d(x, weight, bias, padding=1)` with `filters = transform(weight)`: `(B, C, H, W)` to `(B, K, H, W)`.
 
     The result is channels-last. Gradients flow to `x` only, and only once.
     """
@@ -93,7 +92,7 @@ class _Convolution(torch.autograd.Function):
 
 
 def _filter(x: Tensor, filters: Tensor, bias: Tensor, b: Tensor, a: Tensor) -> Tensor:
-    """The algorithm on blocks of about `TILES` tiles a thread; `b (6, 6)` and `a (4, 6)` are `B^T` and `A^T`."""
+    """Run the algorithm on blocks of about `TILES` tiles a thread; `b (6, 6)` and `a (4, 6)` are `B^T` and `A^T`."""
     (batch, _, height, width), count = x.shape, filters.shape[2]
     y = torch.empty((batch, count, height, width), dtype=x.dtype, memory_format=torch.channels_last)
     pictures = x.detach().contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
@@ -110,7 +109,7 @@ def _filter(x: Tensor, filters: Tensor, bias: Tensor, b: Tensor, a: Tensor) -> T
 
 
 def _buffers(size: int, dtype: torch.dtype) -> Tensor:
-    """Two buffers for this thread, kept from call to call: memory fresh from the system costs as much as the work."""
+    """Return two buffers of this thread, reused by later calls: new memory costs as much as the work."""
     found: Tensor | None = getattr(KEPT, "buffers", None)
     if found is None or found.shape[1] < size or found.dtype != dtype:
         with torch.inference_mode(False):
@@ -121,7 +120,7 @@ def _buffers(size: int, dtype: torch.dtype) -> Tensor:
 def _block(  # noqa: PLR0917 (its two pictures and all that the algorithm is made of)
     x: Tensor, y: Tensor, row: int, n: int, filters: Tensor, bias: Tensor, b: Tensor, a: Tensor, buffers: Tensor
 ) -> None:
-    """`n` rows of tiles from the `row`-th on, of one picture `x (H, W, C)`, into `y (H, W, K)`.
+    """Compute `n` rows of tiles from `row` on, from a picture `x (H, W, C)`, into `y (H, W, K)`.
 
     Every step reads one of two buffers and writes the other. A transform is a batch of products with a small matrix,
     one dimension at a time. With m tiles a row, T = n m of them have windows (6, 6, T, C).
@@ -132,7 +131,7 @@ def _block(  # noqa: PLR0917 (its two pictures and all that the algorithm is mad
     def use(buffer: int, *shape: int) -> Tensor:
         return buffers[buffer, : math.prod(shape)].view(shape)
 
-    top, bottom = 4 * row - 1, 4 * (row + n) + 1  # with a border of one pixel
+    top, bottom = 4 * row - 1, 4 * (row + n) + 1  # including a border of one pixel
     first, last = max(top, 0), min(bottom, height)
     padded = use(0, 4 * n + 2, 4 * m + 2, channels)
     padded[: first - top], padded[last - top :], padded[:, 0], padded[:, width + 1 :] = 0, 0, 0, 0
@@ -156,10 +155,10 @@ def _block(  # noqa: PLR0917 (its two pictures and all that the algorithm is mad
 
 
 class Conv3x3(nn.Conv2d):
-    """A 3x3 convolution with stride 1, zero padding 1 and a bias; by minimal filtering where that is valid and faster.
+    """A 3x3 convolution with stride 1, zero padding 1 and a bias; by minimal filtering if that is possible and faster.
 
-    That is: zero padding, float32 on a CPU, weights that do not learn, and channels and tiles as in `PAYS`. The
-    derivative of the gradient is not available then. `winograd = False` asks for the definition in any case.
+    It is possible for zero padding, float32 on a CPU and frozen weights, and faster for channels and tiles as in
+    `PAYS`. It has no second derivative. `winograd = False` always uses the definition.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -183,7 +182,7 @@ class Conv3x3(nn.Conv2d):
         return plain and frozen and self.padding_mode == "zeros" and narrower >= PAYS[0] and tiles >= PAYS[1]
 
     def _filters(self) -> Tensor:
-        """The transformed weights, made when first needed and whenever the weights have changed."""
+        """The transformed weights, computed at first use and after changes of the weights."""
         weight = self.weight.detach()
         if self._made is not None:
             source, version, filters = self._made

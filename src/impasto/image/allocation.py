@@ -1,4 +1,4 @@
-"""Memory for what is as large as a picture; in files where the memory there is does not suffice."""
+"""Allocation of tensors as large as a picture, in memory or in memory-mapped files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import torch
 from impasto.errors import ImpastoError
 
 Allocate = Callable[[tuple[int, ...], torch.dtype, torch.device], torch.Tensor]
-"""Makes a tensor of a shape, a type of number and a device; what it holds does not matter."""
+"""Returns an uninitialised tensor of a shape, a dtype and a device."""
 
 LARGE = 1 << 25
-"""Bytes from which a tensor has pages of its own: a picture of 1700 x 1700."""
+"""Size in bytes from which a tensor gets pages of its own: a picture of 1700 x 1700."""
 
 
 def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Ordinary memory of the device: the plainest `Allocate`.
+    """Return an uninitialised tensor in ordinary memory of the device: the default `Allocate`.
 
-    What is large has pages of its own on a CPU, which the system has back as soon as the tensor is gone. The C library
-    keeps freed blocks where it was told to (see `impasto.process`), and fits others into them badly: of the 4.1 GB that
-    a run at 4096 x 4096 had at its end, 1.5 GB were such holes. (To keep pages for the next tensor of their size was no
+    On a CPU a large tensor gets pages of its own, which return to the system as soon as the tensor is freed. The C
+    library keeps freed blocks for reuse (see `impasto.process`) and fits other tensors into them badly: of the 4.1 GB
+    of a run at 4096 x 4096, 1.5 GB were such holes. (Reusing the pages for the next tensor of the same size was no
     faster, and took 0.9 GB more.)
     """
     size = math.prod(shape) * kind.itemsize
@@ -37,10 +37,11 @@ def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -
 
 
 def mapped(folder: str | Path) -> Allocate:
-    """Makes tensors of files in `folder`, which have no name any more and are gone with the tensor, or the process.
+    """Return an `Allocate` whose CPU tensors are memory-mapped files in `folder`.
 
-    The system keeps in memory what is in use, and writes the rest to the disk when it needs the room. Tensors of other
-    devices are ordinary ones. Raises ImpastoError where the folder cannot be written.
+    The files are unlinked at once, so that they disappear with the tensor or the process. The system keeps used pages
+    in memory and writes the others to the disk when it needs memory. Tensors on other devices are ordinary ones. Raises
+    ImpastoError if the folder cannot be written.
     """
 
     def allocate(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
@@ -58,12 +59,12 @@ def mapped(folder: str | Path) -> Allocate:
 
 
 def in_range(pixels: torch.Tensor) -> torch.Tensor:
-    """A copy with values in [0, 1]."""
+    """Return a copy with values clamped to [0, 1]."""
     return torch.clamp(pixels, 0, 1, out=in_memory(tuple(pixels.shape), pixels.dtype, pixels.device))
 
 
 def _pages(size: int) -> mmap.mmap:
-    """Fresh pages; huge ones where the system has them, of which it makes and clears many times as much a second."""
+    """Map new pages; huge pages where the system has them, because it creates and clears them many times faster."""
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if sys.platform == "linux":
         with suppress(OSError):
@@ -72,8 +73,7 @@ def _pages(size: int) -> mmap.mmap:
 
 
 def _reserve(file: int, size: int) -> None:
-    """Make the file so long, and its blocks its own: where the disk is full, to write into a hole of it kills the
-    process."""
+    """Set the length of the file and reserve its blocks. On a full disk, writing to a hole would kill the process."""
     if hasattr(os, "posix_fallocate") and size:
         os.posix_fallocate(file, 0, size)
     else:

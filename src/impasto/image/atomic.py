@@ -1,4 +1,4 @@
-"""Put a whole file in place, or leave everything as it was; and a name for a file that every library takes."""
+"""Atomic replacement of files, and file names that every library accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from impasto.errors import ImpastoError, UsageError
 
 
 def check_place(path: Path) -> None:
-    """Raise UsageError where no file can come to be at `path`."""
+    """Raise UsageError if no file can be created at `path`."""
     try:
         _check_place(path)
     except OSError as error:
@@ -35,13 +35,13 @@ def _check_place(path: Path) -> None:
 
 
 def replace_file(path: Path, data: bytes, *, temporary: str | None = None) -> None:
-    """Make `data` the content of `path`, all of it or nothing.
+    """Write `data` to `path`, all of it or nothing.
 
-    The bytes go to a temporary file in the same folder, onto the disk, and then under the name. Whatever interrupts
-    this, a full disk or Ctrl-C, the old file stays and the temporary one goes. A new file has the usual permissions of
-    the user, a replaced one keeps its own, and a link keeps pointing to the file that it names. `temporary` is the name
-    of the file in between, a new one every time by default; whoever writes again after being killed gives one, and
-    finds no remains. Raises ImpastoError.
+    The bytes go to a temporary file in the same folder, onto the disk, and then under the name. After an interruption
+    (a full disk, Ctrl-C) the old file is unchanged and the temporary file is removed. A new file has the usual
+    permissions of the user, a replaced file keeps its own, and a link still points to its target. `temporary` is the
+    name of the temporary file, by default a new one each time; with a fixed name, a second attempt after a kill leaves
+    no extra file. Raises ImpastoError.
     """
     try:
         _replace(Path(os.path.realpath(path)), data, temporary)
@@ -50,7 +50,7 @@ def replace_file(path: Path, data: bytes, *, temporary: str | None = None) -> No
 
 
 def _replace(path: Path, data: bytes, name: str | None) -> None:
-    # Opened by name and not through `tempfile`, whose files nobody but their owner may read.
+    # Opened by name and not by `tempfile`, whose files only their owner may read.
     temporary = path.parent / (name or f".impasto-{secrets.token_hex(8)}.part")
     try:
         with temporary.open("wb" if name else "xb") as file:
@@ -67,7 +67,7 @@ def _replace(path: Path, data: bytes, name: str | None) -> None:
 
 @contextmanager
 def in_utf8(path: Path) -> Iterator[str]:
-    """The name of `path`; where that is no UTF-8, which safetensors and torch do not take, the name of a link to it."""
+    """Yield the name of `path`, or of a link to it if the name is not UTF-8, which safetensors and torch refuse."""
     if not any("\udc80" <= sign <= "\udcff" for sign in str(path)):
         yield str(path)
         return

@@ -1,4 +1,4 @@
-"""The colours of one picture brought to those of another, of the whole or of parts."""
+"""Matching of colours: the colours of one picture, or of a part, are mapped to those of another."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from torch import Tensor
 from impasto.errors import UsageError, choose
 
 FLOOR = 1e-5
-"""Added to every variance: a picture of a single colour has none to divide by (1e-5 is half a level out of 255)."""
+"""Added to each variance, so that a picture of a single colour can be divided by (1e-5 is half a level of 255)."""
 
 
 PIECE = 1 << 20
-"""Colours that are converted to float64 at a time."""
+"""Number of colours that are converted to float64 at a time."""
 
 
 @dataclass(frozen=True)
 class Colors:
-    """Colours `values` `(3, N)`, and how much each counts, `weights` `(N,)`, not all 0; without weights all alike."""
+    """Colours `values` `(3, N)` with `weights` `(N,)`, not all 0; None for equal weights."""
 
     values: Tensor
     weights: Tensor | None = None
 
     def pieces(self) -> Iterator[slice]:
-        """All of the colours, some at a time."""
+        """Yield slices that cover all colours."""
         count = self.values.shape[1]
         return (slice(start, min(start + PIECE, count)) for start in range(0, count, PIECE))
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        """The mean `(3, 1)` and the covariance `(3, 3)` with the floor on its diagonal, float64.
+        """Return the mean `(3, 1)` and the covariance `(3, 3)`, float64, with the floor added to its diagonal.
 
-        From sums of products: of values in [0, 1] they lose nothing in float64 that the floor would not hide.
+        Sums of products are exact enough: for values in [0, 1] the rounding of float64 is far below the floor.
         """
         total = torch.zeros(4, 4, dtype=torch.float64)
         for part in self.pieces():
@@ -47,14 +47,14 @@ class Colors:
         return mean, total[:3, :3] - mean @ mean.T + FLOOR * torch.eye(3, dtype=total.dtype)
 
     def shares(self) -> NDArray[np.float64]:
-        """The weights, adding up to 1, float64."""
+        """Return the weights divided by their sum, float64."""
         weights = torch.ones_like(self.values[0]) if self.weights is None else self.weights
         shares: NDArray[np.float64] = (weights.double() / weights.double().sum()).numpy()
         return shares
 
 
 Method = Callable[[Colors, Colors], Tensor]
-"""From colours and those to be matched to the new colours, `(3, N)`, of the first ones' type."""
+"""Maps colours to the distribution of others; both are `(3, N)`, and the result has the dtype of the first."""
 
 
 def match_colors(
@@ -64,12 +64,16 @@ def match_colors(
     weights: Tensor | None = None,
     reference_weights: Tensor | None = None,
 ) -> Tensor:
-    """`image` in the colours of `reference`, as `method` has it, a name in `MATCHING`.
+    """Return `image` with the colours of `reference`, `(1, 3, H, W)` in [0, 1].
 
-    Both are `(1, 3, H, W)` in [0, 1], of any sizes; so is the result, clamped. `weights` and `reference_weights` are
-    masks `(1, 1, H, W)` in [0, 1] of the two: only what they show counts, and `image` changes in proportion to its own.
+    `method` is a name in `MATCHING`. `image` and `reference` are `(1, 3, H, W)` in [0, 1], of any sizes. `weights` and
+    `reference_weights` are their masks, `(1, 1, H, W)` in [0, 1]: only pixels inside count, and `image` changes in
+    proportion to its mask.
 
-    Raises UsageError for an unknown method, for a mask of another size than its picture, and for an empty one.
+    Raises UsageError for an unknown method, for a mask of another size than its picture, and for an empty mask.
+
+    >>> match_colors(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 5, 7)).shape
+    torch.Size([1, 3, 8, 8])
     """
     matched = choose(MATCHING, method, "method of matching colours")(
         _colors(image, weights, "weights"), _colors(reference, reference_weights, "reference_weights")
@@ -92,7 +96,7 @@ def _colors(image: Tensor, weights: Tensor | None, name: str) -> Colors:
 
 
 def _linear(matrix: Callable[[Tensor, Tensor], Tensor]) -> Method:
-    """The affine map from mean to mean whose `matrix` is made of the two covariances."""
+    """Return a method: the affine map between the means whose `matrix` is computed from both covariances."""
 
     def method(colors: Colors, goal: Colors) -> Tensor:
         (mean, covariance), (aim, wanted) = colors.moments(), goal.moments()
@@ -105,17 +109,17 @@ def _linear(matrix: Callable[[Tensor, Tensor], Tensor]) -> Method:
 
 
 def _transport(source: Tensor, target: Tensor) -> Tensor:
-    """`S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2`, the optimal transport between two normal distributions.
+    """Return `S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2`, the optimal transport between two normal distributions.
 
-    Of all maps that match mean and covariance it is the one that keeps each colour nearest to what it was (Pitie and
-    Kokaram 2007, the Monge-Kantorovitch solution).
+    Of all maps that match mean and covariance, this one changes the colours least (Pitie and Kokaram 2007, the
+    Monge-Kantorovitch solution).
     """
     root, inverse = _power(source, 0.5), _power(source, -0.5)
     return inverse @ _power(root @ target @ root, 0.5) @ inverse
 
 
 def _mean(source: Tensor, target: Tensor) -> Tensor:
-    """Deviations of the channels, each for itself (Reinhard et al. 2001, equations 10 and 11, but in RGB)."""
+    """Match the deviation of each channel (Reinhard et al. 2001, equations 10 and 11, but in RGB)."""
     return torch.diag((target.diagonal() / source.diagonal()).sqrt())
 
 
@@ -132,7 +136,7 @@ def _cholesky(source: Tensor, target: Tensor) -> Tensor:
 
 
 def _histogram(colors: Colors, goal: Colors) -> Tensor:
-    """Each channel's histogram made the other's: equal ranks, equal values."""
+    """Match the histogram of each channel: equal ranks have equal values."""
     ours, theirs, result = colors.shares(), goal.shares(), torch.empty_like(colors.values)
     for channel, (values, aims) in enumerate(zip(colors.values, goal.values, strict=True)):
         ranked = _ranked(values.double().numpy(), ours, aims.double().numpy(), theirs)
@@ -154,7 +158,7 @@ def _ranked(
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
-    """A power of a symmetric, positive definite matrix."""
+    """Return a power of a symmetric, positive definite matrix."""
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = vectors @ torch.diag(values.clamp(min=1e-12) ** exponent) @ vectors.T
     return root
@@ -167,4 +171,4 @@ MATCHING: dict[str, Method] = {
     "cholesky": _linear(_cholesky),
     "histogram": _histogram,
 }
-"""How colours are matched, by name; all but the last are linear maps, which keep smooth gradients smooth."""
+"""Methods by name. All but the last are linear maps, which keep smooth gradients smooth."""

@@ -1,4 +1,4 @@
-"""Colour spaces that files tell by other means than an ICC profile: PNG's cICP, sRGB, gAMA and cHRM, and EXIF."""
+"""Colour spaces that files declare without an ICC profile: PNG's cICP, sRGB, gAMA and cHRM, and EXIF."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GAMMA, WHITE_POINT, PRIMARIES, INTEROP_INDEX = 0xA500, 0x013E, 0x013F, 1
 ADOBE_SPACE, UNCALIBRATED = 2, 65535
 
 FILE_GAMMA, NEAR = 1 / 2.2, 0.05
-"""The gAMA of files that mean sRGB, and how far from it others do too, as a share (libpng's threshold)."""
+"""The gAMA value of sRGB, and the relative tolerance around it (libpng's threshold)."""
 
 REC709_CURVE = toe(1 / 0.45, 0.099296826809442, 4.5, 4.5 * 0.018053968510807)
 _CURVES: dict[int, Curve] = {
@@ -56,10 +56,10 @@ _PRIMARIES: dict[int, tuple[tuple[Point, ...], Point]] = {
 
 
 def colors_of(image: Image.Image, source: str, cicp: bytes | None = None) -> tuple[Colors, tuple[str, ...]]:
-    """What says how the numbers of a Pillow image stand for colours, and notices about what cannot be followed.
+    """Return the colour space of a Pillow image, and notices about declarations that cannot be followed.
 
-    The order is that of the PNG specification (third edition, section 4.3): cICP, an ICC profile, sRGB, gAMA with
-    cHRM; then EXIF. `cicp` is the content of that chunk, which Pillow does not read.
+    The order of precedence is that of the PNG specification (third edition, section 4.3): cICP, an ICC profile, sRGB,
+    gAMA with cHRM; then EXIF. `cicp` is the content of that chunk, which Pillow does not read.
     """
     notices: tuple[str, ...] = ()
     if cicp:
@@ -80,7 +80,7 @@ def colors_of(image: Image.Image, source: str, cicp: bytes | None = None) -> tup
 
 
 def exif_colors(exif: Mapping[int, Any], source: str) -> tuple[Colors, tuple[str, ...]]:
-    """The same from EXIF alone, its IFDs under the numbers of their tags."""
+    """Return the colour space and notices from EXIF alone; the IFDs are under the numbers of their tags."""
     inner = exif.get(EXIF_IFD) or {}
     interop = inner.get(INTEROP_IFD) or {}
     space = inner.get(COLOR_SPACE)
@@ -101,7 +101,7 @@ def exif_colors(exif: Mapping[int, Any], source: str) -> tuple[Colors, tuple[str
 
 
 def cicp_of(file: BinaryIO) -> bytes | None:
-    """The content of the chunk cICP of a PNG, which stands before the pixels."""
+    """Return the content of the chunk cICP of a PNG, or None; it precedes the pixels."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
@@ -126,7 +126,7 @@ def _by_cicp(chunk: bytes) -> tuple[Encoding | None, str]:
 
 
 def _narrow(curve: Curve) -> Curve:
-    """`curve` of values whose black is 16 and whose white is 235 of 255, as in video."""
+    """Return `curve` for values with black at 16 and white at 235 of 255, as in video."""
 
     def expanded(values: Pixels) -> Pixels:
         return curve(((values * 255 - 16) / 219).clip(0, 1))

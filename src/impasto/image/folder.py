@@ -1,4 +1,4 @@
-"""The pictures of a folder, told by their content as well as by their names, and what is left out."""
+"""The pictures of a folder, recognised by suffix or content, and the files that are left out."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from impasto.image.formats import HEAD, READABLE, recognise
 
 SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r", "__macosx"})
-"""What file managers leave in folders, in small letters."""
+"""Files of file managers, in lower case."""
 
 APPLE_DOUBLE = "._"
-"""How names of the files begin in which macOS keeps attributes of others, on disks that have no place for them."""
+"""Prefix of files in which macOS stores attributes of other files, on disks that cannot store attributes."""
 
 SHOWN = 3
-"""How many names a notice has."""
+"""Number of names in a notice."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What is in a folder: `pictures`, files that are none (`others`), and `folders` that were not looked into."""
+    """Contents of a folder: `pictures`, `others` (files that are no pictures), and `folders` that were not searched."""
 
     path: Path
     pictures: tuple[Path, ...]
@@ -29,7 +29,7 @@ class Folder:
     folders: tuple[Path, ...] = ()
 
     def notices(self, remedy: str = "") -> list[str]:
-        """What is left out, one line for files and one for folders; `remedy` tells how to have the latter."""
+        """Return one line about other files and one about folders; `remedy` says how to include the folders."""
         found = []
         if self.others:
             are = "is no picture" if len(self.others) == 1 else "are no pictures"
@@ -47,10 +47,13 @@ class Folder:
 
 
 def survey(path: str | Path, *, recursive: bool = False, without: Path | None = None) -> Folder:
-    """What is in the folder `path`, by name; `recursive`: and in the folders in it, save links and hidden ones.
+    """Return the contents of the folder `path`, sorted by name.
 
-    A file is a picture by its suffix, or, whatever its name is, by its first bytes. Files of file managers and hidden
-    folders are passed over, and so is the folder `without`. Raises OSError where the folder cannot be read.
+    recursive: also search the folders inside, except links and hidden ones.
+    without: a folder to skip.
+
+    A file is a picture by its suffix, or else by its first bytes. Files of file managers and hidden folders are
+    skipped. Raises OSError if the folder cannot be read.
     """
     path = Path(path)
     pictures, others, folders = list[Path](), list[Path](), list[Path]()
@@ -79,7 +82,7 @@ def _entries(path: Path, recursive: bool, without: Path | None) -> Iterator[Path
 
 
 def _is_picture(path: Path) -> bool:
-    if not path.is_file():  # to open a pipe may take for ever
+    if not path.is_file():  # opening a pipe may block
         return False
     if path.suffix.lower() in READABLE and not path.name.startswith(APPLE_DOUBLE):
         return True

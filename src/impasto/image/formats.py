@@ -1,4 +1,4 @@
-"""The file formats: how each is recognised, what it can hold, and how a file of one is opened."""
+"""File formats: how each is recognised, what it can hold, and how its files are opened."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from impasto.errors import ImpastoError, UsageError, choose, nearest
 from impasto.image.containers import AVIF_SIGNATURE, HEIC_SIGNATURE, open_avif, open_heic
 
 MAX_PIXELS = 200_000_000
-"""The largest picture that is read unless more is asked for; as float32 it takes 2.4 GB."""
+"""Default limit of pixels; as float32 they take 2.4 GB."""
 
 MAX_BYTES = 2 << 30
-"""The largest file that is read unless more is asked for."""
+"""Default limit of the size of a file, in bytes."""
 
 UNKNOWN_MODE = "unknown pixel mode"
-"""What Pillow says of a file whose pixels it has no name for, such as Lab of 16 bits; the file is sound."""
+"""Pillow's message for a sound file with an unsupported kind of pixels, such as 16-bit Lab."""
 
 UNLIMITED = 1 << 31
 
 
 @dataclass(frozen=True)
 class Format:
-    """One file format. A format without suffixes is read only; `read_as` are those of formats that are only read.
+    """One file format. A format without suffixes is read only; `read_as` are suffixes of formats that are only read.
 
-    Files are opened with `open`, the plugin of this very format, and never with `PIL.Image.open`: that tries some forty
-    formats, and guards against decompression bombs with a number that is global to the process.
+    `open` is the plugin of this format. `PIL.Image.open` is not used: it tries some forty formats, and its guard
+    against decompression bombs is a global number of the process.
     """
 
     name: str
@@ -74,14 +74,14 @@ FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, GIF, AVIF, HEIC)
 SUFFIXES = {suffix: form for form in FORMATS for suffix in form.suffixes}
 
 READABLE = frozenset(suffix for form in FORMATS for suffix in (*form.suffixes, *form.read_as))
-"""The suffixes of files that are taken for pictures."""
+"""Suffixes of files that are treated as pictures."""
 
 HEAD = 64
-"""How many first bytes tell the format."""
+"""Number of first bytes that are needed to recognise a format."""
 
 
 def format_for(path: Path) -> Format:
-    """The format that the suffix of `path` asks for; a UsageError names the nearest and all that are allowed."""
+    """Return the format of the suffix of `path`. Raises UsageError with the nearest and all allowed suffixes."""
     if not path.suffix:
         raise UsageError(f"'{path}' has no suffix to tell its format by; allowed: {', '.join(SUFFIXES)}")
     return choose(SUFFIXES, path.suffix.lower(), f"suffix in '{path}':")
@@ -89,10 +89,10 @@ def format_for(path: Path) -> Format:
 
 @contextmanager
 def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
-    """The file at `path`, open for reading, and its format as its first bytes tell it.
+    """Open the file at `path` and recognise its format by its first bytes.
 
-    Raises UsageError, in one line, for whatever is missing, unreadable, empty, too large, of no known format or
-    damaged; the last also when a decoder stumbles inside the `with` block.
+    Raises UsageError, in one line, for a file that is missing, unreadable, empty, too large, of an unknown format or
+    damaged; the last also if a decoder fails inside the `with` block.
     """
     with open_file(path, "a picture") as file:
         size = os.fstat(file.fileno()).st_size
@@ -106,7 +106,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
             yield file, form
         except (ImpastoError, MemoryError):
             raise
-        except Exception as error:  # what a decoder raises over damaged bytes is any exception there is
+        except Exception as error:  # decoders raise any exception for damaged bytes
             reason = str(error).partition("\n")[0] or type(error).__name__
             if reason == UNKNOWN_MODE:
                 raise UsageError(
@@ -116,7 +116,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
 
 
 def check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
-    """Refuse, by its header alone, a picture too large to decode."""
+    """Raise UsageError for a picture with too many pixels, before it is decoded."""
     if width * height > max_pixels:
         megapixels, allowed = width * height / 1e6, max_pixels / 1e6
         raise UsageError(
@@ -126,7 +126,7 @@ def check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
 
 
 def open_file(path: Path, expected: str) -> BinaryIO:
-    """The regular file at `path`; a UsageError, in one line, says why not and names the nearest beside it."""
+    """Open the regular file at `path`. Raises UsageError, in one line, with the nearest name in the folder."""
     try:
         if path.is_dir():
             raise UsageError(f"'{path}' is a folder; expected {expected}")
@@ -149,7 +149,7 @@ def _neighbour(path: Path) -> str:
 
 
 def recognise(head: bytes) -> Format | None:
-    """The format of a file with these first bytes, HEAD of them; None for one that is not known."""
+    """Return the format of a file with these first bytes (HEAD of them), or None."""
     return next((form for form in FORMATS if re.match(form.signature, head, re.DOTALL)), None)
 
 

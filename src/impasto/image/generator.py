@@ -1,6 +1,6 @@
-"""Pictures that a generator draws: an ONNX model that turns a random vector into a picture, run by onnxruntime.
+"""Pictures from a generator: an ONNX model that maps a random vector to a picture, run by onnxruntime.
 
-An ONNX file is a graph of known operators with their weights and holds no code, so that it is opened as a picture is.
+An ONNX file is a graph of standard operators and their weights. It contains no code, so it is as safe as a picture.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 PREFIX = "generator:"
 SUFFIX = ".onnx"
 RANGES = {"[0, 1]": (0.0, 1.0), "[-1, 1]": (-1.0, 1.0)}
-"""What a model's metadata may say its values span, under the key "range"."""
+"""Allowed values of "range" in the metadata of a model: the range of its output."""
 
 SLACK = 0.02
-"""How far beyond its range a value may lie, to be clipped: resampling inside a model overshoots a little."""
+"""Tolerance around the range; values within it are clipped, because resampling inside a model overshoots a little."""
 
 
 def draw(file: str, seed: int = 0) -> Picture:
-    """The picture that the generator in `file` draws from `seed`, the same one every time.
+    """Return the picture that the generator in `file` draws from `seed`; equal seeds give equal pictures.
 
     `file` is the name of a bundled generator ("faces") or the path of an ONNX model from one float32 input, a standard
-    normal vector `(N, LATENT)` or `(N, LATENT, 1, 1)`, to pictures `(N, 3, H, W)`, or `(N, 1, H, W)` for grey. Their
-    values are in [0, 1] or [-1, 1]: the model's metadata say which under "range"; without them a value below 0 does.
-    Raises UsageError for a negative seed or a file that is missing or no such model, ImpastoError without onnxruntime.
+    normal vector `(N, LATENT)` or `(N, LATENT, 1, 1)`, to pictures `(N, 3, H, W)`, or `(N, 1, H, W)` for grey. Values
+    are in [0, 1] or [-1, 1], as the metadata of the model say under "range"; without metadata, [-1, 1] if a value is
+    below 0. Raises UsageError for a negative seed, a missing file or another model, ImpastoError without onnxruntime.
     """
     if seed < 0:
         raise UsageError(f"the seed of '{file}' is {seed}; allowed: 0 and above")
@@ -44,25 +44,25 @@ def draw(file: str, seed: int = 0) -> Picture:
     latent = np.random.Generator(np.random.PCG64(seed)).standard_normal(_shape(session, file), np.float32)
     try:
         drawn = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: latent})[0]
-    except Exception as error:  # shapes that do not fit inside the graph are found by running it
+    except Exception as error:  # shapes that do not fit inside the graph fail at the first run
         raise UsageError(f"'{file}' cannot be run as a generator: {_line(error)}") from error
     unit = _unit(drawn, session.get_modelmeta().custom_metadata_map.get("range"), file)
     return from_array(unit, f"{PREFIX}{file}?seed={seed}")
 
 
 def _session(file: str) -> Any:
-    """The model in `file`, ready to run on one thread, so that sums come in the same order every time."""
+    """Return a session of the model in `file` with one thread, so that sums have the same order every time."""
     try:
         import onnxruntime  # noqa: PLC0415 (an extra)
     except ImportError:
         raise ImpastoError('a generator needs the extra "generator": pip install "impasto[generator]"') from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised; nothing is to be printed
+    options.log_severity_level = 4  # errors are raised; nothing is printed
     model = _bytes(file)
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has an exception of its own for each kind of failure
+    except Exception as error:  # onnxruntime has many unrelated exceptions
         raise UsageError(f"'{file}' is not an ONNX model that can be run: {_line(error)}") from error
 
 
@@ -87,7 +87,7 @@ def _bundled() -> dict[str, Traversable]:
 
 
 def _shape(session: Any, file: str) -> tuple[int, ...]:
-    """The shape of one latent vector as the model wants it."""
+    """Return the shape of one latent vector of the model."""
     inputs = session.get_inputs()
     shape = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else ()
     match shape:
@@ -100,8 +100,8 @@ def _shape(session: Any, file: str) -> tuple[int, ...]:
 
 
 def _unit(drawn: Any, span: str | None, file: str) -> NDArray[np.float32]:
-    """The model's `(1, C, H, W)` as `(H, W, C)` in [0, 1]."""
-    shape = getattr(drawn, "shape", ())  # a model may give lists and maps too
+    """Return the model's `(1, C, H, W)` as `(H, W, C)` in [0, 1]."""
+    shape = getattr(drawn, "shape", ())  # a model may also return lists and maps
     if len(shape) != 4 or shape[:2] not in ((1, 1), (1, 3)) or 0 in shape:
         raise UsageError(f"'{file}' gives {_text(shape)}; expected pictures, (N, 3, H, W) or (N, 1, H, W)")
     values: NDArray[np.float32] = np.asarray(drawn, np.float32)[0].transpose(1, 2, 0)
@@ -110,7 +110,7 @@ def _unit(drawn: Any, span: str | None, file: str) -> NDArray[np.float32]:
         bottom, top = choose(RANGES, span, f"range in the metadata of '{file}':")
     else:
         bottom, top = RANGES["[0, 1]" if low >= -SLACK else "[-1, 1]"]
-    if not (low >= bottom - SLACK and high <= top + SLACK):  # said so that NaN is refused too
+    if not (low >= bottom - SLACK and high <= top + SLACK):  # also true for NaN
         raise UsageError(f"'{file}' gives values from {low:.4g} to {high:.4g}; allowed: {' or '.join(RANGES)}")
     unit: NDArray[np.float32] = np.clip((values - np.float32(bottom)) / np.float32(top - bottom), 0, 1)
     return unit
@@ -121,5 +121,5 @@ def _text(shape: Sequence[object]) -> str:
 
 
 def _line(error: Exception) -> str:
-    """What onnxruntime says, in one line and without its own names in front."""
+    """Return the message of onnxruntime in one line, without its error codes."""
     return str(error).partition("\n")[0].rpartition(" : ")[2] or type(error).__name__

@@ -1,8 +1,8 @@
-"""Colours that cannot be seen: replaced when a picture is loaded, and kept out of the visible ones when it is resized.
+"""Colours of transparent pixels: replaced when a picture is loaded, and excluded when it is resized.
 
-Where alpha is 0 a file may hold any colour: black, white, or what an editor left there. Networks see whole pictures, so
-these colours would reach the visible pixels through starts, receptive fields and resampling. A smooth continuation of
-the visible colours takes their place; it depends on nothing that is hidden.
+Where alpha is 0 a file may hold any colour: black, white, or leftovers of an editor. Networks read whole pictures, so
+these colours would reach visible pixels through starts, receptive fields and resampling. They are replaced by a smooth
+continuation of the visible colours, which does not depend on hidden ones.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from torch import Tensor
 from impasto.image.picture import STRIP
 
 FAINT = 1e-3
-"""Alpha below which a colour divided by it is mostly rounding: a quarter of a level out of 255."""
+"""Alpha below which a colour divided by alpha is mostly rounding error: a quarter of a level of 255."""
 
 
 def continued(pixels: Tensor, alpha: Tensor, out: Tensor | None = None) -> Tensor:
-    """`pixels` `(1, 3, H, W)`, where `alpha` `(1, 1, H, W)` is 0 a smooth continuation of the visible colours.
+    """Return `pixels` `(1, 3, H, W)` with a smooth continuation of the visible colours where `alpha` is 0.
 
-    The same tensor if there is nothing hidden, black if nothing is visible. The result is written to `out`, which may
-    be `pixels`. By pull and push over a pyramid of means weighted with alpha (Gortler et al. 1996, "The Lumigraph",
-    section 3.4), strip by strip: large pictures may live in files.
+    `alpha` is `(1, 1, H, W)`. Returns the same tensor if no pixel is hidden, and black if no pixel is visible. `out`
+    receives the result and may be `pixels`. The method is pull and push over a pyramid of means weighted by alpha
+    (Gortler et al. 1996, "The Lumigraph", section 3.4), strip by strip, because large pictures may be in files.
     """
     if float(alpha.min()) > 0:
         return pixels
@@ -39,29 +39,31 @@ def continued(pixels: Tensor, alpha: Tensor, out: Tensor | None = None) -> Tenso
 
 
 def resampled(pixels: Tensor, alpha: Tensor, resample: Callable[[Tensor], Tensor]) -> Tensor:
-    """`pixels` `(1, 3, H, W)`, `continued`, through a linear map, each in proportion to its `alpha`, in [0, 1].
+    """Apply the linear map `resample` to `pixels` `(1, 3, H, W)` in proportion to `alpha`; return them in [0, 1].
 
-    That is to resample colours multiplied by alpha and to divide by the new alpha (Porter and Duff 1984): no colour of
-    a transparent pixel gets into a visible one. Where the new alpha is 0 colours are `continued`.
+    Colours multiplied by alpha are resampled and divided by the new alpha (Porter and Duff 1984), so that transparent
+    pixels do not colour visible ones. Where the new alpha is 0, colours are `continued`.
     """
-    new = resample(alpha)  # not cut off to [0, 1]: where it overshoots so do the colours
+    new = resample(alpha)  # not clamped to [0, 1]: colours overshoot at the same places
     planes = []
-    for plane in torch.split(pixels, 1, dim=1):  # one at a time: each product takes memory
+    for plane in torch.split(pixels, 1, dim=1):  # one channel at a time, for memory
         colors = resample(plane * alpha) / new.clamp(min=FAINT)
         planes.append(torch.where(new < FAINT, resample(plane), colors))
     return continued(torch.cat(planes, 1).clamp_(0, 1), new.clamp(0, 1))
 
 
 def _strips(alpha: Tensor) -> Iterator[slice]:
-    """All rows of a picture, an even number at a time."""
+    """Yield slices of an even number of rows that cover the picture."""
     height, width = alpha.shape[-2:]
     count = 2 * max(1, STRIP // (2 * width))
     return (slice(top, min(top + count, height)) for top in range(0, height, count))
 
 
 def _halved(pixels: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """Means of the visible colours over 2x2 pixels, and their alpha, the largest of which is 1: so that a few visible
-    pixels in a large picture do not vanish."""
+    """Return means of the visible colours over 2x2 pixels, and the largest alpha of each 2x2 scaled to a maximum of 1.
+
+    With the mean of alpha, a few visible pixels in a large picture would vanish.
+    """
     means, weights = [], []
     for rows in _strips(alpha):
         own = alpha[..., rows, :]
@@ -74,7 +76,7 @@ def _halved(pixels: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _doubled(image: Tensor, rows: slice, width: int) -> Tensor:
-    """These rows of `image` at twice its size, bilinear."""
+    """Return these rows of `image` at twice its size, bilinear."""
     first = max(rows.start // 2 - 1, 0)
     part = image[..., first : -(-rows.stop // 2) + 1, :]
     large = F.interpolate(part, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""ICC profiles that are formulas: a curve for each channel and a matrix (ICC.1:2022, sections 8.3 and 10)."""
+"""ICC profiles with a formula: a curve for each channel and a matrix (ICC.1:2022, sections 8.3 and 10)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from impasto.image.encoding import Curve, Encoding, from_d50, power, sampled
 
 TABLES = ("A2B0", "A2B1", "A2B2", "D2B0", "D2B1")
-"""Tags of tables with several inputs, which come before curves and a matrix."""
+"""Tags of lookup tables, which take precedence over curves and a matrix."""
 
 
 def parse(profile: bytes, channels: int) -> Encoding | None:
-    """The formula of a profile for pictures of 1 or 3 `channels`; None where it is a table, or of another kind.
+    """Return the formula of a profile for pictures of 1 or 3 `channels`; None for tables and other kinds.
 
     Raises ValueError for bytes that are no profile.
     """
@@ -56,7 +56,7 @@ def _curve(tag: bytes) -> Curve:
 
 
 def _parametric(tag: bytes) -> Curve:
-    """`(a v + b) ** g + e` from `d` up, `c v + f` below; the simpler kinds leave some of them out."""
+    """Return `(a v + b) ** g + e` from `d`, `c v + f` below; the simpler kinds lack some of these numbers."""
     (kind,) = struct.unpack_from(">H", tag, 8)
     if kind > 4:
         raise ValueError(f"{kind} is no kind of parametric curve")
@@ -64,7 +64,7 @@ def _parametric(tag: bytes) -> Curve:
     g, a, b, c, d, e, f = given + [0.0] * (7 - len(given))
     if kind == 0:
         return power(g)
-    if kind in (1, 2):  # below -b / a both are the constant that the power reaches there
+    if kind in (1, 2):  # below -b / a both are constant, continuous with the power
         c, d, e, f = 0.0, (-b / a if a else 0.0), c, c
     steps = np.linspace(0, 1, 65536)
     with np.errstate(all="ignore"):

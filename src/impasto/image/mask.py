@@ -1,4 +1,4 @@
-"""Masks: which part of a picture is meant, from grey pictures and from maps with a colour a part."""
+"""Masks from grey pictures, from alpha, and from colour-coded maps."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from impasto.image.luminance import luminance
 from impasto.image.picture import Picture
 
 TOLERANCE = 8
-"""How many of 255 levels a channel may be off a map's colour: JPEG does not keep them exact."""
+"""Tolerance of a channel, in levels of 255: JPEG does not keep colours exact."""
 
 LEAST_SHARE = 0.005
-"""Colours that cover less of a map are the blurred edges between others."""
+"""Smallest share of a map that a colour covers; others are blurred edges."""
 
 MOST = 64
-"""How many colours a map can have; beyond, it is a photo."""
+"""Largest number of colours of a map; a picture with more is a photo."""
 
 
 def mask_of(picture: Picture) -> Tensor:
-    """The mask `(1, 1, H, W)` that a picture is: its luminance, black 0 and white 1, or its alpha, if it has one."""
+    """Return the mask `(1, 1, H, W)` of a picture: its alpha if it has one, else its luminance, white inside."""
     return luminance(picture.pixels) if picture.alpha is None else picture.alpha
 
 
 def mask_of_color(map: Picture, color: str, file: str) -> Tensor:
-    """`(1, 1, H, W)`: 1 where a map, called `file`, has the `color` "#rrggbb" within `TOLERANCE`, and 0 elsewhere.
+    """Return `(1, 1, H, W)`: 1 where a map, called `file`, has the `color` "#rrggbb" within `TOLERANCE`, else 0.
 
-    Raises UsageError for a colour that the map lacks, naming the nearest that it has.
+    Raises UsageError for a colour that the map lacks, with the nearest that it has.
     """
     wanted = _channels(color)
     mask = _near(_levels(map.pixels), wanted)
@@ -42,15 +42,15 @@ def mask_of_color(map: Picture, color: str, file: str) -> Tensor:
 
 
 def check_color(color: str, file: str) -> None:
-    """Raise UsageError where `color`, asked for of the map `file`, is not "#rrggbb"."""
+    """Raise UsageError if `color`, of the map `file`, is not "#rrggbb"."""
     if not re.fullmatch("#[0-9a-fA-F]{6}", color):
         raise UsageError(f"'{color}' is no colour of '{file}'; expected #rrggbb, such as #ff0000")
 
 
 def colors_in(map: Picture) -> dict[str, float]:
-    """The colours "#rrggbb" of a colour-coded map and the share of the picture that each covers, largest first.
+    """Return the colours "#rrggbb" of a colour-coded map and the share of each, largest first.
 
-    Colours within `TOLERANCE` of a more frequent one count as that one; those below half a percent are left out.
+    Colours within `TOLERANCE` of a more frequent one count as that one; colours below half a percent are left out.
     """
     red, green, blue = _seen_levels(map)
     packed, counts = torch.unique(red << 16 | green << 8 | blue, return_counts=True)
@@ -68,7 +68,7 @@ def colors_in(map: Picture) -> dict[str, float]:
 
 
 def same_color(color: str, colors: Iterable[str]) -> str | None:
-    """The one of `colors` nearest to `color`, "#rrggbb" all, if it is the same within `TOLERANCE`; else None."""
+    """Return the nearest of `colors` to `color`, all "#rrggbb", or None if it is not within `TOLERANCE`."""
     wanted = _channels(color)
 
     def distance(name: str) -> int:
@@ -79,13 +79,13 @@ def same_color(color: str, colors: Iterable[str]) -> str | None:
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """`mask` `(B, 1, H, W)` at `size`: along each axis the exact mean over areas down, and linear up."""
+    """Return `mask` `(B, 1, H, W)` at `size`: along each axis the exact mean of areas down, linear up."""
     rows, columns = _axis(mask, 2, size[0]), _axis(mask, 3, size[1])
     return (rows @ mask @ columns.T).clamp(0, 1)
 
 
 def _axis(mask: Tensor, axis: int, length: int) -> Tensor:
-    """The matrix that brings an axis to `length`."""
+    """Return the matrix that resizes an axis to `length`."""
     old = mask.shape[axis]
     if length >= old:
         return F.interpolate(torch.eye(old).to(mask)[None], size=length, mode="linear", align_corners=False)[0].T
@@ -104,23 +104,23 @@ def _nearest(map: Picture, wanted: Tensor) -> str:
 
 
 def _near(levels: Tensor, color: Tensor) -> Tensor:
-    """Where `levels`, `(3, ...)`, are `color`, but for the tolerance."""
+    """Return where `levels` `(3, ...)` equal `color` within the tolerance."""
     return (levels - color.view(3, *[1] * (levels.ndim - 1))).abs().amax(0) <= TOLERANCE
 
 
 def _levels(pixels: Tensor) -> Tensor:
-    """`(3, H, W)` of whole numbers up to 255."""
+    """Return `(3, H, W)` of whole numbers up to 255."""
     return (pixels[0] * 255).round().to(torch.int32)
 
 
 def _seen_levels(map: Picture) -> Tensor:
-    """`_levels` of the pixels that are not transparent, `(3, N)`."""
+    """Return `_levels` of the pixels that are not transparent, `(3, N)`."""
     levels = _levels(map.pixels)
     return levels.flatten(1) if map.alpha is None else levels[:, map.alpha[0, 0] > 0]
 
 
 def _channels(name: str) -> Tensor:
-    """`(3,)` of whole numbers up to 255 from "#rrggbb"."""
+    """Return `(3,)` of whole numbers up to 255 from "#rrggbb"."""
     return torch.tensor([int(name[i : i + 2], 16) for i in (1, 3, 5)])
 
 

@@ -1,4 +1,4 @@
-"""Files that end too early or hold small errors: made whole enough to be read, as picture viewers show them."""
+"""Repair of files that end too early or have small errors, so that they can be read as picture viewers read them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from impasto.image.formats import BMP, JPEG, PNG, TIFF, Format
 
 MOST_MISSING = 0.5
-"""A picture of which more than this share is missing is refused."""
+"""A picture with more than this share missing is refused."""
 
 GREY = 128
 PIECE = 1 << 16
@@ -24,7 +24,7 @@ PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Mended:
-    """A file that can be decoded, how many of the picture's rows are missing, and what was wrong, as a verb phrase."""
+    """A repaired file, the number of missing rows, and the damage as a verb phrase."""
 
     file: BinaryIO
     missing: float
@@ -33,15 +33,15 @@ class Mended:
 
     @property
     def notice(self) -> str:
-        """What to tell about the picture, after its name."""
+        """Return the notice about the picture, without its name."""
         rows = f"{round(self.missing)} of its {self.height} rows" if self.missing else "no row"
         return f"{self.said}; {rows} {'are' if self.missing > 1 else 'is'} missing"
 
 
 def mend(file: BinaryIO, form: Format, max_pixels: int) -> Mended | None:
-    """`file` again, without its damage; None where nothing can be done, too much is missing, or it is too large.
+    """Return `file` without its damage, or None if it cannot be repaired, misses too much, or is too large.
 
-    May raise what decoders raise.
+    May raise any exception of a decoder.
     """
     file.seek(0)
     data = file.read()
@@ -55,7 +55,7 @@ def mend(file: BinaryIO, form: Format, max_pixels: int) -> Mended | None:
 
 
 def _jpeg(data: bytes, max_pixels: int) -> Mended | None:
-    """With an end: the decoder paints whatever it lacks in mid-grey."""
+    """Add an end; the decoder fills missing blocks with mid-grey."""
     file = io.BytesIO(data + b"\xff\xd9")
     image = JpegImageFile(file)
     if image.width * image.height > max_pixels:
@@ -69,8 +69,8 @@ def _jpeg(data: bytes, max_pixels: int) -> Mended | None:
 
 
 def _png(data: bytes, max_pixels: int) -> Mended | None:
-    """Without the side chunks that are damaged, and with rows of grey (or of nothing) where pixels are missing."""
-    chunks = [chunk for chunk in _chunks(data) if chunk[2] or not chunk[0][0] & 0x20]  # small letter: a side chunk
+    """Remove damaged ancillary chunks, and fill missing rows with grey (or transparency)."""
+    chunks = [chunk for chunk in _chunks(data) if chunk[2] or not chunk[0][0] & 0x20]  # lower case: ancillary
     if not chunks or chunks[0][0] != b"IHDR" or not chunks[0][2]:
         return None
     width, height, depth, kind, _, _, interlaced = struct.unpack(">2I5B", chunks[0][1][:13])
@@ -95,7 +95,7 @@ def _png(data: bytes, max_pixels: int) -> Mended | None:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Name, content (as much as there is) and soundness of each chunk of a PNG."""
+    """Yield name, available content and soundness of each chunk of a PNG."""
     place = 8
     while place + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, place)
@@ -110,7 +110,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _unpacked(packed: bytes, length: int) -> bytes:
-    """As many of the `length` bytes as can be unpacked."""
+    """Return as many of the `length` bytes as can be unpacked."""
     unpack, found = zlib.decompressobj(), bytearray()
     for start in range(0, len(packed), PIECE):
         try:
@@ -123,7 +123,7 @@ def _unpacked(packed: bytes, length: int) -> bytes:
 
 
 def _bmp(data: bytes) -> Mended | None:
-    """Filled up with black; most BMPs begin with their last row."""
+    """Pad with black; most BMPs begin with their last row."""
     start, width, height, bits = (
         struct.unpack_from(kind, data, place)[0] for kind, place in (("<I", 10), ("<i", 18), ("<i", 22), ("<H", 28))
     )
@@ -136,7 +136,7 @@ def _bmp(data: bytes) -> Mended | None:
 
 
 def _tiff(data: bytes) -> Mended | None:
-    """Filled up with zeros, where strips or tiles of plain numbers are missing."""
+    """Pad missing strips or tiles of uncompressed numbers with zeros."""
     image = TiffImageFile(io.BytesIO(data))
     tags = image.tag_v2
     offsets, lengths = (tags.get(first, tags.get(other, ())) for first, other in ((273, 324), (279, 325)))

@@ -17,14 +17,14 @@ from impasto.image.origin import DESCRIPTION, EXIF_IFD, NOTHING, RESOLUTION, RES
 KEY = "impasto"
 SOFTWARE = "Impasto"
 LONGEST = 1 << 20
-"""Bytes of JSON that are written and read at most."""
+"""Largest number of bytes of JSON that are written and read."""
 
 EXIF_SOFTWARE, USER_COMMENT = 0x0131, 0x9286
 _BEFORE, _AFTER = f'{{"{KEY}": ', "}"
 
 
 def to_text(settings: Mapping[str, object]) -> str:
-    """`settings` as JSON of one line, in ASCII so that every format holds it. Raises UsageError."""
+    """Return `settings` as one line of JSON in ASCII, which every format can hold. Raises UsageError."""
     try:
         text = json.dumps(dict(settings), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -33,14 +33,14 @@ def to_text(settings: Mapping[str, object]) -> str:
 
 
 def description(text: str) -> str:
-    """The EXIF or TIFF description that carries the settings `text`: JSON again, under the key "impasto"."""
+    """Return the EXIF or TIFF description with the settings `text`: JSON under the key "impasto"."""
     return f"{_BEFORE}{text}{_AFTER}"
 
 
 def tags(text: str | None, origin: Origin) -> dict[int, Any]:
-    """EXIF of the photo and the settings `text`, the EXIF and GPS IFDs under the numbers of their tags.
+    """Return EXIF tags of the photo and the settings `text`; the EXIF and GPS IFDs are under the numbers of their tags.
 
-    The settings take the place of the description, which becomes the user's comment where there is none.
+    The settings replace the description, which becomes the user's comment if there is none.
     """
     found = dict(origin.exif)
     if _described(found.get(DESCRIPTION)) is not None:  # the settings of the photo, itself a result
@@ -57,7 +57,7 @@ def tags(text: str | None, origin: Origin) -> dict[int, Any]:
 
 
 def exif(text: str | None, origin: Origin = NOTHING) -> bytes:
-    """An EXIF block that names the software and carries the settings `text`, if any, and what is said of the photo."""
+    """Return an EXIF block with the name of the software, the settings `text`, if any, and the tags of the photo."""
     block = Image.Exif()
     for tag, value in tags(text, origin).items():
         if isinstance(value, dict):
@@ -72,7 +72,7 @@ def exif(text: str | None, origin: Origin = NOTHING) -> bytes:
 
 
 def text_bytes(value: object) -> object:
-    """A text that is not ASCII as the bytes that it was read from; Pillow would write question marks."""
+    """Return a text that is not ASCII as its original bytes; Pillow would write question marks."""
     if not isinstance(value, str) or value.isascii():
         return value
     try:
@@ -82,9 +82,9 @@ def text_bytes(value: object) -> object:
 
 
 def read_metadata(path: str | Path, *, max_bytes: int = MAX_BYTES) -> dict[str, object] | None:
-    """The settings that `write` put into the picture at `path`; None if it carries none.
+    """Return the settings that `write` stored in the picture at `path`, or None.
 
-    No pixel is decoded. Raises UsageError, in one line, for whatever `read` refuses, and for settings that are longer
+    No pixel is decoded. Raises UsageError, in one line, for files that `read` refuses, and for settings that are longer
     than a mebibyte or no JSON object.
     """
     path = Path(path)

@@ -1,7 +1,7 @@
-"""Poisson's equation on any set of pixels, by conjugate gradients with a multigrid cycle as their preconditioner.
+"""Poisson's equation on any set of pixels, by conjugate gradients with a multigrid preconditioner.
 
-Each cycle costs a few passes over the pixels and takes the error down several times, however large the region; the
-outline may be as ragged as it likes (compare McAdams, Sifakis and Teran 2010, "A parallel multigrid Poisson solver").
+Each cycle costs a few passes over the pixels and reduces the error several times, for regions of any size and with any
+outline (compare McAdams, Sifakis and Teran 2010, "A parallel multigrid Poisson solver").
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 TOLERANCE = 1e-5
-"""The error, as the cycle estimates it, at which to stop: a four-hundredth of a level out of 255."""
+"""Estimated error at which to stop: a four-hundredth of a level of 255."""
 
 MOST = 100
-"""Cycles at most; a handful is usual."""
+"""Largest number of cycles; a handful is usual."""
 
 DAMPING = 0.8
-"""Of Jacobi's sweeps: 4/5 takes the upper half of the frequencies down best in two dimensions."""
+"""Damping of Jacobi sweeps: 4/5 reduces the upper half of the frequencies best in two dimensions."""
 
 TIE = 1.6
-"""How much more a coarse pixel is tied to the outline than its weights say, since blocks jut out beyond it. Measured
-on discs, stars and sieves, 1.6 takes 8 cycles where 1 takes 13 to 18 and 2 takes 8 or 9."""
+"""Factor of the ties of a coarse pixel to the outline, because blocks extend beyond the outline. Measured on discs,
+stars and sieves: 1.6 takes 8 cycles, 1 takes 13 to 18, 2 takes 8 or 9."""
 
 SMALLEST = 16
-"""The side of a grid that is solved outright."""
+"""Side of a grid that is solved directly."""
 
 
 def solve(inside: Tensor, right_side: Tensor) -> Tensor:
-    """`u` with `sum over q of (u_p - u_q) = right_side_p` for every pixel `p` in `inside`, and 0 outside.
+    """Return `u` with `sum over q of (u_p - u_q) = right_side_p` for every pixel `p` in `inside`, and 0 outside.
 
     `inside` is bool `(H, W)`; `right_side`, `(C, 1, H, W)`, is solved for each channel. `q` are the up to four
-    neighbours of `p` in the array: beyond its border there is nothing. At least one pixel must be outside.
+    neighbours of `p` in the array. At least one pixel must be outside.
     """
     levels = _levels(inside, right_side)
     found, residual = torch.zeros_like(right_side), right_side * levels[0].inside
@@ -57,10 +57,10 @@ def solve(inside: Tensor, right_side: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Level:
-    """The equation on one grid: each unknown times `diagonal`, less its neighbours times the weight between the two.
+    """The equation on one grid: each unknown times `diagonal`, minus its neighbours times the weight between the two.
 
-    What `diagonal` has in excess of the weights ties a pixel to the known 0 beyond the outline. All are `(1, 1, H, W)`,
-    `right` and `down` one shorter.
+    The excess of `diagonal` over the weights ties a pixel to the 0 beyond the outline. All are `(1, 1, H, W)`, `right`
+    and `down` one shorter.
     """
 
     diagonal: Tensor
@@ -88,7 +88,7 @@ class _Level:
         return self.residual(u, torch.zeros_like(u[..., :1, :1])).neg_()
 
     def residual(self, u: Tensor, goal: Tensor) -> Tensor:
-        """What is missing, in as few passes over memory as can be: they are what a cycle costs."""
+        """Return the residual, in few passes over memory: they are the cost of a cycle."""
         result = torch.addcmul(goal, self.diagonal, u, value=-1)
         result[..., 1:].addcmul_(self.right, u[..., :-1])
         result[..., :-1].addcmul_(self.right, u[..., 1:])
@@ -101,9 +101,9 @@ class _Level:
         return u.addcmul_(self.rate, self.residual(u, goal))
 
     def coarse(self) -> _Level:
-        """The equation for blocks of 2x2: half of what it becomes when the four of a block are the same.
+        """Return the equation for blocks of 2x2: half of the equation for equal pixels within each block.
 
-        Half, because a block's neighbour is two pixels away: a slope then has the energy that it has in pixels.
+        Half, because neighbouring blocks are two pixels apart: a slope then has the same energy as in pixels.
         """
         height, width = self.diagonal.shape[-2:]
         odd = height % 2, width % 2
@@ -151,7 +151,7 @@ def _coarser(u: Tensor) -> Tensor:
 
 
 def _sums(right: Tensor, down: Tensor, like: Tensor) -> Tensor:
-    """For each pixel the weights to its neighbours added up."""
+    """Return for each pixel the sum of the weights to its neighbours."""
     total = torch.zeros_like(like)
     total[..., 1:] += right
     total[..., :-1] += right

@@ -1,4 +1,4 @@
-"""What a photo's file says about the photo: EXIF, XMP, resolution and texts, and how much of it a result keeps."""
+"""Metadata of a photo's file: EXIF, XMP, resolution and texts, and the part that a result keeps."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ DESCRIPTION, COLOR_SPACE, RESOLUTION, RESOLUTION_UNIT = 0x010E, 0xA001, (0x011A,
 ARTIST, COPYRIGHT = 0x013B, 0x8298
 
 KEPT = (0x010D, DESCRIPTION, 0x010F, 0x0110, 0x0132, ARTIST, 0x4746, 0x4749, COPYRIGHT, 0x83BB, *range(0x9C9B, 0x9CA0))
-"""Tags that are about the photo (names, camera, date, author, rights, rating, IPTC), and not about its file."""
+"""Tags about the photo (names, camera, date, author, rights, rating, IPTC), not about its file."""
 
 NOT_KEPT = (0x927C, COLOR_SPACE, 0xA002, 0xA003, INTEROP_IFD, 0xA500)
-"""Tags of the EXIF IFD that would be wrong: the maker's note, whose offsets move, the size and the colour space."""
+"""Tags of the EXIF IFD that would be wrong: the maker's note, whose offsets change, the size and the colour space."""
 
 XMP_FILE = {
     "Orientation", "ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension", "ColorSpace", "ICCProfile",
     "Thumbnails", "HasExtendedXMP", "XResolution", "YResolution", "ResolutionUnit", "BitsPerSample",
 }  # fmt: skip
-"""Properties of XMP that are about the file."""
+"""XMP properties about the file."""
 
 XMP_CAMERA = "http://ns.google.com/photos/"
-"""Namespaces of data behind the picture, such as films and depth maps, which a result has not."""
+"""Namespaces of data behind the picture, such as films and depth maps, which a result lacks."""
 
 TEXTS = {"Author": ARTIST, "Copyright": COPYRIGHT, "Description": DESCRIPTION, "Title": 0x010D}
-"""Texts of PNG and their tags in EXIF."""
+"""Keywords of PNG texts and their tags in EXIF."""
 OTHER_TEXTS = ("Creation Time", "Disclaimer", "Warning")
 
 IPTC = {80: ARTIST, 116: COPYRIGHT, 120: DESCRIPTION}
 """Numbers of IPTC's application record and their tags in EXIF."""
 
 UNKNOWN_DPI = 72
-"""What EXIF and JFIF write for an unknown resolution."""
+"""Value of an unknown resolution in EXIF and JFIF."""
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What a file says about its picture.
+    """Metadata of a picture's file.
 
-    exif: the tags of the first IFD, and under 0x8769 and 0x8825 those of the EXIF and GPS IFDs.
-    xmp: an XMP packet, or nothing. dpi: pixels per inch across and down, None where unknown.
+    exif: the tags of the first IFD; under 0x8769 and 0x8825 those of the EXIF and GPS IFDs.
+    xmp: an XMP packet, or empty. dpi: pixels per inch across and down, or None.
     texts: the texts of a PNG by their keywords.
     """
 
@@ -61,7 +61,7 @@ class Origin:
         return bool(any(self.exif.values()) or self.xmp or self.dpi or self.texts)
 
     def kept(self, *, location: bool = False) -> Origin:
-        """What a result keeps: no orientation, no thumbnail, nothing about the file, and a location if asked."""
+        """Return the part for a result: no orientation, no thumbnail, nothing about the file; location on request."""
         exif = {tag: self.exif[tag] for tag in KEPT if tag in self.exif}
         inner = {tag: value for tag, value in (self.exif.get(EXIF_IFD) or {}).items() if tag not in NOT_KEPT}
         if inner:
@@ -70,16 +70,16 @@ class Origin:
             exif[GPS_IFD] = dict(self.exif[GPS_IFD])
         for keyword, tag in TEXTS.items():
             if keyword in self.texts and tag not in exif:
-                exif[tag] = self.texts[keyword].encode().decode("latin-1")  # as EXIF of UTF-8 is read
+                exif[tag] = self.texts[keyword].encode().decode("latin-1")  # as EXIF in UTF-8 is read
         return Origin(exif, _kept_xmp(self.xmp, location), self.dpi, self.texts)
 
 
 NOTHING = Origin()
-"""Of a picture that is from no file, or whose file says nothing."""
+"""Of a picture without a file, or without metadata."""
 
 
 def origin_of(image: Image.Image) -> Origin:
-    """What a Pillow image says; it is decoded already."""
+    """Return the metadata of a decoded Pillow image."""
     texts = {name: str(image.info[name]) for name in (*TEXTS, *OTHER_TEXTS) if isinstance(image.info.get(name), str)}
     xmp, exif = image.info.get("xmp", b""), _iptc(image) | exif_of(image)
     dpi = image.info["dpi"] if "dpi" in image.info else _resolution(exif)
@@ -87,15 +87,15 @@ def origin_of(image: Image.Image) -> Origin:
 
 
 def exif_of(image: Image.Image) -> dict[int, Any]:
-    """All EXIF, its IFDs under the numbers of their tags; empty where it cannot be parsed."""
+    """Return all EXIF tags, IFDs under the numbers of their tags; empty if EXIF cannot be parsed."""
     try:
         return _nested(image.getexif())
-    except Exception:  # damaged EXIF says nothing about the pixels, and is no reason to refuse them
+    except Exception:  # damaged EXIF is no reason to refuse the pixels
         return {}
 
 
 def _iptc(image: Image.Image) -> dict[int, Any]:
-    """What IPTC data, by which agencies name author and rights in a JPEG, say in place of EXIF."""
+    """Return IPTC data, in which agencies name author and rights in a JPEG, as EXIF tags."""
     if not isinstance(image, ImageFile):
         return {}
     try:
@@ -108,7 +108,7 @@ def _iptc(image: Image.Image) -> dict[int, Any]:
 
 
 def origin_of_tiff(file: Any, page: tifffile.TiffPage) -> Origin:
-    """The same of a TIFF that Pillow may not know."""
+    """Return the metadata of a TIFF that Pillow may not know."""
     tags = {tag.code: tag.value for tag in page.tags}
     exif: dict[int, Any] = {code: tags[code] for code in KEPT if code in tags}
     if not page.parent.is_bigtiff:
@@ -131,7 +131,7 @@ def _nested(exif: Image.Exif) -> dict[int, Any]:
 
 
 def _resolution(tags: Mapping[int, Any]) -> list[float] | None:
-    """Pixels per inch by the tags of EXIF and TIFF: rational numbers, or pairs of whole ones."""
+    """Return pixels per inch from tags of EXIF or TIFF: rational numbers, or pairs of whole numbers."""
     try:
         unit = {2: 1.0, 3: 2.54}[int(tags.get(RESOLUTION_UNIT, 2))]
         pairs = [value if isinstance(value, tuple) else (value, 1) for value in map(tags.__getitem__, RESOLUTION)]
@@ -151,7 +151,7 @@ def _dpi(dpi: Any) -> tuple[float, float] | None:
 
 
 def _kept_xmp(packet: bytes, location: bool) -> bytes:
-    """`packet` without what is about the file; nothing where it cannot be parsed."""
+    """Return `packet` without properties about the file; empty if it cannot be parsed."""
     text = packet.strip(b"\0 \r\n\t")
     if not text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # entities can grow without bounds
         return b""

@@ -1,4 +1,4 @@
-"""What a picture is once it is read, and how an array of any usual kind becomes one."""
+"""A picture in memory, and its conversion from arrays."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ from impasto.image.profile import Convert, ProfileError, converter
 CPU = torch.device("cpu")
 
 STRIP = 1 << 20
-"""Pixels that are converted at a time, or one row."""
+"""Number of pixels that are converted at a time; at least one row."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A picture in memory.
 
-    pixels: float32 `(1, 3, H, W)`, sRGB in [0, 1]. Where alpha is 0 the colour is whatever the file
-        holds there; `load` puts a continuation of the visible colours in its place (see `image/hidden.py`).
-    alpha: float32 `(1, 1, H, W)` in [0, 1], or None where the picture is opaque everywhere.
-    bits: 8, or 16 for whatever is finer than 8 bits a channel.
-    notices: what a person should know about the reading, one line each.
-    source: where it came from, for messages.
-    origin: what its file says about it: author, date, camera, resolution ...
-    whole: False where rows are missing, as the file ended too early.
+    pixels: float32 `(1, 3, H, W)`, sRGB in [0, 1]. Where alpha is 0 the colour is that of the file; `load` replaces it
+        by a continuation of the visible colours (see `image/hidden.py`).
+    alpha: float32 `(1, 1, H, W)` in [0, 1], or None if all pixels are opaque.
+    bits: 8, or 16 if the source has more than 8 bits a channel.
+    notices: lines for the user about the reading.
+    source: the name of the source, for messages.
+    origin: metadata of the file: author, date, camera, resolution ...
+    whole: False if rows are missing because the file ended too early.
+
+    >>> Picture(torch.zeros(1, 3, 40, 60)).size
+    (40, 60)
     """
 
     pixels: torch.Tensor
@@ -50,7 +53,7 @@ class Picture:
         return self.pixels.shape[-2], self.pixels.shape[-1]
 
     def check_visible(self) -> None:
-        """Raise UsageError for a picture that is transparent everywhere: it has no colours."""
+        """Raise UsageError if all pixels are transparent: the picture has no colours."""
         if self.alpha is not None and not float(self.alpha.max()) > 0:
             raise UsageError(f"{self.source} is transparent everywhere: there is nothing to see")
 
@@ -65,12 +68,16 @@ def from_array(
     origin: Origin = NOTHING,
     allocate: Allocate = in_memory,
 ) -> Picture:
-    """A picture from `(H, W)` or `(H, W, C)`: grey, grey + alpha, RGB or RGBA for C of 1 to 4.
+    """Return a Picture from `(H, W)` or `(H, W, C)`: grey, grey + alpha, RGB or RGBA for C of 1 to 4.
 
-    Integers of 8 and 16 bits span their whole range; floats are in [0, 1], and clipped to it with a notice. `profile`
-    is the ICC profile or the formula of the colours, `orientation` the EXIF number 1 to 8 of the way the camera was
-    held, `origin` what the file says about the picture. `allocate` makes the memory of the pixels, which are converted
-    strip by strip. Raises UsageError for other shapes and types, for NaN and for infinities.
+    array: integers of 8 or 16 bits over their whole range, or floats in [0, 1]; floats outside are clipped, with a
+        notice.
+    profile: the ICC profile, or the formula of the colours.
+    orientation: the EXIF number of the camera's orientation, 1 to 8.
+    origin: metadata of the file.
+    allocate: makes the memory of the pixels, which are converted strip by strip.
+
+    Raises UsageError for other shapes and types, for NaN and for infinities.
     """
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or not array.size:
@@ -101,7 +108,7 @@ def from_array(
 def _converter(
     profile: bytes | Encoding | None, channels: int, bits: int, source: str
 ) -> tuple[Convert | None, tuple[str, ...]]:
-    """What brings the colours to sRGB, if anything has to, and the notice of a profile that cannot."""
+    """Return the conversion to sRGB, or None, and the notice about a profile that cannot be applied."""
     try:
         return (converter(profile, channels, bits) if profile else None), ()
     except ProfileError:
@@ -109,13 +116,13 @@ def _converter(
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
-    """All rows, some at a time."""
+    """Yield slices of rows that cover the picture."""
     count = max(1, STRIP // width)
     return (slice(top, min(top + count, height)) for top in range(0, height, count))
 
 
 def unusable(source: str) -> str:
-    """The notice about a colour profile that could not be applied."""
+    """Return the notice about a colour profile that could not be applied."""
     return f"{source} has a colour profile that is damaged or of another kind; it is ignored"
 
 
@@ -129,7 +136,7 @@ def _check(array: NDArray[Any], source: str) -> None:
 
 
 def _unit(array: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
-    """`array` as float32 in [0, 1], and whether values had to be clipped."""
+    """Return `array` as float32 in [0, 1], and whether values were clipped."""
     if array.dtype.kind == "u":
         return array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max), False
     return array.clip(0, 1).astype(np.float32), bool((array < 0).any() or (array > 1).any())

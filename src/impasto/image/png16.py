@@ -1,4 +1,4 @@
-"""PNG of 16 bits a channel, which Pillow reads but does not write (PNG specification, third edition, W3C 2025)."""
+"""PNG with 16 bits a channel, which Pillow reads but does not write (PNG specification, third edition, W3C 2025)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UP = 2
 
 
 def encode_png16(pixels: NDArray[Any], more: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The bytes of a PNG of `pixels`, uint16 `(H, W, 3 or 4)`, with more chunks: their names and contents."""
+    """Return the bytes of a PNG of `pixels`, uint16 `(H, W, 3 or 4)`; `more` are further chunks: names and contents."""
     height, width, channels = pixels.shape
     chunks = [
         _chunk(b"IHDR", struct.pack(">2I5B", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)),
@@ -30,7 +30,7 @@ def encode_png16(pixels: NDArray[Any], more: Iterable[tuple[bytes, bytes]]) -> b
 
 
 def _filtered(pixels: NDArray[Any]) -> bytes:
-    """The rows, high byte first, each as its difference from the row above (filter type 2), which packs far better."""
+    """Return the rows, high byte first, each minus the row above (filter type 2), which compresses far better."""
     rows = pixels.astype(">u2").view(np.uint8).reshape(pixels.shape[0], -1)
     filtered = np.full((rows.shape[0], rows.shape[1] + 1), UP, np.uint8)
     filtered[0, 1:] = rows[0]

@@ -1,4 +1,4 @@
-"""Seamless cloning: the gradients of one picture, set in another (Perez et al. 2003, "Poisson image editing")."""
+"""Seamless cloning: the gradients of one picture within another (Perez et al. 2003, "Poisson image editing")."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ def blend(
     *,
     seen: Tensor | None = None,
 ) -> Tensor:
-    """`target` `(1, 3, H, W)` with what `mask` shows of `source` set into it without a seam: `(1, 3, H, W)` in [0, 1].
+    """Return `target` `(1, 3, H, W)` with the masked part of `source` cloned into it, `(1, 3, H, W)` in [0, 1].
 
-    `source` `(1, 3, h, w)` and `mask` `(1, 1, h, w)`, more than 1/2 where the source is wanted, lie with their top left
-    corner at `at`, (x, y), of the target; what lies beyond it is cut off. Inside, the result has the source's gradients
-    ("importing", equation 11) or at each place the stronger of the two pictures' ("mixed", equation 12), and it meets
-    the target at the outline (equation 7, solved for each channel). At the target's own border it is free; a source
-    that covers the target whole keeps the target's mean colour.
+    source, mask: `(1, 3, h, w)` and `(1, 1, h, w)`; pixels with a mask above 1/2 are cloned. Their top left corner lies
+        at `at`, (x, y), of the target; the part beyond the target is cut off.
+    gradients: "importing" takes those of the source (equation 11), "mixed" at each place the stronger of both pictures
+        (equation 12).
+    seen: bool `(1, 1, h, w)`, False for transparent pixels of the source.
 
-    Where the mask reaches the source's edge, beyond which it has no gradients, the target's stand in; so they do where
-    the source is transparent: where `seen`, bool `(1, 1, h, w)`, is false, nothing of it is taken. Raises UsageError
-    for unknown gradients, for shapes that do not fit, and where no part of the mask lies on the target.
+    The result equals the target at the outline (equation 7, solved for each channel). It is free at the target's own
+    border; a source that covers all of the target keeps the target's mean colour. Where the source has no gradients,
+    beyond its edge and in transparent pixels, those of the target are used. Raises UsageError for unknown gradients,
+    for shapes that do not fit, and if the mask and the target have no common pixel.
     """
     guide = choose(GRADIENTS, gradients, "gradients")
     _check(source, target, mask)
@@ -55,7 +56,7 @@ def _mixed(source: Tensor, target: Tensor) -> Tensor:
 
 
 GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"importing": _importing, "mixed": _mixed}
-"""Which gradients guide the result: from the source's and the target's differences of neighbours (equations 11, 13)."""
+"""Guiding gradients by name: functions of the differences of neighbours in source and target (equations 11, 13)."""
 
 
 def _check(source: Tensor, target: Tensor, mask: Tensor) -> None:
@@ -70,7 +71,7 @@ def _check(source: Tensor, target: Tensor, mask: Tensor) -> None:
 def _placed(
     source: Tensor, target: Tensor, mask: Tensor, at: tuple[int, int], seen: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """On the target's grid: where the mask is on what is seen of the source, where the source is seen, its colours."""
+    """Return, on the target's grid: the mask within visible pixels, the visible pixels, and the source's colours."""
     seen = torch.ones_like(mask, dtype=torch.bool) if seen is None else seen
     (height, width), (rows, columns), (x, y) = target.shape[-2:], source.shape[-2:], at
     top, left = max(y, 0), max(x, 0)
@@ -90,15 +91,15 @@ def _placed(
 
 
 def _box(inside: Tensor) -> tuple[slice, slice]:
-    """The rows and columns of the region and one more on each side, where the target has them."""
+    """Return rows and columns of the region with a margin of one, within the target."""
     rows, columns = inside.any(1).nonzero(), inside.any(0).nonzero()
     return slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2), slice(max(int(columns[0]) - 1, 0), int(columns[-1]) + 2)
 
 
 def _excess(difference: Tensor, target: Tensor, known: Tensor, guide: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """For each pixel, the sum over its neighbours of the guiding gradient less the target's own.
+    """Return for each pixel the sum over its neighbours of the guiding gradient minus that of the target.
 
-    The equation then gives what to add to the target, 0 at the outline. Gradients that the source has not do not count.
+    The solution is then the difference to the target, 0 at the outline. Missing gradients of the source do not count.
     """
     total = torch.zeros_like(target)
     for axis in (1, 2):
@@ -115,7 +116,7 @@ def _is_rectangle(inside: Tensor) -> bool:
 
 
 def _rectangle(inside: Tensor, right_side: Tensor) -> Tensor:
-    """The solution on a rectangle, in sines and cosines: there the equation is diagonal."""
+    """Return the solution on a rectangle, by sines and cosines, in which the equation is diagonal."""
     rows, columns = inside.any(1), inside.any(0)
     values = right_side[:, rows][:, :, columns].double().numpy()
     ends = [(bool(line[0]), bool(line[-1])) for line in (rows, columns)]
@@ -123,7 +124,7 @@ def _rectangle(inside: Tensor, right_side: Tensor) -> Tensor:
     for axis, end in enumerate(ends, 1):
         waves = _transformed(waves, axis, end)
     total = down[:, None] + across
-    total[total == 0] = np.inf  # the mean, where nothing says what it is
+    total[total == 0] = np.inf  # the mean, which no equation determines
     waves = waves / total
     for axis, (n, end) in enumerate(zip(values.shape[1:], ends, strict=True), 1):
         waves = _restored(waves, axis, end, n)
@@ -132,8 +133,8 @@ def _rectangle(inside: Tensor, right_side: Tensor) -> Tensor:
     return result
 
 
-# An axis is held (0 beyond) or free at each of its ends. Held at both: sines. Free at both: cosines. Held at one: sines
-# again, on the axis and its mirror image beyond the free end.
+# Each end of an axis is held (0 beyond) or free. Both held: sines. Both free: cosines. One held: sines again, on the
+# axis and its mirror image beyond the free end.
 
 Ends = tuple[bool, bool]
 Array = NDArray[np.float64]

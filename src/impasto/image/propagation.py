@@ -1,4 +1,4 @@
-"""A mask of pixels brought to the grid of a network's layer (Gatys et al. 2017, "Controlling perceptual factors")."""
+"""A mask of pixels on the grid of a layer (Gatys et al. 2017, "Controlling perceptual factors")."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from impasto.errors import UsageError, choose
 
 
 def propagate(mask: Tensor, size: tuple[int, int], stride: int, receptive_field: int, mode: str = "all") -> Tensor:
-    """`mask` `(1, 1, H, W)`, at the picture's own size, on the grid `size` (height, width) of a layer: `(1, 1, *size)`.
+    """Return `mask` `(1, 1, H, W)`, at the size of the image, on the grid `size` of a layer: `(1, 1, *size)`.
 
-    `stride` and `receptive_field` are the layer's, in pixels. "all" (section 4.1): the mean of the mask over each
-    position's own square of stride x stride pixels. "inside": the mask's least value over all that a position sees,
-    so that only those whose receptive field lies wholly in the region belong to it; what a receptive field sees beyond
-    the picture's border does not count. A region narrower than that vanishes.
+    `stride` and `receptive_field` are those of the layer, in pixels. Mode "all" (section 4.1) is the mean of the mask
+    over the square of stride x stride pixels of each position. Mode "inside" is the smallest value within the receptive
+    field, so that only positions whose receptive field lies within the region count; the part of a receptive field
+    beyond the image is ignored. A region narrower than the receptive field vanishes.
 
-    Raises UsageError for an unknown mode, and for a grid that a picture of the mask's size cannot have.
+    Raises UsageError for an unknown mode, and for a grid that does not fit the size of the mask.
+
+    >>> propagate(torch.ones(1, 1, 32, 48), (8, 12), stride=4, receptive_field=10).shape
+    torch.Size([1, 1, 8, 12])
     """
     take = choose(PROPAGATION, mode, "propagation")
     for side, length in zip(size, mask.shape[-2:], strict=True):
@@ -29,16 +32,16 @@ def propagate(mask: Tensor, size: tuple[int, int], stride: int, receptive_field:
 
 
 def _mean(mask: Tensor, size: tuple[int, int], stride: int, _: int) -> Tensor:
-    # The grid may be rounded down (VGG: the last row of pixels is seen by nobody's centre) or up (ResNet).
+    # The grid may be rounded down (VGG: the last row of pixels is at no position's centre) or up (ResNet).
     height, width = size[0] * stride, size[1] * stride
     return F.avg_pool2d(mask[..., :height, :width], stride, ceil_mode=True)
 
 
 def _least(mask: Tensor, size: tuple[int, int], stride: int, side: int) -> Tensor:
-    """Least values over squares of `side`, every `stride`, centred on each position; rows first, then columns.
+    """Return smallest values over squares of `side`, every `stride`, centred on each position; rows, then columns.
 
-    A position is centred in its own square of stride x stride pixels where poolings of 2x2 make the stride, as in VGG,
-    and on that square's first pixel where convolutions of odd sides do, as in ResNet: `side` is even or odd.
+    A position is centred in its square of stride x stride pixels if poolings of 2x2 make the stride, as in VGG, and on
+    the first pixel of this square if convolutions of odd sides do, as in ResNet: `side` is even or odd.
     """
     before = (side - 1) // 2 if side % 2 else (side - stride) // 2
     after = [(n - 1) * stride + side - before - length for n, length in zip(size, mask.shape[-2:], strict=True)]
@@ -47,4 +50,4 @@ def _least(mask: Tensor, size: tuple[int, int], stride: int, side: int) -> Tenso
 
 
 PROPAGATION: dict[str, Callable[[Tensor, tuple[int, int], int, int], Tensor]] = {"all": _mean, "inside": _least}
-"""How masks reach a layer's grid, by name."""
+"""Methods of propagation by name."""

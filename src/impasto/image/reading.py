@@ -1,4 +1,4 @@
-"""Read a picture from a file: whatever was in it comes out upright, in sRGB, at its own precision."""
+"""Read a picture from a file: upright, in sRGB, at its own precision."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ ORIENTATION = 0x0112
 def read(
     path: str | Path, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, allocate: Allocate = in_memory
 ) -> Picture:
-    """The picture in a JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC file, told by its content, not by its suffix.
+    """Return the picture in a JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC file, recognised by its content.
 
-    EXIF orientation is applied, the colours that an ICC profile, chunks of PNG or EXIF tell are converted to sRGB, 16
-    bits a channel and floats in [0, 1] keep their precision, and of several frames the first is taken. What a person
-    should know is in `notices`. `allocate` makes the memory of the pixels, 12 bytes each, besides what the decoder
-    takes, usually 4 to 7. A file that ends too early is read as far as it goes, with a notice, if at least half of the
-    rows are there. Raises UsageError, in one line, for a file that is missing, unreadable, more damaged, no picture,
-    longer than `max_bytes`, or (by its header, before any decoding) of more than `max_pixels` pixels.
+    EXIF orientation is applied. Colours are converted to sRGB from the space that an ICC profile, PNG chunks or EXIF
+    declare. 16 bits a channel and floats in [0, 1] keep their precision. The first of several frames is read.
+    `notices` has lines for the user. `allocate` makes the memory of the pixels, 12 bytes each; the decoder takes about
+    4 to 7 more. A file that ends too early is read as far as possible, with a notice, if at least half of the rows are
+    there.
+
+    Raises UsageError, in one line, for a file that is missing, unreadable, more damaged, no picture, longer than
+    `max_bytes`, or (by its header, before decoding) of more than `max_pixels` pixels.
     """
     path = Path(path)
     with opened(path, max_bytes) as (file, form):
@@ -41,7 +43,7 @@ def read(
             return _decoded(file, form, path, max_pixels, allocate)
         except (ImpastoError, MemoryError):
             raise
-        except Exception:  # whatever a decoder raises over damaged bytes
+        except Exception:  # decoders raise any exception for damaged bytes
             mended = mend(file, form, max_pixels)
             if mended is None:
                 raise
@@ -57,13 +59,13 @@ def from_pillow(
     allocate: Allocate = in_memory,
     cicp: bytes | None = None,
 ) -> Picture:
-    """The picture in a Pillow image, its own EXIF orientation and colour space applied.
+    """Return the picture in a Pillow image, with its own EXIF orientation and colour space applied.
 
     `cicp` is the content of a PNG's chunk of that name.
     """
     image.load()
     make, orientation = partial(from_array, allocate=allocate, origin=origin_of(image)), _orientation(image)
-    if image.mode in ("CMYK", "LAB"):  # these leave their own colours here, so the profile has done its work
+    if image.mode in ("CMYK", "LAB"):  # converted with the profile, which must not be applied again
         converted, notices = _from_print(image, image.info.get("icc_profile"), source, notices)
         return make(np.asarray(converted), source, orientation=orientation, notices=notices)
     profile, more = colors_of(image, source, cicp)
@@ -73,7 +75,7 @@ def from_pillow(
         return make(array, source, profile=profile, orientation=orientation, notices=notices)
     if image.mode != "F":
         plain = _plain_mode(image)
-        image = image if image.mode == plain else image.convert(plain)  # to convert is to copy
+        image = image if image.mode == plain else image.convert(plain)  # `convert` copies
     return make(np.asarray(image), source, profile=profile, orientation=orientation, notices=notices)
 
 
@@ -95,7 +97,7 @@ def _decoded(file: BinaryIO, form: Format, path: Path, max_pixels: int, allocate
     notices = _frames(source, _count(image))
     cicp = cicp_of(file) if form is PNG else None
     if form is PNG and (array := png_pixels(file)) is not None:
-        orientation = _orientation(image)  # first, as it may read on to what stands after the pixels
+        orientation = _orientation(image)  # before the pixels, because it may read the end of the file
         profile, more = colors_of(image, source, cicp)
         origin = origin_of(image)
         return make(array, source, profile=profile, orientation=orientation, notices=notices + more, origin=origin)
@@ -110,19 +112,19 @@ def _frames(source: str, count: int) -> tuple[str, ...]:
 def _count(image: Image.Image) -> int:
     try:
         return int(getattr(image, "n_frames", 1))
-    except Exception:  # a later frame is damaged, and it is not used
+    except Exception:  # a damaged later frame, which is not used
         return 1
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # EXIF that cannot be parsed says nothing about the pixels
+    except Exception:  # EXIF that cannot be parsed is ignored
         return 1
 
 
 def _plain_mode(image: Image.Image) -> str:
-    """The mode without a palette, and without alpha unless there is some, that holds all of `image`."""
+    """Return the mode without a palette, and without alpha if all pixels are opaque, that holds all of `image`."""
     grey = image.mode in ("1", "L", "LA")
     return ("LA" if grey else "RGBA") if image.has_transparency_data else ("L" if grey else "RGB")
 
@@ -130,7 +132,7 @@ def _plain_mode(image: Image.Image) -> str:
 def _from_print(
     image: Image.Image, profile: bytes | None, source: str, notices: tuple[str, ...]
 ) -> tuple[Image.Image, tuple[str, ...]]:
-    """CMYK or Lab as RGB: by its profile, and without a usable one by the plain formula."""
+    """Return CMYK or Lab as RGB: by its profile, or by the plain formula without a usable one."""
     if image.mode == "LAB":
         return lab_to_srgb(image), notices
     try:

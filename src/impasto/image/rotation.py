@@ -1,4 +1,4 @@
-"""A picture turned by any angle, with a mask of what of it is picture."""
+"""Rotation of a picture by any angle, with a mask of the area that it covers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from impasto.image.hidden import resampled
 def rotate(
     image: Tensor, degrees: float, mask: Tensor | None = None, alpha: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
-    """`image` `(1, 3, H, W)` turned counter-clockwise, large enough that nothing is cut off, and its mask
-    `(1, 1, H, W)`.
+    """Return `image` `(1, 3, H, W)` rotated counter-clockwise, large enough for all pixels, and its mask.
 
-    Quarter turns move pixels and need no mask of their own; others are bilinear, and the corners that they lay bare are
-    outside the mask. Colours count in proportion to `alpha` `(1, 1, H, W)`, if given.
+    The mask is `(1, 1, H, W)`. Quarter turns move pixels and need no new mask; other angles are bilinear, and the empty
+    corners are outside the mask. Colours are weighted by `alpha` `(1, 1, H, W)`, if given.
     """
     turns, rest = divmod(degrees, 90)
     if rest == 0:
@@ -30,7 +29,7 @@ def rotate(
     height, width = image.shape[-2:]
     tall = math.ceil(abs(width * sin) + abs(height * cos))
     wide = math.ceil(abs(width * cos) + abs(height * sin))
-    # From a place in the turned picture to that in the first, both from -1 to 1 over their own sides.
+    # From a position in the rotated picture to one in the original, both from -1 to 1 over their own sides.
     matrix = image.new_tensor(
         [[cos * wide / width, -sin * tall / width, 0.0], [sin * wide / height, cos * tall / height, 0.0]]
     )

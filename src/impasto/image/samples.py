@@ -54,7 +54,7 @@ _PAINTINGS = {
 
 
 def bundled() -> dict[str, Sample]:
-    """Every bundled sample by its name: photographs, textures, then the paintings in the package's own folder."""
+    """Return all bundled samples by name: photographs, textures, then the paintings in the package's folder."""
     names = sorted(entry.name for entry in (files("impasto.image") / "samples").iterdir())
     painted = {
         name.removesuffix(".jpg"): Sample(
@@ -67,21 +67,25 @@ def bundled() -> dict[str, Sample]:
 
 
 def sample_names() -> dict[str, str]:
-    """The name of every sample and its kind: "photo", "texture" or "painting"."""
+    """Return the names of all samples with their kinds: "photo", "texture" or "painting".
+
+    >>> sample_names()["flow"]
+    'painting'
+    """
     return {name: sample.kind for name, sample in bundled().items()}
 
 
 def load_sample(name: str) -> Picture:
-    """The bundled sample `name`. A UsageError names the nearest and all there are; nothing is ever fetched."""
+    """Return the bundled sample `name`. Raises UsageError with the nearest and all names; nothing is downloaded."""
     sample = choose(bundled(), name, "sample")
     with as_file(_located(name, sample)) as path:
-        return replace(read(path), source=PREFIX + name, origin=NOTHING)  # its pixels alone are the sample
+        return replace(read(path), source=PREFIX + name, origin=NOTHING)  # without metadata
 
 
 def write_samples(folder: str | Path) -> list[Path]:
-    """Write every sample as a file into `folder`, made if need be; returns the files written.
+    """Write every sample as a file into `folder`, which is created if needed; return the files written.
 
-    Files that are there already stay as they are. Raises ImpastoError when the disk refuses.
+    Existing files are not changed. Raises ImpastoError for errors of the disk.
     """
     folder = Path(folder)
     try:
@@ -98,7 +102,7 @@ def write_samples(folder: str | Path) -> list[Path]:
 
 
 def _located(name: str, sample: Sample) -> Traversable:
-    # The file itself, and not `skimage.data.NAME()`, which goes to the network for a file that it lacks.
+    # The file itself, not `skimage.data.NAME()`, which downloads a missing file.
     found = files(sample.package).joinpath(*sample.file.split("/"))
     if not found.is_file():
         raise ImpastoError(f"the sample '{name}' is missing: this {sample.package} has no file {sample.file}")

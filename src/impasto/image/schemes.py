@@ -1,4 +1,4 @@
-"""Sources that are written as `scheme:what?option=value&option=value`, taken apart as text; see `sources.load`."""
+"""Sources of the form `scheme:what?option=value&option=value`, parsed as text; see `sources.load`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OPTIONS: dict[str, tuple[str, ...]] = {"sample": (), "blend": ("mask", "at", "gr
 WHOLE = r"[+-]?[0-9]+"
 
 MOST = 19
-"""Of how many words and signs a file's name may consist, in a text with several names."""
+"""Largest number of words and signs in the name of a file, in a text with several names."""
 
 
 @dataclass(frozen=True)
 class Composed:
-    """A source taken apart: `blend:A,B?mask=M` has the names "A" and "B" and the option "mask"."""
+    """A parsed source: `blend:A,B?mask=M` has the names "A" and "B" and the option "mask"."""
 
     text: str
     scheme: str
@@ -30,7 +30,7 @@ class Composed:
 
     @property
     def at(self) -> tuple[int, int]:
-        """Where a blend's source lies on its target, x and y."""
+        """The place of a blend's source on its target, x and y."""
         return corner(self.options.get("at", "0,0"))
 
     @property
@@ -43,7 +43,11 @@ class Composed:
 
 
 def corner(text: str) -> tuple[int, int]:
-    """`X,Y` as two numbers of pixels."""
+    """Return `X,Y` as two numbers of pixels.
+
+    >>> corner("120,-40")
+    (120, -40)
+    """
     if not re.fullmatch(f"{WHOLE},{WHOLE}", text):
         raise UsageError(f"a place is X,Y in whole pixels, such as 120,-40, not '{text}'")
     x, y = text.split(",")
@@ -51,10 +55,10 @@ def corner(text: str) -> tuple[int, int]:
 
 
 def parse(text: str) -> Composed | None:
-    """`text` taken apart; None for the path of a file.
+    """Parse `text`; return None for the path of a file.
 
-    A letter and a colon are a drive, and a file that is there is a file, whatever its name. Raises UsageError for an
-    unknown scheme or option, naming the nearest, and for a blend of other than two pictures.
+    A letter and a colon are a drive, and the name of an existing file is always a file. Raises UsageError for an
+    unknown scheme or option, with the nearest, and for a blend of other than two pictures.
     """
     scheme, colon, rest = text.partition(":")
     if not colon or not re.fullmatch("[a-z]{2,}", scheme) or _exists(text):
@@ -63,7 +67,7 @@ def parse(text: str) -> Composed | None:
     # The last question mark: a target such as generator:faces?seed=7 has one of its own.
     what, mark, query = rest.rpartition("?") if allowed else (rest, "", "")
     options = _options(query, scheme) if mark else {}
-    # The first comma, so that a target may be a blend again.
+    # The first comma, so that a target may itself be a blend.
     names = tuple((what if mark else rest).split(",", 1)) if scheme == "blend" else (what if mark else rest,)
     if not all(names) or (scheme == "blend" and len(names) < 2):
         raise UsageError(f"'{text}' is incomplete; expected {_EXPECTED[scheme]}")
@@ -71,7 +75,7 @@ def parse(text: str) -> Composed | None:
 
 
 def files_in(text: str) -> list[str]:
-    """The files that the source or mask `text` is made from; none for a sample."""
+    """Return the files of the source or mask `text`; none for a sample."""
     parsed = parse(text)
     if parsed is None:
         return [text]
@@ -82,9 +86,9 @@ def files_in(text: str) -> list[str]:
 
 
 def files_named(texts: Iterable[str]) -> list[str]:
-    """The files that texts of settings name, in order: `~m.png#ff0000:a.png=0.5` names a.png and m.png.
+    """Return the files that settings name, in order: `~m.png#ff0000:a.png=0.5` names a.png and m.png.
 
-    Signs that part the words of a text may also belong to a file's name, as in `C:\\m.png` or `a=b.png`.
+    A separator may also belong to the name of a file, as in `C:\\m.png` or `a=b.png`.
     """
     found = set[str]()
     for text in texts:
@@ -96,8 +100,7 @@ def files_named(texts: Iterable[str]) -> list[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """`text` parted at its colons, except those of a scheme, of a drive such as `C:`, and of the name of a file that is
-    there."""
+    """Split `text` at colons, except those of a scheme, of a drive such as `C:`, and of names of existing files."""
     words, found = text.split(":"), list[str]()
     while words:
         names = ((count, ":".join(words[:count])) for count in range(len(words), 1, -1))
@@ -112,7 +115,7 @@ def pieces(text: str) -> list[str]:
 
 
 def _continues(before: str, part: str) -> bool:
-    """Whether the colon between these two parts nothing."""
+    """Return whether the colon between two parts is no separator."""
     drive = _DRIVE.search(before) and part[:1] in ("\\", "/") and not _exists(before)
     return bool(drive or _SCHEME.search(before))
 
@@ -122,7 +125,11 @@ _DRIVE = re.compile(r"(^|[~,:=])[A-Za-z]$")
 
 
 def stem(text: str) -> str:
-    """What to call a file that is made from the source `text`: `photo`, `chelsea`, `wolf-mountains`, `faces-7`."""
+    """Return a name for a file made from the source `text`: `photo`, `chelsea`, `wolf-mountains`, `faces-7`.
+
+    >>> stem("generator:faces?seed=7")
+    'faces-7'
+    """
     parsed = parse(text)
     if parsed is None:
         return Path(text).stem
@@ -133,7 +140,7 @@ def stem(text: str) -> str:
 
 
 def mask_source(text: str) -> list[str]:
-    """The one source of a mask, without the sign of its inverse and the colour of its part."""
+    """Return the source of a mask, without the sign of the inverse and the colour, as a list of one."""
     return [re.sub(r"#[0-9a-fA-F]{6}$", "", text.lstrip("~"))]
 
 

@@ -1,4 +1,4 @@
-"""The one way in: a file, a bundled sample, or a picture that some other library holds already."""
+"""Sources of pictures: a file, a bundled sample, a tensor, an array, or a picture of Pillow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colour spaces that keep light apart from colour: to each from sRGB, and back."""
+"""Colour spaces that separate luminance and colour, with conversions from and to sRGB."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Space:
-    """A colour space whose first axis is light and whose other two are colour.
+    """A colour space whose first axis is luminance and whose other two are colour.
 
     forward, backward: `(B, 3, H, W)` of sRGB to the space and back, float32 or float64. Nothing is clamped: colours
-    that RGB in [0, 1] cannot show come back outside [0, 1].
+    outside the gamut of RGB in [0, 1] come back outside [0, 1].
     white: the first axis at white; black is 0.
-    additive: whether what is added to the first axis is added to R, G and B alike.
+    additive: whether a change of the first axis adds the same to R, G and B.
     """
 
     forward: Callable[[Tensor], Tensor]
@@ -47,7 +47,7 @@ _LAB = ((0.0, 116.0, 0.0), (500.0, -500.0, 0.0), (0.0, 200.0, -200.0))
 """CIE 15, L* a* b* of the three roots, less 16 in L*."""
 
 _KNEE = 6 / 29
-"""Where CIE's root turns into a line, on the side of the root."""
+"""The value at which CIE's root becomes a line, in roots."""
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -91,7 +91,7 @@ SPACES: dict[str, Space] = {
     "lab": Space(to_lab, from_lab, white=100.0),
     "oklab": Space(to_oklab, from_oklab),
 }
-"""By name: plain video luma, CIE 1976 under D65, and the space that bends hues least."""
+"""Spaces by name: plain video luma, CIE 1976 under D65, and OKLab, which bends hues least."""
 
 
 def _times(matrix: Matrix, image: Tensor) -> Tensor:
@@ -104,22 +104,22 @@ def _divided(matrix: Matrix, image: Tensor) -> Tensor:
 
 
 def _white(image: Tensor) -> Tensor:
-    """XYZ of white: the sums of the matrix' own rows, so that greys have no colour to the last digit."""
+    """Return XYZ of white: the row sums of the matrix, so that greys have no colour to the last digit."""
     return image.new_tensor([sum(row) for row in _XYZ]).view(3, 1, 1)
 
 
 def _cie_root(share: Tensor) -> Tensor:
-    """The cube root, a line near black (CIE 15, equations 8.6 and 8.7)."""
+    """Return the cube root, with a line near black (CIE 15, equations 8.6 and 8.7)."""
     line = share / (3 * _KNEE**2) + 4 / 29
     return torch.where(share > _KNEE**3, share.clamp(min=_KNEE**3) ** (1 / 3), line)
 
 
 def _linear(image: Tensor) -> Tensor:
-    """Light from sRGB values; below 0 the line near black goes on."""
+    """Return linear light from sRGB values; the line near black continues below 0."""
     return torch.where(image > 0.04045, ((image.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, image / 12.92)
 
 
 def _encoded(light: Tensor) -> Tensor:
-    """sRGB values from light, the inverse of `_linear`."""
+    """Return sRGB values from linear light, the inverse of `_linear`."""
     knee = 0.04045 / 12.92
     return torch.where(light > knee, 1.055 * light.clamp(min=knee) ** (1 / 2.4) - 0.055, light * 12.92)

@@ -1,4 +1,4 @@
-"""Write TIFF, with EXIF in directories of its own."""
+"""TIFF files with EXIF in its own directories."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from impasto.image.profile import srgb_profile
 BYTE, ASCII, SHORT, LONG = 1, 2, 3, 4
 XMP, CLASSIC = 700, 42
 HELD = 1
-"""tifffile does not write the tags of directories; the numbers below, which no one uses, hold their places in order."""
+"""tifffile does not write tags of directories; the unused numbers from here reserve their places in order."""
 
 
 def encode_tiff(pixels: NDArray[Any], text: str | None, origin: Origin) -> bytes:
-    """The bytes of a TIFF of `pixels`, uint8 or uint16 `(H, W, 3 or 4)`, with settings and a photo's EXIF and XMP."""
+    """Return the bytes of a TIFF of `pixels`, uint8 or uint16 `(H, W, 3 or 4)`, with settings, EXIF and XMP."""
     said = tags(text, origin)
     inner = {tag: said.pop(tag) for tag in (EXIF_IFD, GPS_IFD) if said.get(tag)}
     about: Any = text_bytes(said.pop(DESCRIPTION, None))
@@ -51,7 +51,7 @@ def encode_tiff(pixels: NDArray[Any], text: str | None, origin: Origin) -> bytes
 
 
 def _entry(tag: int, value: Any) -> tuple[int, int, int, Any, bool]:
-    """An extra tag as tifffile takes it."""
+    """Return an extra tag in tifffile's form."""
     if isinstance(value, str):
         data = text_bytes(value)
         data = data.encode() if isinstance(data, str) else data
@@ -63,7 +63,7 @@ def _entry(tag: int, value: Any) -> tuple[int, int, int, Any, bool]:
 
 
 def _with_directories(data: bytearray, inner: Mapping[int, Mapping[int, Any]]) -> bytes:
-    """The file with EXIF and GPS directories at its end, and their places in its first directory."""
+    """Append EXIF and GPS directories to the file and write their offsets into its first directory."""
     order = "<" if data[:2] == b"II" else ">"
     places = _places(data, order)
     for tag, values in inner.items():
@@ -82,7 +82,7 @@ def _with_directories(data: bytearray, inner: Mapping[int, Mapping[int, Any]]) -
 
 
 def _places(data: bytearray, order: str) -> dict[int, int]:
-    """Where the entries of the first directory are, by their tags (TIFF 6.0, section 2)."""
+    """Return the offsets of the entries of the first directory, by tag (TIFF 6.0, section 2)."""
     version, first = struct.unpack_from(f"{order}HI", data, 2)
     if version != CLASSIC:
         return {}

@@ -1,4 +1,4 @@
-"""Strips and tiles of a TIFF, unpacked by libtiff: packings such as LZW, which tifffile leaves to another package."""
+"""Strips and tiles of a TIFF, decompressed by libtiff: LZW and others, for which tifffile needs another package."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SEPARATE = 2
 
 
 def unpacked(file: BinaryIO, path: object, page: tifffile.TiffPage) -> Array:
-    """The pixels of a page as they are stored, `(H, W, C)`, or `(C, H, W)` where each channel is a plane of its own.
+    """Return the stored pixels of a page, `(H, W, C)`, or `(C, H, W)` if each channel is a separate plane.
 
-    Raises UsageError for packings that libtiff does not know either.
+    Raises UsageError for compression schemes that libtiff does not know.
     """
     if page.dtype is None or page.fillorder != 1 or page.predictor not in (1, HORIZONTAL):
         raise UsageError(_refusal(path, page))
@@ -44,29 +44,29 @@ def unpacked(file: BinaryIO, path: object, page: tifffile.TiffPage) -> Array:
 
 
 def _segment(packed: bytes, shape: tuple[int, int, int], page: tifffile.TiffPage, path: object) -> Array:
-    """One strip or tile: unpacked as a grey picture of bytes, and then read as numbers."""
+    """Return one strip or tile: decompressed as a grey picture of bytes, then read as numbers."""
     kind = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
     rows, width = shape[0], shape[1] * shape[2] * kind.itemsize
     try:
         image = TiffImageFile(io.BytesIO(_wrapped(packed, width, rows, int(page.compression))))
         image.load()
-    except Exception as error:  # of packings that Pillow or its libtiff do not know, of whatever kind
-        if page.compression == LZW:  # which every libtiff knows, so the data are damaged
+    except Exception as error:  # Pillow and its libtiff raise various exceptions for unknown schemes
+        if page.compression == LZW:  # which every libtiff knows: the data are damaged
             raise
         raise UsageError(_refusal(path, page)) from error
     values = np.frombuffer(image.tobytes(), kind).reshape(shape).astype(page.dtype)
     if page.predictor == HORIZONTAL:
-        return np.cumsum(values, axis=1, dtype=page.dtype)  # whole numbers wrap around, as they should
+        return np.cumsum(values, axis=1, dtype=page.dtype)  # whole numbers wrap around, as intended
     return values
 
 
 def _wrapped(packed: bytes, width: int, rows: int, compression: int) -> bytes:
-    """A TIFF of 8-bit grey with a single strip."""
+    """Return a TIFF of 8-bit grey with a single strip."""
     tags = {256: width, 257: rows, 258: 8, 259: compression, 262: 1, 273: 0, 277: 1, 278: rows, 279: len(packed)}
     directory = ImageFileDirectory_v2(b"II*\0\x08\0\0\0")
     for tag, value in tags.items():
         directory[tag] = value
-    return b"II*\0\x08\0\0\0" + directory.tobytes(8) + packed  # `tobytes` counts the place of the strip from its end
+    return b"II*\0\x08\0\0\0" + directory.tobytes(8) + packed  # `tobytes` counts the strip's offset from its end
 
 
 def _refusal(path: object, page: tifffile.TiffPage) -> str:

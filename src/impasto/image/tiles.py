@@ -1,4 +1,4 @@
-"""A grid cut into tiles: each has positions of its own, and a window around them that shows what they depend on."""
+"""Tiles of a grid: each has its own positions, and a window that also has the halo around them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impasto.image.resize import Size
 
 @dataclass(frozen=True)
 class Span:
-    """Positions `start` to `stop` along one side, inside a window from `first` to `last`."""
+    """Positions `start` to `stop` along one side, within a window from `first` to `last`."""
 
     start: int
     stop: int
@@ -29,15 +29,15 @@ class Tile:
     columns: Span
 
     def window(self, x: Tensor) -> Tensor:
-        """All that the tile sees of `(..., H, W)`, as a view."""
+        """Return the window of the tile in `x` `(..., H, W)`, as a view."""
         return x[..., self.rows.first : self.rows.last, self.columns.first : self.columns.last]
 
 
 def tiles(grid: Size, side: int, step: int, halo: int) -> Iterator[Tile]:
-    """Tiles of about `side` positions a side that cover a grid (height, width) once, row by row.
+    """Yield tiles of about `side` positions a side that cover a grid (height, width) once, row by row.
 
-    They begin at multiples of `step`, and their windows too, which reach `halo` (a multiple of it) beyond on all sides
-    that do not end the grid. `side` 0 is one tile for everything.
+    Tiles and windows begin at multiples of `step`. Windows extend `halo` (a multiple of `step`) beyond the tile on all
+    sides, within the grid. `side` 0 is one tile for the whole grid.
     """
     across = list(_spans(grid[1], side, step, halo))
     for rows in _spans(grid[0], side, step, halo):
@@ -46,8 +46,8 @@ def tiles(grid: Size, side: int, step: int, halo: int) -> Iterator[Tile]:
 
 
 def _spans(length: int, side: int, step: int, halo: int) -> Iterator[Span]:
-    """Spans of nearly equal length, none longer than `side` but for rounding to whole steps, the last one no shorter
-    than one, so that every layer has positions there."""
+    """Yield spans of nearly equal length. None is longer than `side`, rounded to whole steps, and the last is at least
+    one step long, so that every layer has positions in it."""
     count = min(-(-length // side), max(1, length // step)) if side else 1
     ends = [k * length // (count * step) * step for k in range(count)] + [length]
     for start, stop in pairwise(ends):

@@ -1,4 +1,4 @@
-"""Write a picture to a file: in the format of its suffix, whole or not at all, with the settings of its run."""
+"""Write a picture to a file: in the format of its suffix, atomically, with the settings of its run."""
 
 from __future__ import annotations
 

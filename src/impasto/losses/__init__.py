@@ -1,4 +1,4 @@
-"""Features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
+"""Losses: features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ STYLE_LOSSES: dict[str, Callable[..., StyleLoss]] = {
     **transport.LOSSES,
     **patch.LOSSES,
 }
-"""Style losses by name: each factory makes a loss from its settings, which all have defaults."""
+"""Style losses by name: each factory returns a loss from its settings, which all have defaults."""
 
 __all__ = [
     "CONTENT_LOSSES",

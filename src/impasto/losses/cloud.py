@@ -1,6 +1,6 @@
-"""A picture's features as a cloud of points, each with its share: what losses that draw samples remember of it.
+"""Features as a weighted point cloud: the statistic of losses that draw samples.
 
-The points stay in the encoder's own narrow coordinates; only those that are drawn move into the space.
+The points stay in the encoder's narrow coordinates; only drawn points are mapped into the space of distances.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, into_space
 
 REFERENCE = 512
-"""Points from which what is to be known of a whole cloud, once, is estimated."""
+"""Number of points from which constants of a whole cloud are estimated."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """Points `(N, C)`; their `shares` `(N,)` with a sum of 1 (None: all alike); their `space` (None: their own)."""
+    """Points `(N, C)`; their `shares` `(N,)` with a sum of 1 (None: equal); their `space` (None: their own)."""
 
     points: Tensor
     shares: Tensor | None = None
     space: Tensor | None = None
 
     def exhausted_by(self, count: int) -> bool:
-        """Whether a draw of `count` is every point once, in order, and leaves nothing to chance."""
+        """Return whether a draw of `count` is every point once, in order, without randomness."""
         return self.shares is None and count >= len(self.points)
 
     def draw(self, draws: RandomDraws, count: int) -> Tensor:
-        """`count` points in the space, `(count, K)`, each with a chance in proportion to its share.
+        """Return `count` points in the space, `(count, K)`, drawn in proportion to their shares.
 
-        Where all points are alike and no more than `count`, they are all of them (see `RandomDraws.positions`).
+        With equal shares and no more than `count` points, these are all points (see `RandomDraws.positions`).
         """
         if self.exhausted_by(count):
             return into_space(self.points, self.space)
@@ -43,14 +43,14 @@ class Cloud:
 
     @cached_property
     def reference(self) -> Tensor:
-        """A draw of `REFERENCE` points, the same ones every time, without gradient."""
+        """A draw of `REFERENCE` points, the same every time, without gradient."""
         return self.draw(RandomDraws(), REFERENCE).detach()
 
     @cached_property
     def spread(self) -> float:
-        """The median squared distance between two points; the mean where most are equal, and where all are, their mean
-        squared length, or 1."""
-        between = torch.pdist(self.reference.cpu()).square()  # not every device has it
+        """The median squared distance of two points. If most are equal the mean; if all are, their mean squared length,
+        or 1."""
+        between = torch.pdist(self.reference.cpu()).square()  # not available on every device
         for guess in (between.median(), between.mean(), self.reference.square().sum(1).mean()):
             if guess > 0:
                 return float(guess)
@@ -58,14 +58,14 @@ class Cloud:
 
 
 def cloud(features: LayerFeatures) -> Cloud:
-    """The cloud of a picture's features at one layer."""
+    """Return the cloud of the features at one layer."""
     return Cloud(features.points, features.shares, features.space)
 
 
 def mix_clouds(clouds: Sequence[Cloud], shares: Sequence[float]) -> Cloud:
-    """All points of clouds in one space thrown together, each cloud with its share of the whole.
+    """Return the union of clouds in one space; each cloud has its share of the total weight.
 
-    Clouds of the same size without shares of their own, taken in equal parts, stay without.
+    Clouds of the same size without shares, in equal parts, stay without shares.
     """
     points = torch.cat([c.points for c in clouds])
     sizes = {(len(c.points), share) for c, share in zip(clouds, shares, strict=True)}

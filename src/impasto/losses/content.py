@@ -1,6 +1,7 @@
-"""Content losses: the photo's features themselves, where they rise and fall, or how they are like one another.
+"""Content losses: distance of features, their correlation, self-similarity, and distance to nearest style features.
 
-A factory makes a loss; the loss, given the photo's features `(1, C, H, W)`, makes the comparison with a picture's.
+A factory returns a ContentLoss. Called with the photo's features `(1, C, H, W)`, it returns a function of a picture's
+features.
 """
 
 from __future__ import annotations
@@ -21,21 +22,23 @@ from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import into_space, positions
 
 FLAT = 1e-5
-"""Added to mean distances: those of a flat image are rounding errors."""
+"""Added to mean distances: in a flat image they are rounding errors."""
 
 FAINT = 1e-6
-"""Added to variances, relative to the photo's: the features of a flat picture have none."""
+"""Added to variances, relative to the photo's: in a flat picture they are 0."""
 
 
 @dataclass(frozen=True)
 class ContentLoss:
-    """`loss(target, space, draws, unit)` is a function of features in the target's shape.
+    """A content loss: `loss(target, space, draws, unit)` is a function of features of the target's shape.
 
-    `target` are the photo's features, `space` the encoder's metric (see `Encoder.metric`); `unit` multiplies a mean
-    squared distance, and nothing else. `stochastic`: positions are drawn at random. `structure`: it serves at
-    several depths together (an encoder's `default_structure`). `level`: its factor beside the squared distance, so that
-    a strength means about the same for both. `needs_style`: the target is to be the painting's features instead, those
-    that are nearest to the photo's (see `nearest_features` in `tasks/objective/terms.py`).
+    target: the photo's features. space: the encoder's metric (see `Encoder.metric`).
+    unit: a factor of mean squared distances, and of nothing else.
+    stochastic: positions are drawn at random.
+    structure: it uses several depths together (an encoder's `default_structure`).
+    level: its factor beside the squared distance, so that a strength means about the same for both.
+    needs_style: the target is the style image's features nearest to the photo's instead (see `nearest_features` in
+        `tasks/objective/terms.py`).
     """
 
     make: Callable[[Tensor, Tensor | None, RandomDraws, float], Additive]
@@ -45,7 +48,7 @@ class ContentLoss:
     needs_style: bool = False
 
     def __call__(self, target: Tensor, space: Tensor | None, draws: RandomDraws, unit: float) -> Additive:
-        """The comparison of a picture's features with these."""
+        """Return the comparison of a picture's features with `target`."""
         return self.make(target, space, draws, unit)
 
 
@@ -65,13 +68,13 @@ def correlation() -> ContentLoss:
     """One minus the correlation of the picture's feature maps with the photo's: 0 where they rise and fall together,
     1 where they have nothing in common, 2 for the opposite. It has no unit.
 
-    `1 - sum_k cov(f_k, p_k) / sqrt(sum_k var(f_k) sum_k var(p_k))` over the channels k of the space, the covariances
-    over positions: invariant to a constant added to a channel and to a factor of all, that is to most of what another
-    palette or contrast changes. A turned basis gives the same value, so `R` of an encoder's metric serves.
+    `1 - sum_k cov(f_k, p_k) / sqrt(sum_k var(f_k) sum_k var(p_k))` over the channels k of the space, with covariances
+    over positions. It is invariant to constants added to a channel and to a factor of all, that is, to most changes of
+    palette and contrast. A rotated basis gives the same value, so `R` of an encoder's metric can be used.
     """
 
     def make(target: Tensor, space: Tensor | None, draws: RandomDraws, unit: float) -> Additive:
-        middle = widened(positions(target)).mean(1)  # subtracted first: a variance is no difference of large numbers
+        middle = widened(positions(target)).mean(1)  # subtracted first: otherwise variances cancel large numbers
 
         def centred(features: Tensor) -> Tensor:
             points = widened(positions(features))[0] - middle.to(features.device)

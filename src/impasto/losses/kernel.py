@@ -1,8 +1,8 @@
-"""Style as a population, compared in the feature space of a kernel: the squared maximum mean discrepancy (MMD).
+"""Style as a distribution of features: the squared maximum mean discrepancy (MMD) with a kernel.
 
-`MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y)` for positions x, x' of the picture and y, y' of the painting, drawn
-independently (Gretton et al. 2012, lemma 6). Li et al. 2017, "Demystifying Neural Style Transfer", show that Gram
-matrices are the case `k(x, y) = (x.y)^2`. Kernels that are small polynomials need no draws.
+`MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y)` for independent positions x, x' of the picture and y, y' of the painting
+(Gretton et al. 2012, lemma 6). Li et al. 2017, "Demystifying Neural Style Transfer", show that Gram matrices are the
+case `k(x, y) = (x.y)^2`. Polynomial kernels of low degree need no sampling.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import StyleLoss, weighted_mean
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
-"""Points `(N, K)` and `(M, K)` to `(N, M)`."""
+"""Maps points `(N, K)` and `(M, K)` to `(N, M)`."""
 
 
 def linear() -> StyleLoss:
@@ -49,7 +49,7 @@ def polynomial(degree: int = 2, c: float = 0.0, samples: int = 2048) -> StyleLos
 
 
 def _quadratic(c: float) -> StyleLoss:
-    """Degree 2 from second moments of `[x; sqrt(c)]`, but for the corner `c^2`, in which no two pictures differ."""
+    """Degree 2 from second moments of `[x; sqrt(c)]`, without the corner `c^2`, which is the same in all pictures."""
 
     def scaled(moment: Tensor) -> Tensor:
         return torch.cat([moment[:-1, :-1].flatten(), (2 * c) ** 0.5 * moment[:-1, -1]])
@@ -60,7 +60,7 @@ def _quadratic(c: float) -> StyleLoss:
 
 
 def _power(target: Cloud, degree: int, c: float) -> tuple[Kernel, float]:
-    """The kernel, and its value for nothing; in units of the painting's mean square, of which any power is a number."""
+    """Return the kernel and its value at 0, in units of the painting's mean square, which keep all powers finite."""
     unit = float(target.reference.square().sum(1).mean()) or 1.0
     return lambda x, y: (x @ y.T / unit + c / unit).pow(degree), (c / unit) ** degree
 
@@ -87,7 +87,7 @@ def gaussian(sigma: float | None = None, samples: int = 1024) -> StyleLoss:
 
 
 def _squared(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distances `(N, M)` between points `(N, K)` and `(M, K)`."""
+    """Return squared distances `(N, M)` between points `(N, K)` and `(M, K)`."""
     lengths = x.square().sum(1)[:, None] + y.square().sum(1)
     return torch.addmm(lengths, x, y.T, alpha=-2).clamp(min=0)
 
@@ -95,11 +95,11 @@ def _squared(x: Tensor, y: Tensor) -> Tensor:
 def _sampled(
     name: str, kernel_for: Callable[[Cloud], tuple[Kernel, float]], samples: int, itself: bool = False
 ) -> StyleLoss:
-    """An estimate from drawn positions: exact, and 0 for equal pictures, where both have no more.
+    """Return a loss estimated from drawn positions: exact, and 0 for equal pictures, if there are no more positions.
 
-    Without bias, unless a point also meets `itself`, which makes it the distance of the two samples and never negative.
-    An unbounded kernel needs that: for as long as an optimiser sees the same sample, it can drive the points of it
-    apart and the other estimate below any bound (seen with degree 3: -40,000 after 120 steps, and noise for a picture).
+    The estimate is unbiased unless a point also meets `itself`, which makes it the distance of the two samples and
+    never negative. An unbounded kernel needs this: while an optimiser sees the same sample, it can push points apart
+    and lower the unbiased estimate without bound (with degree 3: -40,000 after 120 steps, and a picture of noise).
     """
 
     def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
@@ -112,9 +112,9 @@ def _sampled(
 
 
 def _own(values: Tensor, whole: bool) -> Tensor:
-    """`E k(x, x')` from the kernel's values `(N, N)` for a sample or for the whole population.
+    """Return `E k(x, x')` from the kernel's values `(N, N)` of a sample or of all positions.
 
-    Two draws from a population are seldom the same point; in a sample each point meets itself, which must not count.
+    Two draws from a distribution are seldom the same point. In a sample each point meets itself, which must not count.
     """
     if whole:
         return values.mean()
@@ -123,7 +123,7 @@ def _own(values: Tensor, whole: bool) -> Tensor:
 
 
 def _size(kernel: Kernel, target: Cloud, nothing: float) -> Tensor:
-    """The painting's distance from nothing, the same at every step; never below what the estimate could tell from 0."""
+    """Return the painting's distance from 0, the same at every step, and at least the resolution of the estimate."""
     values = kernel(target.reference, target.reference)
     size = _own(values, target.exhausted_by(len(target.reference))) - nothing
     return torch.maximum(size, values.diagonal().mean() / len(values))
