@@ -224,8 +224,8 @@ FOREIGN = {"no such option: --keep-colour"}
 """Messages that another package makes."""
 
 VALUES = re.compile(
-    r"\.\.\.|'[^']*'|#?\b[0-9a-f]*\d[0-9a-f]*\b|\((?=did)|\?\)|\./\S+|\.safetensors"
-    r"|\b(?:are|is|carries|carry|sample|photo|cuda|JPEG|relu5_1|vgg19)\b"
+    r"\.\.\.|'[^']*'|\b\d+x\d+\b|#?\b[0-9a-f]*\d[0-9a-f]*\b|\((?=did)|\?\)|\./\S+|\.safetensors"
+    r"|\b(?:are|is|carries|carry|sample|photo|cuda|JPEG|relu5_1|vgg19|lite)\b"
 )
 """What stands for a value in a quoted message."""
 

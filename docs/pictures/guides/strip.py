@@ -1,4 +1,7 @@
-"""Puts pictures side by side at one height: `strip.py OUT.jpg HEIGHT PICTURE...`; `2x:PICTURE` repeats it 2 by 2."""
+"""Puts pictures side by side at one height: `strip.py OUT.jpg HEIGHT PICTURE...`.
+
+`2x:PICTURE` repeats a picture 2 by 2; `X,Y,WIDTH,HEIGHT:PICTURE` is a part of it.
+"""
 
 import sys
 from pathlib import Path
@@ -17,10 +20,15 @@ def repeated(picture: Image.Image, times: int) -> Image.Image:
 
 
 def opened(name: str) -> Image.Image:
-    """Return the picture of that name, repeated where the name begins with a number and `x:`."""
-    times, found, file = name.partition("x:")
-    picture = Image.open(file if found else name).convert("RGB")
-    return repeated(picture, int(times)) if found else picture
+    """Return the picture of that name, repeated or cut as the words before a colon say."""
+    how, _, file = name.rpartition(":")
+    picture = Image.open(file).convert("RGB")
+    if how.endswith("x"):
+        return repeated(picture, int(how[:-1]))
+    if how:
+        x, y, width, height = map(int, how.split(","))
+        return picture.crop((x, y, x + width, y + height))
+    return picture
 
 
 def main(out: Path, height: int, names: list[str]) -> None:
