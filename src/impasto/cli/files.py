@@ -1,4 +1,4 @@
-"""The files of a run: checked before the work begins, never one that the run reads, written with its recipe."""
+"""The files of a run: checked before the work begins, never an input of the run, written with its recipe."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import Step
 
 SHOWN = 3
-"""How many files a message names."""
+"""Number of files in a message."""
 
 SAME = ("task", "inputs", "settings")
-"""What of a recipe tells one command from another; threads and the file's quality do not."""
+"""Parts of a recipe that distinguish commands; threads and the file's quality do not."""
 
 
 def check(path: Path, options: RunOptions, read: Iterable[str]) -> None:
-    """Refuse a place that cannot be written, and one that is, or whose snapshots could be, a file to `read`."""
+    """Raise UsageError if `path` cannot be written, or if it or its snapshots are among the files to `read`."""
     check_writable(path, bits=options.bits)
     try_folder(path)
     snapshot = snapshots_of(path)
@@ -40,7 +40,7 @@ def check(path: Path, options: RunOptions, read: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Output:
-    """Where and how a run writes its pictures."""
+    """Place and format of the pictures of a run."""
 
     path: Path
     options: RunOptions
@@ -64,7 +64,7 @@ class Output:
         return self._write(self.path, step, None)
 
     def save_unfinished(self, step: Step) -> tuple[str, ...]:
-        """Write the picture of a run that was stopped, and say so in its recipe."""
+        """Write the picture of a stopped run, with a note in its recipe."""
         return self._write(self.path, step, step.index)
 
     def snapshot(self, step: Step) -> Path:
@@ -91,14 +91,14 @@ class Output:
 
 
 class Carried(TypedDict):
-    """What `write` is told about the photo's metadata."""
+    """Arguments of `write` about the photo's metadata."""
 
     origin: Origin
     location: bool
 
 
 def carried(options: RunOptions, origin: Origin) -> Carried:
-    """What of the photo's metadata goes into the result."""
+    """Return the photo's metadata for the result."""
     return {
         "origin": NOTHING if options.photo_metadata == "none" else origin,
         "location": options.photo_metadata == "location",
@@ -106,12 +106,12 @@ def carried(options: RunOptions, origin: Origin) -> Carried:
 
 
 def changed(options: RunOptions) -> dict[str, Any]:
-    """What a recipe says about the file itself: what is not left at its default."""
+    """Return the settings of the file in a recipe: those that differ from their defaults."""
     return {name: value for name, value in options.to_mapping(defaults=False).items() if name in WRITING}
 
 
 def snapshots_of(path: Path) -> re.Pattern[str]:
-    """The names of the snapshots of a run that writes `path`."""
+    """Return the names of the snapshots of a run that writes `path`."""
     return re.compile(re.escape(path.stem) + r"-\d{4,}" + re.escape(path.suffix))
 
 
@@ -122,13 +122,13 @@ def is_made_by(path: Path, wanted: Recipe) -> bool:
     """
     try:
         found = read_metadata(path)
-    except UsageError:  # no picture, or none that can be read
+    except UsageError:  # no picture, or an unreadable one
         return False
     return found is not None and all(found.get(name) == wanted[name] for name in SAME if name in wanted)
 
 
 def free_name(name: str, wanted: Recipe) -> Path:
-    """`photo-painting.png`, the default output, or `photo-painting-2.png` and so on where another command made that."""
+    """Return `photo-painting.png`, or `photo-painting-2.png` and so on if another command made the former."""
     path, number = Path(name), 2
     while os.path.lexists(path) and not is_made_by(path, wanted):
         path = Path(name).with_stem(f"{Path(name).stem}-{number}")
@@ -137,7 +137,7 @@ def free_name(name: str, wanted: Recipe) -> Path:
 
 
 def refuse_existing(paths: Iterable[Path], options: RunOptions) -> None:
-    """A UsageError that names the files of `paths` that are there, unless `options` allow to replace them."""
+    """Raise UsageError with the files of `paths` that exist, unless `options` allow replacement."""
     there = [] if options.overwrite else [f"'{path}'" for path in paths if os.path.lexists(path)]
     if there:
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
@@ -149,7 +149,7 @@ def refuse_existing(paths: Iterable[Path], options: RunOptions) -> None:
 
 
 def try_folder(path: Path) -> None:
-    """A UsageError if no file can be made beside `path`: permissions are not all that can stand against it."""
+    """Raise UsageError if no file can be made beside `path`; permissions are not the only obstacle."""
     try:
         with TemporaryFile(dir=path.parent):
             pass
@@ -158,13 +158,13 @@ def try_folder(path: Path) -> None:
 
 
 def refuse_input(path: Path, name: str) -> None:
-    """A UsageError if `path`, to be written, is the file `name`, or one that the source `name` is made from."""
+    """Raise UsageError if `path`, to be written, is the file `name`, or a file of the source `name`."""
     if any(_same(path, Path(file)) for file in files_in(name)):
         raise UsageError(f"the output '{path}' is also an input; choose another --output")
 
 
 def _same(a: Path, b: Path) -> bool:
     try:
-        return a.samefile(b)  # also through links, and whatever the case of a name means here
+        return a.samefile(b)  # also through links, and in file systems that ignore case
     except (OSError, ValueError):
         return os.path.realpath(a) == os.path.realpath(b)

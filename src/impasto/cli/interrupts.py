@@ -1,4 +1,4 @@
-"""Ctrl-C and requests to end: the first one stops a run, and no further one may spoil the saving of what there is."""
+"""Ctrl-C and other signals to end: the first one stops a run; later ones do not interrupt the saving of its picture."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from contextlib import contextmanager
 from typing import Any
 
 ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-"""The signals that ask a process to end: of Ctrl-C, of `kill`, schedulers and containers, of a terminal that closes."""
+"""Signals that ask a process to end: from Ctrl-C, from `kill`, schedulers and containers, from a closed terminal."""
 
 
 class Received:
-    """The signal that stopped the run: SIGINT until another one came."""
+    """The signal that stopped the run: SIGINT until another one arrives."""
 
     def __init__(self) -> None:
         self.signal: int = signal.SIGINT
 
     @property
     def exit_code(self) -> int:
-        """That of a shell: 130 after SIGINT, 143 after SIGTERM."""
+        """The exit code of a shell: 130 after SIGINT, 143 after SIGTERM."""
         return 128 + self.signal
 
 
 @contextmanager
 def only_the_first() -> Iterator[Received]:
-    """The first of ENDS raises KeyboardInterrupt; people in a hurry press Ctrl-C twice, and schedulers send a second
-    signal, which would lose the picture.
+    """Raise KeyboardInterrupt at the first of ENDS and ignore later ones.
 
-    After the first one all stay ignored for good, for the process is about to end. A signal other than Ctrl-C that is
-    ignored from the start, as SIGHUP under `nohup`, stays so.
+    People in a hurry press Ctrl-C twice, and schedulers send a second signal, which would lose the picture. After the
+    first one, signals stay ignored, because the process is about to end. A signal other than Ctrl-C that is ignored at
+    the start, as SIGHUP under `nohup`, stays ignored.
     """
     received = Received()
-    if threading.current_thread() is not threading.main_thread():  # only there are handlers for signals
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can set handlers
         yield received
         return
 
@@ -56,7 +56,7 @@ def only_the_first() -> Iterator[Received]:
 
 @contextmanager
 def none_at_all() -> Iterator[None]:
-    """None of ENDS in here: a finished picture is being written."""
+    """Ignore all of ENDS while a finished picture is written."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -69,5 +69,5 @@ def none_at_all() -> Iterator[None]:
 
 
 def _is_ours(number: int) -> bool:
-    """Whether to answer a signal: Ctrl-C always, for a shell ignores it for what a script starts with `&`."""
+    """Return whether to handle a signal: Ctrl-C always, because shells ignore it for scripts started with `&`."""
     return number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN

@@ -20,6 +20,7 @@ def propagate(mask: Tensor, size: tuple[int, int], stride: int, receptive_field:
 
     Raises UsageError for an unknown mode, and for a grid that does not fit the size of the mask.
 
+    >>> import torch
     >>> propagate(torch.ones(1, 1, 32, 48), (8, 12), stride=4, receptive_field=10).shape
     torch.Size([1, 1, 8, 12])
     """

@@ -1,1 +1,1 @@
-"""Many tasks: sweeps over settings."""
+"""Jobs of many tasks: sweeps over inputs and settings."""

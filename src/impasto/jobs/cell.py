@@ -1,4 +1,4 @@
-"""One cell of a sweep, in a process of its own: made, measured, written."""
+"""One cell of a sweep: its picture, its measurements and its files, made in a separate process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ THUMBNAIL = 256
 
 
 def run(cell: Cell, folder: Path, threads: int) -> Record:
-    """Make the picture of `cell` in `folder`/cells, with what there is to know about it."""
+    """Make the picture of `cell` in `folder`/cells; return its record."""
     torch.set_num_threads(threads)
     settings = KINDS[cell.task].settings.from_mapping(cell.settings)
     began, losses, scales, step = time.perf_counter(), list[tuple[int, float]](), list[int](), None
@@ -48,7 +48,7 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
     seconds = time.perf_counter() - began
     name = f"cells/{cell.key}.png"
     metadata = None
-    if cell.task in TASKS:  # what a command would make again
+    if cell.task in TASKS:  # tasks of the command line
         metadata = recipe(cell.task, cell.inputs, settings, writing={"threads": threads})
     write(folder / name, picture, metadata=metadata)
     style, content = _measured(cell.inputs, as_run(settings), picture)
@@ -80,7 +80,7 @@ def _steps(cell: Cell, settings: Any, folder: Path) -> Iterator[Step]:
 
 
 def failed(cell: Cell, error: str) -> Record:
-    """The record of a cell that came to nothing."""
+    """Return the record of a failed cell."""
     return _record(cell, status=FAILED, error=error)
 
 
@@ -91,9 +91,9 @@ def _record(cell: Cell, **found: Any) -> Record:
 
 
 def _of_picture(step: Step) -> tuple[float | None, dict[str, float]]:
-    """The loss and the terms of the picture that a run ends with, which need not be those of its last step.
+    """Return loss and terms of the final picture, which need not be those of the last step.
 
-    None for a picture that was only resized, or painted in one pass: its loss at that size is not known.
+    None for a picture that was only resized, or painted in one pass: its loss at that size is unknown.
     """
     state = step.state()
     if state.scale != step.scale:
@@ -106,14 +106,14 @@ Distances = dict[str, float]
 
 
 def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: Tensor) -> tuple[Distances, Distances]:
-    """Distances to paintings and photo by layer, as the cell's own network sees them at its default layers."""
+    """Return distances to paintings and photo by layer, in the cell's own network at its default layers."""
     judging = replace(settings, device="cpu", precision="float32", compile=False)
     encoder, size = load_encoder(judging), (picture.shape[-2], picture.shape[-1])
     style, content = Distances(), Distances()
     if min(size) < encoder.smallest((*encoder.default_style, *encoder.default_content)):
         return style, content
     if isinstance(settings, PaintingSettings):
-        with suppress(UsageError):  # an area may be smaller than what these layers see, if not those of the run
+        with suppress(UsageError):  # an area may be too small for these layers
             style = areas_distance(encoder, picture, _areas(inputs, settings, size), encoder.default_style)
     if "content" in inputs:
         photo = resized(load(inputs["content"]), size)
@@ -122,7 +122,7 @@ def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: T
 
 
 def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) -> list[Area]:
-    """What is painted after which paintings; these as large as the picture and upright, in every cell alike."""
+    """Return the areas and their paintings; paintings have the picture's size and are not rotated, in every cell."""
     if isinstance(settings, StylizeSettings):
         photo = load(inputs["content"])
         found = visible_areas(read_areas(inputs["style"], settings, (), photo.size), photo.alpha)
@@ -133,7 +133,7 @@ def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) ->
 
 
 def _paintings(inputs: Mapping[str, str], settings: SynthesisSettings, folder: Path) -> dict[str, str]:
-    """All paintings of the cell by what they were called, those of mixtures and regions too: each written once."""
+    """Write all paintings of the cell, of mixtures and regions too, each once; return them by name."""
     if not isinstance(settings, PaintingSettings):
         return {}
     sources = [source for source, _ in style_shares(inputs["style"], settings.mix)]
@@ -150,8 +150,8 @@ def _small(source: str, folder: Path) -> str:
 
 
 def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
-    """What the picture was made from, at its size: the photo as it was shown, or the painting of a texture. Written
-    once, whoever comes first."""
+    """Write the original of the picture at its size: the photo as the network gets it, or the painting of a texture.
+    Cells that share it write it once."""
     source, photo = cell.inputs.get("content") or cell.inputs["style"], None
     about: dict[str, Any] = {"size": list(step.size)}
     if isinstance(settings, OnePassSettings):
@@ -163,5 +163,5 @@ def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
 
 
 def _named(task: str, source: str, about: Mapping[str, Any]) -> str:
-    """The name of a picture that cells share: a hash of what it shows."""
+    """Return the name of a picture that cells share: a hash of its pixels."""
     return Cell(0, {}, task, {"of": source}, about, contents=Contents().of(source)).work

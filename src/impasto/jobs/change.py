@@ -1,4 +1,4 @@
-"""A sweep with other pictures and settings than its spec names."""
+"""A sweep with other pictures and settings than those of its spec."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from impasto.jobs.spec import Sweep, axes
 
 
 def changed(sweep: Sweep, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Sweep:
-    """The sweep with other inputs and settings, also where its cases set them.
+    """Return the sweep with other inputs and settings, also where its cases set them.
 
-    Inputs that only cases name are replaced one for one, in the order in which they come up: see `_renamed`.
+    Inputs of cases alone are replaced one for one, in the order of their first appearance: see `_renamed`.
     """
     for name in inputs:
         if not any(name in given for given in (sweep.inputs, *sweep.cases)):
@@ -36,7 +36,7 @@ def changed(sweep: Sweep, inputs: Mapping[str, Any], settings: Mapping[str, Any]
 
 
 def _renamed(cases: list[dict[str, Any]], inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The cases with their pictures replaced, wherever one is named: as an input, in a mixture, in a region."""
+    """Return the cases with their pictures replaced everywhere: in inputs, mixtures and regions."""
     others: dict[str, str] = {}
     for name, value in inputs.items():
         old = list(dict.fromkeys(str(case[name]) for case in cases if name in case))

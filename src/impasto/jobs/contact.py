@@ -19,29 +19,28 @@ FILE = "contact.png"
 
 DPI = 100
 CELL = 2.4
-"""The width of a cell in inches,"""
+"""Width of a cell, in inches."""
 
 LARGEST = 120.0
-"""and about the longest side of the sheet: with more cells than fit, they are smaller."""
+"""Approximate longest side of the sheet, in inches; with more cells than fit, cells are smaller."""
 
 GAP, EDGE, LINE = 0.08, 0.25, 0.22
-"""Between cells, around the sheet, and for a line of text, in inches."""
+"""Space between cells and around the sheet, and height of a line of text, in inches."""
 
 LABEL, HEADING, TITLE = 9, 11, 14
 """Sizes of text, in points."""
 
 WIDTH, HEIGHT = 0.0092, 0.0185
-"""What a character takes for each point of its size: its width at most, on average, and that of a line, in inches."""
+"""Size of a character for each point: largest width, mean width, and height of a line, in inches."""
 
 INK, MUTED, WRONG = "#22201c", "#6d675d", "#a32020"
 
 
 def write_sheet(folder: Path) -> Path:
-    """Write `contact.png`, the grid of a sweep with its labels, into its folder; returns its path.
+    """Write `contact.png`, the grid of a sweep with its labels, into its folder; return its path.
 
-    Groups stand one below the other under their headings. A cell that failed is hatched and shows its error, one
-    without a result is an empty frame. Raises UsageError for a folder that is not of a sweep, ImpastoError without
-    the extra `sweep`.
+    Groups are one below the other under their headings. A failed cell is hatched and has its error; a cell without a
+    result is an empty frame. Raises UsageError for a folder without a sweep, ImpastoError without the extra `sweep`.
     """
     figure_of = _figure()
     plan, records = tidy(read_plan(folder), read_results(folder))
@@ -59,7 +58,7 @@ def write_sheet(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things are, in inches, and the title and the names of columns, cut into lines that fit."""
+    """Positions in inches, and the title and the names of columns as lines that fit."""
 
     left: float
     cell: tuple[float, float]
@@ -79,7 +78,7 @@ class _Sheet:
         self.grid, self.pictures = grid, pictures
         self.layout = _layout(grid, pictures, width, title)
         self.figure = figure_of(figsize=self.layout.whole, dpi=DPI, facecolor="white")
-        self.y = EDGE  # how far down the sheet is used
+        self.y = EDGE  # height used so far
         self._text(EDGE, self.y, self.layout.title, size=TITLE, va="top")
         self.y += _tall(self.layout.title, TITLE) + LINE
 
@@ -94,7 +93,7 @@ class _Sheet:
             self.y += max(_tall(label, LABEL) for label in self.layout.columns)
             self._text(EDGE, self.y, [f"{self.grid.columns.name} →"], color=MUTED, size=8)
             for k, lines in enumerate(self.layout.columns):
-                for above, text in enumerate(reversed(lines)):  # one by one, so that all stand on common lines
+                for above, text in enumerate(reversed(lines)):  # one by one, so that lines align
                     base = self.y - above * _tall([text], LABEL)
                     self._text(left + k * step_x + width / 2, base, [text], ha="center")
             self.y += GAP
@@ -109,7 +108,7 @@ class _Sheet:
         self.y += 2 * GAP
 
     def png(self) -> bytes:
-        """The sheet as a PNG file."""
+        """Return the sheet as a PNG file."""
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=DPI)
         return buffer.getvalue()
@@ -133,7 +132,7 @@ class _Sheet:
         self, x: float, y: float, lines: list[str], *, size: float = LABEL, color: str = INK, **more: Any
     ) -> None:
         across, down = self.layout.whole
-        # A label is what it says: without `parse_math` a dollar begins a formula.
+        # Without `parse_math`, a dollar would begin a formula.
         look = {"size": size, "color": color, "parse_math": False, "linespacing": 1.1, **more}
         self.figure.text(x / across, 1 - y / down, "\n".join(lines), **look)
 
@@ -156,7 +155,7 @@ def _layout(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -
 
 
 def _lines(text: str, inches: float, size: float) -> list[str]:
-    """`text` in lines that fit."""
+    """Return `text` in lines that fit."""
     return wrapped(text, int(inches / (WIDTH * size)))
 
 
@@ -165,7 +164,7 @@ def _tall(lines: list[str], size: float) -> float:
 
 
 def _figure() -> Any:
-    """A maker of figures that are drawn by Agg, with nothing of matplotlib's global state."""
+    """Return a maker of figures that are drawn by Agg, without matplotlib's global state."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
         from matplotlib.figure import Figure  # noqa: PLC0415

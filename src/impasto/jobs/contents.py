@@ -1,4 +1,4 @@
-"""What the files that a cell names hold, as hashes: a cell is made anew once its photo has changed."""
+"""Hashes of the files that a cell names: a cell is made again after a change of its photo."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 
 class Contents:
-    """SHA-256 of files. Each file is read once; an object is for one expansion of a sweep, while files stay."""
+    """SHA-256 of files, cached: one object for one expansion of a sweep, during which files do not change."""
 
     def __init__(self) -> None:
         self._known: dict[Path, str] = {}
 
     def of(self, values: Any) -> dict[str, str]:
-        """The hash of each file that texts in `values`, lists and mappings among them, name; by its name.
+        """Return hashes, by name, of the files in the texts of `values`, in lists and mappings too.
 
-        A file that cannot be read has none: the cell that reads it tells.
+        A file that cannot be read is left out: the cell that reads it reports the error.
         """
         found = dict[str, str]()
         for name in names_in(values):
@@ -27,7 +27,7 @@ class Contents:
         return found
 
     def of_folder(self, folder: str | None) -> dict[str, str]:
-        """A hash of the pictures in `folder`, by its name; none where it cannot be read, or is None."""
+        """Return a hash of the pictures in `folder`, by its name; empty if it cannot be read, or is None."""
         if not folder:
             return {}
         from impasto.image.folder import survey  # noqa: PLC0415 (its package imports torch)
@@ -51,7 +51,7 @@ class Contents:
 
 
 def names_in(values: Any) -> list[str]:
-    """The files that texts in `values` name."""
+    """Return the files in the texts of `values`."""
     from impasto.image.schemes import files_named  # noqa: PLC0415 (its package imports torch)
 
     return files_named(_texts(values))

@@ -11,20 +11,20 @@ from impasto.jobs.results import Record
 
 WIDTH, HEIGHT = 720, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 20, 14, 30
-"""The margins around the lines."""
+"""Margins around the lines."""
 
 POINTS = 240
-"""At most so many points a line: two or three pixels each."""
+"""Largest number of points of a line: two or three pixels each."""
 
 FEW = 10
-"""So many curves can be told apart by their hues."""
+"""Number of curves that can be distinguished by hue."""
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis, and what is written there."""
+    """A position on an axis, and its label."""
 
     at: float
     label: str
@@ -32,7 +32,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Line:
-    """The curve of one cell: `points` as SVG has them, a hue in degrees, and how much lighter it is, in per cent."""
+    """The curve of one cell: `points` for SVG, a hue in degrees, and an increase of lightness, in per cent."""
 
     key: str
     label: str
@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines and ticks in the coordinates of a rectangle of `WIDTH` by `HEIGHT`; larger sizes begin at `scales`."""
+    """Lines and ticks in a rectangle of `WIDTH` by `HEIGHT`; larger sizes begin at `scales`."""
 
     lines: tuple[Line, ...]
     steps: tuple[Tick, ...]
@@ -52,9 +52,9 @@ class Chart:
 
 
 def chart(records: Sequence[Record]) -> Chart | None:
-    """The losses of the records over their steps; losses that no logarithm has are gaps closed by straight lines.
+    """Return the losses of the records over their steps; straight lines close the gaps of losses without a logarithm.
 
-    None where no record has two losses to draw a line between.
+    None if no record has two losses.
     """
     curves = [(record, points) for record in records if len(points := list(_points(record))) > 1]
     if not curves:
@@ -91,8 +91,8 @@ def _points(record: Record) -> Iterator[Point]:
 
 
 def _colors(count: int) -> list[tuple[int, int]]:
-    """Hues and lightness in the order of the cells: a few from red to violet, more from a dark violet to a light amber,
-    as one of many is found by its neighbours."""
+    """Return hues and lightness in the order of the cells: few from red to violet, many from dark violet to light
+    amber, because one of many is found by its neighbours."""
     shares = [index / max(1, count - 1) for index in range(count)]
     if count <= FEW:
         return [(round(300 * share), 0) for share in shares]
@@ -100,14 +100,14 @@ def _colors(count: int) -> list[tuple[int, int]]:
 
 
 def _even(last: float) -> list[float]:
-    """About five round numbers from 0 to `last`."""
+    """Return about five round numbers from 0 to `last`."""
     power = 10 ** math.floor(math.log10(last / 5))
     step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if last / step <= 6)
     return [step * k for k in range(math.floor(last / step) + 1)]
 
 
 def _decades(low: float, high: float) -> list[float]:
-    """Powers of ten from `low` to `high`; with their double and fivefold, or linear steps, where these are too few."""
+    """Return powers of ten from `low` to `high`; with twice and five times as much, or linear steps, if few."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for digits in ((1,), (1, 2, 5), tuple(range(1, 10)), tuple(k / 10 for k in range(10, 100))):
         found = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]

@@ -1,4 +1,4 @@
-"""Where each cell stands: the records of a sweep as tables of rows and columns."""
+"""The records of a sweep as tables of rows and columns."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from impasto.jobs.results import ORIGINAL, Axis, Plan, Record
 
 ONE = Axis("", ("",))
-"""Stands for the rows or the columns of a sweep that has none."""
+"""The rows or the columns of a sweep that has none."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The cells of one choice of labels on the axes beyond two: `lines` of records, None where a result is missing."""
+    """The cells of one choice of labels on further axes: `lines` of records, None where a result is missing."""
 
     place: Mapping[str, str]
     lines: tuple[tuple[Record | None, ...], ...]
@@ -22,7 +22,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Grid:
-    """A sweep laid out. Groups share the labels of `rows` and `columns`."""
+    """A sweep as a grid. Groups share the labels of `rows` and `columns`."""
 
     rows: Axis
     columns: Axis
@@ -30,13 +30,13 @@ class Grid:
 
     @property
     def records(self) -> list[Record]:
-        """All records, as they are read: group by group, line by line."""
+        """All records in reading order: group by group, line by line."""
         return [record for group in self.groups for line in group.lines for record in line if record is not None]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is to be subtracted: the picture `b` from the picture `a`, both paths within the folder."""
+    """A difference: the picture `a` minus the picture `b`, both paths within the folder."""
 
     what: str
     a: str
@@ -44,10 +44,10 @@ class Pair:
 
 
 def arrange(plan: Plan, records: Mapping[str, Record]) -> Grid:
-    """The grid of `plan`, filled with `records`.
+    """Return the grid of `plan`, filled with `records`.
 
-    Where the plan names no rows or no columns, axes that are left over serve, the last first. Records of other axes or
-    labels than the plan's (of an earlier plan of the same folder) have no place; of two of one place the last counts.
+    If the plan names no rows or no columns, the remaining axes are used, the last first. Records of other axes or
+    labels (of an earlier plan in the same folder) are left out. Of two records of one place the last counts.
     """
     free = [axis for axis in plan.axes if axis.name not in (plan.rows, plan.columns)]
     named = {axis.name: axis for axis in plan.axes}
@@ -67,12 +67,12 @@ def arrange(plan: Plan, records: Mapping[str, Record]) -> Grid:
 
 
 def caption(place: Mapping[str, str]) -> str:
-    """A place in words: `style_weight 1e4, seed 7`."""
+    """Return a place in words: `style_weight 1e4, seed 7`."""
     return ", ".join(f"{name} {label}" for name, label in place.items())
 
 
 def pairs(plan: Plan, grid: Grid) -> Iterator[tuple[str, list[Pair]]]:
-    """The differences that the plan asks for, each with its pairs of pictures; a failed cell is in none."""
+    """Return the differences of the plan, each with its pairs of pictures; failed cells are left out."""
     axes = {axis.name: axis for axis in plan.axes}
     for name in plan.differences:
         found = _from_originals(grid) if name == ORIGINAL else _along(axes[name], grid)

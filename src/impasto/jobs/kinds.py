@@ -1,4 +1,4 @@
-"""What a cell may do: a task of the command line, or train a network and show it the photo, in one pass."""
+"""Kinds of cells: the tasks of the command line, and `one-pass`, which trains a network and applies it to the photo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from impasto.settings.train import TrainStyleSettings
 
 @dataclass(frozen=True, kw_only=True)
 class OnePassSettings(TrainStyleSettings):
-    """Settings of `one-pass`: those of `train style`, and what the network is shown once it is trained."""
+    """Settings of `one-pass`: those of `train style`, and the input of the trained network."""
 
     base: str | None = option(None, "a trained network to start from, instead of a transformer from nothing")
     photos: str | None = option(None, "folder of the photos that it learns from, instead of those in the package")
@@ -25,7 +25,7 @@ class OnePassSettings(TrainStyleSettings):
     light: float = option(0.0, "what is added to the photo's values then", minimum=-1, maximum=1)
 
     def training(self) -> TrainStyleSettings:
-        """The network's part."""
+        """Return the settings of the training."""
         names = (each.name for each in fields(TrainStyleSettings))
         return TrainStyleSettings(**{name: getattr(self, name) for name in names})
 
@@ -33,12 +33,13 @@ class OnePassSettings(TrainStyleSettings):
 ONE_PASS = "one-pass"
 
 KINDS: dict[str, Task[Any]] = {**TASKS, ONE_PASS: Task(OnePassSettings, ("content", "style"))}
-"""What a cell has to know about its task, by name."""
+"""Settings and inputs of tasks, by name."""
 
 
 def as_run(settings: SynthesisSettings | OnePassSettings) -> SynthesisSettings:
-    """The settings themselves; of a training those of `stylize` with its losses, whose picture has the pixels of a
-    batch: what it takes, about, and how its picture is judged."""
+    """Return settings of a run for estimates and for measurements.
+
+    For a training these are those of `stylize` with its losses, at a size with as many pixels as a batch."""
     if not isinstance(settings, OnePassSettings):
         return settings
     size = round(settings.size * math.sqrt(settings.batch))

@@ -1,6 +1,6 @@
-"""Labels and names as a person reads them: numbers of one style, long lists of layers by their ends, no folders.
+"""Labels and names for people: numbers in one format, long lists of layers by their ends, names without folders.
 
-Only what is shown: results keep the labels that their keys are made of.
+For display only: results keep the labels that their keys are made of.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from decimal import Decimal, InvalidOperation
 from impasto.jobs.results import Axis, Plan, Record
 
 LONG = 20
-"""Lists of layers with more characters are shortened."""
+"""Number of characters above which lists of layers are shortened."""
 
 PLAIN = 7
-"""Numbers with at most so many characters are written out."""
+"""Largest number of characters of a number that is written out."""
 
 SCHEMES = ("sample:", "blend:", "generator:")
 LAYERS = re.compile(r"(?:conv|relu)\w+(?:,(?:conv|relu)\w+){2,}")
@@ -25,7 +25,7 @@ ENDS = re.compile(r"(?<=[\s,=+])|(?<=_)(?=[^\W\d_])")
 
 
 def tidy(plan: Plan, records: Mapping[str, Record]) -> tuple[Plan, dict[str, Record]]:
-    """The plan and its records with the labels of every axis as they are to be shown."""
+    """Return the plan and its records with the labels of every axis for display."""
     short = {axis.name: shown(axis.labels) for axis in plan.axes}
     axes = tuple(Axis(axis.name, tuple(short[axis.name].values())) for axis in plan.axes)
 
@@ -37,23 +37,23 @@ def tidy(plan: Plan, records: Mapping[str, Record]) -> tuple[Plan, dict[str, Rec
 
 
 def shown(labels: Sequence[str]) -> dict[str, str]:
-    """Each label of an axis as it is shown; different ones stay different."""
+    """Return the label for display of each label of an axis; different labels stay different."""
     found = dict(zip(labels, _numbers(labels) or [_ends(label) for label in labels], strict=True))
     return found if len(set(found.values())) == len(found) else {label: label for label in labels}
 
 
 def name_of(source: str) -> str:
-    """A picture's name without the folders in it: `sea.jpg`, `blend:sample:coffee,sea.jpg?mask=cup.png`."""
+    """Return a picture's name without folders: `sea.jpg`, `blend:sample:coffee,sea.jpg?mask=cup.png`."""
     return FOLDERS.sub("", source) if source.startswith(SCHEMES) else re.split(r"[/\\]", source.rstrip("/\\"))[-1]
 
 
 def pieces(text: str) -> list[str]:
-    """The text cut where a line may end: behind spaces, commas, `=`, `+`, and underscores between words."""
+    """Split the text where a line may end: behind spaces, commas, `=`, `+`, and underscores between words."""
     return [piece for piece in ENDS.split(text) if piece]
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` characters; a piece that is longer is cut."""
+    """Return lines of at most `width` characters; longer pieces are cut."""
     width, lines = max(1, width), [""]
     for piece in (part for whole in pieces(text) for part in _cut(whole, width)):
         if len(lines[-1]) + len(piece.rstrip()) > width:
@@ -69,7 +69,7 @@ def _cut(piece: str, width: int) -> list[str]:
 
 
 def _numbers(labels: Sequence[str]) -> list[str] | None:
-    """Numbers some of which have exponents, all with or all without; None for other labels."""
+    """Return numbers, some of which have exponents, all with or all without; None for other labels."""
     try:
         values = [Decimal(label) for label in labels]
     except InvalidOperation:
@@ -89,7 +89,7 @@ def _scientific(value: Decimal) -> str:
 
 
 def _ends(label: str) -> str:
-    """`relu1_1 … relu5_1 (5)` for a list of five."""
+    """Return `relu1_1 … relu5_1 (5)` for a list of five."""
     if len(label) <= LONG or not LAYERS.fullmatch(label):
         return label
     parts = label.split(",")

@@ -1,8 +1,8 @@
-"""The task `one-pass` of a sweep: a small network is trained for a painting, then paints the photo in one pass.
+"""The task `one-pass` of a sweep: train a small network for a painting, then paint the photo in one pass.
 
-Cells that differ only in what the network is shown share it: it lies in `networks` in the folder of the sweep, under a
-name made of all that it depends on, as one file with the losses of its training, so that it is there whole or not at
-all. `impasto apply --network FILE` takes it, too.
+Cells that differ only in the input of the network share it: it is in `networks` in the folder of the sweep, under a
+name made of everything that it depends on, as one file with the losses of its training, written atomically.
+`impasto apply --network FILE` accepts this file.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from impasto.tasks.training.style import train_style_steps
 FOLDER = "networks"
 
 STYLE = "painting"
-"""What the network calls its one style."""
+"""Name of the network's only style."""
 
 COLOURS = "colours"
-"""What the loss of steps is called that only learn colours."""
+"""Name of the loss of steps that only learn colours."""
 
 
 def one_pass_steps(cell: Cell, settings: OnePassSettings, folder: Path) -> Iterator[Step]:
-    """The steps of the training, whenever it was; `step.image()` is the photo as the trained network paints it.
+    """Yield the steps of the training, from now or from the file; `step.image()` is the photo as the network paints it.
 
-    First steps that only learn colours, whose losses are others, are a scale of their own. The loss of the picture is
-    not known: those of the steps are of pieces of photos.
+    Initial steps that only learn colours have other losses and are a separate scale. The loss of the picture is
+    unknown: losses of steps are those of crops of photos.
     """
     began = time.perf_counter()
     path, photo = trained(cell, settings, folder), shown(cell, settings)
@@ -60,9 +60,9 @@ def one_pass_steps(cell: Cell, settings: OnePassSettings, folder: Path) -> Itera
 
 
 def trained(cell: Cell, settings: OnePassSettings, folder: Path) -> Path:
-    """The file of the network that the cell needs, in the `folder` of its sweep; trained if it is not there.
+    """Return the file of the network of the cell in the `folder` of its sweep; train it first if it is missing.
 
-    Training starts anew where it was killed. Of two processes that make the same one the later file stays.
+    A killed training starts anew. Of two processes that train the same network the later file stays.
     """
     path = folder / FOLDER / f"{cell.network}.safetensors"
     if path.exists():
@@ -77,7 +77,7 @@ def trained(cell: Cell, settings: OnePassSettings, folder: Path) -> Path:
 
 
 def shown(cell: Cell, settings: OnePassSettings) -> Tensor:
-    """The photo as the network is shown it, `(1, 3, H, W)`: in 255 levels, as a file would hold it."""
+    """Return the input of the network, the photo `(1, 3, H, W)`, rounded to 255 levels as in a file."""
     picture = load(cell.inputs["content"])
     photo = resized(picture, fitted_size(picture.size, settings.shown)).pixels
     changed = 0.5 + settings.contrast * (photo.clamp(0, 1) - 0.5) + settings.light
@@ -85,8 +85,8 @@ def shown(cell: Cell, settings: OnePassSettings) -> Tensor:
 
 
 def apart(cell: Cell, settings: OnePassSettings, folder: Path, picture: Tensor) -> float | None:
-    """How far the picture is from what the same network makes of the photo as it is: the mean absolute difference of
-    their values, in levels of 255. None for the picture of that photo."""
+    """Return the mean absolute difference, in levels of 255, to the network's picture of the unchanged photo; None for
+    that picture itself."""
     plain = replace(settings, contrast=1.0, light=0.0)
     if plain == settings:
         return None
@@ -99,7 +99,7 @@ def _painted(path: Path, photo: Tensor) -> Tensor:
 
 
 def _bundled(folder: Path) -> Path:
-    """The photos in the package, as files in a folder."""
+    """Return a folder with the photos of the package as files."""
     folder.mkdir()
     for name, sample in bundled().items():
         if sample.kind == "photo":

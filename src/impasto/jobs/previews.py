@@ -1,4 +1,4 @@
-"""The pictures of a sweep, small enough that all of them together make one page."""
+"""Previews of the pictures of a sweep, small enough for one page."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from impasto.errors import ImpastoError
 from impasto.image import fit, read, resize
 
 BYTES = 18_000_000
-"""What the pictures of a page may take together, as text."""
+"""Largest size of all previews of a page, as text."""
 
 PIXELS = 64_000_000
-"""And in memory, where they all wait until it is known what fits."""
+"""Largest number of pixels in memory while previews are made."""
 
 QUALITIES = ((90, 1.0), (80, 1.0), (65, 1.0), (65, 0.7), (65, 0.5), (65, 0.35), (50, 0.25), (40, 0.12))
-"""Qualities of JPEG, each with a factor of the size; the first is taken with which the pictures fit into `BYTES`."""
+"""Qualities of JPEG, each with a factor of the size; the first with which the pictures fit into `BYTES` is used."""
 
 Pixels = NDArray[np.uint8]
 Name = TypeVar("Name", bound=Hashable)
@@ -33,7 +33,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture as a data URI, with the size that it is stored at."""
+    """A picture as a data URI, with its stored size."""
 
     uri: str
     width: int
@@ -41,9 +41,9 @@ class Preview:
 
 
 def load_small(folder: Path, names: Collection[str], max_side: int) -> dict[str, Pixels]:
-    """The pictures by name as `(H, W, 3)`, none longer than `max_side`; those that cannot be read are left out.
+    """Return the pictures by name as `(H, W, 3)`, at most `max_side` a side; unreadable ones are left out.
 
-    Where they are very many they are smaller, so that together they have no more than `PIXELS`.
+    Many pictures are reduced further, so that together they have at most `PIXELS`.
     """
     side = min(max_side, math.isqrt(PIXELS // max(1, len(names))))
     found = ((name, _small(folder, name, side)) for name in names)
@@ -51,14 +51,14 @@ def load_small(folder: Path, names: Collection[str], max_side: int) -> dict[str,
 
 
 def difference(a: Pixels, b: Pixels) -> Pixels:
-    """`a` less `b` as a picture, 1/2 + (a - b)/2: mid-grey where they agree. `b` is brought to the size of `a`."""
+    """Return the difference `1/2 + (a - b)/2`: mid-grey for equal pictures. `b` is resized to the size of `a`."""
     if a.shape != b.shape:
         b = _array(resize(_tensor(b), (a.shape[0], a.shape[1])))
     return np.rint(127.5 + (a.astype(np.float32) - b) / 2).astype(np.uint8)
 
 
 def embed(pictures: Mapping[Name, Pixels]) -> dict[Name, Preview]:
-    """All pictures as data URIs of one quality, at most `BYTES` long together where that can be."""
+    """Return all pictures as data URIs of one quality, of at most `BYTES` together if possible."""
     for quality, factor in QUALITIES:
         found, total = {}, 0
         for name, pixels in pictures.items():
@@ -73,7 +73,7 @@ def embed(pictures: Mapping[Name, Pixels]) -> dict[Name, Preview]:
 
 def _small(folder: Path, name: str, side: int) -> Pixels | None:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:  # a page shows what is in its folder, whatever the results say
+    if path.is_absolute() or ".." in path.parts:  # results may name files outside the folder
         return None
     try:
         pixels = read(folder / path).pixels
@@ -86,7 +86,7 @@ def _encoded(pixels: Pixels, quality: int, factor: float) -> Preview:
     if factor < 1:
         pixels = _array(fit(_tensor(pixels), max(1, round(factor * max(pixels.shape[:2])))))
     buffer = io.BytesIO()
-    # 4:4:4: painted colours have edges as sharp as their light
+    # 4:4:4: the edges of painted colours are as sharp as those of their light
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
     text = base64.b64encode(buffer.getvalue()).decode("ascii")
     return Preview(f"data:image/jpeg;base64,{text}", pixels.shape[1], pixels.shape[0])

@@ -1,4 +1,4 @@
-"""The page of a sweep: one HTML file with everything in it, to be looked at anywhere."""
+"""The page of a sweep: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ COLUMNS = (
     ("content distance", "content_distance"),
     ("levels apart", "apart"),
 )
-"""Figures of a record and what the page calls them; those that no record has are left out."""
+"""Numbers of a record and their names on the page; numbers that no record has are left out."""
 
 CHANGES = ("contrast", "light")
-"""Settings by which a photo is changed before it is painted."""
+"""Settings that change a photo before it is painted."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What the page shows of one cell: a picture, or `trouble`, why there is none."""
+    """A cell on the page: a picture, or `trouble`, the reason for none."""
 
     label: str
     record: Record | None
@@ -51,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture beside the grid, with its caption; `name` is what cells refer to it by, `title` the whole label."""
+    """A picture beside the grid, with its caption; cells refer to it by `name`, and `title` is the whole label."""
 
     label: str
     picture: Preview
@@ -87,10 +87,10 @@ def write_page(folder: Path, *, max_side: int = 512) -> Path:
 
 
 def page(folder: Path, *, max_side: int = 512) -> str:
-    """The sweep in `folder` as one HTML page that needs nothing from anywhere else.
+    """Return the sweep in `folder` as one self-contained HTML page.
 
-    Pictures are inside, as JPEGs of at most `max_side` pixels a side, and smaller where they are many (see
-    `previews`). Raises UsageError for a folder that is not of a sweep, ImpastoError without the extra `sweep`.
+    Pictures are inside, as JPEGs of at most `max_side` pixels a side, smaller if there are many (see `previews`).
+    Raises UsageError for a folder without a sweep, ImpastoError without the extra `sweep`.
     """
     template = _template()
     plan, found = tidy(read_plan(folder), read_results(folder))
@@ -120,7 +120,7 @@ def page(folder: Path, *, max_side: int = 512) -> str:
 def _previews(
     folder: Path, grid: Grid, asked: list[tuple[str, list[Pair]]], max_side: int
 ) -> dict[str | Pair, Preview]:
-    """Everything to be shown, by its path or as a pair of paths."""
+    """Return all pictures of the page, by path or as a pair of paths."""
     of_each = ((record.picture, record.original, *record.paintings.values()) for record in grid.records)
     paths = [path for paths in of_each for path in paths if path]
     small = load_small(folder, dict.fromkeys(paths), max_side)
@@ -131,7 +131,7 @@ def _previews(
 
 
 def _parts(grid: Grid, shown: Mapping[str, Preview | None]) -> list[Part]:
-    """The grid with the pictures `shown` of each cell, by its key."""
+    """Return the grid with the pictures `shown` of each cell, by its key."""
     names = [axis.name for axis in (grid.rows, grid.columns)]
 
     def cell(place: Mapping[str, str], record: Record | None) -> Cell:
@@ -158,13 +158,13 @@ def _named(place: Mapping[str, str]) -> dict[str, str]:
 
 
 def _axes(plan: Plan, grid: Grid) -> list[Axis]:
-    """The axes in the order of the grid: those of its groups, rows, columns."""
+    """Return the axes in the order of the grid: those of its groups, rows, columns."""
     free = [axis for axis in plan.axes if axis.name not in (grid.rows.name, grid.columns.name)]
     return [*free, *(axis for axis in (grid.rows, grid.columns) if axis.name)]
 
 
 def _originals(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
-    """What the cells were made from, each once, by the name of its first input; with what differs if it has several."""
+    """Return the originals of the cells, each once, by the name of the first input and the differences between them."""
     found: dict[str, tuple[str, Record]] = {}
     for record in grid.records:
         if record.original and record.original in previews:
@@ -179,7 +179,7 @@ def _originals(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
 
 
 def _paintings(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
-    """The paintings that the cells were made after, each once, without those that are originals."""
+    """Return the paintings of the cells, each once, without those that are originals."""
     shown = {_first(record) for record in grid.records if record.original in previews}
     found = {source: path for record in grid.records for source, path in record.paintings.items()}
     return [
@@ -199,7 +199,7 @@ def _differing(record: Record) -> str:
 
 
 def _from_originals(grid: Grid, asked: Mapping[str, list[Pair]], previews: Mapping[Any, Preview]) -> list[Part]:
-    """The grid of what each cell changed in its original; nothing where that is not asked for."""
+    """Return the grid of differences to the originals; empty if the plan has none."""
     by_picture = {pair.a: previews[pair] for pair in asked.get(ORIGINAL, ()) if pair in previews}
     shown = {record.key: by_picture.get(record.picture or "") for record in grid.records}
     return _parts(grid, shown) if by_picture else []
@@ -220,7 +220,7 @@ def _template() -> Any:
 
 
 def _plain(text: str) -> str:
-    """In one paragraph: a spec breaks its lines where its file does."""
+    """Return the text as one paragraph, without the line breaks of the spec."""
     return " ".join(text.split())
 
 
@@ -232,10 +232,10 @@ def _breaks(text: str) -> Any:
 
 
 def _number(value: float | None, digits: int = 4) -> str:
-    """Significant digits; a dash for nothing."""
+    """Return significant digits; a dash for None."""
     return "–" if value is None else f"{value:.{digits}g}"
 
 
 def _order(value: float | None) -> str:
-    """What the browser sorts by: empty for what is no number."""
+    """Return the sort key of the browser; empty for anything but a number."""
     return "" if value is None or not math.isfinite(value) else repr(value)

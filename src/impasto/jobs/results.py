@@ -1,4 +1,4 @@
-"""What a sweep leaves in its folder: the plan in one file, the results in another, a line for each cell."""
+"""The files of a sweep in its folder: the plan, and the results, a line for each cell."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RESULTS = "results.jsonl"
 DONE, FAILED = "done", "failed"
 
 ORIGINAL = "original"
-"""In `Plan.differences`: the result less the picture it was made from."""
+"""In `Plan.differences`: the result minus its original."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting or an input that was given several values; `labels` are these, as text, in order."""
+    """A setting or an input with several values; `labels` are the values as text, in order."""
 
     name: str
     labels: Sequence[str]
@@ -32,11 +32,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for.
+    """The plan of a sweep.
 
-    `rows` and `columns` name the axes of the grid, or are None; further axes part it into groups. `differences` names
-    the differences to be shown: "original", or an axis, for that between its first two values. `impasto` is the
-    version.
+    rows, columns: the axes of the grid, or None; further axes divide it into groups.
+    differences: "original", or an axis, for the difference between its first two values.
+    impasto: the version.
     """
 
     title: str
@@ -53,16 +53,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one cell.
+    """The result of one cell.
 
-    `place` is the label on each axis; `status` is "done" or "failed", then with an `error` of one line. `picture` and
-    `original` are paths within the folder, `paintings` those of the paintings, by what they were called. `network` is
-    the one that looked; `instead_of` the one that was asked for, where that is another; `shared` the key of the cell
-    that was computed, where it was not this one. `losses` are pairs of step and total, `scales` the steps with which
-    larger sizes, or other losses, began. `loss` and `terms` are those of the picture: the least loss at its size or,
-    where losses draw at random, the loss by the last draw. `style` and `content` are normalised distances to the
-    paintings and to the photo, by layer. `apart`: how far the picture of a photo of other contrast or light is from
-    that of the photo as it is, both by one network: the mean difference in levels of 255.
+    place: the label on each axis. status: "done", or "failed", with an `error` of one line.
+    picture, original: paths within the folder. paintings: paths by the names of the paintings.
+    network: the network that was used. instead_of: the network of the settings, if that is another.
+    shared: the key of the cell that was computed, if that is another.
+    losses: pairs of step and total. scales: the first steps of larger sizes, or of other losses.
+    loss, terms: of the picture, with the least loss at its size; the last loss if losses are random.
+    style, content: normalised distances to the paintings and to the photo, by layer.
+    apart: mean difference, in levels of 255, of the pictures of a photo with changed contrast or light and of the
+        unchanged photo, by one network.
     """
 
     key: str
@@ -109,12 +110,12 @@ class Record:
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Write `sweep.json`, whole or not at all. Raises ImpastoError."""
+    """Write `sweep.json` atomically. Raises ImpastoError."""
     replace_file(folder / PLAN, (json.dumps(asdict(plan), indent=1) + "\n").encode())
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan in `sweep.json`. Raises UsageError where there is none, or one whose grid is of unknown axes."""
+    """Return the plan in `sweep.json`. Raises UsageError if it is missing, or if its grid has unknown axes."""
     path = folder / PLAN
     try:
         content = json.loads(path.read_bytes())
@@ -137,10 +138,10 @@ def read_plan(folder: Path) -> Plan:
 
 
 def append_result(folder: Path, record: Record) -> None:
-    """Add a line to `results.jsonl` and see it onto the disk; several processes may do so at once.
+    """Append a line to `results.jsonl` and sync it to the disk; several processes may do so at once.
 
-    The line is one write. After a kill in the middle of one the next begins a line of its own. Numbers that are not
-    finite become null, as JSON has none. Raises ImpastoError.
+    The line is one write. After a kill in the middle of a line the next one begins a new line. Numbers that are not
+    finite become null, because JSON has none. Raises ImpastoError.
     """
     path = folder / RESULTS
     line = json.dumps(_finite(asdict(record)), allow_nan=False).encode() + b"\n"
@@ -158,10 +159,10 @@ def append_result(folder: Path, record: Record) -> None:
 
 
 def read_results(folder: Path) -> dict[str, Record]:
-    """The records in `results.jsonl` by their keys, in the order of `index`; empty where there is no such file.
+    """Return the records in `results.jsonl` by key, in the order of `index`; empty if there is no such file.
 
-    Of several lines with one key the last counts. A line that a kill cut short is no JSON and is passed over: its cell
-    has no result. Raises UsageError for JSON that is no record.
+    Of several lines with one key the last counts. An incomplete line, after a kill, is ignored: its cell has no result.
+    Raises UsageError for JSON that is no record.
     """
     path = folder / RESULTS
     try:
@@ -174,13 +175,13 @@ def read_results(folder: Path) -> dict[str, Record]:
     for number, line in enumerate(lines, 1):
         try:
             content = json.loads(line)
-        except ValueError:  # torn, or empty after the last line
+        except ValueError:  # incomplete, or empty after the last line
             continue
         try:
             record = _record(content)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"line {number} of '{path}' is no result of a cell") from error
-        records.pop(record.key, None)  # so that the last one of a place comes last
+        records.pop(record.key, None)  # so that the last record of a place comes last
         records[record.key] = record
     return dict(sorted(records.items(), key=lambda item: item[1].index))
 
@@ -200,7 +201,7 @@ def _record(content: dict[str, Any]) -> Record:
 
 
 def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that this version knows; a later one may have written more."""
+    """Return the entries that this version knows; a later version may have written more."""
     names = {entry.name for entry in fields(kind)}
     return {name: value for name, value in content.items() if name in names}
 
@@ -218,7 +219,7 @@ def _finite(tree: Any) -> Any:
 
 
 def _break(file: int) -> bytes:
-    """What has to come between the end of the file and a new line: nothing, but after a torn line its end."""
+    """Return the separator before a new line: empty, or a line break after an incomplete line."""
     size = os.fstat(file).st_size
     if not size:
         return b""

@@ -1,4 +1,4 @@
-"""What a sweep is: a task, its inputs and its settings, any of which may be lists; and the cells that come of it.
+"""Specs of sweeps: a task, its inputs and its settings, any of which may be lists; and the resulting cells.
 
 A spec is a TOML file:
 
@@ -15,8 +15,8 @@ A spec is a TOML file:
     name = "from noise"
     init = "noise"
 
-`spec:FILE` in any text stands for a file beside the spec. Tasks are those of the command line that make a picture step
-by step, and `one-pass`, which trains a small network for the painting first (see `one_pass.py`).
+`spec:FILE` in any text is a file beside the spec. Tasks are those of the command line that make a picture step by step,
+and `one-pass`, which trains a small network for the painting first (see `one_pass.py`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BESIDE = "spec:"
 
 @dataclass(frozen=True)
 class Sweep:
-    """A spec as it was read; `folder` is where `spec:FILE` is looked for."""
+    """A parsed spec; `folder` is the folder of `spec:FILE`."""
 
     task: str
     inputs: Mapping[str, Any]
@@ -61,8 +61,9 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture to make. `place` is where it stands on the axes, as labels; `folder` is that of its spec; `contents`
-    are hashes of the files that it is made from, by name."""
+    """One picture to make.
+
+    place: labels on the axes. folder: that of the spec. contents: hashes of the files of the cell, by name."""
 
     index: int
     place: Mapping[str, str]
@@ -74,18 +75,18 @@ class Cell:
 
     @property
     def work(self) -> str:
-        """What has to be computed, as a hash: cells of the same work have the same picture."""
+        """A hash of the computation: cells with equal work have the same picture."""
         made_from = [self.task, _portable(self.inputs, self.folder), _portable(self.settings, self.folder)]
         return _hash(made_from + self._hashes(self.contents))
 
     @property
     def key(self) -> str:
-        """The cell's own name: its work and its place."""
+        """The name of the cell: a hash of its work and its place."""
         return _hash([self.work, self.place])
 
     @property
     def network(self) -> str | None:
-        """The network that it has to train first, as a hash of all that this depends on; None where there is none."""
+        """A hash of everything that the network to train depends on; None without a network."""
         settings = KINDS[self.task].settings.from_mapping(self.settings)
         if not isinstance(settings, OnePassSettings):
             return None
@@ -96,12 +97,12 @@ class Cell:
         return _hash(_portable(made_from, self.folder) + hashes)
 
     def _hashes(self, contents: Mapping[str, str]) -> list[Any]:
-        """`contents` by portable names, in a list that is empty where there are none."""
+        """`contents` by portable names, as a list; empty without files."""
         return [{_portable(name, self.folder): value for name, value in contents.items()}] if contents else []
 
 
 def built_in() -> dict[str, Path]:
-    """The specs that come with the package, by name."""
+    """Return the built-in specs, by name."""
     folder = Path(str(files("impasto.jobs") / "specs"))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
@@ -121,7 +122,7 @@ def read_sweep(spec: str | Path) -> Sweep:
 
 
 def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
-    """A sweep from a parsed spec. Raises UsageError for keys, tasks, axes and inputs that do not exist."""
+    """Return a sweep from a parsed spec. Raises UsageError for unknown keys, tasks, axes and inputs."""
     allowed = [f.name for f in fields(Sweep) if f.name != "folder"]
     for key in table:
         if key not in allowed:
@@ -150,7 +151,7 @@ def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
 
 
 def axes(sweep: Sweep) -> dict[str, list[str]]:
-    """The axes in the order of the spec, inputs first, cases last, each with the labels of its values."""
+    """Return the axes in the order of the spec, inputs first, cases last, each with the labels of its values."""
     found = {name: _labels(values) for name, values in _lists(sweep).items()}
     if sweep.cases:
         found[CASE] = _distinct([_case_label(case) for case in sweep.cases])
@@ -158,7 +159,7 @@ def axes(sweep: Sweep) -> dict[str, list[str]]:
 
 
 def expand(sweep: Sweep) -> list[Cell]:
-    """Every cell of the grid, its settings checked. Raises UsageError for settings that are not allowed."""
+    """Return every cell of the grid with checked settings. Raises UsageError for settings that are not allowed."""
     lists, labels = _lists(sweep), axes(sweep)
     fixed = {name: value for name, value in (*sweep.inputs.items(), *sweep.settings.items()) if name not in lists}
     choices: list[list[tuple[str, str, dict[str, Any]]]] = [
@@ -194,7 +195,7 @@ def _cell(
 
 
 def _lists(sweep: Sweep) -> dict[str, list[Any]]:
-    """Inputs and settings that are axes. A setting that is itself a list is one where it is a list of lists."""
+    """Return inputs and settings that are axes. A setting that is itself a list is an axis if it is a list of lists."""
     kinds = typing.get_type_hints(KINDS[sweep.task].settings)
     found = {}
     for name, value in (*sweep.inputs.items(), *sweep.settings.items()):
@@ -207,18 +208,18 @@ def _lists(sweep: Sweep) -> dict[str, list[Any]]:
 
 
 def _case_label(case: Mapping[str, Any]) -> str:
-    """The case's name, or its values."""
+    """Return the case's name, or its values."""
     return str(case["name"]) if "name" in case else ", ".join(_label(value) for value in case.values())
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
-    """Labels that came up before with a number behind them."""
+    """Return the labels, with numbers behind repeated ones."""
     counts = [labels[:k].count(label) for k, label in enumerate(labels, 1)]
     return [label if count < 2 else f"{label} ({count})" for label, count in zip(labels, counts, strict=True)]
 
 
 def _labels(values: Sequence[Any]) -> list[str]:
-    """Short names of an axis's values, each of its own."""
+    """Return short, different names of an axis's values."""
     short = [_label(value) for value in values]
     return short if len(set(short)) == len(short) else [str(value) for value in values]
 
@@ -239,7 +240,7 @@ def _beside(value: Any, folder: Path) -> Any:
 
 
 def _portable(value: Any, folder: Path) -> Any:
-    """`_beside` undone, so that a spec makes the same cells wherever it lies."""
+    """Undo `_beside`, so that a spec makes the same cells in any folder."""
     if isinstance(value, Mapping):
         return {name: _portable(part, folder) for name, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""Run a sweep: every cell in a process of its own, several at a time, one after the other where memory is short.
+"""Run a sweep: every cell in a separate process, several at a time, one after the other if memory is short.
 
-Finished cells are lines of `results.jsonl`: a sweep that was killed goes on with those that are missing. A cell that
-fails leaves its error there and stops nothing; a later run of the sweep tries it again.
+Finished cells are lines of `results.jsonl`: a killed sweep continues with the missing ones. A failed cell leaves its
+error there and stops nothing; a later run of the sweep tries it again.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from impasto.version import __version__
 
 STAND_IN = "lite"
 KIND = attrgetter("network", "weights", "pooling", "size", "optimizer", "memory")
-"""Cells whose settings are alike in these take as much memory."""
+"""Cells with equal values of these settings take the same memory."""
 
 OWN = 1024
-"""The side that a picture of its own size is taken to have."""
+"""Assumed side of a picture at its own size."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One more cell is finished: `record`, the `done`-th of `total`; `known` tells that it was there already."""
+    """A finished cell: `record`, the `done`-th of `total`; `known` if it was finished before this call."""
 
     record: Record
     done: int
@@ -73,7 +73,7 @@ def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -
     known = [there[cell.key] for cell in cells if cell.key in there]
     last = {frozenset(record.place.items()): record for record in records.values()}
     for record in known:
-        if last[frozenset(record.place.items())] is not record:  # its files are again as they were
+        if last[frozenset(record.place.items())] is not record:  # its files have their earlier contents again
             append_result(folder, record)
     for done, record in enumerate(known, 1):
         yield Progress(record, done, len(cells), known=True)
@@ -87,7 +87,7 @@ def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -
 
 
 def plan(sweep: Sweep, notices: Sequence[str] = ()) -> Plan:
-    """What the page of the sweep has to know about it."""
+    """Return the facts about the sweep for its page."""
     return Plan(
         title=sweep.title,
         about=sweep.about,
@@ -103,7 +103,7 @@ def plan(sweep: Sweep, notices: Sequence[str] = ()) -> Plan:
 
 
 def stand_in(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
-    """The cells with `lite` in place of networks whose weights are not here, and a notice of each of these."""
+    """Return the cells with `lite` in place of networks without weights, and a notice about each network."""
     found, absent = [], set()
     for cell in cells:
         network = cell.settings.get("network", STAND_IN)
@@ -117,7 +117,7 @@ def stand_in(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
 
 
 def fitting(cells: Sequence[Cell]) -> int:
-    """How many cells at a time fit the cores and the free memory."""
+    """Return the number of cells at a time for which there are cores and free memory."""
     most = min(_cores(), len(cells))
     if most < 2:
         return 1
@@ -126,14 +126,14 @@ def fitting(cells: Sequence[Cell]) -> int:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """Return the number of cores of this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _needs(cells: Sequence[Cell]) -> Iterator[float]:
-    """Bytes that processes for the cells take at most, whatever is free, in a square of their size: each kind once.
+    """Return the largest memory of a cell's process, in bytes, for a square of its size; each kind is computed once.
 
-    What a cell's settings get wrong is told where it is made.
+    Errors in the settings of a cell are reported when it is made.
     """
     seen: set[tuple[object, ...]] = set()
     for cell in cells:
@@ -157,7 +157,7 @@ def _memory(settings: SynthesisSettings) -> float:
 
 
 def _distinct(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Record]:
-    """Records of all cells; of those that are the same work under several labels only one is computed."""
+    """Yield records of all cells; of cells with the same work only one is computed."""
     alike: dict[str, list[Cell]] = {}
     for cell in cells:
         alike.setdefault(cell.work, []).append(cell)
@@ -169,7 +169,7 @@ def _distinct(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Rec
 
 
 def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tuple[Cell, Record]]:
-    """Each cell in a fresh process: its peak memory is its own, and whatever kills it kills nothing else."""
+    """Run each cell in a fresh process: its peak memory is its own, and a crash stops no other cell."""
     context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
     if hasattr(os, "fork"):
         context.set_forkserver_preload(["impasto.jobs.cell"])
@@ -192,7 +192,7 @@ def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tup
 
 
 def _next(waiting: list[Cell], running: Sequence[Cell]) -> Cell | None:
-    """Take the first cell, but none whose network another one may be training just now; it would be trained twice."""
+    """Take the first cell whose network is not being trained now; two cells would train the same network twice."""
     busy = {cell.network for cell in running} - {None}
     found = next((cell for cell in waiting if cell.network not in busy), None)
     if found:
@@ -217,7 +217,7 @@ def _work(theirs: Any, cell: Cell, folder: Path, threads: int) -> None:
 
     keep_freed_memory()  # a process of our own
     record = _attempt(lambda: run(cell, folder, threads), lambda error: failed(cell, error))
-    with suppress(OSError):  # whoever waited for it may have been killed
+    with suppress(OSError):  # the parent may have been killed
         theirs.send(record)
         theirs.close()
 
@@ -227,5 +227,5 @@ def _attempt(run: Callable[[], Record], failed: Callable[[str], Record]) -> Reco
         return run()
     except ImpastoError as error:
         return failed(str(error))
-    except Exception as error:  # whatever it is, the other cells go on
+    except Exception as error:  # any error; the other cells continue
         return failed(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -1,4 +1,4 @@
-"""The results of a sweep as a table for other programs."""
+"""The results of a sweep as a CSV table."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ LAST = ("style", "content", "apart", "error")
 
 
 def write_table(folder: Path) -> Path:
-    """Write `results.csv` into the folder of a sweep: a row for each cell, in the order of the grid; returns its path.
+    """Write `results.csv` into the folder of a sweep: a row for each cell, in the order of the grid; return its path.
 
     Columns: `axis:NAME` and `input:NAME`, the place and the inputs of the cell; status, picture, seconds, steps,
-    peak_mb; network, the one that looked, and shared, the key of the cell that was computed where it was not this one;
-    loss and `term:NAME`, those of the picture, and last_loss, that of the last step; style and content, the distances
-    as means over layers; apart, see `Record`; error. Where a cell lacks a number its column is empty. Raises UsageError
-    for a folder that is not of a sweep, ImpastoError where the disk refuses.
+    peak_mb; network, the one that was used, and shared, the key of the computed cell if that is another; loss and
+    `term:NAME`, those of the picture, and last_loss, that of the last step; style and content, the distances as means
+    over layers; apart, see `Record`; error. Missing numbers are empty. Raises UsageError for a folder without a sweep,
+    ImpastoError for errors of the disk.
     """
     plan = read_plan(folder)
     records = arrange(plan, read_results(folder)).records
@@ -62,5 +62,5 @@ def _text(value: object) -> str:
 
 
 def _union(mappings: Iterable[Any]) -> list[str]:
-    """The keys of all mappings, in the order in which they first come."""
+    """Return the keys of all mappings, in the order of their first appearance."""
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))

@@ -1,8 +1,8 @@
 """Style as the first two moments of the features: Gram matrices, means, covariances, normal distributions.
 
-All are made from the mean of `[f; 1] [f; 1]^T` over the positions, or from a part of it. It is additive, and that of
-several populations thrown together is the weighted mean of theirs. In a space `R` it is the small matrix of the narrow
-features that moves, as `[R; 0 .. 0 1] M [R; 0 .. 0 1]^T`: no wide tensor is needed.
+All are computed from the mean of `[f; 1] [f; 1]^T` over positions, or from a part of it. This mean is additive, and the
+moment of several images together is the weighted mean of their moments. In a space `R` the small matrix of the narrow
+features is transformed, `[R; 0 .. 0 1] M [R; 0 .. 0 1]^T`: no wide tensor is needed.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from impasto.losses.precision import sums
 from impasto.losses.style import LayerFeatures, StyleLoss, into_space, positions, weighted_mean
 
 FLOOR = 1e-2
-"""A mean or a covariance is measured in units of the painting's own, but of no less than this share of its energy, so
-that a painting without means (or a flat one, without covariance) makes no huge numbers."""
+"""Least unit of a mean or a covariance, as a share of the painting's energy. The unit is the painting's own, but a
+painting without means (or a flat one, without covariance) would give huge numbers."""
 
 ROOT = 1e-5
-"""What is added to a variance before its root is taken, as a share of the painting's mean square."""
+"""Added to a variance before its root is taken, as a share of the painting's mean square."""
 
 RIDGE = 1e-4
-"""What is added to covariances whose roots are taken, as a share of the painting's mean square."""
+"""Added to covariances whose roots are taken, as a share of the painting's mean square."""
 
 
 class _Moment(torch.autograd.Function):
-    """The mean of `f f^T` over points `(B, N, C)`, each with its share; with `means` that of `[f; 1] [f; 1]^T`.
+    """The mean of `f f^T` over weighted points `(B, N, C)`; with `means` that of `[f; 1] [f; 1]^T`.
 
     One for each of the B, or `together` one for all, with `shares` `(B N,)`. The gradient by the points is one product,
-    `X (W + W^T)` and the gradient of the means, where autograd takes two; for points in half precision, whose moments
-    are in float32, it is a product in theirs.
+    `X (W + W^T)` plus the gradient of the means; autograd takes two. Points in half precision have moments in float32
+    and a gradient product in half precision.
     """
 
     @staticmethod
@@ -74,13 +74,18 @@ def _gram(points: Tensor, shares: Tensor | None, space: Tensor | None, together:
 
 
 def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
-    """The Gram matrix `F F^T / N` of `(B, C, H, W)`, `(B, K, K)`: Gatys et al. 2015, eq. 3, divided by the number of
-    positions."""
+    """Return the Gram matrix `F F^T / N` of `(B, C, H, W)`, `(B, K, K)`: Gatys et al. 2015, eq. 3, over the number of
+    positions.
+
+    >>> gram(torch.ones(1, 2, 4, 4))
+    tensor([[[1., 1.],
+             [1., 1.]]])
+    """
     return _gram(positions(features), None, space)
 
 
 def moment(features: LayerFeatures) -> Tensor:
-    """The mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1 in the corner."""
+    """Return the mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1."""
     narrow: Tensor = _Moment.apply(features.rows, features.shares, True, True)[0]  # type: ignore[no-untyped-call]
     if features.space is None:
         return narrow
@@ -90,18 +95,18 @@ def moment(features: LayerFeatures) -> Tensor:
 
 
 def mean_of(features: LayerFeatures) -> Tensor:
-    """The mean feature vector in the space, `(K,)`."""
+    """Return the mean feature vector in the space, `(K,)`."""
     return into_space(_mean(features.points, features.shares)[None], features.space)[0]
 
 
 def mean_and_covariance(moment: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean `(K,)` and the covariance `(K, K)` (divided by the count, not by one less) of a `moment`."""
+    """Return the mean `(K,)` and the covariance `(K, K)` (over the count, not the count minus 1) of a `moment`."""
     mean = moment[:-1, -1]
     return mean, moment[:-1, :-1] - mean[:, None] * mean
 
 
 def _energy(moment: Tensor) -> Tensor:
-    """Mean squared length of the feature vectors."""
+    """Return the mean squared length of the feature vectors."""
     return moment.diagonal()[:-1].sum()
 
 
@@ -131,7 +136,7 @@ def bn() -> StyleLoss:
 
 
 def _powers(features: LayerFeatures) -> Tensor:
-    """The means of f and of f^2 for each channel, `(2, K)`."""
+    """Return the means of f and of f^2 for each channel, `(2, K)`."""
     if features.space is not None:
         full = moment(features)
         return torch.stack([full[:-1, -1], full.diagonal()[:-1]])
@@ -234,7 +239,7 @@ class _Fidelity(torch.autograd.Function):
 
 
 def _factor(t: Tensor, floor: float) -> Tensor:
-    """L with `T = L L^T`. Where rounding has left T negative eigenvalues (a flat painting's), they are raised first."""
+    """Return L with `T = L L^T`; negative eigenvalues from rounding (of a flat painting) are raised first."""
     factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(t)
     if failed:

@@ -1,4 +1,4 @@
-"""The search for nearest neighbours, and what the losses that rest on it have in common."""
+"""The search for nearest neighbours, and functions shared by the losses that use it."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from torch import Tensor
 from impasto.errors import UsageError
 
 BLOCK = 2**22
-"""The most distances that a search holds at a time: 16 MB in float32; with more it is slower on a CPU, not faster."""
+"""Largest number of distances in memory: 16 MB in float32; more are slower on a CPU, not faster."""
 
 FAINT = 1e-3
-"""Feature vectors shorter than this are next to nothing; those of the usual networks have lengths of 1 and more."""
+"""Length of feature vectors that counts as small; those of the usual networks have lengths of 1 and more."""
 
 
 def unit(points: Tensor) -> Tensor:
-    """Points `(N, K)` as unit vectors `(N, K + 1)` whose inner products are cosines: `[f; e] / |[f; e]|`, e = `FAINT`.
+    """Return points `(N, K)` as unit vectors `(N, K + 1)` whose inner products are cosines: `[f; e] / |[f; e]|`.
 
-    The small coordinate more gives vectors of nothing (flat pictures, centred) a direction of their own: they are like
-    each other and unlike all else, and the slope at them is finite.
+    The small coordinate e = `FAINT` gives zero vectors (of flat pictures, centred) their own direction: they are equal
+    to each other and unlike all others, with a finite slope.
     """
     longer = torch.cat([points, torch.full_like(points[:, :1], FAINT)], dim=1)
     return longer * longer.square().sum(1, keepdim=True).rsqrt()
 
 
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
-    """`1 - cos` of the rows of two `(N, K)` made by `unit`: from 0 to 2, `(N,)`; exactly 0 for equal rows."""
+    """Return `1 - cos` of the rows of two `(N, K)` from `unit`, `(N,)`: from 0 to 2; exactly 0 for equal rows."""
     return (a - b).square().sum(1) / 2
 
 
 @torch.no_grad()
 def search(points: Tensor, count: int, candidates: Callable[[slice], Tensor]) -> Tensor:
-    """The number of the nearest of `count` candidates to each of the points `(N, K)`: `(N,)`, int64; no gradient.
+    """Return the index of the nearest of `count` candidates for each of the points `(N, K)`: `(N,)`, int64.
 
-    `candidates(part)` makes a part of them, `(M, K)`. Of unit vectors the nearest have the greatest cosine.
+    `candidates(part)` returns a part of them, `(M, K)`. For unit vectors the nearest has the largest cosine.
     """
     size = max(BLOCK // max(points.shape), 1)
     best = points.new_full((len(points),), -torch.inf)
@@ -50,12 +50,12 @@ def search(points: Tensor, count: int, candidates: Callable[[slice], Tensor]) ->
 
 
 def nearest(points: Tensor, others: Tensor) -> Tensor:
-    """For each of the points `(N, K)` the nearest of the others `(M, K)`, `(N, K)`; with a gradient by the others."""
+    """Return the nearest of the others `(M, K)` for each of the points `(N, K)`; with a gradient by the others."""
     return others.index_select(0, search(points, len(others), lambda part: others[part]))
 
 
 def check_equal(name: str, shares: Sequence[float]) -> None:
-    """Refuse unequal shares: a painting of which there is little is as near a neighbour as any."""
+    """Raise UsageError for unequal shares: a painting with a small share would be as near a neighbour as any."""
     if max(shares) - min(shares) > 1e-6:
         raise UsageError(
             f"'{name}' compares with nearest neighbours, which know no shares, so several paintings must have equal "
@@ -64,6 +64,6 @@ def check_equal(name: str, shares: Sequence[float]) -> None:
 
 
 def check_count(name: str, value: int, setting: str, least: int = 1) -> None:
-    """Refuse a setting that is not a whole number of at least `least`."""
+    """Raise UsageError for a setting that is not a whole number of at least `least`."""
     if not isinstance(value, int) or value < least:
         raise UsageError(f"{setting} of '{name}' must be a whole number of at least {least}, not {value}")

@@ -1,4 +1,4 @@
-"""Style as a store of pieces: every feature, or patch of features, is to be like one that the painting has."""
+"""Style as a set of features: each feature, or patch of features, is compared with its nearest in the painting."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ def nearest(samples: int = 4096, candidates: int = 16384) -> StyleLoss:
 
 @torch.no_grad()
 def replaced(features: Tensor, painting: Cloud, candidates: int = 16384) -> Tensor:
-    """Features `(1, C, H, W)`, each exchanged for the painting's that `nearest` finds for it, among as many
-    `candidates`."""
+    """Return features `(1, C, H, W)`, each replaced by the painting's nearest, as in `nearest`, among `candidates`."""
     here = cloud(LayerFeatures(features.to(painting.points.device), None, painting.space))
     present = _present(painting)
     kept = present.points[RandomDraws().positions(len(present.points), candidates).to(present.points.device)]
@@ -62,18 +61,18 @@ def _centre(cloud: Cloud) -> Tensor:
 
 
 def _present(cloud: Cloud) -> Cloud:
-    """The points that count at all, all alike."""
+    """Return the points with a weight above 0, with equal weights."""
     points = cloud.points if cloud.shares is None else cloud.points[cloud.shares > 0]
     return Cloud(points, None, cloud.space)
 
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Square patches of one or several maps of features.
+    """Square patches of one or several feature maps.
 
-    `points` `(N, C)`, those of all maps; `corners` `(M,)`, the number of each patch's first point; `widths` `(M,)`, how
-    many points lie in a row of its map; `shares` `(M,)` with a sum of 1 (None: all alike); `space` as in
-    `LayerFeatures`.
+    points: `(N, C)`, of all maps. corners: `(M,)`, the index of each patch's first point.
+    widths: `(M,)`, the row length of its map. shares: `(M,)` with a sum of 1 (None: equal).
+    space: as in `LayerFeatures`.
     """
 
     points: Tensor
@@ -83,7 +82,7 @@ class Patches:
     space: Tensor | None
 
     def take(self, which: Tensor, size: int) -> Tensor:
-        """These patches of `size` x `size` as rows, `(n, size^2 K)`."""
+        """Return the patches `which` of `size` x `size` as rows, `(n, size^2 K)`."""
         along = torch.arange(size, device=which.device)
         rows = self.corners[which, None] + self.widths[which, None] * along
         inside = (rows[..., None] + along).flatten()
@@ -135,7 +134,7 @@ def _cut(features: LayerFeatures, size: int) -> Patches:
 
 
 def _throw_together(parts: Sequence[Patches], shares: Sequence[float]) -> Patches:
-    """Candidates to choose from, all alike: their own shares do not matter."""
+    """Return all candidates with equal weights: their own shares do not matter."""
     check_equal("patches", shares)
     starts = torch.tensor([0, *(len(part.points) for part in parts)]).cumsum(0).tolist()
     return Patches(

@@ -1,7 +1,7 @@
-"""Features in half precision, and statistics of them that are not.
+"""Statistics in float32 of features in half precision.
 
-Where a network computes in bfloat16, a statistic is a mean over very many positions, compared with another one that it
-comes near to: both are taken in float32. Gradients return to the network in its own type.
+A statistic is a mean over many positions and is compared with a similar one, so both are computed in float32 even if
+the network computes in bfloat16. Gradients return to the network in its own type.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from torch import Tensor
 HALVES = (torch.bfloat16, torch.float16)
 
 CHUNK = 1 << 24
-"""Numbers converted at a time: 64 MB."""
+"""Number of values converted at a time: 64 MB."""
 
 WIDE_RESULTS = hasattr(torch.ops.aten.bmm, "dtype")
-"""Whether PyTorch (from 2.8 on) can leave the results of products of half precision on GPUs in float32."""
+"""Whether PyTorch (from 2.8 on) can keep the results of half-precision products on GPUs in float32."""
 
 
 def widened(x: Tensor) -> Tensor:
-    """`x` in float32 where it is in half precision, or itself."""
+    """Return `x` in float32 if it is in half precision, else `x`."""
     return x.float() if x.dtype in HALVES else x
 
 
 def sums(points: Tensor, shares: Tensor | None, means: bool) -> tuple[Tensor, Tensor | None]:
-    """The sums of `f f^T`, `(B, C, C)`, and with `means` of `f`, `(B, 1, C)`, over points `(B, N, C)`, each of them
-    times its share `(B, N, 1)`; of half precision in float32, and exact products.
+    """Return weighted sums of `f f^T`, `(B, C, C)`, and with `means` of `f`, `(B, 1, C)`, over points `(B, N, C)`.
 
-    The tensor cores of GPUs sum products of half precision up in float32 in any case. Elsewhere the points are
-    converted, in chunks that take little memory.
+    `shares`: weights, `(B, N, 1)`. Sums of half-precision points are in float32, with exact products. Tensor cores of
+    GPUs accumulate them in float32 anyway; elsewhere the points are converted in chunks.
     """
     if points.dtype not in HALVES:
         weighted = points if shares is None else points * shares

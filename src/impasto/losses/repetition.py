@@ -13,17 +13,17 @@ WINDOW = 64
 """Side of the windows in which a texture is compared with itself, in pixels."""
 
 SMOOTH = 9
-"""Side of the box that is taken off twice: larger forms are no texture."""
+"""Side of the box whose mean is subtracted twice: larger forms are no texture."""
 
 NEAREST, FARTHEST = 6, 30
 """Distances at which a texture may repeat, in pixels: a stroke is wider than the first."""
 
 FAINT = (3 / 255) ** 2
-"""Variance of a texture that hardly anyone sees."""
+"""Variance of a texture that is hardly visible."""
 
 
 LEAST = 32
-"""Sides of the smallest pictures in which distances of 6 pixels and more are seen."""
+"""Sides of the smallest pictures with distances of 6 pixels and more."""
 
 PERIOD = 4
 """Stride of the coarsest grid of a transformer, in pixels."""
@@ -33,7 +33,7 @@ CELLS = 6
 
 
 def repetition(image: Tensor) -> Tensor:
-    """Squared peak of the autocorrelation of fine light at distances of 6 to 30 pixels, in each window, `(windows,)`.
+    """Return the squared peak of the autocorrelation of fine light at 6 to 30 pixels, in each window, `(windows,)`.
 
     `image`: `(1, 3, H, W)` in [0, 1], of 32 pixels or more. About 0.01 for white noise, 0.04 for the strokes of most
     paintings, 0.2 and more for a pattern that repeats, at whatever distance. The autocorrelation of deep features
@@ -54,8 +54,8 @@ def repetition(image: Tensor) -> Tensor:
 
 
 def repetition_of(photo: Tensor, usual: float, scale: float = 1.0) -> Callable[[Tensor], Tensor]:
-    """Mean `repetition` of a picture beyond that of its photo in the same window, times `scale`, as a function of the
-    picture; as much as `usual`, that of a painting, costs nothing."""
+    """Return a function of the picture: the mean `repetition` beyond that of the photo in the same window, times
+    `scale`; as much as `usual`, that of a painting, is free."""
     allowed = repetition(photo).clamp(min=usual)
 
     def of(image: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def repetition_of(photo: Tensor, usual: float, scale: float = 1.0) -> Callable[[
 
 
 def _fine(image: Tensor) -> Tensor:
-    """Light less its mean over a neighbourhood, `(1, 1, H - 16, W - 16)`."""
+    """Return light minus its local mean, `(1, 1, H - 16, W - 16)`."""
     light = (image * image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True).contiguous()
     smooth, edge = light, SMOOTH - 1
     for _ in range(2):
@@ -74,14 +74,14 @@ def _fine(image: Tensor) -> Tensor:
 
 
 def _windows(fine: Tensor) -> Tensor:
-    """`(windows, side, side)`, half over each other."""
+    """Return half overlapping windows, `(windows, side, side)`."""
     side = min(WINDOW, *fine.shape[-2:]) // 2 * 2
     return F.unfold(fine, side, stride=side // 2)[0].T.reshape(-1, side, side)
 
 
 @cache
 def _tables(side: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """A window's weights, what of them overlaps at each distance, and the distances that count."""
+    """Return the weights of a window, their overlap at each distance, and the mask of distances."""
     with torch.inference_mode(False):
         row = torch.hann_window(side, periodic=False, device=device)
         window = row[:, None] * row
@@ -104,7 +104,7 @@ def lattice(image: Tensor, period: int = PERIOD, cells: int = CELLS) -> Tensor:
     about `v / cells^2`; a pattern of variance v gives v.
     """
     smooth, edge = image, period - 1
-    for _ in range(2):  # down and then across: a square at once would take `period` times as long
+    for _ in range(2):  # down and then across: a square at once takes `period` times as long
         smooth = F.avg_pool2d(F.avg_pool2d(smooth, (period, 1), 1), (1, period), 1)
     fine = image[..., edge:-edge, edge:-edge] - smooth
     height, width = (side // period * period for side in fine.shape[-2:])

@@ -1,9 +1,9 @@
-"""What a style loss is: a statistic of features, and apart from it a distance between two of them.
+"""Style losses: a statistic of features, and a distance between two statistics.
 
-The painting's statistic is computed once. A statistic that is a mean over positions is `additive`: those of parts of a
-picture, weighted by their share, add up to that of the whole, which is what exact tiles rest on. Several paintings
-mix as populations do: their positions are thrown together in the given shares, which for an additive statistic is the
-weighted mean of the statistics.
+The statistic of the painting is computed once. A statistic that is a mean over positions is `additive`: statistics of
+parts of a picture, weighted by their share, add up to that of the whole, which makes tiles exact. Several paintings are
+mixed as distributions: their positions are united in the given shares. For an additive statistic this is the weighted
+mean of the statistics.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from impasto.losses.sampling import RandomDraws
 
 @dataclass(frozen=True)
 class LayerFeatures:
-    """One picture at one layer, as a style loss sees it.
+    """Features of one picture at one layer, for a style loss.
 
-    `values` `(1, C, H, W)`; `weights` `(1, 1, H, W)`, at least 0 and not all 0: how much each position counts, a mask
-    (None: all alike); `space` an encoder's metric, the matrix `R (K, C + 1)`: a feature vector `f` stands for
-    `R [f; 1]` (see `Encoder.metric`; None: for itself).
+    values: `(1, C, H, W)`.
+    weights: `(1, 1, H, W)`, at least 0 and not all 0: weights of positions, from a mask (None: equal).
+    space: an encoder's metric, the matrix `R (K, C + 1)`; a feature vector `f` stands for `R [f; 1]` (None: for `f`).
 
-    A position counts in proportion to its weight. Gatys et al. 2017 multiply the features by a guide `T`, so that it
-    counts by `T^2`; for a mask of 0 and 1 that is the same, and soft masks that add up to 1 give statistics that add up
-    to those of the whole picture only in proportion.
+    A position counts in proportion to its weight. Gatys et al. 2017 multiply the features by a guide `T`, so that a
+    position counts by `T^2`. For a mask of 0 and 1 this is the same. With soft masks that add up to 1, only
+    proportional weights give statistics that add up to those of the whole picture.
     """
 
     values: Tensor
@@ -40,20 +40,20 @@ class LayerFeatures:
     @property
     def points(self) -> Tensor:
         """The feature vectors, `(N, C)`: no copy in the channels-last layout, unless they are in half precision."""
-        return widened(positions(self.values).squeeze(0))  # an index would copy them all on the way back
+        return widened(positions(self.values).squeeze(0))  # an index would copy them in the backward pass
 
     @property
     def rows(self) -> Tensor:
-        """The same vectors in one row, `(1, N, C)`, or, of a part of a larger picture, in the picture's rows `(H, W,
-        C)`: no copy of such a part either, which costs four times what is done with it. In half precision where the
-        network computes in it."""
+        """The same vectors in one row, `(1, N, C)`, or, for a part of a larger picture, in its rows `(H, W, C)`.
+
+        Neither is copied; a copy would take four times as long as its use. In half precision if the network is."""
         found = self.values.permute(0, 2, 3, 1)
         apart = found.shape[0] == 1 and not found.is_contiguous() and found.stride()[2:] == (found.shape[3], 1)
         return found[0] if apart else found.flatten(1, 2)
 
     @property
     def shares(self) -> Tensor | None:
-        """How much each of the points counts, `(N,)` with a sum of 1; or None."""
+        """The weights of the points, `(N,)` with a sum of 1; or None."""
         if self.weights is None:
             return None
         flat = widened(self.weights.flatten())
@@ -88,12 +88,12 @@ class StyleLoss:
 
 
 def positions(features: Tensor) -> Tensor:
-    """`(B, C, H, W)` as `(B, N, C)`: no copy in the channels-last layout."""
+    """Return `(B, C, H, W)` as `(B, N, C)`: no copy in the channels-last layout."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def into_space(points: Tensor, space: Tensor | None) -> Tensor:
-    """Points `(..., N, C)` as the `(..., N, K)` they stand for; in float32 where they are in half precision."""
+    """Return points `(..., N, C)` in the space, `(..., N, K)`; half precision becomes float32."""
     points = widened(points)
     if space is None:
         return points
@@ -101,14 +101,14 @@ def into_space(points: Tensor, space: Tensor | None) -> Tensor:
 
 
 def weighted_mean(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-    """How additive statistics mix."""
+    """Return the mixture of additive statistics."""
     return torch.stack([share * statistic for share, statistic in zip(shares, statistics, strict=True)]).sum(0)
 
 
 def from_function(function: Callable[[Tensor, Tensor], Tensor]) -> StyleLoss:
-    """A style loss from a function of two tensors of features `(1, C, H, W)`, the picture's and the painting's.
+    """Return a style loss from a function of two tensors of features `(1, C, H, W)`, the picture's and the painting's.
 
-    It knows no masks, and no mixtures of paintings.
+    It supports neither masks nor mixtures of paintings.
     """
     name = getattr(function, "__name__", type(function).__name__)
 

@@ -1,7 +1,7 @@
-"""Style as a distribution that is to be moved onto the painting's: optimal transport, and bounds of it.
+"""Style as a distribution that is moved to the painting's: optimal transport, and bounds of it.
 
-In one dimension the cheapest way to move one population onto another is to keep their order (`sliced`, `histogram`). In
-more, letting each point go to its nearest is cheaper than any true transport: a bound, and fast (`remd`, `palette`).
+In one dimension optimal transport keeps the order of points (`sliced`, `histogram`). In more dimensions, moving each
+point to its nearest is cheaper than any transport: a lower bound, and fast (`remd`, `palette`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss, weighted_mean
 
 LEVEL = 1 / 255
-"""One level of brightness: no painting's colours are taken to be darker on average."""
+"""One level of brightness: the least mean brightness of a painting's colours."""
 
 
 def sliced(samples: int = 4096, directions: int = 64) -> StyleLoss:
@@ -64,7 +64,7 @@ def histogram(samples: int = 8192) -> StyleLoss:
 
 
 def _in_order(a: Tensor, target: Tensor) -> Tensor:
-    """Squared differences of the columns of `(N, D)` and `(M, D)` in order, over the target's squares; a scalar."""
+    """Return squared differences of the sorted columns of `(N, D)` and `(M, D)`, over the target's squares."""
     a, target = a.T.sort(1).values, target.T.sort(1).values
     if a.shape != target.shape:  # the target's quantiles, at as many ranks as there are points
         target = F.interpolate(target[None], a.shape[1], mode="linear")[0]
@@ -108,13 +108,13 @@ def palette(samples: int = 1024) -> StyleLoss:
 
 
 def _length(a: Tensor, b: Tensor) -> Tensor:
-    """`|a - b|` of the rows, with a slope of 0 at 0."""
+    """Return `|a - b|` of the rows, with a slope of 0 at 0."""
     length: Tensor = ((a - b).square().sum(1) + EPSILON).sqrt() - EPSILON**0.5
     return length
 
 
 def _relaxed(a: Tensor, b: Tensor, cost: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The greater of the mean costs of moving each point to the nearest of the others, there and back; a scalar."""
+    """Return the larger of both mean costs of moving each point to the nearest of the others; a scalar."""
     there, back = cost(a, nearest(a, b)), cost(nearest(b, a), b)
     return torch.maximum(there.mean(), back.mean())
 

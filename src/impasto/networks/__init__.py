@@ -1,4 +1,4 @@
-"""Image to image in one pass."""
+"""Networks that map an image to an image in one pass."""
 
 from impasto.networks.arbitrary import AnyStyle
 from impasto.networks.checkpoint import Network, describe, load, save, shipped

@@ -1,4 +1,4 @@
-"""One network, any style: the code is what the network sees of a painting."""
+"""A network for any style: the code is computed from the style image."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from impasto.networks.transport_net import TransportNet
 
 
 class AnyStyle(Styled):
-    """A network of transport, for any painting."""
+    """A network of transport, for any style image."""
 
     kind = "any"
     transformer: TransportNet
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, D)`: the codes of paintings `(B, 3, H, W)` in [0, 1]; pixels count as `alpha` `(B, 1, H, W)` says."""
+        """Return the codes `(B, D)` of style images `(B, 3, H, W)` in [0, 1]; pixels are weighted by `alpha`."""
         return self.transformer.code(painting, alpha)
 
     def description(self) -> dict[str, Any]:
-        """What `described` makes a network of the same shape from."""
+        """Return the settings of a network of the same shape, for `described`."""
         return described_body(self.transformer)
 
     @classmethod
     def described(cls, description: Mapping[str, Any]) -> AnyStyle:
-        """A network as `description` told, with weights of its own."""
+        """Return a network with these settings and new weights."""
         body = body_of({"transport": description["transport"]})
         assert isinstance(body, TransportNet)
         return cls(body)

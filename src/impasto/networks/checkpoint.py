@@ -1,4 +1,4 @@
-"""A trained network in one file, and back: safetensors, with all that is needed to build the network in its metadata.
+"""Files of trained networks: safetensors, with the settings of the network in the metadata.
 
 Loading needs no knowledge of the architecture, and never runs code from the file.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from importlib.abc import Traversable  # it moves to importlib.resources.abc in Python 3.11
 
 VERSION = "1"
-"""Of the file's layout, and of what the networks compute from it: raised when either changes."""
+"""Version of the file's layout and of the computation of the networks: raised when either changes."""
 
 Network = ManyStyles | AnyStyle | TextureNet
 KINDS: dict[str, type[ManyStyles] | type[AnyStyle] | type[TextureNet]] = {
@@ -39,10 +39,10 @@ KINDS: dict[str, type[ManyStyles] | type[AnyStyle] | type[TextureNet]] = {
 def save(
     network: Network, path: str | Path, provenance: Mapping[str, object] | None = None, *, half: bool = False
 ) -> None:
-    """Write `network` to `path`, whole or not at all, in `half` precision if asked for.
+    """Write `network` to `path`, atomically; with `half`, weights are in half precision.
 
-    `provenance`: anything JSON can hold that says where the weights come from. Raises ImpastoError where the file
-    cannot be written.
+    `provenance`: where the weights come from, as anything that JSON can hold. Raises ImpastoError if the file cannot be
+    written.
     """
     metadata = {
         "impasto": "network",
@@ -57,19 +57,19 @@ def save(
 
 
 def describe(path: str | Path | Traversable) -> dict[str, Any]:
-    """What the file of a network says about it, without its tensors: "kind", "settings", "provenance", "version", and
+    """Return the metadata of a network's file, without its tensors: "kind", "settings", "provenance", "version", and
     the "bytes" of the file. Raises UsageError as `load` does."""
     return _read(path, tensors=False)[0]
 
 
 def load(path: str | Path | Traversable) -> Network:
-    """The network in a file that `save` wrote, in float32 and ready to use.
+    """Return the network in a file that `save` wrote, in float32.
 
-    Raises UsageError for a file that is missing, damaged, none of a network, or of another version.
+    Raises UsageError for a file that is missing, damaged, no network, or of another version.
     """
     about, tensors = _read(path)
     try:
-        with torch.device("meta"), _Undrawn():  # neither memory nor random numbers for weights that the file has
+        with torch.device("meta"), _Undrawn():  # no memory and no random numbers for weights from the file
             network = KINDS[about["kind"]].described(about["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"'{path}' has settings that make no network: {error}") from error
@@ -79,13 +79,13 @@ def load(path: str | Path | Traversable) -> Network:
 
 
 def shipped() -> dict[str, Traversable]:
-    """The networks inside the package, by name."""
+    """Return the files of the networks inside the package, by name."""
     found = {e.name: e for e in files("impasto.networks").iterdir() if e.name.endswith(".safetensors")}
     return {name.removesuffix(".safetensors"): found[name] for name in sorted(found)}
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out the drawing of weights: for those without memory torch would import its compiler, in a second."""
+    """Skips the initialisation of weights: for tensors without memory torch would import its compiler, in a second."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
@@ -95,14 +95,14 @@ class _Undrawn(TorchFunctionMode):
 
 
 def _stored(tensor: Tensor, half: bool = False) -> Tensor:
-    """A copy of its own, of numbers with a fraction in the precision asked for, of others (counts) as they are."""
+    """Return a copy in the precision asked for; integers (counts) keep their type."""
     dtype = torch.float16 if half else torch.float32
     kept = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
     return kept.contiguous()
 
 
 def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What the file says about the network, and its tensors in float32."""
+    """Return the metadata of the network, and its tensors in float32."""
     with nullcontext(Path(path)) if isinstance(path, str | Path) else as_file(path) as here:
         try:
             with in_utf8(here) as plain, safe_open(plain, "pt") as file:
@@ -129,7 +129,7 @@ def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict
 
 
 def _match(network: Network, tensors: Mapping[str, Tensor], path: object) -> None:
-    """Refuse tensors that are not those of `network`."""
+    """Raise UsageError for tensors that do not fit `network`."""
     wanted = network.state_dict()
     for name in [*wanted, *tensors]:
         found, shape = tensors.get(name), wanted[name].shape if name in wanted else None

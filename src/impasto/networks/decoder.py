@@ -1,6 +1,6 @@
-"""From maps at strides 1, 2, 4 and 8 to a picture: what paints once the features have been moved.
+"""The decoder of a network of transport: from maps at strides 1, 2, 4 and 8 to a picture.
 
-There is no norm: all statistics are in the maps already.
+It has no norm, because the maps have the statistics of the style already.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from torch.nn import functional as F
 from impasto.networks.layers import Convolution, ToPixels
 
 SLOPE = 0.2
-"""Of the leaky ReLUs."""
+"""Slope of the leaky ReLUs."""
 
 START = 0.2
-"""How much of a residual block there is at the beginning, relative to a usual one."""
+"""Initial factor of a residual block, relative to the usual one."""
 
 Modulation = tuple[Tensor, Tensor]
-"""Scales and shifts of a level, `(B, C, 1, 1)`, or maps as large as the level's."""
+"""Scales and shifts of a level, `(B, C, 1, 1)`, or maps of the level's size."""
 
 
 class Decoder(nn.Module):
-    """Levels from coarse to fine: the maps of each are added to what came from below, through residual blocks.
+    """Levels from coarse to fine: the maps of each are added to the output of the coarser level, with residual blocks.
 
-    `inputs`: channels of the maps at each stride, finest first; `channels` of the levels; `blocks` at each. All that
-    comes out at first is 0.
+    inputs: channels of the maps at each stride, finest first. channels, blocks: of each level.
+    The initial output is 0.
     """
 
     def __init__(self, inputs: Sequence[int], channels: Sequence[int], blocks: Sequence[int]) -> None:
@@ -47,7 +47,7 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.last.convolution.bias)  # type: ignore[arg-type]
 
     def forward(self, maps: Sequence[Tensor], modulation: Sequence[Modulation]) -> Tensor:
-        """`(B, 3, H, W)` from maps at strides 1, 2, 4, 8."""
+        """Return `(B, 3, H, W)` from maps at strides 1, 2, 4, 8."""
         x: Tensor | None = None
         for k in reversed(range(len(maps))):
             entered = self.enter[k](maps[k].contiguous(memory_format=torch.channels_last))
@@ -63,12 +63,12 @@ class Upsampling(Convolution):
     square, and networks paint squares."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, out, 2H, 2W)`."""
+        """Return `(B, out, 2H, 2W)`."""
         return F.interpolate(super().forward(x), scale_factor=2, mode="bilinear")
 
 
 class Residual(nn.Module):
-    """Two convolutions, a leaky ReLU before each, added to what comes in (He et al. 2016, "Identity mappings")."""
+    """Two convolutions, a leaky ReLU before each, added to the input (He et al. 2016, "Identity mappings")."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -77,6 +77,6 @@ class Residual(nn.Module):
             self.second.convolution.weight *= START
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` and what the block adds to it."""
+        """Return the sum of `x` and the block's output."""
         y = self.first(F.leaky_relu(x, SLOPE))
         return x + self.second(F.leaky_relu(y, SLOPE))  # type: ignore[no-any-return]

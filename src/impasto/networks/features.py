@@ -1,4 +1,4 @@
-"""The first layers of a VGG of small widths: what a network sees of a picture, at strides 1, 2, 4 and 8."""
+"""The first layers of a narrow VGG: features of a picture at strides 1, 2, 4 and 8."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 def normalised(image: Tensor) -> Tensor:
-    """A picture in [0, 1] as VGGs take it."""
+    """Return a picture in [0, 1] in the normalisation of VGG."""
     mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, DEVIATION))
     return (image - mean) / deviation
 
 
 class Features(nn.Module):
-    """Stages of 3x3 convolutions and ReLUs, with a 2x2 pooling between them; frozen.
+    """Frozen stages of 3x3 convolutions and ReLUs, with a 2x2 pooling between them.
 
     `widths`: the channels of every convolution, stage by stage. The weights are those of `lite`. All convolutions
-    reflect, where `lite` pads with zeros: these look like a dark frame, and a network paints it.
+    reflect. `lite` pads with zeros, which look like a dark frame, and a network would paint the frame.
     """
 
     def __init__(self, widths: Sequence[Sequence[int]]) -> None:
@@ -38,7 +38,7 @@ class Features(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Of `(B, 3, H, W)` in [0, 1], the maps after the first ReLU of each stage; sides are multiples of 8."""
+        """Return the maps after the first ReLU of each stage, of `(B, 3, H, W)` in [0, 1] with multiples of 8."""
         x, found = normalised(image).contiguous(memory_format=torch.channels_last), list[Tensor]()
         for number, stage in enumerate(self.stages):
             x = F.max_pool2d(x, 2) if number else x

@@ -1,9 +1,8 @@
 """Grain: noise with the spectrum and the colours of a painting's fine detail.
 
-Statistics of features ask for strokes in a sky, too, and a network that has nothing there to make them from repeats one
-mark. A texture is told from another by its spectrum, to begin with: noise of that spectrum has the painting's
-directions, its finest and its widest strokes, and repeats nowhere (Galerne, Gousseau and Morel 2011, "Random phase
-textures"; Galerne, Leclaire and Moisan 2014, "Texton noise", for one compact kernel).
+Statistics of features require strokes in a sky, too. A network without any input there repeats one mark. Noise with the
+spectrum of the painting has its directions, its finest and its widest strokes, and no repetition (Galerne, Gousseau and
+Morel 2011, "Random phase textures"; Galerne, Leclaire and Moisan 2014, "Texton noise", for one compact kernel).
 """
 
 from __future__ import annotations
@@ -18,32 +17,31 @@ from torch.nn import functional as F
 from impasto.networks.transport import from_lower_triangle, full_precision, lower_triangle, normal_of, symmetric_root
 
 SIDE = 256
-"""Of the square of noise, in pixels, after which it repeats."""
+"""Period of the noise, in pixels."""
 
 REACH = 16
-"""How far a kernel reaches, in pixels."""
+"""Radius of a kernel, in pixels."""
 
 WINDOW = 64
-"""Side of the windows in which a spectrum is measured, in pixels; their distance is half of it."""
+"""Side of the windows in which a spectrum is measured, in pixels; they overlap by half."""
 
 FAINT = 1e-8
-"""Power that no texture has."""
+"""Added to the power of a texture."""
 
 QUIET = 0.1
-"""Windows of less than this share of the mean energy count less."""
+"""Share of the mean energy below which windows have less weight."""
 
 KERNEL = 2 * REACH + 1
 HALF = KERNEL**2 // 2 + 1
 COLOURS = 6
 NUMBERS = COLOURS + HALF
-"""Of a grain: the root of the covariance of its colours, and one half of a kernel that is the same turned round."""
+"""Numbers of a grain: the root of the covariance of its colours, and one half of a point-symmetric kernel."""
 
 
 def grain_code(detail: Tensor, alpha: Tensor | None = None) -> Tensor:
-    """`(B, NUMBERS)`: the grain of pictures from their detail, `(B, 3, H, W)` of mean 0; its variance, summed over the
-    colours, is 1.
+    """Return the grain `(B, NUMBERS)` of pictures from their detail, `(B, 3, H, W)` of mean 0.
 
-    Positions count in proportion to `alpha`, `(B, 1, H, W)`, not all 0.
+    Its variance, summed over the colours, is 1. Positions are weighted by `alpha`, `(B, 1, H, W)`, not all 0.
     """
     with full_precision(detail):
         detail = detail.float()
@@ -55,17 +53,17 @@ def grain_code(detail: Tensor, alpha: Tensor | None = None) -> Tensor:
 
 
 def no_grain(like: Tensor) -> Tensor:
-    """`(1, NUMBERS)`: none."""
+    """Return the code of no grain, `(1, NUMBERS)`."""
     return like.new_zeros(1, NUMBERS)
 
 
 def colour_root(grain: Tensor) -> Tensor:
-    """`(B, 3, 3)`: the symmetric root of the covariance of its colours."""
+    """Return the symmetric root of the covariance of colours, `(B, 3, 3)`."""
     return from_lower_triangle(grain[:, :COLOURS], 3)
 
 
 def noise_tile(grain: Tensor, noise: Tensor) -> Tensor:
-    """`(B, 3, SIDE, SIDE)`: grain made of white `noise`, `(3, 1, SIDE, SIDE)`, without a seam."""
+    """Return periodic grain `(B, 3, SIDE, SIDE)` from white `noise`, `(3, 1, SIDE, SIDE)`."""
     half = grain[:, COLOURS:]
     kernel = torch.cat([half, half[:, :-1].flip(1)], dim=1).view(-1, 1, KERNEL, KERNEL)
     with full_precision(grain):
@@ -74,7 +72,7 @@ def noise_tile(grain: Tensor, noise: Tensor) -> Tensor:
 
 
 def tile_window(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:
-    """`(B, 3, *size)`: a square repeated over the part of a picture whose first pixel is `origin`."""
+    """Return `(B, 3, *size)`: a periodic square over the part of a picture whose first pixel is `origin`."""
     rows, columns = (
         (torch.arange(side, device=square.device) + start) % SIDE for side, start in zip(size, origin, strict=True)
     )
@@ -82,8 +80,10 @@ def tile_window(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) 
 
 
 def _power(detail: Tensor, alpha: Tensor | None) -> Tensor:
-    """`(B, WINDOW, WINDOW)`: the mean power spectrum of windows, summed over the colours; ONNX knows no Fourier
-    transform that torch exports, so that it is a product of matrices."""
+    """Return the mean power spectrum of windows, summed over the colours, `(B, WINDOW, WINDOW)`.
+
+    The transform is a matrix product, because torch exports no Fourier transform to ONNX.
+    """
     batch, edge = len(detail), WINDOW // 2
     windows = _windows(detail if alpha is None else detail * alpha, edge)
     cosines, sines, window = (table.to(detail) for table in _tables())
@@ -91,7 +91,7 @@ def _power(detail: Tensor, alpha: Tensor | None) -> Tensor:
     along, across = windows @ cosines, windows @ sines
     real, imaginary = cosines @ along - sines @ across, cosines @ across + sines @ along
     power = (real.square() + imaginary.square()).view(batch, 3, -1, WINDOW, WINDOW).sum(1)
-    energy = power.sum((2, 3), keepdim=True)  # by which each is divided: a texture is what is typical, not an edge
+    energy = power.sum((2, 3), keepdim=True)  # normalises windows: a texture is typical detail, not an edge
     return (power / (energy + QUIET * energy.mean(1, keepdim=True) + FAINT)).mean(1)
 
 
@@ -102,7 +102,7 @@ def _windows(detail: Tensor, edge: int) -> Tensor:
 
 
 def _kernel(power: Tensor) -> Tensor:
-    """`(B, KERNEL, KERNEL)`, of length 1: white noise convolved with it has nearly this spectrum; its phase is 0."""
+    """Return a kernel `(B, KERNEL, KERNEL)` of norm 1 and phase 0; white noise convolved with it has this spectrum."""
     cosines, sines, _ = (table.to(power) for table in _tables())
     height = (power + FAINT).sqrt()
     whole = cosines @ height @ cosines - sines @ height @ sines
@@ -114,7 +114,7 @@ def _kernel(power: Tensor) -> Tensor:
 
 @cache
 def _tables() -> tuple[Tensor, Tensor, Tensor]:
-    """Cosines and sines of the discrete Fourier transform, and the window."""
+    """Return cosines and sines of the discrete Fourier transform, and the window."""
     steps = torch.arange(WINDOW, dtype=torch.float64)
     angles = 2 * math.pi / WINDOW * torch.outer(steps, steps)
     fade = torch.hann_window(WINDOW, periodic=False, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The ground that strokes are painted on: the photo in the painting's colours, and grain where it is plain."""
+"""The ground under the strokes: the photo in the painting's colours, with grain where it is plain."""
 
 from __future__ import annotations
 
@@ -9,61 +9,61 @@ from torch.nn import functional as F
 BT601 = (0.299, 0.587, 0.114)
 
 CELL = 4
-"""Pixels over which colour is seen."""
+"""Side of the squares over which colour is averaged, in pixels."""
 
 BLOCK = 8
-"""Pixels of the blocks whose means local means are made of."""
+"""Side of the blocks whose means make local means, in pixels."""
 
 FINE, WIDE = 3, 7
-"""Blocks: over so many detail is told from form, and strokes from surfaces."""
+"""Numbers of blocks over which detail is separated from form, and strokes from surfaces."""
 
 AMOUNT = 0.35
-"""Deviation of grain, in that of the painting's detail at the same luma. The decoder makes strokes of little; with 1 it
-draws over faces."""
+"""Deviation of grain, relative to that of the painting's detail at the same luma. The decoder makes strokes of little
+grain; with 1 it draws over faces."""
 
 SHY = 2.0
-"""How much the picture's own variance counts against that of grain."""
+"""Weight of the picture's own variance against that of grain."""
 
 TINY = 1e-6
 
 
 def luma(picture: Tensor) -> Tensor:
-    """`(B, 1, H, W)`."""
+    """Return the luma `(B, 1, H, W)`."""
     return (picture * picture.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def local_mean(picture: Tensor, blocks: int) -> Tensor:
-    """Over about so many blocks of 8 pixels a side, an odd number; sides are multiples of 8."""
+    """Return means over about `blocks` blocks of 8 pixels a side, an odd number; sides are multiples of 8."""
     means = F.pad(F.avg_pool2d(picture, BLOCK), (blocks // 2,) * 4, mode="reflect")
     return F.interpolate(F.avg_pool2d(means, blocks, 1), scale_factor=BLOCK, mode="bilinear")
 
 
 def smooth_chroma(picture: Tensor, cells: Tensor) -> Tensor:
-    """`(B, 3, H, W)`: the luma of `picture`, the chroma of `cells`, its means over `CELL` x `CELL` pixels.
+    """Return the luma of `picture` with the chroma of `cells`, means over `CELL` x `CELL` pixels, `(B, 3, H, W)`.
 
-    Transport to a rich palette makes the colour noise of photos louder, and it is no paint.
+    Transport to a rich palette amplifies the colour noise of photos, which looks unlike paint.
     """
     smooth = F.interpolate(cells, scale_factor=CELL, mode="bilinear")
     return smooth + luma(picture - smooth)
 
 
 def detail(picture: Tensor) -> Tensor:
-    """`(B, 3, H, W)` less its mean over about 24 x 24 pixels."""
+    """Return `(B, 3, H, W)` minus its mean over about 24 x 24 pixels."""
     return picture - local_mean(picture, FINE)
 
 
 def zero_local_mean(painted: Tensor) -> Tensor:
-    """`(B, 3, H, W)` less its mean over about 56 x 56 pixels: what the decoder adds changes no surface's colour.
+    """Return `(B, 3, H, W)` minus its mean over about 56 x 56 pixels: the decoder changes no surface's colour.
 
-    Decoders that may do so leave the palette half way: light and colour vary a sixth to a third less than the base's.
+    Decoders without this limit weaken the palette: light and colour vary a sixth to a third less than in the base.
     """
     return painted - local_mean(painted, WIDE)
 
 
 def flatness(base: Tensor, grain: Tensor) -> Tensor:
-    """`(B, 1, H, W)`: how much grain a place takes, all of it where the picture varies far less than the grain.
+    """Return the share of grain at each place, `(B, 1, H, W)`: 1 where the picture varies far less than the grain.
 
-    `grain`: the variance of its light, `(B, 1, 1, 1)` or a map.
+    `grain`: the variance of its luma, `(B, 1, 1, 1)` or a map.
     """
     light = luma(base)
     own = (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
@@ -71,6 +71,6 @@ def flatness(base: Tensor, grain: Tensor) -> Tensor:
 
 
 def luma_variance(colours: Tensor) -> Tensor:
-    """`(B, 1, 1, 1)`: the variance of light, from the root of a covariance of colours, `(B, 3, 3)`."""
+    """Return the variance of luma, `(B, 1, 1, 1)`, from the root of a covariance of colours, `(B, 3, 3)`."""
     light = colours @ torch.tensor(BT601).to(colours)
     return light.square().sum(1)[:, None, None, None]

@@ -1,9 +1,9 @@
-"""A picture of any size through a network, layer by layer: exactly what one pass over the whole of it gives.
+"""A network applied layer by layer to a picture of any size, with the same result as one pass over the whole picture.
 
-Each layer goes over the picture in strips of rows, and its norm, whose moments are those of the whole picture, over
-what it made. So the features of a layer or two are in memory, and not all that a pass needs besides. A thumbnail's
-moments (`networks/tiled.py`) take less, but make another picture, as a small copy has other frequencies than the
-picture: for three photos of 1600 pixels 3 to 6 of 255 levels away, on average (`docs/apply.md`).
+Each layer processes the picture in strips of rows; its norm uses the moments of the whole picture. So the features of
+a layer or two are in memory. The moments of a thumbnail (`networks/tiled.py`) take less memory but change the result,
+because a small copy has other frequencies: by 3 to 6 of 255 levels on average for three photos of 1600 pixels
+(`docs/apply.md`).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from impasto.networks.norm import ConditionalNorm, Moments
 from impasto.networks.transformer import MARGIN, Transformer
 
 STRIP = 1 << 22
-"""Numbers that a layer takes in, or gives, for a strip: 16 MB."""
+"""Number of values of a strip, at input or output of a layer: 16 MB."""
 
 LEAST = 16
-"""Rows of a strip, but for less than half of them where they are shared evenly: more than are reflected below."""
+"""Least number of rows of a strip; more than are reflected at the lower border."""
 
 Rows = Callable[[int, int], Tensor]
-"""Rows of a map, from the first one to before the last."""
+"""Returns rows of a map, from the first to before the last."""
 
 
 def layered(
     network: Transformer, image: Tensor, code: Tensor, masks: Tensor | None = None, alpha: Tensor | None = None
 ) -> Tensor:
-    """`image` `(1, 3, H, W)` in the style of `code`, with `masks` and `alpha` or without: see `Transformer.forward`."""
+    """Return `image` `(1, 3, H, W)` in the style of `code`, with optional `masks` and `alpha`, as Transformer does."""
     height, width = image.shape[-2:]
     with torch.inference_mode():
         pass_ = _Pass(network, code, masks, alpha, (height, width))
@@ -51,15 +51,15 @@ def layered(
 
 
 def held(network: Transformer) -> float:
-    """Bytes for each pixel that the maps of `layered` take together at most: three of those before the last layer, or
-    one of those and the larger ones of the ends."""
+    """Return the largest memory of the maps of `layered`, in bytes per pixel: three maps before the last layer, or one
+    of them and the larger ones of the ends."""
     settings, number = network.settings, next(network.parameters()).element_size()
     half = settings.width // 2 if settings.ends == "convolution" else settings.detail
     return number * max(3 * settings.width / 16, half / 4 + half / 2)
 
 
 class _Pass:
-    """The layers of one pass up to the last, and whose turn it is among the numbers of the code."""
+    """The layers of one pass up to the last, and the position in the numbers of the code."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class _Pass:
         self.reduced: dict[tuple[str, int], Tensor] = {}
 
     def features(self, image: Tensor) -> Tensor:
-        """What the last layer is shown."""
+        """Return the input of the last layer."""
         ratio = 2 if self.network.settings.ends == "shuffle" else 1
         grid = tuple(side // ratio for side in self.grid)
 
@@ -117,7 +117,7 @@ class _Pass:
         return self._layer(layer, _rows_of(x), x.shape[-2:])
 
     def _layer(self, layer: Layer, rows: Rows, grid: tuple[int, ...]) -> Tensor:
-        """What a layer makes of a map of this `grid` (height, width)."""
+        """Return the output of a layer for a map of this `grid` (height, width)."""
         made = self._convolved(layer.convolution, rows, grid)
         weights = None if self.alpha is None else self._averaged("alpha", self.alpha, made.shape[-2])
         given, channels = _moments(layer.norm, made, weights), layer.norm.channels
@@ -145,21 +145,21 @@ class _Pass:
         return made
 
     def _spread(self, numbers: Tensor, height: int, span: Span) -> Tensor:
-        """Numbers of the code over the rows of a strip."""
+        """Return numbers of the code over the rows of a strip."""
         if self.masks is None:
             return numbers[..., None, None]
         part = self._averaged("masks", self.masks, height)[..., span.start : span.stop, :]
         return torch.einsum("bkc,bkhw->bchw", numbers, part)
 
     def _averaged(self, name: str, masks: Tensor, height: int) -> Tensor:
-        """`masks` at the size of features of this height, where the network is; each size is made once."""
+        """Return `masks` at the size of features of this height, on the network's device; cached by size."""
         ratio = masks.shape[-2] // height
         if (name, ratio) not in self.reduced:
             self.reduced[name, ratio] = F.avg_pool2d(masks, ratio).to(self.home)
         return self.reduced[name, ratio]
 
     def _seen(self, x: Tensor, first: int, last: int) -> Tensor:
-        """Rows of what the network sees: the picture, and its reflection beyond all sides."""
+        """Return rows of the input of the network: the picture, and its reflection beyond all sides."""
         rows = torch.arange(first - MARGIN, last - MARGIN, device=x.device).abs()
         end = self.size[0] - 1
         part = x[..., end - (end - rows).abs(), :]
@@ -167,7 +167,7 @@ class _Pass:
 
 
 def _moments(norm: ConditionalNorm, x: Tensor, weights: Tensor | None) -> Moments:
-    """What `norm` would normalise the whole of `x` by; `weights` `(1, 1, H, W)`: how much positions count."""
+    """Return the moments by which `norm` normalises all of `x`; `weights` `(1, 1, H, W)` are those of positions."""
     if norm.kind != "instance":
         return norm.moments(x[..., :1, :1])
     if weights is not None:
@@ -195,7 +195,7 @@ def _strips(x: Tensor, step: int, halo: int) -> Iterator[Span]:
 
 
 def _spans(height: int, each: int, step: int, halo: int) -> Iterator[Span]:
-    """Strips of rows, each of about `STRIP` numbers where a row has `each`."""
+    """Yield strips of rows of about `STRIP` values, for rows of `each` values."""
     side = max(LEAST, STRIP // each // step * step)
     return (tile.rows for tile in tiles((height, 1), side, step, halo))
 

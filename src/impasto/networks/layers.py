@@ -1,4 +1,4 @@
-"""The layers of the networks: convolutions that reflect at the border, and what their norms are told."""
+"""Layers of the networks: convolutions with reflection at the border, and the conditions of their norms."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from impasto.networks.norm import ConditionalNorm, Moments
 
 
 class Conditions:
-    """What the norms of one pass are told, each in its turn: the scale, the shift, the moments.
+    """Conditions of the norms of one pass, in order: scale, shift and moments.
 
-    `code` is `(B, D)`: for each norm in order its scales, then its shifts. With `masks`, `(B, K, H, W)`, it is
-    `(B, K, D)`, and scales and shifts are maps: the masks, averaged down to the size of the features, times the codes.
-    `alpha` `(B, 1, H, W)`: how much pixels count in the moments.
+    code: `(B, D)`, for each norm its scales, then its shifts; with masks `(B, K, D)`.
+    masks: `(B, K, H, W)`; scales and shifts are then maps: the masks, averaged to the size of the features, times the
+        codes.
+    alpha: weights of pixels in the moments, `(B, 1, H, W)`.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Conditions:
         self._reduced: dict[tuple[str, int], Tensor] = {}
 
     def normalise(self, norm: ConditionalNorm, x: Tensor) -> Tensor:
-        """`x` through the norm whose turn it is."""
+        """Return `x` normalised by the next norm."""
         scale = self._spread(norm.channels, x)
         shift = self._spread(norm.channels, x)
         given = None if self._given is None else next(self._given)
@@ -45,7 +46,7 @@ class Conditions:
         return norm(x, scale, shift, given, self._seen, weights=weights)  # type: ignore[no-any-return]
 
     def _spread(self, channels: int, x: Tensor) -> Tensor:
-        """The next `channels` numbers of the code, over the positions of `x`."""
+        """Return the next `channels` numbers of the code over the positions of `x`."""
         part = self._code[..., self._at : self._at + channels]
         self._at += channels
         if self._masks is None:
@@ -53,7 +54,7 @@ class Conditions:
         return torch.einsum("bkc,bkhw->bchw", part, self._averaged("masks", self._masks, x))
 
     def _averaged(self, name: str, masks: Tensor, x: Tensor) -> Tensor:
-        """`masks` at the size of the features `x`; each size is made once."""
+        """Return `masks` at the size of the features `x`; cached by size."""
         ratio = masks.shape[-2] // x.shape[-2]
         if (name, ratio) not in self._reduced:
             self._reduced[name, ratio] = F.avg_pool2d(masks, ratio) if ratio > 1 else masks
@@ -61,8 +62,8 @@ class Conditions:
 
 
 class Convolution(nn.Module):
-    """A convolution whose input is reflected at the border (zeros would be a dark frame), or padded in another of
-    torch's ways. `up`: how many times larger the result is, before the stride."""
+    """A convolution whose input is reflected at the border (zeros would be a dark frame), or padded in another mode of
+    torch. `up`: the factor of enlargement, before the stride."""
 
     up = 1
 
@@ -75,17 +76,17 @@ class Convolution(nn.Module):
         nn.init.zeros_(self.convolution.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The convolution of `x`."""
+        """Return the convolution of `x`."""
         if self.beyond:
             x = F.pad(x, (self.beyond,) * 4, mode=self.padding)
         return self.convolution(x)  # type: ignore[no-any-return]
 
 
 class Enlarging(Convolution):
-    """Nearest upsampling by 2 and a 3x3 convolution: what is flat stays flat, where a transposed convolution and a
-    pixel shuffle may leave a checkerboard (Odena 2016).
+    """Nearest upsampling by 2 and a 3x3 convolution: flat areas stay flat, while transposed convolutions and pixel
+    shuffles may leave a checkerboard (Odena 2016).
 
-    The enlarged map is never there: each of the 2x2 pixels of a position is a convolution of the small one, whose
+    The enlarged map is never computed: each of the 2x2 pixels of a position is a convolution of the small map, whose
     kernels are sums of the nine weights.
     """
 
@@ -95,7 +96,7 @@ class Enlarging(Convolution):
         super().__init__(channels, out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, out, 2H, 2W)`."""
+        """Return `(B, out, 2H, 2W)`."""
         weight, bias = self.convolution.weight, cast(Tensor, self.convolution.bias)
         sums = weight.new_tensor(_SUMS)
         four = torch.einsum("oiab,yca,xdb->yxoicd", weight, sums, sums).flatten(0, 2)
@@ -108,7 +109,7 @@ class Enlarging(Convolution):
 _LAST = torch.channels_last
 
 _SUMS = [[[1.0, 0, 0], [0, 1, 1], [0, 0, 0]], [[0.0, 0, 0], [1, 1, 0], [0, 0, 1]]]
-"""For the first and the second pixel of two: which weights of a row of the kernel fall on which of three positions."""
+"""For the first and the second of two pixels: the weights of a kernel's row that fall on each of three positions."""
 
 
 class Layer(nn.Module):
@@ -134,7 +135,7 @@ class Layer(nn.Module):
         self.linear = linear
 
     def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
-        """The layer's output; the next norm's turn is taken."""
+        """Return the output of the layer; it takes the next conditions."""
         x = conditions.normalise(self.norm, self.convolution(x))
         return x if self.linear else F.relu_(x)
 
@@ -148,14 +149,15 @@ class Block(nn.Module):
         self.second = Layer(channels, channels, norm=norm, linear=True)
 
     def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
-        """`x` and what the block adds to it."""
+        """Return the sum of `x` and the block's output."""
         return x + self.second(self.first(x, conditions), conditions)  # type: ignore[no-any-return]
 
 
 class Deep(nn.Module):
-    """Residual blocks of twice the channels at half the resolution, added to what comes in.
+    """Residual blocks of twice the channels at half the resolution, added to the input.
 
-    They see twice as far for the same work. Enlarging is linear: blocks of pixels would pass through the sums behind.
+    Their receptive field is twice as wide for the same work. The enlargement is linear: blocks of pixels would pass
+    through the sums behind.
     """
 
     def __init__(self, channels: int, blocks: int, norm: str = "instance") -> None:
@@ -165,7 +167,7 @@ class Deep(nn.Module):
         self.up = Layer(2 * channels, channels, norm=norm, linear=True)
 
     def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
-        """`x` and what the blocks add to it."""
+        """Return the sum of `x` and the blocks' output."""
         y = self.down(x, conditions)
         for block in self.blocks:
             y = block(y, conditions)
@@ -174,7 +176,7 @@ class Deep(nn.Module):
 
 
 class ToPixels(Convolution):
-    """A convolution to colours: at the start a grey of little contrast."""
+    """A convolution to colours; initially a grey of low contrast."""
 
     def __init__(self, channels: int, kernel: int = 3) -> None:
         super().__init__(channels, 3, kernel)

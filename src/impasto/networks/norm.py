@@ -1,4 +1,4 @@
-"""Conditional normalisation (Dumoulin, Shlens and Kudlur 2017): a style is the scales and shifts after each norm."""
+"""Conditional normalisation (Dumoulin, Shlens and Kudlur 2017): scales and shifts after each norm make the style."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Moments(NamedTuple):
 
 
 class ConditionalNorm(nn.Module):
-    """Features less their mean, over their deviation; then the scale and shift that the caller gives.
+    """Features minus their mean, divided by their deviation, with scale and shift from the caller.
 
-    Of kind "instance" (Ulyanov 2016) the moments are each picture's own, so that a photo's contrast does not matter; of
-    kind "batch" they are the batch's while training, and later averages of those.
+    Kind "instance" (Ulyanov 2016) uses the moments of each picture, so that the contrast of a photo does not matter.
+    Kind "batch" uses those of the batch in training, and their averages later.
     """
 
     def __init__(self, channels: int, kind: str = "instance") -> None:
@@ -47,12 +47,12 @@ class ConditionalNorm(nn.Module):
         *,
         weights: Tensor | None = None,
     ) -> Tensor:
-        """`x` normalised; `scale` and `shift` are `(B, C, 1, 1)`, or maps as large as `x`.
+        """Return `x` normalised; `scale` and `shift` are `(B, C, 1, 1)`, or maps of the size of `x`.
 
-        The moments are `given`, or those of `x` (see `moments`). Those used are appended to `seen`.
+        The moments are `given`, or those of `x` (see `moments`). They are appended to `seen`.
         """
         if given is None and weights is None and self.kind == "instance" and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-            one = x.new_ones(self.channels)  # an operator that ONNX has; a trace does not know how many channels
+            one = x.new_ones(self.channels)  # an operator of ONNX; a trace has no constant number of channels
             return F.instance_norm(x, weight=one, bias=torch.zeros_like(one)) * scale + shift
         moments = given or self.moments(x, weights)
         if seen is not None:
@@ -61,9 +61,9 @@ class ConditionalNorm(nn.Module):
         return _affine(x, gain, shift - moments.mean * gain)
 
     def moments(self, x: Tensor, weights: Tensor | None = None) -> Moments:
-        """What `forward` normalises `x` by. The variance is divided by the number of positions, as in torch's norms.
+        """Return the moments for `forward`. The variance is divided by the number of positions, as in torch's norms.
 
-        `weights` `(B, 1, H, W)`, not all 0: how much positions count in a picture's own moments.
+        `weights` `(B, 1, H, W)`, not all 0: weights of positions in a picture's own moments.
         """
         if self.kind == "instance" and weights is not None:
             shares = weights / weights.sum((2, 3), keepdim=True)
@@ -85,7 +85,7 @@ class ConditionalNorm(nn.Module):
 
 
 def _rows(x: Tensor) -> tuple[Tensor, int]:
-    """`x` with its positions in one dimension, in the order of memory, and which dimension that is.
+    """Return `x` with its positions in one dimension, in the order of memory, and the index of this dimension.
 
     Sums over two dimensions that are not the last in memory take torch several times as long, and `var_mean` longer
     than a convolution (`docs/networks.md`).
@@ -96,7 +96,7 @@ def _rows(x: Tensor) -> tuple[Tensor, int]:
 
 
 def _affine(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """`gain * x + offset`, the gradients of a gain for each channel summed over rows, too."""
+    """Return `gain * x + offset`; the gradients of a gain for each channel are also summed over rows."""
     if gain.shape[-2:] != (1, 1):
         return torch.addcmul(offset, x, gain)
     rows, positions = _rows(x)

@@ -1,8 +1,8 @@
-"""A palette: which chroma a painting has at each lightness, and how much detail.
+"""A palette: the chroma of a painting and its amount of detail at each lightness.
 
-A normal distribution of colours knows no more than one ellipsoid. A sun in orange on white paper has no light blue, and
-a drawing has lines where it is dark and bare paper where it is light; but both follow from the lightness. So mean and
-covariance of chroma, and the energy of fine detail, are kept at `KNOTS` levels of luma, with linear interpolation.
+A normal distribution of colours is one ellipsoid. But an orange sun on white paper has no light blue, and a drawing has
+lines where it is dark and bare paper where it is light; both depend on the lightness. So mean and covariance of chroma,
+and the energy of fine detail, are stored at `KNOTS` levels of luma, with linear interpolation.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from impasto.networks.transport import full_precision, normal_of
 
 KNOTS = 8
 NUMBERS = 6 * KNOTS
-"""For each knot: the mean of chroma, 2; the lower triangle that whitens it, 3; the energy of detail, 1."""
+"""Numbers of each knot: the mean of chroma, 2; the lower triangle that whitens it, 3; the energy of detail, 1."""
 
 LIMIT = 1.6
-"""Deviations of chroma, at its luma, that no colour exceeds."""
+"""Largest deviations of chroma from the mean at its luma."""
 
 PRIOR = 0.01
-"""Share of all pixels that the model over all luma counts at each knot, where a painting may have next to no pixels."""
+"""Weight of the model over all luma at each knot, as a share of all pixels, for knots with next to no pixels."""
 
 LEVEL, FAINT = (2 / 255) ** 2, (1.5 / 255) ** 2
-"""Variance of chroma, and energy of detail, that nobody sees."""
+"""Added to variances of chroma and energies of detail: invisible amounts."""
 
 TINY = 1e-4
 
@@ -37,9 +37,9 @@ RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
 def palette_code(picture: Tensor, alpha: Tensor | None = None) -> Tensor:
-    """`(B, NUMBERS)`: the palettes of pictures `(B, 3, H, W)` in [0, 1], whose sides are multiples of 8.
+    """Return the palettes `(B, NUMBERS)` of pictures `(B, 3, H, W)` in [0, 1], whose sides are multiples of 8.
 
-    Pixels are weighted by `alpha`, `(B, 1, H, W)`, which may not be 0 everywhere.
+    Pixels are weighted by `alpha`, `(B, 1, H, W)`, not all 0.
     """
     with full_precision(picture):
         picture, alpha = picture.float(), alpha if alpha is None else alpha.float()
@@ -48,13 +48,15 @@ def palette_code(picture: Tensor, alpha: Tensor | None = None) -> Tensor:
 
 
 def no_palette(like: Tensor) -> Tensor:
-    """`(1, NUMBERS)`: any chroma, no detail."""
+    """Return a palette without limits and without detail, `(1, NUMBERS)`."""
     return like.new_zeros(1, NUMBERS)
 
 
 def restricted(picture: Tensor, palette: Tensor, strength: float = 1.0) -> Tensor:
-    """`picture` `(B, 3, H, W)` with chroma no more than `LIMIT` deviations from the palette's at the same luma; a lower
-    strength goes a part of the way. The limit is soft: a hyperbolic tangent."""
+    """Return `picture` `(B, 3, H, W)` with chroma at most `LIMIT` deviations from the palette's at the same luma.
+
+    A lower `strength` applies a part of the change. The limit is soft: a hyperbolic tangent.
+    """
     luma, chroma = torch.split(_ycbcr(picture), [1, 2], dim=1)
     model = _at(palette[:, : 5 * KNOTS].view(-1, 5, KNOTS), luma)
     mean, (a, b, c) = model[:, :2], torch.split(model[:, 2:], 1, dim=1)
@@ -67,12 +69,12 @@ def restricted(picture: Tensor, palette: Tensor, strength: float = 1.0) -> Tenso
 
 
 def energy_at(luma: Tensor, palette: Tensor) -> Tensor:
-    """`(B, 1, H, W)`: the variance of a palette's detail, summed over the colours, at these luma."""
+    """Return the variance of a palette's detail at these luma, summed over the colours, `(B, 1, H, W)`."""
     return _at(palette[:, None, 5 * KNOTS :], luma)
 
 
 def _chroma(ycbcr: Tensor, alpha: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Means `(B, 2, KNOTS)` and whitening triangles `(B, 3, KNOTS)` of chroma at each knot."""
+    """Return means `(B, 2, KNOTS)` and whitening triangles `(B, 3, KNOTS)` of chroma at each knot."""
     weights, prior = _weights(ycbcr[:, :1], alpha)
     (mean, covariance), chroma = normal_of(ycbcr, alpha), ycbcr[:, 1:].flatten(2)
     slope = covariance[:, 1:, 0] / (covariance[:, :1, 0] + LEVEL)
@@ -90,8 +92,8 @@ def _chroma(ycbcr: Tensor, alpha: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _energy(picture: Tensor, alpha: Tensor | None) -> Tensor:
-    """`(B, 1, KNOTS)`: the geometric mean of the energy of detail in blocks of each luma: typical places count, not the
-    few of strong edges."""
+    """Return the geometric mean of the energy of detail in blocks of each luma, `(B, 1, KNOTS)`: typical places
+    dominate, not the few with strong edges."""
     alpha = None if alpha is None else F.avg_pool2d(alpha, BLOCK)
     blocks = F.avg_pool2d(picture, BLOCK)
     energy = (F.avg_pool2d(detail(picture).square().sum(1, keepdim=True), BLOCK) + FAINT).log().flatten(2)
@@ -103,7 +105,7 @@ def _energy(picture: Tensor, alpha: Tensor | None) -> Tensor:
 
 
 def _weights(luma: Tensor, alpha: Tensor | None) -> tuple[Tensor, Tensor]:
-    """How much each of N pixels counts at each knot, `(B, KNOTS, N)`, and how much the prior does, `(B, 1, 1)`."""
+    """Return the weights of N pixels at each knot, `(B, KNOTS, N)`, and the weight of the prior, `(B, 1, 1)`."""
     weights = _hats(luma)
     weights = (weights if alpha is None else weights * alpha).flatten(2)
     return weights, PRIOR * weights.sum((1, 2))[:, None, None]
@@ -114,12 +116,12 @@ def _knots(like: Tensor) -> Tensor:
 
 
 def _hats(luma: Tensor) -> Tensor:
-    """`(B, KNOTS, H, W)`: the shares of linear interpolation."""
+    """Return the weights of linear interpolation, `(B, KNOTS, H, W)`."""
     return (1 - (luma.clamp(0, 1) - _knots(luma).view(1, KNOTS, 1, 1)).abs() * (KNOTS - 1)).clamp(min=0)
 
 
 def _at(table: Tensor, luma: Tensor) -> Tensor:
-    """`(B, C, H, W)`: a table `(B, C, KNOTS)` at luma `(B, 1, H, W)`."""
+    """Return a table `(B, C, KNOTS)` at luma `(B, 1, H, W)`: `(B, C, H, W)`."""
     with full_precision(luma):
         return torch.einsum("bkhw,bck->bchw", _hats(luma.float()), table.float()).to(luma)
 

@@ -1,8 +1,8 @@
-"""A picture of any size through a network of transport, in tiles: exactly one pass over the whole of it, to rounding.
+"""A network of transport applied in tiles to a picture of any size, equal to one pass up to rounding.
 
-All that a pixel depends on beyond what is near it are distributions over the whole picture, and these add up. A first
-round over the tiles finds that of colours, a second one that of luma in the new colours, a third one those of features,
-a fourth one paints.
+Beyond its receptive field a pixel depends on distributions over the whole picture only, and these are additive. A first
+round over the tiles computes the distribution of colours, a second that of luma in the new colours, a third those of
+features, and a fourth paints.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def in_rounds(
     strength: float = 1.0,
     alpha: Tensor | None = None,
 ) -> Tensor:
-    """`image` `(1, 3, H, W)` in the style of `code`, with masks as large as the image or without: see
-    `TransportNet.forward`.
+    """Return `image` `(1, 3, H, W)` in the style of `code`, with optional masks of its size, as TransportNet does.
 
-    `alpha` `(1, 1, H, W)`: how much pixels count in the photo's statistics. `side`: of the tiles; 0 is one for all.
-    Each is moved to where the network is, the result is where the image is.
+    alpha: weights of pixels in the photo's statistics, `(1, 1, H, W)`.
+    side: of the tiles; 0 is one tile for the whole image. Each tile is moved to the network's device; the result is on
+        the image's device.
     """
     network.check(image, code, masks)
     (height, width), home = image.shape[-2:], next(network.parameters()).device
@@ -53,7 +53,7 @@ def in_rounds(
         histograms = [_histogram(every, seen, photo, each) for each in affine]
         recolourings = network.recolourings(affine, histograms, targets, strength)
 
-        @lru_cache(maxsize=len(every) == 1)  # one for all is seen once, and each of several twice
+        @lru_cache(maxsize=len(every) == 1)  # a single tile is computed once, each of several twice
         def ground_and_maps(tile: Tile) -> tuple[Ground, FeatureMaps]:
             part, origin = None if shown is None else tile.window(shown).to(home), (tile.rows.first, tile.columns.first)
             pixels = tile.window(photo).to(home)
@@ -78,7 +78,7 @@ def in_rounds(
 
 
 def _merged(every: list[Tile], alpha: Tensor | None, maps: Callable[[Tile], Sequence[Tensor]]) -> list[Normal]:
-    """The distributions of a tile's maps over the whole picture, or over what is visible of it."""
+    """Return the distributions of the tiles' maps over the whole picture, or its visible part."""
     found = defaultdict[int, list[tuple[float, Normal]]](list)
     for tile in every:
         for k, x in enumerate(maps(tile)):
@@ -91,7 +91,7 @@ def _merged(every: list[Tile], alpha: Tensor | None, maps: Callable[[Tile], Sequ
 
 
 def _histogram(every: list[Tile], alpha: Tensor | None, photo: Tensor, affine: Tensor) -> Tensor:
-    """That of a photo's luma after an affine map, over the whole picture, or over what is visible of it."""
+    """Return the histogram of a photo's luma after an affine map, over the whole picture, or its visible part."""
     found = affine.new_zeros(len(affine), KNOTS)
     for tile in every:
         light = luma(apply_affine(_inside(tile, tile.window(photo)).to(affine), affine))
@@ -100,7 +100,7 @@ def _histogram(every: list[Tile], alpha: Tensor | None, photo: Tensor, affine: T
 
 
 def _inside(tile: Tile, x: Tensor) -> Tensor:
-    """The part of a map of a tile's window that no other tile has."""
+    """Return the part of a window's map that belongs to the tile."""
     step = (tile.rows.last - tile.rows.first) // x.shape[-2]
     top, bottom, left, right = (
         (at - first) // step

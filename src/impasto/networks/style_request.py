@@ -1,4 +1,4 @@
-"""The style that a person asks for, turned into what a network takes: which network, and which code."""
+"""Style requests of a user: the network that serves a request, and its code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOTHING = "no network in the package is fit for this; name the file of one by --
 
 
 def shares_of(style: StyleRequest) -> Shares:
-    """The styles with their shares; none for None. Raises UsageError for shares that are none."""
+    """Return styles with their shares, empty for None. Raises UsageError for invalid shares."""
     if style is None:
         return []
     if isinstance(style, str):
@@ -50,7 +50,7 @@ def shares_of(style: StyleRequest) -> Shares:
 
 
 def _parsed(text: str) -> Shares:
-    """`starry=0.7,wave=0.3`; names without a share have equal parts of what the others leave of 1."""
+    """Parse `starry=0.7,wave=0.3`; names without a share have equal parts of the rest of 1."""
     found = [_pair(part.strip()) for part in (text.split(",") if _is_list(text) else [text])]
     open_ones = [name for name, share in found if share is None]
     rest = 1 - sum(share for _, share in found if share is not None)
@@ -60,7 +60,7 @@ def _parsed(text: str) -> Shares:
 
 
 def _is_list(text: str) -> bool:
-    """Whether commas part styles: not where they belong to a file's name, or to a blend's two pictures."""
+    """Return whether commas separate styles; they may also belong to a file's name, or to a blend's two pictures."""
     return not text.startswith("blend:") and not _is_file(text)
 
 
@@ -87,8 +87,10 @@ def _is_file(text: str) -> bool:
 
 
 def find(network: str | Path | None, styles: Sequence[Source]) -> Path | Traversable:
-    """The file of a network: one of the package by its name, any other by its path, or, where none is named, the first
-    one in the package that has all these `styles`, or can take them from pictures."""
+    """Return the file of a network: of the package by its name, or another file by its path.
+
+    Without a name: the first one in the package that has all these `styles`, or takes them from pictures.
+    """
     known = shipped()
     if network is not None:
         path = Path(network)
@@ -121,13 +123,13 @@ def find(network: str | Path | None, styles: Sequence[Source]) -> Path | Travers
 
 
 class Coder:
-    """Makes the codes of one network's styles."""
+    """Computes the codes of the styles of one network."""
 
     def __init__(self, network: ManyStyles | AnyStyle, size: int = 512) -> None:
         self.network, self.size = network, size
 
     def __call__(self, style: StyleRequest) -> Tensor:
-        """`(1, D)`: the mixture of the codes of `style`."""
+        """Return the code of `style`, or the mixture of codes, `(1, D)`."""
         shares = shares_of(style)
         if isinstance(self.network, ManyStyles):
             return self._known(self.network, shares)
@@ -138,7 +140,7 @@ class Coder:
             return torch.stack(codes).sum(0)
 
     def painting(self, source: Source) -> Picture:
-        """A painting at the size at which it is looked at."""
+        """Return a painting at the size at which its code is computed."""
         picture = load(source)
         picture.check_visible()
         shown = resized(picture, fitted_size(picture.size, self.size))

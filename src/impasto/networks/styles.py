@@ -1,4 +1,4 @@
-"""One network, many styles: a table of codes (Dumoulin, Shlens and Kudlur 2017)."""
+"""A network for many styles: a table of codes (Dumoulin, Shlens and Kudlur 2017)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Body = Transformer | TransportNet
 
 
 class Styled(nn.Module):
-    """What paints, and what makes codes for it; as a network it is what paints."""
+    """A network with codes of styles; calls go to the network."""
 
     def __init__(self, transformer: Body) -> None:
         super().__init__()
         self.transformer = transformer
 
     def forward(self, image: Tensor, code: Tensor, masks: Tensor | None = None) -> Tensor:
-        """See the network's own `forward`."""
+        """Run the network; see its own `forward`."""
         return self.transformer(image, code, masks)  # type: ignore[no-any-return]
 
 
 class ManyStyles(Styled):
-    """A network that paints, and a code for each of its named styles."""
+    """A network with a code for each of its named styles."""
 
     kind = "style"
 
@@ -44,7 +44,7 @@ class ManyStyles(Styled):
             self.codes.copy_(transformer.plain_code())
 
     def code(self, shares: Mapping[str, float]) -> Tensor:
-        """`(1, D)`: the mean of the codes of the styles named, each with its share (any numbers from 0, not all 0)."""
+        """Return the mean of the codes of styles, weighted by their shares (at least 0, not all 0), `(1, D)`."""
         table = {name: k for k, name in enumerate(self.styles)}
         rows = [choose(table, name, "style") for name in shares]
         total = sum(shares.values())
@@ -55,23 +55,23 @@ class ManyStyles(Styled):
         return weights[None] @ self.codes[rows]
 
     def description(self) -> dict[str, Any]:
-        """What `described` makes a network of the same shape from."""
+        """Return the settings of a network of the same shape, for `described`."""
         return {**described_body(self.transformer), "styles": list(self.styles)}
 
     @classmethod
     def described(cls, description: Mapping[str, Any]) -> ManyStyles:
-        """A network as `description` told, with weights of its own."""
+        """Return a network with these settings and new weights."""
         return cls(body_of(description), description["styles"])
 
 
 def described_body(body: Body) -> dict[str, Any]:
-    """What `body_of` makes a network of the same shape from."""
+    """Return the settings of a network of the same shape as `body`, for `body_of`."""
     name = "transport" if isinstance(body, TransportNet) else "transformer"
     return {name: {key: _listed(value) for key, value in vars(body.settings).items()}}
 
 
 def body_of(description: Mapping[str, Any]) -> Body:
-    """A network as `description` told, with weights of its own."""
+    """Return a network with these settings and new weights."""
     if "transport" in description:
         return TransportNet(
             TransportSettings(**{key: _fixed(value) for key, value in description["transport"].items()})

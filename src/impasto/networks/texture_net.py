@@ -1,4 +1,4 @@
-"""The texture network (Ulyanov 2016): noise in, a texture out; or noise and a photo in, the photo in a style out."""
+"""Texture networks (Ulyanov 2016): noise to a texture, or noise and a photo to the photo in a style."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ COLOURS = 3
 
 @dataclass(frozen=True)
 class TextureSettings:
-    """What a texture network is made of.
+    """Shape of a texture network.
 
-    `scales`: each half the next; `channels`: of a scale's noise once seen, added up from coarse to fine; `content`:
-    whether it sees a photo at all scales. Textures wrap around at the border, pictures with content are reflected.
+    scales: number of scales, each half the next. channels: of the features of a scale's noise; they add up from coarse
+    to fine. content: whether the input has a photo, at all scales. Textures wrap around at the border; pictures with
+    content are reflected.
     """
 
     scales: int = 6
@@ -40,7 +41,7 @@ class TextureSettings:
 
 
 class TextureNet(nn.Module):
-    """From coarse to fine: what the scale before made, enlarged, is joined with the noise of this scale."""
+    """From coarse to fine, the enlarged output of the previous scale is joined with the noise of the scale."""
 
     kind = "texture"
 
@@ -58,12 +59,12 @@ class TextureNet(nn.Module):
 
     @property
     def smallest(self) -> int:
-        """Pixels of the shorter side of a picture: two at the coarsest scale."""
+        """Least shorter side of a picture, in pixels: two at the coarsest scale."""
         return int(2**self.settings.scales)
 
     def noise(self, batch: int, size: int | tuple[int, int], generator: torch.Generator) -> list[Tensor]:
-        """`forward`'s noise for pictures of `size`, a side or `(height, width)`: three channels in [0, 1) for each
-        scale, from coarse to fine."""
+        """Return the noise for pictures of `size`, a side or `(height, width)`: for each scale, from coarse to fine,
+        three channels in [0, 1)."""
         height, width = (size, size) if isinstance(size, int) else size
         if min(height, width) < self.smallest:
             raise UsageError(f"a picture of {width}x{height} is too small; the least is {self.smallest} a side")
@@ -72,7 +73,7 @@ class TextureNet(nn.Module):
         return [torch.rand(batch, COLOURS, *s, generator=generator, device=generator.device) for s in sizes]
 
     def forward(self, noise: Sequence[Tensor], image: Tensor | None = None) -> Tensor:
-        """A texture as large as the finest noise, or `image` in the style; clamped to [0, 1] in `eval()` only."""
+        """Return a texture of the finest noise's size, or `image` in the style; clamped to [0, 1] in `eval()` only."""
         if len(noise) != self.settings.scales:
             raise UsageError(f"{len(noise)} maps of noise for {self.settings.scales} scales; there must be as many")
         if (image is not None) != self.settings.content:
@@ -86,18 +87,18 @@ class TextureNet(nn.Module):
         return made if self.training else made.clamp(0, 1)
 
     def description(self) -> dict[str, Any]:
-        """What `described` makes a network of the same shape from."""
+        """Return the settings of a network of the same shape, for `described`."""
         return {"texture": vars(self.settings)}
 
     @classmethod
     def described(cls, description: Mapping[str, Any]) -> TextureNet:
-        """A network as `description` told, with weights of its own."""
+        """Return a network with these settings and new weights."""
         return cls(TextureSettings(**description["texture"]))
 
 
 class _Join(nn.Module):
-    """What is made so far, enlarged, beside the noise of this scale: each normalised, so that neither drowns the other;
-    then three convolutions."""
+    """Joins the enlarged features of coarser scales and the noise of this scale, both normalised so that neither
+    dominates, and applies three convolutions."""
 
     def __init__(self, coarse: int, fine: int, norm: str, padding: str) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""A picture through a network: whole, or, where there is memory for nothing more, in tiles.
+"""A network applied to a picture: whole, or in tiles if memory is short.
 
-A norm's moments are those of the whole picture, which no tile sees. Tiles are given the moments of a small copy of it
-instead (Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization"), and
-see as far beyond their borders as any of their pixels depends on. So they meet without a seam: they are, to rounding,
-what the whole picture is with these moments; but see `networks/layered.py` for how far that is from its own.
+The moments of a norm are those of the whole picture. Tiles take the moments of a thumbnail instead (Chen et al. 2022,
+"Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization"), and have a halo as wide as the
+receptive field. So they have no seams: up to rounding, they equal the whole picture with these moments. See
+`networks/layered.py` for the difference to the picture's own moments.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from impasto.networks.transformer import SMALLEST, Transformer
 from impasto.networks.transport_net import TransportNet
 
 SLACK = 1.5
-"""What a pass takes beside the largest layer's input, its padded copy, and its output before and after the norm."""
+"""Memory of a pass relative to the largest layer's input, its padded copy, and its output before and after the norm."""
 
 LEAST = 128
-"""No tile is shorter, in pixels: its borders would outweigh it."""
+"""Least side of a tile, in pixels; smaller tiles are mostly halo."""
 
 
 def through(
@@ -38,17 +38,18 @@ def through(
     thumbnail: int = 1024,
     alpha: Tensor | None = None,
 ) -> Tensor:
-    """`image` `(1, 3, H, W)` in the style of `code`, see `Transformer.forward`; `masks` are as large as the image.
+    """Return `image` `(1, 3, H, W)` in the style of `code`, see `Transformer.forward`; `masks` have the image's size.
 
-    `side`: of the tiles; 0 is one for all. Each is moved to where the network is, the result is where the image is.
-    `alpha` `(1, 1, H, W)`: how much pixels count in the moments.
+    side: of the tiles; 0 is one tile for the whole image. Each tile is moved to the network's device; the result is on
+        the image's device.
+    alpha: weights of pixels in the moments, `(1, 1, H, W)`.
     """
     result, size, home = in_memory(tuple(image.shape), image.dtype, image.device), size_of(image), _home(network)
     with torch.inference_mode():
         given = None if not side or side >= max(size) else moments(network, image, code, masks, thumbnail, alpha=alpha)
         for tile in tiles(size, side if given else 0, network.multiple, network.reach):
             window, part = tile.window(image).to(home), None if masks is None else tile.window(masks).to(home)
-            visible = alpha.to(home) if given is None and alpha is not None else None  # without tiles: all of it
+            visible = alpha.to(home) if given is None and alpha is not None else None  # for the whole image only
             painted = network(window, code, part, given, alpha=visible)
             rows, columns = tile.rows, tile.columns
             own = painted[..., rows.start - rows.first :, columns.start - columns.first :]
@@ -66,9 +67,9 @@ def moments(
     *,
     alpha: Tensor | None = None,
 ) -> Sequence[Moments]:
-    """The moments of all norms over `image` no larger than `thumbnail` pixels at its longer side."""
+    """Return the moments of all norms over `image`, reduced to at most `thumbnail` pixels at its longer side."""
     size, seen = size_of(image), list[Moments]()
-    least = math.ceil(SMALLEST * max(size) / min(size))  # or a narrow picture's is one that no network sees
+    least = math.ceil(SMALLEST * max(size) / min(size))  # a smaller copy of a narrow picture is too small
     small = fitted_size(size, min(max(thumbnail, least), max(size)))
     colors = resize(image, small) if alpha is None else resize_visible(image, alpha, small)
     shown = colors.clamp(0, 1).to(_home(network))
@@ -79,8 +80,8 @@ def moments(
 
 
 def cost(network: Transformer | TransportNet) -> float:
-    """Bytes that a pass takes for each pixel, about: those of the largest layer, seen on a small picture, and of the
-    maps that a network of transport holds besides."""
+    """Return the approximate memory of a pass, in bytes per pixel: the largest layer, measured on a small picture, and
+    the maps of a network of transport."""
     found: list[float] = []
 
     def see(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
@@ -99,13 +100,13 @@ def cost(network: Transformer | TransportNet) -> float:
 
 
 def side_for(network: Transformer | TransportNet, budget: float) -> int:
-    """The side of the largest tiles whose windows take no more than `budget` bytes, but `LEAST` in any case."""
+    """Return the side of the largest tiles whose windows take at most `budget` bytes, and at least `LEAST`."""
     side = int((budget / cost(network)) ** 0.5) - 2 * network.reach
     return max(LEAST, side // network.multiple * network.multiple)
 
 
 def _sharing(masks: Tensor) -> Tensor:
-    """Masks that add up to 1 again, as the bicubic kernel overshoots."""
+    """Return masks with a sum of 1, after the bicubic kernel has overshot."""
     masks = masks.clamp(0, 1)
     return masks / masks.sum(1, keepdim=True).clamp(min=1e-6)
 

@@ -1,9 +1,9 @@
 """A tone curve: the luma of a photo moved toward the distribution of a painting's.
 
-A normal distribution has no long tail. A portrait on a black ground has lights that are few and bright; by mean and
-deviation alone they come out grey. Matching of histograms has them right, and tears smooth skies into bands where it
-is steep; so the curve goes a part of the way, and its slope is limited (Pizer et al. 1987, "Adaptive histogram
-equalization and its variations").
+A normal distribution has no long tail. A portrait on a black ground has few and bright lights; mean and deviation alone
+make them grey. Histogram matching keeps them, but tears smooth skies into bands where the curve is steep. So the curve
+goes a part of the way, and its slope is limited (Pizer et al. 1987, "Adaptive histogram equalization and its
+variations").
 """
 
 from __future__ import annotations
@@ -14,41 +14,43 @@ from torch import Tensor
 from impasto.networks.ground import luma
 
 KNOTS = 17
-"""At which distributions and curves are known, from 0 to 1."""
+"""Number of knots of distributions and curves, from 0 to 1."""
 
 SHARE = 0.6
-"""Of the way to the painting's distribution."""
+"""Share of the way to the painting's distribution."""
 
 LEAST, MOST = 0.5, 2.0
-"""Slopes of a curve."""
+"""Limits of the slope of a curve."""
 
 PRIOR = 1e-4
-"""Share of pixels that are at each knot in any case."""
+"""Share of pixels that is added at each knot."""
 
 
 def histogram_of(light: Tensor, weights: Tensor | None = None) -> Tensor:
-    """`(B, KNOTS)`: how many pixels of `light`, `(B, 1, H, W)`, are near each knot, each shared by the two next to it;
-    weighted by `weights`, `(B, 1, H, W)`. Those of parts of a picture add up."""
+    """Return the number of pixels of `light`, `(B, 1, H, W)`, near each knot, `(B, KNOTS)`.
+
+    A pixel is shared by its two nearest knots. `weights`, `(B, 1, H, W)`. Histograms of parts of a picture add up."""
     knots = torch.linspace(0, 1, KNOTS, dtype=light.dtype, device=light.device).view(1, KNOTS, 1, 1)
     near = (1 - (light.clamp(0, 1) - knots).abs() * (KNOTS - 1)).clamp(min=0)
     return (near if weights is None else near * weights).sum((2, 3))
 
 
 def distribution_of(histogram: Tensor) -> Tensor:
-    """`(B, KNOTS)`: the cumulative distribution at each knot, which rises everywhere."""
+    """Return the cumulative distribution at each knot, `(B, KNOTS)`, strictly increasing."""
     shares = histogram / histogram.sum(1, keepdim=True) + PRIOR
     shares = shares / shares.sum(1, keepdim=True)
     return shares.cumsum(1) - shares / 2
 
 
 def no_tone(like: Tensor) -> Tensor:
-    """`(1, KNOTS)`: a uniform distribution."""
+    """Return a uniform distribution, `(1, KNOTS)`."""
     return distribution_of(like.new_ones(1, KNOTS))
 
 
 def curve_to(distribution: Tensor, histogram: Tensor, strength: float = 1.0) -> Tensor:
-    """`(B, KNOTS)`: luma at each knot after the curve from a photo's `histogram` to a painting's `distribution`. The
-    mean over the photo is that of the curve without limits."""
+    """Return the curve from a photo's `histogram` to a painting's `distribution`, as luma at each knot, `(B, KNOTS)`.
+
+    The mean over the photo is that of the curve without limits."""
     own = distribution_of(histogram)
     below, above = distribution[:, None, :-1], distribution[:, None, 1:]
     matched = ((own[:, :, None] - below) / (above - below)).clamp(0, 1).sum(2) / (KNOTS - 1)
@@ -62,7 +64,7 @@ def curve_to(distribution: Tensor, histogram: Tensor, strength: float = 1.0) -> 
 
 
 def toned(picture: Tensor, curve: Tensor) -> Tensor:
-    """`picture` `(B, 3, H, W)` with the luma of `curve`, `(B, KNOTS)`; what lies beyond 0 and 1 keeps its distance."""
+    """Return `picture` `(B, 3, H, W)` with the luma of `curve`, `(B, KNOTS)`; values beyond [0, 1] keep theirs."""
     light = luma(picture)
     inside, width = light.clamp(0, 1), 1 / (KNOTS - 1)
     moved = curve[:, :1, None, None].expand_as(light)

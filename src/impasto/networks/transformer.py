@@ -1,8 +1,8 @@
-"""The transformer network (Johnson 2016) with conditional norms: one body for one style, many styles and any style.
+"""The transformer network (Johnson 2016) with conditional norms: one network for one, many or any styles.
 
-All that makes a style is its code, the scales and shifts of all norms. Where Johnson's network has 9x9 convolutions at
-full resolution, a third of its work, the default one begins with pixels rearranged into channels (Shi 2016), and ends
-with few channels and a 3x3.
+A style is a code: scales and shifts of all norms. Johnson's network has 9x9 convolutions at full resolution, a third of
+its work. The default network begins with pixels rearranged into channels (Shi 2016) instead, and ends with few channels
+and a 3x3 convolution.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from impasto.networks.norm import NORMS, ConditionalNorm, Moments
 
 ENDS = ("shuffle", "convolution")
 MARGIN = 16
-"""Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off. Where it can
-tell that a border is near it paints otherwise: strips of the colours that the picture lacks, cheaper there than inside.
-16 take all that was seen of them (`docs/networks.md`)."""
+"""Width of the reflected margin around the picture, in pixels; it is cut off from the result. Networks that detect a
+nearby border paint strips there, in colours that the picture lacks, because the loss is lower there than inside. A
+margin of 16 removes all of them (`docs/networks.md`)."""
 
 SMALLEST = 24
-"""Pixels of the shorter side of a picture: more than are reflected beyond it."""
+"""Least shorter side of a picture, in pixels: more than the reflected margin."""
 
 
 @dataclass(frozen=True)
 class TransformerSettings:
-    """What a transformer is made of.
+    """Shape of a transformer.
 
-    `width`: channels of the residual blocks, at a quarter of the resolution; `ends`: "convolution", Johnson's 9x9 and
-    stride-2 convolutions, or "shuffle", where 2x2 pixels are rearranged into channels. With the latter, `detail` is the
-    number of channels at half the resolution, with half as many at all of it, and so many of the blocks as `deep` says,
-    those in the middle, are at an eighth, where twice the channels cost the same, hold four times the weights and see
-    twice as far.
+    width: channels of the residual blocks, at a quarter of the resolution.
+    ends: "convolution", Johnson's 9x9 and stride-2 convolutions, or "shuffle", 2x2 pixels rearranged into channels.
+    detail: with "shuffle", channels at half the resolution; full resolution has half as many.
+    deep: with "shuffle", number of blocks, in the middle, at an eighth of the resolution. Twice the channels cost the
+        same there, have four times the weights and a receptive field of twice the width.
     """
 
     width: int = 48
@@ -53,8 +53,7 @@ class TransformerSettings:
 
 
 def whole(settings: object, **limits: tuple[int, int]) -> None:
-    """Refuse settings named in `limits` that are no whole numbers from the least to the most given for them (a file may
-    ask for anything)."""
+    """Raise UsageError unless the settings in `limits` are whole numbers within these bounds (a file may have any)."""
     for name, (least, most) in limits.items():
         value = getattr(settings, name)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -62,7 +61,7 @@ def whole(settings: object, **limits: tuple[int, int]) -> None:
 
 
 class Transformer(nn.Module):
-    """A picture and a code in, the picture in the code's style out."""
+    """Maps a picture and a code to the picture in the code's style."""
 
     def __init__(self, settings: TransformerSettings | None = None) -> None:
         super().__init__()
@@ -74,11 +73,11 @@ class Transformer(nn.Module):
             blocks.insert(len(blocks) // 2, Deep(settings.width, deep, settings.norm))
         self.blocks = nn.ModuleList(blocks)
         self.multiple = 8 if deep else 4
-        """The picture's sides, with the margins, are reflected to a multiple of this, and the result cropped again."""
+        """The sides, with margins, are reflected to a multiple of this; the result is cropped."""
 
     @property
     def norms(self) -> list[ConditionalNorm]:
-        """In the order in which a picture passes them, and the code holds their numbers."""
+        """Norms in the order of the pass and of the code."""
         parts = (self.head, self.blocks, self.tail)
         return [module for part in parts for module in part.modules() if isinstance(module, ConditionalNorm)]
 
@@ -86,22 +85,21 @@ class Transformer(nn.Module):
 
     @property
     def code_size(self) -> int:
-        """Numbers of a code: a scale and a shift for each channel of each norm."""
+        """Length of a code: a scale and a shift for each channel of each norm."""
         return sum(2 * norm.channels for norm in self.norms)
 
     @property
     def reach(self) -> int:
-        """How many pixels away, at most, the picture matters to a pixel of the result once the moments are given; a
-        multiple of `multiple`."""
+        """Radius of the receptive field with given moments, in pixels; a multiple of `multiple`."""
         ends = 12 if self.settings.ends == "shuffle" else 20
         deep = sum(len(block.blocks) for block in self.blocks if isinstance(block, Deep))
         blocks = self.settings.blocks - deep
         return ends + 8 * blocks + (16 * deep + 20 if deep else 0)
 
     def plain_code(self) -> Tensor:
-        """`(1, code_size)`: scales 1 and shifts 0."""
+        """Return the code of scales 1 and shifts 0, `(1, code_size)`."""
         code, start = torch.zeros(1, self.code_size), 0
-        for norm in self.norms:  # what would import most of torch's compiler where a file is read: torch.cat, repeat
+        for norm in self.norms:  # torch.cat and repeat would import most of torch's compiler
             code[:, start : start + norm.channels] = 1
             start += 2 * norm.channels
         return code
@@ -116,12 +114,13 @@ class Transformer(nn.Module):
         *,
         alpha: Tensor | None = None,
     ) -> Tensor:
-        """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, code_size)`; clamped in `eval()` only.
+        """Return `image`, `(B, 3, H, W)` in [0, 1], in the style of `code`; clamped in `eval()` only.
 
-        With `masks`, `(B, K, H, W)` that add up to 1 everywhere, and `code` `(B, K, code_size)`, region k has code k.
-        `given`: moments for the norms, in their order, instead of the picture's own, for parts of a picture; the
-        moments used are appended to `seen`. Pixels count in the picture's own moments in proportion to `alpha`,
-        `(B, 1, H, W)`, not all 0.
+        code: `(B, code_size)`; with masks `(B, K, code_size)`, region k has code k.
+        masks: `(B, K, H, W)` with a sum of 1 everywhere.
+        given: moments for the norms, in order, instead of the picture's own, for parts of a picture.
+        seen: receives the moments that were used.
+        alpha: weights of pixels in the picture's own moments, `(B, 1, H, W)`, not all 0.
         """
         height, width = image.shape[-2:]
         if min(height, width) < SMALLEST:
@@ -138,7 +137,7 @@ class Transformer(nn.Module):
         return made if self.training else made.clamp(0, 1)
 
     def _padded(self, x: Tensor) -> Tensor:
-        """Reflected beyond all sides."""
+        """Return `x` reflected on all sides."""
         below, right = (MARGIN + -side % self.multiple for side in x.shape[-2:])
         return F.pad(x, (MARGIN, right, MARGIN, below), mode="reflect")
 
@@ -166,7 +165,7 @@ def _shuffled(settings: TransformerSettings) -> Ends:
 
 
 def _enlarged(width: int, half: int, full: int, norm: str) -> list[Layer]:
-    """From a quarter of the resolution to a half, and to all of it."""
+    """Return layers from a quarter of the resolution to a half, and to full resolution."""
     return [Layer(width, half, enlarging=True, norm=norm), Layer(half, full, enlarging=True, norm=norm)]
 
 

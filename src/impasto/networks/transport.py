@@ -1,8 +1,8 @@
-"""Maps of features moved from one normal distribution to another, in closed form.
+"""Transport of features from one normal distribution to another, in closed form.
 
-A style is a normal distribution of features, and the way from the photo's to the painting's is the optimal transport:
-of all maps that reach the painting's mean and covariance the one that changes each feature least (Pitie and Kokaram
-2007 for colours; Lu et al. 2019, "A closed-form solution to universal style transfer", for features).
+A style is a normal distribution of features, and features of the photo are moved by the optimal transport: of all maps
+that reach the painting's mean and covariance, it changes each feature least (Pitie and Kokaram 2007 for colours; Lu et
+al. 2019, "A closed-form solution to universal style transfer", for features).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 RIDGE = 1e-2
-"""Added to variances, relative to their mean: a direction in which a photo has next to nothing is not blown up."""
+"""Added to variances, relative to their mean, so that directions of small variance in a photo are not amplified."""
 
 TINY = 1e-6
 
 ROUNDS = 24
-"""Of Newton and Schulz, where there are no eigenvalues to be had: exact where these are up to 1e4 apart, as `RIDGE` has
-them, and a root to 3e-5 where they are 1e8 apart."""
+"""Number of Newton-Schulz iterations, used where eigenvalues are not available: exact for eigenvalues up to 1e4 apart,
+which `RIDGE` ensures, and exact to 3e-5 for 1e8."""
 
 
 class Normal(NamedTuple):
@@ -31,9 +31,9 @@ class Normal(NamedTuple):
 
 
 def normal_of(features: Tensor, weights: Tensor | None = None) -> Normal:
-    """That of `(B, C, H, W)` over its positions; the covariance is divided by their number.
+    """Return the distribution of `(B, C, H, W)` over its positions; the covariance is divided by their number.
 
-    `weights` `(B, 1, H, W)`, not all 0, say how much positions count.
+    `weights` `(B, 1, H, W)`, not all 0, are the weights of positions.
 
     >>> normal_of(torch.tensor([[[[0.0, 2.0]]]])).covariance
     tensor([[[1.]]])
@@ -52,8 +52,8 @@ def normal_of(features: Tensor, weights: Tensor | None = None) -> Normal:
 
 
 def merge_normals(parts: Sequence[tuple[float, Normal]]) -> Normal:
-    """That of several sets of positions together, from the number or total weight, and the distribution, of each (Chan,
-    Golub and LeVeque 1979); sums in float64."""
+    """Return the distribution of several sets of positions together, from the number or total weight and the
+    distribution of each (Chan, Golub and LeVeque 1979); sums in float64."""
     total = sum(count for count, _ in parts)
     like = parts[0][1].mean
     mean = sum((count / total * part.mean.double() for count, part in parts), torch.zeros_like(like).double())
@@ -65,9 +65,9 @@ def merge_normals(parts: Sequence[tuple[float, Normal]]) -> Normal:
 
 
 def transport(source: Normal, target: Normal, ridge: float = RIDGE) -> Tensor:
-    """`[A | b]`, `(B, C, C + 1)`: the affine map `A f + b` that takes `source` to `goal`.
+    """Return `[A | b]`, `(B, C, C + 1)`: the affine map `A f + b` from `source` to `target`.
 
-    `A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2`, both covariances being those of a little noise more (`RIDGE`).
+    `A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2`, with `ridge` added to both covariances.
     """
     spread, wanted = (_raised(each.covariance.double(), ridge) for each in (source, target))
     root, inverse = _roots(spread)
@@ -78,7 +78,7 @@ def transport(source: Normal, target: Normal, ridge: float = RIDGE) -> Tensor:
 
 
 def apply_affine(features: Tensor, affine: Tensor) -> Tensor:
-    """`(B, C, H, W)` through an affine map of `transport`."""
+    """Apply an affine map of `transport` to `(B, C, H, W)`."""
     batch, _, height, width = features.shape
     with full_precision(features):
         points = _points(features.to(affine.dtype))
@@ -87,13 +87,12 @@ def apply_affine(features: Tensor, affine: Tensor) -> Tensor:
 
 
 def full_precision(like: Tensor) -> torch.autocast:
-    """Within it numbers are as precise as they are written, also where networks compute in half precision: a covariance
-    of 8 bits is none."""
+    """Return a context without autocast: covariances need full precision even if networks compute in half precision."""
     return torch.autocast(like.device.type, enabled=False)
 
 
 def _points(features: Tensor) -> Tensor:
-    """`(B, N, C)`: no copy, where the channels are last in memory."""
+    """Return `(B, N, C)`: no copy in the channels-last layout."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
@@ -103,24 +102,24 @@ def _raised(covariance: Tensor, ridge: float) -> Tensor:
 
 
 def _trace(matrix: Tensor) -> Tensor:
-    """`(B, 1, 1)`; ONNX's own diagonal is made for float32."""
+    """Return the trace, `(B, 1, 1)`; ONNX's own diagonal is made for float32."""
     one = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     return (matrix * one).sum((-2, -1), keepdim=True)
 
 
 def symmetric_root(covariance: Tensor) -> Tensor:
-    """`(B, C, C)`: its symmetric root, in float64; that of a little noise more."""
+    """Return the symmetric root of a covariance with a small ridge, `(B, C, C)`, in float64."""
     return _roots(_raised(covariance.double(), 0.0))[0]
 
 
 def lower_triangle(matrix: Tensor) -> Tensor:
-    """`(B, C * (C + 1) / 2)`: what determines a symmetric matrix `(B, C, C)`."""
+    """Return the lower triangle of a symmetric matrix `(B, C, C)`, `(B, C * (C + 1) / 2)`."""
     rows, columns = _triangle(matrix.shape[-1])
     return matrix[:, rows, columns]
 
 
 def from_lower_triangle(found: Tensor, size: int) -> Tensor:
-    """`(B, C, C)`: the matrix of `entries`."""
+    """Return the symmetric matrix `(B, C, C)` of a lower triangle."""
     rows, columns = _triangle(size)
     place = torch.zeros(size, size, dtype=torch.long)
     place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
@@ -134,16 +133,16 @@ def _triangle(size: int) -> tuple[Tensor, Tensor]:
 
 
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The root of symmetric, positive definite matrices `(B, C, C)`, and its inverse."""
+    """Return the root of symmetric, positive definite matrices `(B, C, C)`, and its inverse."""
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-        return newton_schulz(matrix)  # ONNX knows no eigenvalues
+        return newton_schulz(matrix)  # ONNX has no eigenvalues
     values, vectors = torch.linalg.eigh(matrix)
     roots = values.clamp(min=TINY**2).sqrt()[..., None, :]
     return vectors * roots @ vectors.transpose(-1, -2), vectors / roots @ vectors.transpose(-1, -2)
 
 
 def newton_schulz(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The same by products alone: the coupled iteration of Higham 2008, equation 6.35."""
+    """Return root and inverse root by products alone: the coupled iteration of Higham 2008, equation 6.35."""
     size = _trace(matrix)
     one = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     root, inverse = matrix / size, one.expand_as(matrix)

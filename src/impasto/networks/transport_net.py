@@ -1,10 +1,10 @@
-"""One pass, any style: the features of the photo are moved to the painting's, and a decoder paints what they are.
+"""One pass, any style: the photo's features are moved to the painting's distribution, and a decoder paints them.
 
 A style is a normal distribution of colours, and of features at strides 1, 2, 4 and 8, a mean and a covariance each, and
-a grain. The optimal transport from the photo's distributions to the painting's is known in closed form
-(`networks/transport.py`), so there is nothing that has to guess a painting: one that no one has seen is moved to as
-exactly as any other. First colours are moved and grain is laid where the photo is plain: the ground. Then features are
-seen of the ground and moved. From these the decoder paints strokes, which are added to the photo in its new colours.
+a grain. The optimal transport between the photo's and the painting's distributions has a closed form
+(`networks/transport.py`), so no network predicts styles, and unseen paintings are matched as exactly as others. First,
+colours are moved, and grain is added where the photo is plain: the ground. Then features of the ground are computed and
+moved. From these the decoder paints strokes, which are added to the photo in its new colours.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from impasto.networks.tone import curve_to, distribution_of, histogram_of, toned
 from impasto.networks.transport import Normal, apply_affine, normal_of, transport
 
 MARGIN = 8
-"""Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off."""
+"""Width of the reflected margin around the picture, in pixels; it is cut off from the result."""
 
 MULTIPLE = 8
 SMALLEST = 24
-"""Pixels of the shorter side of a picture: more than are reflected beyond it."""
+"""Least shorter side of a picture, in pixels: more than the reflected margin."""
 
 UNIT = 0.6
-"""About the deviation of features: by it they are divided before the decoder sees them."""
+"""Typical deviation of features, by which they are divided for the decoder."""
 
 COLOURS = 3
 LEVELS = 4
 MOST = 1024
 LOUD = 8.0
-"""By which grain is multiplied before the decoder sees it."""
+"""Factor of grain at the decoder's input."""
 
 FAITHFUL = 1e-3
 """The ridge of the transport of colours; see `transport.RIDGE`."""
@@ -99,18 +99,18 @@ class StyleTarget(NamedTuple):
 
 
 class Recolouring(NamedTuple):
-    """How a photo's colours are moved to a style's: an affine map `(B, 3, 4)`, then a curve of luma `(B, KNOTS)`."""
+    """Maps a photo's colours to a style's: an affine map `(B, 3, 4)`, then a curve of luma `(B, KNOTS)`."""
 
     affine: Tensor
     curve: Tensor
 
     def __call__(self, photo: Tensor) -> Tensor:
-        """`photo`, `(B, 3, H, W)`, in the style's colours, also beyond [0, 1]."""
+        """Return `photo`, `(B, 3, H, W)`, in the style's colours; values may lie outside [0, 1]."""
         return toned(apply_affine(photo, self.affine), self.curve)
 
 
 class Ground(NamedTuple):
-    """The photo in the painting's colours, and the grain that is laid on it, `(B, 3, H, W)` each."""
+    """The photo in the painting's colours, and the grain on it, `(B, 3, H, W)` each."""
 
     base: Tensor
     grain: Tensor
@@ -129,10 +129,10 @@ class FeatureMaps(NamedTuple):
 
 
 class TransportNet(nn.Module):
-    """A picture and a code in, the picture in the code's style out.
+    """Maps a picture and a code to the picture in the code's style.
 
-    A code, `(B, code_size)`, holds the normal distributions of a style, its grain, its palette, and a scale and a shift
-    for each channel of the decoder, 1 and 0 but for styles that were learnt.
+    A code, `(B, code_size)`, has the normal distributions of a style, its grain, its palette, and a scale and a shift
+    for each channel of the decoder, which are 1 and 0 except for trained styles.
     """
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
@@ -152,16 +152,16 @@ class TransportNet(nn.Module):
 
     @property
     def code_size(self) -> int:
-        """Numbers of a code."""
+        """Length of a code."""
         return self.layout.size
 
     @property
     def multiple(self) -> int:
-        """What the sides of what it sees are multiples of."""
+        """The sides of padded pictures are multiples of this."""
         return MULTIPLE
 
     def plain_code(self) -> Tensor:
-        """`(1, code_size)`: the style of no picture in particular; see `CodeLayout.plain`."""
+        """Return the neutral style, `(1, code_size)`; see `CodeLayout.plain`."""
         return self.layout.plain(cast(nn.Conv2d, self.axes[0]).weight)
 
     @property
@@ -174,7 +174,7 @@ class TransportNet(nn.Module):
 
     @property
     def floats_per_pixel(self) -> float:
-        """Numbers per pixel that a pass holds at once: features, axes, moved axes and the decoder's inputs."""
+        """Number of values per pixel in memory: features, axes, moved axes and the decoder's inputs."""
         sizes = [self.settings.widths[0][0] + 3 * COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
         return sum(
             (width + 3 * axes) / (1 << 2 * k)
@@ -197,9 +197,9 @@ class TransportNet(nn.Module):
 
     @torch.no_grad()
     def style_numbers(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, N)`: distributions, grain and palette of paintings `(B, 3, H, W)`, the first part of their codes.
+        """Return distributions, grain and palette of paintings `(B, 3, H, W)`, `(B, N)`: the first part of their codes.
 
-        Positions are weighted by `alpha`, `(B, 1, H, W)`, which may not be 0 everywhere.
+        Positions are weighted by `alpha`, `(B, 1, H, W)`, not all 0.
         """
         painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
@@ -207,11 +207,11 @@ class TransportNet(nn.Module):
         return self.layout.packed(normals, tone, grain_code(detail(painting), alpha), palette_code(painting, alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """`(B, code_size)`: the codes of paintings; see `style_numbers`."""
+        """Return the codes of paintings, `(B, code_size)`; see `style_numbers`."""
         return self.layout.whole(self.style_numbers(painting, alpha))
 
     def target(self, code: Tensor) -> StyleTarget:
-        """Decode codes `(B, D)`. Gradients reach the scales and shifts alone: the rest is not learnt."""
+        """Decode codes `(B, D)`. Gradients reach only scales and shifts: the rest is not trained."""
         fixed = code.detach()
         others, normals = self.layout.others(fixed), self.layout.normals(fixed)
         grain = others["grain"]
@@ -222,15 +222,16 @@ class TransportNet(nn.Module):
     def transport_maps(
         self, own: Sequence[Normal], targets: Sequence[StyleTarget], strength: float = 1.0
     ) -> list[list[Tensor]]:
-        """For each target, the affine map `(B, C, C + 1)` of each level from the distributions `own`. A strength
-        below 1 interpolates between the identity and the map."""
+        """Return for each target the affine map `(B, C, C + 1)` of each level from the distributions `own`.
+
+        A strength below 1 interpolates between the identity and the map."""
         return [
             [_partial_transport(*each, strength) for each in zip(own, target.normals[1:], strict=True)]
             for target in targets
         ]
 
     def colour_maps(self, own: Normal, targets: Sequence[StyleTarget], strength: float = 1.0) -> list[Tensor]:
-        """For each target, the affine map `(B, 3, 4)` from the distribution `own` of a photo's colours."""
+        """Return for each target the affine map `(B, 3, 4)` from the distribution `own` of a photo's colours."""
         return [_partial_transport(own, target.normals[0], strength, FAITHFUL) for target in targets]
 
     def recolourings(
@@ -240,8 +241,9 @@ class TransportNet(nn.Module):
         targets: Sequence[StyleTarget],
         strength: float = 1.0,
     ) -> list[Recolouring]:
-        """For each target, its map of `colour_maps` and the curve from the photo's luma after it, whose `histograms`
-        these are."""
+        """Return for each target its map of `colour_maps` and a curve of luma.
+
+        `histograms` are those of the photo's luma after the maps."""
         return [
             Recolouring(each, curve_to(target.tone, histogram, strength))
             for each, histogram, target in zip(affine, histograms, targets, strict=True)
@@ -257,7 +259,7 @@ class TransportNet(nn.Module):
         origin: tuple[int, int] = (0, 0),
         strength: float = 1.0,
     ) -> Ground:
-        """The ground of a padded photo, or of the part of one that begins at `origin`.
+        """Return the ground of a padded photo, or of the part of one that begins at `origin`.
 
         `masks`, `(B, K, H, W)`: the region of each target.
         """
@@ -281,7 +283,7 @@ class TransportNet(nn.Module):
         targets: Sequence[StyleTarget],
         masks: Tensor | None = None,
     ) -> Tensor:
-        """The picture, `(B, 3, H, W)` before clamping.
+        """Return the picture, `(B, 3, H, W)`, before clamping.
 
         `maps`: features of `ground.picture`; `transport_maps` and `masks`, `(B, K, H, W)`: one for each target.
         """
@@ -308,11 +310,13 @@ class TransportNet(nn.Module):
         *,
         alpha: Tensor | None = None,
     ) -> Tensor:
-        """`image`, `(B, 3, H, W)` in [0, 1], in the style of `code`, `(B, D)`; clamped to [0, 1] in `eval()` only.
+        """Return `image`, `(B, 3, H, W)` in [0, 1], in the style of `code`; clamped to [0, 1] in `eval()` only.
 
-        With `masks`, `(B, K, H, W)`, whose sum is 1 everywhere, and `code` `(B, K, D)`, region k has code k. `alpha`,
-        `(B, 1, H, W)`, not 0 everywhere, weights pixels in the photo's statistics. `strength`: 0 keeps the photo's
-        statistics, 1 takes the painting's. `origin`: the first pixel of the tile of grain.
+        code: `(B, D)`; with masks `(B, K, D)`, region k has code k.
+        masks: `(B, K, H, W)` with a sum of 1 everywhere.
+        alpha: weights of pixels in the photo's statistics, `(B, 1, H, W)`, not all 0.
+        strength: 0 keeps the photo's statistics, 1 takes the painting's.
+        origin: the first pixel of the tile of grain.
         """
         self.check(image, code, masks)
         photo = self.padded(image)
@@ -330,7 +334,7 @@ class TransportNet(nn.Module):
         return made if self.training else made.clamp(0, 1)
 
     def check(self, image: Tensor, code: Tensor, masks: Tensor | None) -> None:
-        """Raises UsageError for what does not go together."""
+        """Raise UsageError for inputs that do not fit together."""
         height, width = image.shape[-2:]
         if min(height, width) < SMALLEST:
             raise UsageError(f"a picture of {width}x{height} is too small; the least is {SMALLEST}x{SMALLEST}")
@@ -345,18 +349,18 @@ class TransportNet(nn.Module):
 
 
 def pool_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
-    """`masks` `(B, K, H, W)`, averaged down to the grid of the features `x`; None for None."""
+    """Return `masks` `(B, K, H, W)`, averaged to the grid of the features `x`; None for None."""
     return None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
 
 
 def _partial_transport(own: Normal, target: Normal, strength: float, *ridge: float) -> Tensor:
-    """The affine map that goes a part of the way to `target`."""
+    """Return the affine map that goes a part of the way to `target`."""
     affine = transport(own, target, *ridge)
     return torch.eye(affine.shape[1], affine.shape[2]).to(affine).lerp(affine, strength)
 
 
 def _blend(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:
-    """One of several maps at each position, in shares `(B, K, h, w)`."""
+    """Return the mixture of several maps at each position, with shares `(B, K, h, w)`."""
     if shares is None:
         return parts[0]
     return torch.stack([part * shares[:, k : k + 1] for k, part in enumerate(parts)]).sum(0)

@@ -87,7 +87,7 @@ def texture_steps(
     `group`: the processes that share the work (see `tasks/tiling/process_group.py`).
 
     >>> import impasto
-    >>> settings = impasto.TextureSettings(size=32, steps=2, scales=1)
+    >>> settings = impasto.TextureSettings(size=48, steps=2, scales=1)
     >>> [step.index for step in impasto.texture_steps("sample:flow", settings)]
     [1, 2]
     """
@@ -102,8 +102,8 @@ def texture(style: StyleSource, settings: TextureSettings | None = None) -> Tens
     do not suit the network.
 
     >>> import impasto
-    >>> settings = impasto.TextureSettings(size=32, steps=2, scales=1)
+    >>> settings = impasto.TextureSettings(size=48, steps=2, scales=1)
     >>> max(impasto.texture("sample:flow", settings).shape)
-    32
+    48
     """
     return last(texture_steps(style, settings))

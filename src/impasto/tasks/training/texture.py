@@ -46,7 +46,7 @@ def train_texture_steps(
     The network is in the file `out` at the end. See `train_style_steps`.
 
     >>> import impasto
-    >>> settings = impasto.TrainTextureSettings(steps=1, size=32, batch=1, style_size=64)
+    >>> settings = impasto.TrainTextureSettings(steps=1, size=64, batch=1, style_size=64)
     >>> for step in impasto.train_texture_steps("sample:flow", settings, out="flow.safetensors"):
     ...     print(step.index, "of", step.total)
     1 of 1
