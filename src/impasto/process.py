@@ -1,4 +1,4 @@
-"""Settings of the whole process: for whoever owns it, the command line and the workers of a sweep, not the library."""
+"""Settings of the whole process, for the command line and the workers of a sweep, not for the library."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import platform
 import sys
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-"""glibc's numbers of two settings (malloc.h)."""
+"""Numbers of two settings of glibc (malloc.h)."""
 
 LARGE = 1 << 29
-"""Blocks of so many bytes are given back all the same: a few large pictures, that would lie about in pieces."""
+"""Size in bytes from which freed blocks return to the system: a few large pictures would fragment memory."""
 
 MOST = 1 << 25
-"""The most that the manual of mallopt allows; glibc may take more."""
+"""The maximum in the manual of mallopt; glibc may accept more."""
 
 SPINS = 2000
-"""How often a waiting thread asks before it sleeps."""
+"""Number of checks of a waiting thread before it sleeps."""
 
 
 def prepare_process() -> None:
-    """All of the below; before torch is imported.
+    """Apply all of the settings below; before torch is imported.
 
-    Products of float32 on GPUs are left exact, as PyTorch has them: statistics, the inner products of L-BFGS, changes
-    of colour. Its convolutions of float32 are in TF32 there, whose 11 bits are more than the 8 of bfloat16.
+    Products of float32 on GPUs stay exact, as in PyTorch's defaults: statistics, the inner products of L-BFGS, changes
+    of colour. Convolutions of float32 are in TF32 there, whose 11 bits are more than the 8 of bfloat16.
     """
     keep_freed_memory()
     wait_asleep()
@@ -33,12 +33,12 @@ def prepare_process() -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library to reuse freed memory instead of giving it back; whether that was done.
+    """Let the C library reuse freed memory instead of returning it; return whether this was possible.
 
-    glibc hands large blocks back to the system as soon as they are freed, and takes fresh ones for the next tensors,
-    whose every page the system has to clear and map first. A step of an optimisation frees and takes a network's
-    activations, hundreds of megabytes: with `lite` that costs a fifth of a run and more. Only glibc is known to need
-    this and to offer it; settings of the environment (`MALLOC_TRIM_THRESHOLD_` and so on) take precedence.
+    By default, glibc returns large blocks to the system as soon as they are freed. For the next tensors the system has
+    to clear and map every page again. Each step of an optimisation frees and allocates the activations, hundreds
+    of megabytes: with `lite` this costs a fifth of a run and more. Only glibc is known to need and to offer this
+    setting. Environment variables (`MALLOC_TRIM_THRESHOLD_` and so on) take precedence.
     """
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
@@ -48,31 +48,29 @@ def keep_freed_memory() -> bool:
 
 
 def wait_asleep() -> None:
-    """Threads that wait for others soon sleep, instead of asking again and again.
+    """Let waiting threads sleep soon, instead of spinning.
 
-    GNU OpenMP's usual way is the latter. On a machine that has other work, a thread then waits for one that the system
-    does not run, and keeps that from being run: a run of 5 s took 155 s. To sleep at once makes a quiet run a fifth
-    slower, to ask `SPINS` times first does not. OpenMP reads the environment when torch is imported; what is set there
-    already takes precedence.
+    GNU OpenMP spins by default. On a busy machine a thread then waits for one that the system does not run, and takes
+    its processor: a run of 5 s took 155 s. Sleeping at once makes a quiet run a fifth slower; spinning `SPINS` times
+    first does not. OpenMP reads the environment when torch is imported; existing variables take precedence.
     """
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
         os.environ["GOMP_SPINCOUNT"] = str(SPINS)
 
 
 def help_out() -> None:
-    """On Apple's GPUs, what PyTorch cannot do there is done by the processor, instead of an error.
+    """On Apple's GPUs, let the CPU run operations that PyTorch lacks there, instead of an error.
 
-    PyTorch reads the environment when it is imported; what is set there already takes precedence.
+    PyTorch reads the environment when it is imported; an existing variable takes precedence.
     """
     if sys.platform == "darwin":
         os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 
 
 def speak_for_all() -> None:
-    """Of several processes of one run, one tells of an error; PyTorch would add a trace of its own in C++ for each that
-    finds the others gone.
+    """Silence C++ traces of PyTorch in the processes of a run: one process reports an error for all of them.
 
-    PyTorch reads the environment when it is imported; what is set there already takes precedence.
+    PyTorch reads the environment when it is imported; an existing variable takes precedence.
     """
     if "WORLD_SIZE" in os.environ:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

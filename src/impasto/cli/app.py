@@ -1,4 +1,4 @@
-"""The commands. Those that work import what they need when they are called: `--help` must not wait for torch."""
+"""The commands. They import their modules when they are called: `--help` must not wait for torch."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ app.add_typer(plan, name="plan")
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command line (by default the one of this process); returns the exit code."""
+    """Run a command line (by default that of this process) and return the exit code."""
     if args is None:
-        prepare_process()  # it is ours
+        prepare_process()  # only for a process of our own
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
     with only_the_first() as received:
         try:
@@ -39,7 +39,7 @@ def main(args: Sequence[str] | None = None) -> int:
             if not processes.takes_part(words):
                 return 0
             code = typer.main.get_command(app).main(words, prog_name="impasto", standalone_mode=False)
-            if code == INTERRUPTED:  # what typer, or in older versions Abort, makes of a KeyboardInterrupt
+            if code == INTERRUPTED:  # Typer, or Abort in older versions, catches KeyboardInterrupt
                 raise KeyboardInterrupt
             processes.leave()
         except (Exception, KeyboardInterrupt) as error:
@@ -48,7 +48,7 @@ def main(args: Sequence[str] | None = None) -> int:
             code = received.exit_code if code == INTERRUPTED else code
             if processes.tells(error):
                 sys.stderr.write(f"impasto: {line}\n")
-            with suppress(RuntimeError):  # the others may have gone before
+            with suppress(RuntimeError):  # other processes may have ended
                 processes.leave()
     return code if isinstance(code, int) else 0
 

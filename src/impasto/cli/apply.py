@@ -24,7 +24,7 @@ from impasto.tasks.scene.regions import parse_region
 
 
 def run(photo: str, settings: ApplySettings, options: FolderOptions, watcher: Watcher) -> None:
-    """Paint what a command line asks for."""
+    """Run `impasto apply`."""
     if options.threads:
         torch.set_num_threads(options.threads)
     began = time.perf_counter()
@@ -40,7 +40,7 @@ def run(photo: str, settings: ApplySettings, options: FolderOptions, watcher: Wa
 
 
 def _folder(folder: Path, settings: ApplySettings, options: FolderOptions, watcher: Watcher) -> None:
-    """Paint all pictures of a folder into another. One that cannot be is told of, and the others are painted."""
+    """Paint all pictures of a folder into another. A failure is reported, and the others are painted."""
     into = Path(options.output or Path(default_output("apply", [_name(folder), *_named(settings)])).stem)
     if into.resolve() == folder.resolve():
         raise UsageError(f"the output '{into}' is the folder of the photos; choose another --output")
@@ -64,7 +64,7 @@ def _folder(folder: Path, settings: ApplySettings, options: FolderOptions, watch
         except KeyboardInterrupt as error:
             done = [*places].index(photo) - len(failed)
             raise Interrupted(f"stopped; {done} of {len(places)} pictures are in {into}") from error
-        except Exception as error:  # whatever it is, the other pictures can do nothing for it
+        except Exception as error:  # any error; the other pictures are painted
             watcher.notice(f"{photo}: {explain(error)[0]}")
             failed.append(str(photo.relative_to(folder)))
     if failed:
@@ -72,8 +72,9 @@ def _folder(folder: Path, settings: ApplySettings, options: FolderOptions, watch
 
 
 def _places(found: Folder, into: Path, options: RunOptions) -> dict[Path, Path]:
-    """Where each goes: under its own name, or one more suffix where its format cannot be written, or not so deep; that
-    name is numbered where another picture has it already."""
+    """Return the output of each picture: its own name, or one more suffix if its format or bits cannot be written.
+
+    A name that another picture has already gets a number."""
     places, more = dict[Path, Path](), list[Path]()
     for photo in found.pictures:
         form = SUFFIXES.get(photo.suffix.lower())
@@ -93,7 +94,7 @@ def _places(found: Folder, into: Path, options: RunOptions) -> dict[Path, Path]:
 
 
 def _name(folder: Path) -> str:
-    """That of the folder itself, also for `.` and `..`."""
+    """Return the name of the folder itself, also for `.` and `..`."""
     return folder.name if folder.name not in ("", "..") else folder.resolve().name or "pictures"
 
 
@@ -109,7 +110,7 @@ def _paint(  # noqa: PLR0917 (what all of a folder share, and what each has)
     for notice in picture.notices:
         watcher.notice(notice)
     alpha, about, painted = picture.alpha, carried(options, picture.origin), paint(picture)
-    del picture  # of a large one there need not be two
+    del picture  # so that a large picture is in memory once
     metadata = _recipe(photo, paint.settings, options)
     how = {"bits": options.bits, "quality": options.output_quality}
     for notice in write(path, painted, alpha=alpha, metadata=metadata, **how, **about):
@@ -122,7 +123,7 @@ def _named(settings: ApplySettings) -> list[str]:
 
 
 def _read(settings: ApplySettings) -> list[str]:
-    """The files that the settings name, besides names of styles, which are no files."""
+    """Return the files in the settings, without names of styles."""
     found = _named(settings)
     if settings.network and settings.network not in shipped():
         found.append(settings.network)

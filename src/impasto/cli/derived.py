@@ -16,7 +16,7 @@ from impasto.settings.recipe import EDITS, TASKS
 from impasto.settings.synthesis import SynthesisSettings
 
 ARGUMENTS = {"content": "photo", "style": "painting"}
-"""The words of the command line for what the papers call content and style."""
+"""Names of content and style on the command line."""
 
 HELP = {
     "stylize": "Paint PHOTO the way of PAINTING.",
@@ -26,12 +26,12 @@ HELP = {
 
 
 PHOTO = "photo_metadata"
-"""The option of RunOptions that a picture of differences has no use for."""
+"""The option of RunOptions that does not apply to a picture of differences."""
 
 ABOUT = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
 
 PLANNED = ("settings", "preset", "threads", "json")
-"""The flags of RunOptions that `impasto plan` has."""
+"""Flags of RunOptions that `impasto plan` has."""
 
 
 def add_commands(app: typer.Typer, plan: typer.Typer) -> None:
@@ -44,7 +44,7 @@ def add_commands(app: typer.Typer, plan: typer.Typer) -> None:
 
 
 def _asked(name: str, values: dict[str, Any]) -> tuple[RunOptions, SynthesisSettings]:
-    """The options and the settings of a command line: flags over a file's settings over a preset's."""
+    """Return options and settings of a command line: flags over a file's settings over a preset's."""
     task, options = TASKS[name], RunOptions(**flags.given(RunOptions, values))
     file = read_table(options.settings) if options.settings else {}
     beneath = preset(options.preset, name) if options.preset else {}
@@ -52,7 +52,7 @@ def _asked(name: str, values: dict[str, Any]) -> tuple[RunOptions, SynthesisSett
 
 
 def _parameters(name: str, options: Sequence[str] | None = None) -> list[Any]:
-    """The inputs of a task, `options` (by default all of RunOptions), and its settings, its own first."""
+    """Return the inputs of a task, `options` (by default all of RunOptions), and its settings, its own first."""
     task, shared = TASKS[name], {*SynthesisSettings.__dataclass_fields__}
     found = [flags.positional(ARGUMENTS[given], ABOUT) for given in task.inputs]
     files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
@@ -62,7 +62,7 @@ def _parameters(name: str, options: Sequence[str] | None = None) -> list[Any]:
 
 
 def _task(app: typer.Typer, name: str) -> None:
-    """A command whose flags are the fields of the task's settings, and those of RunOptions."""
+    """Add a command with the fields of the task's settings and of RunOptions as flags."""
 
     def call(**values: Any) -> None:
         options, settings = _asked(name, values)
@@ -78,7 +78,7 @@ def _task(app: typer.Typer, name: str) -> None:
 
 
 def _plan(plan: typer.Typer, name: str) -> None:
-    """A command of `impasto plan` with the flags of the task that change what it takes."""
+    """Add a command of `impasto plan` with the task's flags that change memory or time."""
 
     def call(**values: Any) -> None:
         options, settings = _asked(name, values)
@@ -93,7 +93,7 @@ def _plan(plan: typer.Typer, name: str) -> None:
 
 
 def _blend(app: typer.Typer) -> None:
-    """A command whose flags are the fields of BlendSettings, then those that say where to write."""
+    """Add a command with the fields of BlendSettings as flags, then the flags of the output."""
 
     def call(**values: Any) -> None:
         options = RunOptions(**flags.given(RunOptions, values))
@@ -113,7 +113,7 @@ def _blend(app: typer.Typer) -> None:
 
 
 def _compare(app: typer.Typer) -> None:
-    """A command whose flags are the fields of CompareSettings, then those that say where to write."""
+    """Add a command with the fields of CompareSettings as flags, then the flags of the output."""
 
     def call(**values: Any) -> None:
         options = RunOptions(**flags.given(RunOptions, values))
@@ -124,7 +124,7 @@ def _compare(app: typer.Typer) -> None:
             from impasto.cli.compare import run, show  # noqa: PLC0415
 
             found = run({given: values[given] for given in EDITS["compare"].inputs}, settings, options, watching)
-        show(found, options)  # after the bar, which has standard output to itself
+        show(found, options)  # after the bar, which uses standard output
 
     about = {"a": "a picture, most often a result", "b": "the picture to compare it with: its photo, its painting"}
     parameters = [flags.positional(given, about[given]) for given in EDITS["compare"].inputs]

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, as one line for a person and an exit code for a script; never a traceback."""
+"""Errors as one line for the user and an exit code; never a traceback."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from impasto.errors import ImpastoError, UsageError
 INTERRUPTED = 130
 
 TRACEBACK = "IMPASTO_TRACEBACK"
-"""The environment variable that shows where an error came from."""
+"""Environment variable that shows the traceback of an error."""
 
-# Typer brings a copy of click since 0.16 or so, and before used click itself; this is the right class in both.
+# Typer has its own copy of click since about 0.16; older versions use click. This is the right class for both.
 _CLICK_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "failed to allocate")
@@ -25,15 +25,14 @@ class Interrupted(ImpastoError):  # noqa: N818 (it is no error)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """The line to show and the exit code of `error`."""
+    """Return the line to show and the exit code of `error`."""
     if os.environ.get(TRACEBACK):
         raise error
     return " ".join(_message(error).split()), _code(error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether there was no memory left, here or on the device; torch says so with a plain RuntimeError, and a mapping
-    with an OSError."""
+    """Return whether memory was exhausted, here or on the device: a plain RuntimeError of torch, or an OSError."""
     text = str(error).lower()
     if isinstance(error, OSError):  # of a mapping
         return error.errno == errno.ENOMEM
@@ -41,7 +40,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_of_click(error: BaseException) -> bool:
-    """Whether the words of the command line could not be parsed."""
+    """Return whether the command line could not be parsed."""
     return isinstance(error, _CLICK_ERROR)
 
 

@@ -1,4 +1,4 @@
-"""Flags from dataclass fields: name, type, default, help, choices and bounds are written once, at the setting."""
+"""Flags from dataclass fields: name, type, default, help, choices and bounds are defined once, at the setting."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def parameters(
     short: Mapping[str, str] = MappingProxyType({}),
     reversible: bool = True,
 ) -> list[inspect.Parameter]:
-    """One keyword parameter a field, as Typer reads it; `panel` names the section of the help that a field is in.
+    """Return one keyword parameter for each field, for Typer; `panel` names the section of a field in the help.
 
-    All default to None, "not given": whoever gets the values can then tell a flag from a default. A bool is a pair
-    `--x/--no-x` where it is `reversible`.
+    All defaults are None, "not given", so that a flag differs from a default. A bool is a pair `--x/--no-x` if it is
+    `reversible`.
     """
     hints = typing.get_type_hints(kind)
     return [
@@ -36,7 +36,7 @@ def parameters(
 
 
 def positional(name: str, help: str) -> inspect.Parameter:
-    """A required argument that is a picture."""
+    """Return a required argument for a picture."""
     about = typer.Argument(metavar=name.upper(), help=help, show_default=False)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[str, about])
 
@@ -44,7 +44,7 @@ def positional(name: str, help: str) -> inspect.Parameter:
 def command(
     name: str, help: str, parameters: list[inspect.Parameter], call: Callable[..., None]
 ) -> Callable[..., None]:
-    """A function with these parameters, for Typer to make a command of."""
+    """Return a function with these parameters, for a command of Typer."""
 
     def function(**values: Any) -> None:
         call(**values)
@@ -56,7 +56,7 @@ def command(
 
 
 def given(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
-    """Those of `values` that are fields of `kind` and were really on the command line."""
+    """Return the `values` that are fields of `kind` and were on the command line."""
     names = {field.name for field in dataclasses.fields(kind)}
     return {name: value for name, value in values.items() if name in names and value is not None and value != []}
 
@@ -71,7 +71,7 @@ def _parameter(
         *([short] if short else []),
         help=_help(field),
         metavar="NAME" if choices else METAVARS.get(kind),
-        show_default=False,  # typer's would be None
+        show_default=False,  # Typer's default would be None
         rich_help_panel=panel,
         autocompletion=_completion(choices),
     )
@@ -81,7 +81,7 @@ def _parameter(
 
 
 def _help(field: dataclasses.Field[Any]) -> str:
-    """`how long to work: draft, standard, fine (default standard)`."""
+    """Return the help text, such as `how long to work: draft, standard, fine (default standard)`."""
     choices = field.metadata["choices"]
     facts = [fact for fact in (_bounds(field.metadata["minimum"], field.metadata["maximum"]), _default(field)) if fact]
     words = field.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
@@ -89,7 +89,7 @@ def _help(field: dataclasses.Field[Any]) -> str:
 
 
 def _bounds(low: float | None, high: float | None) -> str:
-    if high is None or high > 10**9:  # such a bound is only there because numbers end somewhere
+    if high is None or high > 10**9:  # a technical bound, such as that of an integer type
         return "" if low is None else f"at least {low:g}"
     return f"at most {high:g}" if low is None else f"{low:g} to {high:g}"
 

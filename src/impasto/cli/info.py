@@ -1,4 +1,4 @@
-"""`impasto info`: what a picture says about how it was made."""
+"""`impasto info`: the settings stored in a picture."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ THREADS = "threads: torch's choice; other numbers of them may change single leve
 
 
 def show(picture: str, as_json: bool) -> None:
-    """Print the recipe as lines and as a command, or as it is stored."""
+    """Print the recipe as lines and as a command, or as JSON."""
     recipe = read_metadata(picture)
     if recipe is None:
         raise ImpastoError(f"'{picture}' carries no settings of Impasto (BMP never does; many programs drop them)")
     if as_json:
         typer.echo(json.dumps(recipe, indent=2))
         return
-    words = command(recipe, picture)  # first, because it checks what is then shown
+    words = command(recipe, picture)  # first, because it checks the values that are printed
     for name, value in recipe.items():
         typer.echo(f"{name}: {_text(value)}")
     if "threads" not in dict(recipe.get("writing") or {}):  # type: ignore[call-overload]
@@ -35,14 +35,14 @@ def show(picture: str, as_json: bool) -> None:
 
 
 def _text(value: object) -> str:
-    """JSON, which hides no control character, without its brackets."""
+    """Return JSON, which escapes control characters, without its brackets."""
     if isinstance(value, dict):
         return ", ".join(f"{json.dumps(key)[1:-1]} {json.dumps(item)}" for key, item in value.items()) or "all default"
     return json.dumps(value).strip('"')
 
 
 def _quoted(word: str) -> str:
-    """The word for a shell; one with bytes that are no UTF-8 as bash, zsh and ksh have it: $'\\xff.png'."""
+    """Return the word for a shell; bytes that are not UTF-8 as in bash, zsh and ksh: $'\\xff.png'."""
     if word.isprintable():
         return shlex.quote(word)
     safe = (

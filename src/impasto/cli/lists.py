@@ -1,6 +1,6 @@
 """Lists on standard output: `impasto presets`, `impasto losses`, `impasto samples`.
 
-The modules behind the lists are imported where a list is shown: presets do not wait for torch.
+The modules of a list are imported when it is shown: presets do not wait for torch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def show_samples() -> None:
 
 
 def write_samples(folder: str) -> None:
-    """Write all samples to a folder; files that are there already stay."""
+    """Write all samples to a folder; existing files stay."""
     from impasto.image import write_samples as write  # noqa: PLC0415
 
     for path in write(folder):

@@ -1,4 +1,4 @@
-"""What a run on the command line can be told besides the settings of its task: where to write, what to show."""
+"""Options of a run besides the settings of its task: where to write, what to show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from impasto.settings.base import Settings, option
 SHORT = {"output": "-o", "quiet": "-q"}
 
 WITHOUT_STEPS = ("output", "overwrite", "bits", "output_quality", "photo_metadata", "threads", "json", "quiet")
-"""The flags of RunOptions that mean something to a command that makes its picture at once."""
+"""Flags of RunOptions for commands without steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class FolderOptions(RunOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(Settings):
-    """Flags of every training that change nothing of what is learnt."""
+    """Flags of every training that do not change the trained network."""
 
     output: str | None = option(None, "the network's file, .safetensors")
     resume: str | None = option(
@@ -65,7 +65,7 @@ class TrainOptions(Settings):
 
 
 def default_output(task: str, inputs: Sequence[str]) -> str:
-    """`photo-painting.png` in the working folder, `photo-reconstruct.png` where there is one input."""
+    """Return `photo-painting.png`, or `photo-reconstruct.png` for one input, in the working folder."""
     from impasto.image.schemes import stem  # noqa: PLC0415 (its package imports torch)
 
     stems = [stem(name) for name in inputs]

@@ -1,4 +1,4 @@
-"""What a run will take, told before it begins: `impasto plan`, and the first line of every run."""
+"""Estimates of memory and time: `impasto plan`, and the first line of every run."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from impasto.tasks.tiling.memory import reached
 from impasto.version import __version__
 
 FILE = "pace.json"
-"""Where the pace of this machine is kept, beside the weights."""
+"""File of the measured pace of this machine, beside the weights."""
 
 START = 1.0
-"""Seconds to read, to get ready and to write."""
+"""Seconds to read, to prepare and to write."""
 
 LEARNED = 3.0
-"""Shorter runs, in seconds, teach nothing."""
+"""Length of a run, in seconds, below which its pace is not measured."""
 
 
 def seconds(job: Job) -> float:
-    """How long a job will take, by the pace of this machine: measured once for each network and number of threads."""
+    """Return the duration of a job by the pace of this machine, measured for each network and number of threads."""
     return START + job.seconds(_pace(job.budget), _pace(job.polish.budget) if job.polish else 0.0)
 
 
 def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher) -> None:
-    """Print what a run would take, size by size. Raises UsageError where it cannot fit."""
+    """Print memory and time of a run, size by size. Raises UsageError if it does not fit."""
     if options.threads:
         torch.set_num_threads(options.threads)
     fetch_weights(settings.network, settings.weights, watcher)
@@ -56,7 +56,7 @@ def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options:
 
 
 def summary(job: Job) -> Mapping[str, float]:
-    """The peak in MB and the seconds, for whoever watches a run."""
+    """Return the peak in MB and the seconds, for the watcher of a run."""
     return {"peak_mb": round(_peak(job) / 1e6, 1), "seconds": round(seconds(job), 1)}
 
 
@@ -80,9 +80,9 @@ def _row(planned: Planned) -> tuple[str, ...]:
 
 
 def remember(job: Job, seconds: float) -> None:
-    """Learn from a run that took so long: half of what is known from now on is what it showed.
+    """Update the pace after a run: the mean of the stored and the measured one.
 
-    A short one shows mostly what a step costs whatever its size, and one by two networks not which of them it was.
+    Short runs are ignored, because they mostly show the fixed cost of a step, and so are runs of two networks.
     """
     if seconds < LEARNED or job.polish:
         return
@@ -117,7 +117,7 @@ def _keep(known: Mapping[str, float]) -> None:
 
 
 def _known() -> dict[str, float]:
-    """Paces that were measured before; of a damaged file what still makes sense."""
+    """Return the stored paces; entries that make no sense are ignored."""
     with suppress(OSError, ValueError, RecursionError):
         found = json.loads((home() / FILE).read_text(encoding="utf-8"))
         if isinstance(found, dict):

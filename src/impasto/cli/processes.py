@@ -1,6 +1,6 @@
-"""The processes of one run as `torchrun` starts them: which of them this is, and which one speaks.
+"""The processes of one run, as `torchrun` starts them: the rank of this process, and which process reports.
 
-Nothing here imports torch before it is needed: `--help` must not wait for it.
+Nothing here imports torch before use: `--help` must not wait for it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from impasto.tasks.tiling.process_group import ProcessGroup
 
 PATIENCE = timedelta(minutes=30)
-"""How long one waits for another: rank 0 may fetch weights, or write a long film."""
+"""Time that a process waits for another: rank 0 may download weights, or write a long film."""
 
 BRIEFLY = timedelta(seconds=20)
-"""How long one that failed looks for the others."""
+"""Time that a failed process waits for the others."""
 
 
 def size() -> int:
-    """How many processes there are."""
+    """Return the number of processes."""
     return _number("WORLD_SIZE", 1)
 
 
 def rank() -> int:
-    """Which of them this is; the first one speaks and writes."""
+    """Return the rank of this process; rank 0 reports and writes."""
     return _number("RANK", 0) if size() > 1 else 0
 
 
@@ -43,20 +43,19 @@ def _number(name: str, default: int) -> int:
 
 
 def takes_part(words: Sequence[str]) -> bool:
-    """Whether this process has a part in a command line: only runs and training are shared, all else is left to the
-    first one."""
+    """Return whether this process takes part in a command: only runs and training are shared, rank 0 does the rest."""
     return rank() == 0 or (words[0] in (*TASKS, "train") and "--help" not in words)
 
 
 def prepares() -> bool:
-    """Whether this process is the one that fetches files for all of its machine."""
+    """Return whether this process downloads files for all processes of its machine."""
     return size() == 1 or _number("LOCAL_RANK", rank()) == 0
 
 
 def join(device: str) -> ProcessGroup:
-    """Meet the other processes of the run, on what `--device` says; one process alone is a team of its own.
+    """Join the other processes of the run on `device`; a single process is its own group.
 
-    On GPUs each process takes that of its LOCAL_RANK as the current one.
+    On GPUs the device of LOCAL_RANK becomes the current one.
     """
     from impasto.tasks.tiling.process_group import ProcessGroup  # noqa: PLC0415
 
@@ -77,9 +76,10 @@ def join(device: str) -> ProcessGroup:
 
 
 def leave() -> None:
-    """The work is done, or has failed: close what connects the processes.
+    """Close the connections of the processes, after the work or an error.
 
-    What is left open is closed while the interpreter ends, when its threads may still run: the process then aborts.
+    Connections that stay open are closed while the interpreter ends. Their threads may still run then, and the process
+    aborts.
     """
     if not _OPEN:
         return
@@ -91,9 +91,9 @@ def leave() -> None:
 
 
 def tells(error: BaseException) -> bool:
-    """Whether this process reports an error: the first one that fails reports its own, and rank 0 reports a signal.
+    """Return whether this process reports an error: the first to fail, or rank 0 for a signal.
 
-    All processes receive Ctrl-C. torchrun also ends the others by SIGTERM when one fails, which has reported then.
+    All processes receive Ctrl-C. After a failure, which is reported, torchrun ends the others by SIGTERM.
     """
     try:
         if size() == 1:
@@ -102,13 +102,13 @@ def tells(error: BaseException) -> bool:
         return True
     if isinstance(error, KeyboardInterrupt | Interrupted):
         return rank() == 0 and not _reported()
-    with suppress(Exception):  # where the store has gone, so has the process that kept it, and has told why
+    with suppress(Exception):  # without a store, the process that had it has ended, and has reported
         return bool(_store(BRIEFLY).add("told", 1) == 1)
     return rank() == 0
 
 
 def _reported() -> bool:
-    """Whether a process of this run has reported an error."""
+    """Return whether a process of this run has reported an error."""
     with suppress(Exception):
         return bool(_OPEN and _store(BRIEFLY).add("told", 0) > 0)
     return False
@@ -118,7 +118,7 @@ _OPEN: list[Any] = []
 
 
 def _store(patience: timedelta = PATIENCE) -> Any:
-    """What the processes share: where they meet, and who has told of an error. Opened once."""
+    """Return the shared store: the meeting point of the processes, and the flag of a reported error. Opened once."""
     import torch  # noqa: PLC0415
 
     if not _OPEN:

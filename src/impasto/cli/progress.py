@@ -1,4 +1,4 @@
-"""Who watches a run: a bar in a terminal, lines in a log, JSON for a machine, or nobody.
+"""Progress of a run: a bar in a terminal, lines in a log, JSON for programs, or nothing.
 
 All read the same `Step` records. What people see goes to standard error, what machines read to standard output.
 """
@@ -22,61 +22,61 @@ if TYPE_CHECKING:
     from impasto.synthesis import Step
 
 Plan = Sequence[tuple[tuple[int, int], int]]
-"""Sizes (height, width) and the steps at each, from the first scale to the last."""
+"""Sizes (height, width) and numbers of steps, from the first scale to the last."""
 
 
 class Watcher:
-    """Sees nothing, says nothing: `--quiet`. The others add to it."""
+    """Reports nothing: `--quiet`. Subclasses override its methods."""
 
     def __enter__(self) -> Watcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
     def plan(self, plan: Plan) -> None:
-        """What the run is going to do."""
+        """Report the plan of the run."""
 
     def expects(self, peak_mb: float, seconds: float) -> None:
-        """What the run is going to take."""
+        """Report memory and time that the run will take."""
 
     def step(self, step: Step) -> None:
-        """One step was made."""
+        """Report a step."""
 
     def notice(self, text: str) -> None:
-        """Something a person should know."""
+        """Report a line for the user."""
 
     def fetching(self, name: str, done: int, total: int | None) -> None:
-        """So many bytes of a download are here."""
+        """Report the bytes of a download."""
 
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
-        """A file was written: the "result", an "unfinished" one, a "snapshot" or a "timelapse"."""
+        """Report a written file: the "result", an "unfinished" one, a "snapshot" or a "timelapse"."""
 
     def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
-        """A picture of `size` (height, width) was made at once, without steps, and written."""
+        """Report a written picture of `size` (height, width) from a command without steps."""
 
 
 class Machine(Watcher):
-    """One JSON object a line on standard output, each with its "event"."""
+    """Writes one JSON object a line to standard output, each with its "event"."""
 
     def expects(self, peak_mb: float, seconds: float) -> None:
-        """Both numbers."""
+        """Write both numbers."""
         self._write("plan", peak_mb=peak_mb, seconds=seconds)
 
     def step(self, step: Step) -> None:
-        """The whole record."""
+        """Write all fields of the step."""
         self._write("step", **_numbers(step), loss=step.loss, terms=dict(step.terms), seconds=round(step.seconds, 3))
 
     def notice(self, text: str) -> None:
-        """Its text."""
+        """Write the text."""
         self._write("notice", text=text)
 
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
-        """The file, and the step that it shows."""
+        """Write the file, and its step."""
         self._write(kind, file=path, **_numbers(step), **more)
 
     def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
-        """The file and its size."""
+        """Write the file and its size."""
         self._write("result", file=path, width=size[1], height=size[0], seconds=seconds)
 
     def _write(self, event: str, **values: Any) -> None:
@@ -85,7 +85,7 @@ class Machine(Watcher):
 
 
 class Log(Watcher):
-    """A line at every tenth of the work, for a log or a pipe."""
+    """Writes a line at every tenth of the work, for a log or a pipe."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -93,15 +93,15 @@ class Log(Watcher):
         self._tenth = 0
 
     def plan(self, plan: Plan) -> None:
-        """Keep it, to tell the time left."""
+        """Store the plan, for the time left."""
         self.work = Work(plan)
 
     def expects(self, peak_mb: float, seconds: float) -> None:
-        """The first line."""
+        """Write the first line."""
         self.console.print(f"takes about {clock(seconds)} and {peak_mb / 1000:.1f} GB")
 
     def step(self, step: Step) -> None:
-        """A line when another tenth of the work is done."""
+        """Write a line after another tenth of the work."""
         tenth = int(10 * self.work.share(step))
         if tenth > self._tenth:
             self._tenth = tenth
@@ -109,30 +109,30 @@ class Log(Watcher):
             self.console.print("  ".join([_position(step), _losses(step), *([f"{clock(left)} left"] if left else [])]))
 
     def notice(self, text: str) -> None:
-        """A line at once."""
+        """Write a line at once."""
         self.console.print(f"impasto: {text}")
 
     def fetching(self, name: str, done: int, total: int | None) -> None:
-        """A line when another tenth is here."""
+        """Write a line after another tenth of the bytes."""
         tenth = 10 * done // total if total else 0
         if tenth != self._tenth:
             self._tenth = tenth % 10
             self.console.print(f"fetching {name}: {_megabytes(done, total)}")
 
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
-        """The last line; snapshots are only for the eyes of who looks into the folder."""
+        """Write the last line; snapshots are not reported."""
         if kind == "result":
             self.made(path, step.size, more["seconds"])
         elif kind == "timelapse":
             self.console.print(f"wrote {path}, {more['frames']} frames")
 
     def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
-        """The last line."""
+        """Write the last line."""
         self.console.print(f"wrote {path}, {size[1]}x{size[0]}, in {clock(seconds)}")
 
 
 class Bar(Log):
-    """A bar, the losses below it, and the time left."""
+    """Shows a bar, the losses below it, and the time left."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -156,37 +156,37 @@ class Bar(Log):
         self.live.stop()
 
     def step(self, step: Step) -> None:
-        """Move on."""
+        """Update the bar."""
         left = f"{clock(self.work.left(step))} left"
         self.bar.update(self.line, description=_position(step), total=1.0, completed=self.work.share(step), left=left)
         self.losses.plain = _losses(step)
 
     def fetching(self, name: str, done: int, total: int | None) -> None:
-        """The same bar, for bytes."""
+        """Show a bar of bytes."""
         text = _megabytes(done, total)
         self.bar.update(self.line, description=f"fetching {name}", total=total, completed=done, left=text)
 
 
 class Work:
-    """How much of a run is done, a step counted by its pixels: a step at the full size takes longer than at half."""
+    """Amount of work done. A step counts by its pixels: a step at the full size takes longer than at half."""
 
     def __init__(self, plan: Plan) -> None:
         self.costs = [size[0] * size[1] for size, steps in plan for _ in range(steps)]
 
     def share(self, step: Step) -> float:
-        """From 0 to 1."""
+        """Share of the work, from 0 to 1."""
         if step.index >= step.total or len(self.costs) != step.total:
             return step.index / step.total if step.total else 1.0
         return sum(self.costs[: step.index]) / sum(self.costs)
 
     def left(self, step: Step) -> float:
-        """Seconds, at the pace so far."""
+        """Seconds left, at the pace so far."""
         share = self.share(step)
         return step.seconds * (1 - share) / share if share else 0.0
 
 
 def watcher(options: RunOptions) -> Watcher:
-    """The one that these flags and this terminal ask for."""
+    """Return the watcher for these flags and this terminal."""
     if (options.quiet and not options.json) or rank():
         return Watcher()
     if options.json:
@@ -196,7 +196,7 @@ def watcher(options: RunOptions) -> Watcher:
 
 
 def clock(seconds: float) -> str:
-    """`8.3 s`, `2:05`, `1:02:05`."""
+    """Return a duration as `8.3 s`, `2:05` or `1:02:05`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

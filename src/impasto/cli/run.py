@@ -1,4 +1,4 @@
-"""One run from the command line: read, work, watch, write; and save what there is when it is cut short."""
+"""One run from the command line: read, optimise, report, write; after an interruption, save the best picture."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last
 def run(
     task: str, inputs: Mapping[str, str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher
 ) -> None:
-    """Make the picture that a command line asks for."""
+    """Run the task of a command line."""
     began = time.perf_counter()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -80,7 +80,7 @@ def run(
 
 
 def _path(task: str, inputs: Mapping[str, str], settings: SynthesisSettings, options: RunOptions) -> Path:
-    """The output: the file that the options name, or the default one, numbered where another command made that."""
+    """Return the output: the file of the options, or the default one, with a number if another command made that."""
     if options.output:
         return Path(options.output)
     return free_name(default_output(task, list(inputs.values())), recipe(task, inputs, settings))
@@ -95,7 +95,7 @@ def _job(  # noqa: PLR0917 (what makes a run the same for all)
     group: ProcessGroup,
     watcher: Watcher,
 ) -> Job:
-    """The run, once the weights are here, and all processes have come so far and are about to do the same."""
+    """Return the run, after the download of weights and a check that all processes do the same."""
     if prepares():
         fetch_weights(settings.network, settings.weights, watcher)
     group.check_same(f"{checkpoint.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
@@ -110,7 +110,7 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
     path: Path,
     group: ProcessGroup,
 ) -> None:
-    """The part of all processes but the first: the same steps; nothing is shown or written."""
+    """Do the same steps as rank 0 without output, in the other processes."""
     silent, pictures = Watcher(), read_inputs(inputs, settings)
     checkpoint = checkpoint_file(path, options, fingerprint(task, pictures, settings))
     state = checkpoint.resume(silent)
@@ -121,7 +121,7 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
 def _work(
     steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher, checkpoint: CheckpointFile
 ) -> Step:
-    """Go through all steps; returns the last. Whatever cuts them short, the best picture so far is saved."""
+    """Run all steps and return the last. After an interruption, save the best picture so far."""
     step: Step | None = None
     try:
         for step in steps:
@@ -153,7 +153,7 @@ def _rescue(  # noqa: PLR0917 (all who have to be told)
     watcher: Watcher,
     checkpoint: CheckpointFile,
 ) -> ImpastoError:
-    """Save the picture of the last whole step; returns the error that tells of it."""
+    """Save the picture of the last complete step; return the error that reports it."""
     output.save_unfinished(step)
     watcher.saved("unfinished", str(output.path), step)
     if film:
@@ -167,7 +167,7 @@ def _rescue(  # noqa: PLR0917 (all who have to be told)
 
 
 def _shape(task: str, pictures: list[Picture]) -> tuple[torch.Tensor | None, Origin]:
-    """Alpha and origin of the picture whose arrangement the result has: a texture has nobody's."""
+    """Return alpha and origin of the content image; a texture has none."""
     return (None, NOTHING) if task == "texture" else (pictures[0].alpha, pictures[0].origin)
 
 

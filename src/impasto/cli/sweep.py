@@ -1,4 +1,4 @@
-"""`impasto sweep`: a grid of pictures, and the page that shows them."""
+"""`impasto sweep`: a grid of pictures, and its page."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 
 TOLD = "key", "place", "status", "error", "picture", "seconds"
-"""What of a cell's record a line of JSON says; the rest is in the folder."""
+"""Fields of a cell's record in a line of JSON; the folder has all of them."""
 
 
 def show() -> None:
-    """A line a built-in sweep: its name, and its title."""
+    """Print a line for each built-in sweep: its name and its title."""
     show_rows([(name, read_sweep(name).title) for name in built_in()])
 
 
 def read(spec: str, contents: Sequence[str], styles: Sequence[str], sets: Sequence[str]) -> tuple[str, Sweep]:
-    """The name and the sweep of a file, or of a built-in spec, with other inputs and settings where they are given."""
+    """Return name and sweep of a file, or of a built-in spec, with replaced inputs and settings."""
     sweep = read_sweep(spec)
     inputs = {name: _one(files) for name, files in (("content", contents), ("style", styles)) if files}
     return Path(spec).stem, changed(sweep, inputs, dict(_setting(text) for text in sets))
 
 
 class Reporter:
-    """Tells of every cell: a line each and, in a terminal, a bar with the time left; or JSON; or nothing."""
+    """Reports every cell: a line each and, in a terminal, a bar with the time left; or JSON; or nothing."""
 
     def __init__(self, quiet: bool, machine: bool) -> None:
         self.quiet, self.machine, self.began, self.failed, self.known = quiet, machine, time.perf_counter(), 0, 0
@@ -52,7 +52,7 @@ class Reporter:
         self.line = self.bar.add_task("cells", total=None, left="")
 
     def cell(self, progress: jobs.Progress) -> None:
-        """One more is finished."""
+        """Report a finished cell."""
         record, self.last = progress.record, progress
         self.failed += record.status != "done"
         self.known += progress.known
@@ -68,7 +68,7 @@ class Reporter:
             self.bar.console.print(f"cell {progress.done}/{progress.total}  {where}  {outcome}")
 
     def wrote(self, pages: Sequence[Path]) -> None:
-        """The page and its companions are there."""
+        """Report the page and the other files."""
         if self.machine:
             _event("result", files=[str(page) for page in pages])
         elif not self.quiet:
@@ -76,7 +76,7 @@ class Reporter:
 
 
 def run(name: str, sweep: Sweep, output: str | None, workers: int | None, reporter: Reporter) -> None:
-    """Make what is missing of the sweep, tell of every cell, and write the page."""
+    """Make the missing cells of the sweep, report each, and write the page."""
     from impasto.jobs.contact import write_sheet  # noqa: PLC0415
     from impasto.jobs.report import write_page  # noqa: PLC0415
     from impasto.jobs.sweep import run_sweep  # noqa: PLC0415
@@ -107,7 +107,7 @@ def _one(files: Sequence[str]) -> Any:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """`name=value`, the value as JSON where it is that (8, 0.5, true, [1, 2]), else as text."""
+    """Parse `name=value`; the value is JSON if possible (8, 0.5, true, [1, 2]), else text."""
     name, sign, value = text.partition("=")
     if not sign:
         raise UsageError(f"--set takes NAME=VALUE, not '{text}'")

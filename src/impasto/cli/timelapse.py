@@ -1,4 +1,4 @@
-"""A run as a film: a GIF by Pillow, an MP4 by PyAV where the extra `video` is installed."""
+"""A run as a film: a GIF by Pillow, or an MP4 by PyAV, with the extra `video`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from impasto.image.atomic import replace_file
 from impasto.synthesis import Step
 
 FRAMES = 120
-"""At most so many frames,"""
+"""Largest number of frames."""
 
 PIXELS = 200_000_000
-"""of at most so many pixels together: they wait in memory until the end."""
+"""Largest number of pixels of all frames together, which wait in memory until the end."""
 
 RATE = 12  # frames a second
-HOLD = 18  # frames for which the finished picture stays
+HOLD = 18  # frames of the finished picture at the end
 
 Frame = NDArray[np.uint8]
 
 
 class Timelapse:
-    """Collects frames, all of the final size; `save` writes what there is."""
+    """Collects frames of the final size; `save` writes them."""
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
         self.path, self.size = path, size
@@ -45,13 +45,13 @@ class Timelapse:
         self._index = -1  # of the step in the last frame
 
     def add(self, step: Step) -> None:
-        """Take the picture of this step if its turn has come."""
-        every = max(1, -(-step.total // (self._most - 1)))  # which leaves a frame for the last step
+        """Add the picture of this step if a frame is due."""
+        every = max(1, -(-step.total // (self._most - 1)))  # keeps a frame for the last step
         if (step.index - 1) % every == 0:
             self._take(step)
 
     def save(self, last: Step) -> int:
-        """Write the film, which ends with this step; returns the number of frames."""
+        """Write the film, which ends with this step; return the number of frames."""
         if last.index != self._index:
             self._take(last)
         replace_file(self.path, self._encode(self._frames))
@@ -68,7 +68,7 @@ class Timelapse:
 
 
 def _gif(frames: list[Frame]) -> bytes:
-    # One palette for all, of the finished picture: palettes of their own would flicker.
+    # One palette for all, that of the finished picture: separate palettes would flicker.
     palette = Image.fromarray(frames[-1]).quantize(256)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
     buffer = io.BytesIO()
@@ -86,7 +86,7 @@ def _mp4(frames: list[Frame]) -> bytes:
     with av.open(buffer, "w", format="mp4") as film:
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         stream = film.add_stream(codec, rate=Fraction(RATE))
-        # 4:2:0 wants even sides; an odd last row or column is dropped
+        # 4:2:0 needs even sides; an odd last row or column is dropped
         stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
         stream.options = {"crf": "16"} if codec == "libx264" else {"qscale": "2"}
         for frame in frames + [frames[-1]] * (HOLD - 1):

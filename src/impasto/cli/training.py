@@ -1,4 +1,4 @@
-"""A training from the command line: check, work, watch, and write sheets and a log."""
+"""A training from the command line: check, train, report, and write sheets and a log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STEPS: dict[str, Callable[..., Iterator[TrainStep]]] = {
 
 
 def run(task: str, inputs: Sequence[Any], settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> None:
-    """What `impasto train TASK` does."""
+    """Run `impasto train TASK`."""
     named = [name for given in inputs for name in ([given] if isinstance(given, str) else given)]
     out = _checked(options, task, [*named, getattr(settings, "base", None)])
     group = _team(settings, options, watcher)
@@ -44,7 +44,7 @@ def run(task: str, inputs: Sequence[Any], settings: TrainSettings, options: Trai
 
 
 def _checked(options: TrainOptions, default: str, read: Sequence[str | None]) -> Path:
-    """Where the network goes, if it can."""
+    """Return the path of the network's file. Raises UsageError if it cannot be written."""
     out = Path(options.output or f"{default}{SUFFIX}")
     if out.suffix != SUFFIX:
         raise UsageError(f"'{out}' does not end in {SUFFIX}, as networks do")
@@ -79,7 +79,7 @@ def _work(
     *,
     quiet: bool,
 ) -> None:
-    """Go through all steps; `quiet`: another process tells of them."""
+    """Run all steps; `quiet` if another process reports them."""
     step: TrainStep | None = None
     log = _log(options.log) if options.log and not quiet else None
     watcher.plan([((settings.size, settings.size), settings.total)])
@@ -107,13 +107,13 @@ def _work(
 
 
 def _shown(step: TrainStep, settings: TrainSettings) -> Step:
-    """The step as the watchers of runs know it."""
+    """Return the step in the form that watchers of runs report."""
     size = (settings.size, settings.size)
     return Step(step.index, step.total, 1, 1, size, step.loss, step.terms, step.seconds, step.notice, step.sheet)
 
 
 def _log(folder: str) -> Callable[[TrainStep], None]:
-    """A writer of curves for TensorBoard."""
+    """Return a writer of curves for TensorBoard."""
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 (an extra)
     except ImportError as error:

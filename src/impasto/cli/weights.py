@@ -1,4 +1,4 @@
-"""`impasto weights`: what is here, what can be fetched, and whether it is sound."""
+"""`impasto weights`: list, download and check weight files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["fetch_weights", "get", "show", "verify", "where"]
 
 
 def show() -> None:
-    """A line a network."""
+    """Print a line for each network."""
     rows = [("lite", "inside the package", "", "")]
     for known in status():
         here = known.source if known.present else f"impasto weights fetch {known.name}"
@@ -25,7 +25,7 @@ def show() -> None:
 
 
 def get(networks: Sequence[str], watcher: Watcher) -> None:
-    """Fetch those that are missing; prints where each file is. A package's file stays in use, and a notice says so."""
+    """Download missing files and print where each is. A package's file stays in use, and a notice says so."""
     for name in networks:
         path = fetch(name, on_progress=partial(watcher.fetching, name))
         if (used := find(name)) not in (None, path):
@@ -34,7 +34,7 @@ def get(networks: Sequence[str], watcher: Watcher) -> None:
 
 
 def verify(networks: Sequence[str]) -> None:
-    """Check the files of these networks, or of all that are here."""
+    """Check the files of these networks, or of all with a file."""
     names = networks or [known.name for known in status() if known.present]
     if not names:
         typer.echo("no weights are here but those inside the package")
@@ -43,7 +43,7 @@ def verify(networks: Sequence[str]) -> None:
 
 
 def fetch_weights(name: str, weights: str | None, watcher: Watcher) -> None:
-    """Before the run and not inside it, where a download would show no progress."""
+    """Download weights before the run, because a download inside it would show no progress."""
     if weights is None and name in PUBLISHED and find(name) is None:
         watcher.notice(f"fetching the weights of {name}, {PUBLISHED[name].megabytes} MB, once")
         fetch(name, on_progress=partial(watcher.fetching, name))

@@ -1,4 +1,4 @@
-"""The words of a command line before they are parsed: none is empty, and a file whose name begins with a dash."""
+"""Checks of the words of a command line before they are parsed: empty words, and files that begin with a dash."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from impasto.errors import UsageError
 
 END = "--"
-"""What comes after is no flag."""
+"""Words after this one are no flags."""
 
 
 def refuse_empty(words: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def refuse_empty(words: Sequence[str]) -> None:
 
 
 def dashed_file(words: Sequence[str]) -> str:
-    """A hint where a word that was taken for a flag is the name of a file, or an empty string."""
+    """Return a hint if a word that was parsed as a flag is also a file, or an empty string."""
     flags = words[: words.index(END)] if END in words else words
     for before, word in zip(("impasto", *flags), flags, strict=False):
         if word.startswith("-") and not before.startswith("-") and os.path.lexists(word):
