@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
+import impasto
 from impasto.encoders import weights
 from impasto.encoders.vgg import VGG
 
-torch.set_num_threads(1)  # for tensors as small as these, threads only wait for each other
+# For tensors as small as these, threads only wait for each other. Tests of several threads set their number.
+torch.set_num_threads(1)
+
+# Processes that tests start import the package that the tests import, and have one thread too.
+_PATHS = [str(Path(impasto.__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1])]
+os.environ["PYTHONPATH"] = os.pathsep.join([*_PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ["OMP_NUM_THREADS"] = "1"
 
 TINY = ((4, 4), (6, 6), (8, 8, 8, 8), (8, 8, 8, 8), (8,))
 

@@ -192,7 +192,6 @@ def test_large_keeps_its_tables() -> None:
 
 
 def test_a_tiny_run_measures_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     words = ["speed", "--short", "--size", "64", "--few", "2", "--sides", "vgg19", "draft", "--out", str(tmp_path)]
     assert run.main(words) == 0
     lines = (tmp_path / "plots" / "benchmarks.jsonl").read_text().splitlines()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import LONG
 
 from impasto.cli import main
 from impasto.cli.failures import explain
@@ -162,7 +163,6 @@ def test_a_signal_saves_the_best_picture(folder: Path, tiny_lite: Path, number: 
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
     finally:
         signal.signal(getattr(signal, number), before)
@@ -172,7 +172,7 @@ def test_a_signal_saves_the_best_picture(folder: Path, tiny_lite: Path, number: 
         for _ in range(times):
             run.send_signal(getattr(signal, number))
             time.sleep(0.002)
-        _, err = run.communicate(timeout=50)
+        _, err = run.communicate(timeout=LONG)
     finally:
         run.kill()
     assert run.returncode == 128 + getattr(signal, number), err

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from tests.processes import LONG
 
 from impasto.cli import plan
 from impasto.cli.plan import FILE, START
@@ -298,13 +298,12 @@ def test_a_file_of_paces_that_is_a_folder_is_no_error(cli: Cli, home: Path, meas
 def test_the_measurement_itself_by_a_process_that_a_person_starts(cli: Cli, home: Path, measured: list[str]) -> None:
     """With the network of the package, and nothing patched; the next one with as many threads takes it from there."""
     words = ["plan", "stylize", *SAMPLES, "--size", "64", "--scales", "1"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "impasto", *words]
-    first = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    first = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     kept = json.loads((home / FILE).read_text())
     ((key, pace),) = kept.items()
     assert "1 threads, cpu: lite" in key
-    assert 1e-4 < pace * SIDE**2 < 60
+    assert 1e-5 < pace * SIDE**2 < LONG
     assert cli(*words).out.splitlines()[-1] == first.splitlines()[-1]
     assert json.loads((home / FILE).read_text()) == kept
     assert measured == []

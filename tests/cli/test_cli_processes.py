@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.processes import LONG, free_port
 
 from impasto.cli import main, processes
 
 RUN = ["--size", "160", "--steps", "6", "--scales", "1", "--checkpoint-every", "0", "--tv-weight", "0.3"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 Told = tuple[int, str, str]
@@ -31,7 +25,7 @@ Told = tuple[int, str, str]
 
 def together(commands: list[list[str]]) -> list[Told]:
     """What each of several processes says, that know of each other."""
-    around = os.environ | {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    around = os.environ | {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1"}
     around |= {"MASTER_PORT": str(free_port())}
     pipe = subprocess.PIPE
     running = [
@@ -39,7 +33,7 @@ def together(commands: list[list[str]]) -> list[Told]:
         for k, command in enumerate(commands)
     ]
     try:
-        told = [process.communicate(timeout=90) for process in running]
+        told = [process.communicate(timeout=LONG) for process in running]
     finally:
         for process in running:
             process.kill()
@@ -78,7 +72,7 @@ def test_torchrun_makes_the_picture_of_one_process(tmp_path, mask, capsys):
     assert len(expected) == 2
     launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
     launched += [str(free_port()), "-m", "impasto", *words, "-o", str(tmp_path / "two.png"), "--json"]
-    done = subprocess.run(launched, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(launched, capture_output=True, text=True, timeout=LONG, check=False)
     assert done.returncode == 0, done.stderr
     one, two = pixels(tmp_path / "one.png"), pixels(tmp_path / "two.png")
     assert np.abs(one - two).max() <= 1

@@ -14,7 +14,7 @@ import pytest
 import torch
 import typer
 from PIL import Image
-from test_cli_processes import free_port
+from tests.processes import LONG, free_port
 
 from impasto import networks
 from impasto.cli import app, training
@@ -59,7 +59,7 @@ def test_every_field_is_a_flag(kind):
 def test_help_needs_no_torch():
     code = "import sys; from impasto.cli import main; main(['train', 'style', '--help']); "
     code += "assert 'torch' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LONG, check=False)
     assert done.returncode == 0, done.stderr
     assert "--style-size" in done.stdout
 
@@ -190,7 +190,7 @@ def test_torchrun_trains_one_network(train, photos, tiny_lite, folder):
     ]
     launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port()]
     launched += ["-m", "impasto", *words]
-    done = subprocess.run([str(w) for w in launched], capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run([str(w) for w in launched], capture_output=True, text=True, timeout=LONG, check=False)
     assert done.returncode == 0, done.stderr
 
     def losses(out: str) -> list[float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.processes import LONG
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import resize
@@ -136,7 +137,7 @@ def test_the_state_of_another_schedule_is_refused(counts):
 def test_a_run_killed_ten_times_at_any_moment_ends_in_the_same_bytes(tmp_path):
     script = Path(__file__).with_name("killed.py")
     report = subprocess.run(
-        [sys.executable, script, tmp_path], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, script, tmp_path], capture_output=True, text=True, check=False, timeout=LONG
     )
     assert report.returncode == 0, report.stderr
     stood = [int(word) for word in report.stdout.split()]

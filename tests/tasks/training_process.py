@@ -7,6 +7,7 @@ has others.
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -33,6 +34,10 @@ SMALL = TrainStyleSettings(
 )
 
 
+FIRST = replace(SMALL, steps=1)
+"""One step, after which the checkpoint holds its gradient."""
+
+
 def losses(
     photos: Path, out: Path, settings: TrainStyleSettings = SMALL, group: ProcessGroup | None = None
 ) -> list[float]:
@@ -52,6 +57,9 @@ def main() -> None:
     if not group.single:
         torch.distributed.init_process_group("gloo", rank=group.rank, world_size=group.size)
     losses(Path(sys.argv[1]), Path(sys.argv[2]), group=group)
+    for out in map(Path, sys.argv[3:]):
+        for _ in train_style_steps(Path(sys.argv[1]), STYLES, FIRST, out=out, group=group):
+            pass
     if not group.single:
         torch.distributed.destroy_process_group()
 
