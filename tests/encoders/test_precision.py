@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -22,22 +24,56 @@ def picture(side: int = 64) -> Tensor:
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
-def test_features_and_gradients_are_near_those_of_float32(pair: tuple[Encoder, Encoder]) -> None:
-    slopes = []
-    features = [network(leaf := picture().requires_grad_(), LAYERS) for network in pair]
-    for network, found in zip(pair, features, strict=True):
-        leaf = picture().requires_grad_()
-        sum(f.float().square().mean() for f in network(leaf, LAYERS).values()).backward()
-        slopes.append(leaf.grad)
-        assert set(found) == set(LAYERS)
+class Rounded(torch.autograd.Function):
+    """Numbers rounded to 8 bits, on the way there and back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.bfloat16().float()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        return slope.bfloat16().float()
+
+
+@pytest.fixture(scope="module")
+def rounded() -> Encoder:
+    """A float32 network whose weights, and the results of whose convolutions, are rounded to bfloat16.
+
+    Max pooling and ReLU round nothing. What bfloat16 costs is thus known without the processor's own bfloat16.
+    """
+    network = load("lite")
+    for parameter in network.parameters():
+        parameter.copy_(parameter.bfloat16())
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_pre_hook(lambda _, given: (Rounded.apply(given[0]),))
+            module.register_forward_hook(lambda _, given, found: Rounded.apply(found))
+    return network
+
+
+def seen(network: Encoder) -> tuple[dict[str, Tensor], Tensor]:
+    """The features of a picture, and the gradient of the mean of their squares by the picture."""
+    leaf = picture().requires_grad_()
+    features = network(leaf, LAYERS)
+    (slope,) = torch.autograd.grad(sum(f.float().square().mean() for f in features.values()), leaf)
+    return {layer: f.detach() for layer, f in features.items()}, slope
+
+
+def test_features_and_gradients_cost_what_rounding_to_8_bits_costs(pair: tuple[Encoder, Encoder], rounded: Encoder):
+    """Against the same network with each convolution rounded once; sums in bfloat16 may round twice as often.
+
+    Where two numbers are equal in 8 bits, a ReLU or a pooling may send the gradient another way.
+    """
+    (full, slope), (half, steps), (expected, model) = (seen(network) for network in (*pair, rounded))
+    assert set(half) == set(LAYERS)
     for layer in LAYERS:
-        full, half = (found[layer] for found in features)
-        assert half.dtype == torch.bfloat16
-        away = float((half.detach().float() - full.detach()).norm() / full.detach().norm())
-        assert 0 < away < 0.02, f"{layer}: {away}"
-    assert slopes[1].dtype == torch.float32
-    # Where two numbers are equal in 8 bits, a ReLU or a pooling may send the gradient another way.
-    assert float((slopes[1] - slopes[0]).norm() / slopes[0].norm()) < 0.15
+        assert half[layer].dtype == torch.bfloat16
+        away, cost = ((each[layer].float() - full[layer]).norm() / full[layer].norm() for each in (half, expected))
+        assert 0 < away < 2 * cost < 0.1, layer
+    assert steps.dtype == torch.float32
+    away, cost = ((each - slope).norm() / slope.norm() for each in (steps, model))
+    assert 0 < away < 2 * cost < 1
 
 
 def test_what_is_not_a_weight_keeps_its_precision(pair: tuple[Encoder, Encoder]) -> None:

@@ -71,7 +71,7 @@ def test_it_is_what_the_formula_says():
 def test_gradients_also_of_small_and_odd_pictures():
     image, photo = noise(1, 3, 19, 23).requires_grad_(), noise(1, 3, 19, 23, seed=1)
     assert torch.autograd.gradcheck(lambda x: blotches(x, photo), (image,))
-    assert torch.isfinite(blotches(noise(1, 3, 9, 8), noise(1, 3, 9, 8, seed=1)))
+    assert blotches(noise(1, 3, 9, 8), noise(1, 3, 9, 8, seed=1)) == 0  # too small to have any
 
 
 @pytest.mark.parametrize("size", [(50, 61), (64, 96), (33, 24)])

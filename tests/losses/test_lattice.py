@@ -59,4 +59,5 @@ def test_it_is_what_the_formula_says():
 def test_gradients_also_of_small_and_odd_pictures():
     x = noise(1, 2, 11, 13).requires_grad_()
     assert torch.autograd.gradcheck(lattice, (x,))
-    assert torch.isfinite(lattice(noise(1, 3, 10, 10)))
+    assert lattice(noise(1, 3, 10, 10)) > 0
+    assert lattice(torch.full((1, 3, 10, 10), 0.5)) == pytest.approx(0, abs=1e-12)

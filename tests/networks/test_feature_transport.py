@@ -63,9 +63,12 @@ def test_a_distribution_moved_to_itself_stays():
     torch.testing.assert_close(transport(own, own)[0], torch.eye(16, 17), rtol=0, atol=1e-4)
 
 
-def test_a_photo_of_one_colour_gives_numbers():
+def test_a_photo_of_one_colour_goes_to_the_mean():
     flat, goal = normal_of(torch.full((1, 3, 8, 8), 0.5)), normal_of(features(3, 6))
-    assert transport(flat, goal).isfinite().all()
+    found = transport(flat, goal)
+    assert found.isfinite().all()
+    moved = found[0] @ torch.tensor([0.5, 0.5, 0.5, 1.0])
+    torch.testing.assert_close(moved, features(3, 6).mean((2, 3))[0], rtol=1e-3, atol=1e-3)
     black = Normal(torch.zeros(1, 3), torch.zeros(1, 3, 3))
     torch.testing.assert_close(transport(black, black)[0], torch.eye(3, 4))
 

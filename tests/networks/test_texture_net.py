@@ -25,6 +25,7 @@ def test_any_size_from_two_pixels_at_the_coarsest_scale(norm, content):
         result = network(network.noise(2, (height, width), seeded()), image)
         assert result.shape == (2, 3, height, width)
         assert result.isfinite().all()
+        assert not torch.equal(result[0], result[1])
     with pytest.raises(UsageError, match="16x15 is too small; the least is 16 a side"):
         network.noise(1, (15, 16), seeded())
 

@@ -5,7 +5,7 @@ from impasto import encoders
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import load, resize
 from impasto.losses import gram, relative
-from impasto.settings.synthesis import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
+from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.objective.weights import weights_of
 from impasto.tasks.reconstruct import reconstruct
 from impasto.tasks.run.run import last
@@ -111,10 +111,16 @@ def test_both_optimisers_lower_the_loss(optimizer):
 
 @pytest.mark.usefixtures("without_packages")
 def test_the_schedule_ends_at_the_full_size_and_leaves_out_what_is_too_small():
-    first, then, last = QUALITIES["fine"].steps
+    first, then, last = 150, 120, 80
     for side, counts in ((512, [first, then]), (1024, [first, then, last]), (4096, [first, then, last, last, last])):
         found = schedule(StylizeSettings(quality="fine"), (side, side))
         assert found == [((side >> k, side >> k), n) for k, n in zip(reversed(range(len(counts))), counts, strict=True)]
+    for quality, steps in {"draft": [18, 3], "standard": [52, 26, 14]}.items():
+        found = schedule(StylizeSettings(quality=quality, scales=len(steps)), (1024, 1024))
+        assert [count for _, count in found] == steps
+    for quality, steps in {"draft": [40, 12], "standard": [70, 50], "fine": [150, 250]}.items():
+        found = schedule(TextureSettings(quality=quality, scales=2), (512, 512))
+        assert [count for _, count in found] == steps
     assert [size for size, _ in schedule(StylizeSettings(scales=3), (384, 512))] == [(96, 128), (192, 256), (384, 512)]
     assert [size for size, _ in schedule(StylizeSettings(scales=8), (200, 256))] == [(100, 128), (200, 256)]
     assert schedule(StylizeSettings(steps=7, scales=1), (64, 64)) == [((64, 64), 7)]
