@@ -25,8 +25,13 @@ PHOTO, PAINTING = "sample:chelsea", "sample:flow"
 
 SIZE = (101, 131)
 
-LEVEL = 1 / 255
-"""By how much values may differ after some steps: rounding grows with each of them."""
+ROUNDING = 1e-8
+"""By how much values of two runs in float64 may differ.
+
+One evaluation in tiles differs from one at once by some roundoffs of 1.1e-16. L-BFGS enlarges differences at each
+step, because its first move is so short that it learns from the last digits: in float32, three to twelve steps have
+made up to 5e-3 of 6e-8, a factor of 1e5. The bound allows for a factor of 1e8, and is a 400,000th of a level of 8 bits.
+"""
 
 
 @cache
@@ -208,9 +213,8 @@ def small(**changes: object) -> StylizeSettings:
     ],
     ids=str,
 )
+@pytest.mark.usefixtures("in_double")
 def test_stylize_in_tiles_is_stylize_at_once(changes, evaluations):
-    """To rounding, of which L-BFGS makes more at every step (from 6e-8 to 5e-3 in twelve): its first move is so short
-    that it learns from the last digits. Of one evaluation it is 1e-14, see `test_tiled.py`."""
     expected = impasto.stylize(PHOTO, PAINTING, small(**changes, tile=0))
     assert evaluations == []
     found = impasto.stylize(PHOTO, PAINTING, small(**changes, tile=64))
@@ -218,18 +222,18 @@ def test_stylize_in_tiles_is_stylize_at_once(changes, evaluations):
     assert max(evaluations) == 12  # of 200x133, in tiles of 50x44
     photo = impasto.stylize(PHOTO, PAINTING, small(**changes, steps=0, scales=1))
     assert float((expected - photo).abs().max()) > 0.02
-    apart = (found - expected).abs()
-    assert float(apart.mean()) < 5e-4
-    assert float(apart.max()) < 0.03
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, expected, rtol=0, atol=ROUNDING)
 
 
+@pytest.mark.usefixtures("in_double")
 def test_regions_in_tiles_are_regions_at_once(evaluations):
     left = torch.zeros(1, 1, 133, 200)
     left[..., :90] = 1
     region = impasto.Region(left, "sample:ink")
     expected, found = (impasto.stylize(PHOTO, PAINTING, small(tile=tile), regions=[region]) for tile in (0, 64))
     assert max(evaluations) == 12
-    torch.testing.assert_close(found, expected, rtol=0, atol=LEVEL)
+    torch.testing.assert_close(found, expected, rtol=0, atol=ROUNDING)
     plain = impasto.stylize(PHOTO, PAINTING, small(tile=0))
     assert float((expected - plain).abs().max()) > 0.02
 
@@ -257,17 +261,25 @@ def test_what_does_not_go_in_tiles_is_refused_before_any_step(changes, name):
     next(impasto.stylize_steps(PHOTO, PAINTING, small(**changes, tile=0)))
 
 
-@pytest.mark.parametrize("changes", [{}, {"layers": "relu2_2,relu3_1=0.5"}, {"content_loss": "self-similarity"}])
+@pytest.mark.usefixtures("in_double")
+@pytest.mark.parametrize("changes", [{}, {"layers": "relu2_2,relu3_1=0.5"}])
 def test_reconstruct_in_tiles_is_reconstruct_at_once(changes, evaluations):
     own = {"size": 150, "steps": 3, "scales": 1} | changes
     expected, found = (impasto.reconstruct(PHOTO, ReconstructSettings(**own, tile=tile)) for tile in (0, 64))
     assert max(evaluations) == 6
-    assert torch.isfinite(found).all()
-    if "content_loss" in changes:
-        # It draws positions, and others than at once.
-        assert float((found - expected).abs().mean()) < 0.1
-    else:
-        torch.testing.assert_close(found, expected, rtol=0, atol=LEVEL)
+    torch.testing.assert_close(found, expected, rtol=0, atol=ROUNDING)
+
+
+def test_self_similarity_descends_in_tiles_as_at_once(evaluations):
+    """Other positions are drawn than at once, so the pictures differ; their distances are much the same."""
+    own = {"size": 150, "steps": 6, "scales": 1, "content_loss": "self-similarity"}
+    once, tiled = (
+        [step.loss for step in impasto.reconstruct_steps(PHOTO, ReconstructSettings(**own, tile=tile))]
+        for tile in (0, 64)
+    )
+    assert max(evaluations) == 6
+    assert min(once) < 0.8 * once[0]
+    assert once[0] - min(tiled) > 0.5 * (once[0] - min(once))
 
 
 def test_a_patch_of_features_is_refused_in_tiles():
@@ -277,12 +289,13 @@ def test_a_patch_of_features_is_refused_in_tiles():
     next(impasto.reconstruct_steps(PHOTO, ReconstructSettings(**own, tile=0)))
 
 
+@pytest.mark.usefixtures("in_double")
 def test_textures_in_tiles_are_textures_at_once(evaluations):
     expected, found = (
         impasto.texture(PAINTING, TextureSettings(size=150, steps=3, scales=1, tile=tile)) for tile in (0, 64)
     )
     assert max(evaluations) == 6
-    torch.testing.assert_close(found, expected, rtol=0, atol=LEVEL)
+    torch.testing.assert_close(found, expected, rtol=0, atol=ROUNDING)
 
 
 def test_a_texture_that_repeats_is_seen_at_once(evaluations):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,8 @@ from impasto.encoders.vgg import VGG
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import Size, in_memory
 from impasto.settings.synthesis import StylizeSettings
-from impasto.synthesis import LBFGS, OPTIMIZERS
+from impasto.synthesis import LBFGS, OPTIMIZERS, Step
+from impasto.synthesis.point import Point
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms
@@ -300,7 +302,7 @@ def test_the_peak_of_a_run_that_fits_is_the_sum_of_its_parts():
     pixels = 2000 * 1600 - 1000 * 800
     picture, content = 12 * pixels, 4 * about.channels * pixels / 64
     network_alone = everything(encoder, sizes[0]) - everything(encoder, sizes[1])
-    expected = IMAGES * picture + content + network_alone
+    expected = 7 * picture + content + network_alone
     assert more() == pytest.approx(expected + 40 * picture, rel=1e-9)
     for optimizer, pictures in {"adam": 3, "adam-carried": 3, "rmsprop": 2}.items():
         assert more(optimizer=optimizer) == pytest.approx(expected + pictures * picture, rel=1e-9)
@@ -321,14 +323,17 @@ def test_the_peak_of_a_run_that_fits_is_the_sum_of_its_parts():
 
 
 def test_what_is_remembered_is_what_the_optimisers_have():
-    """The default of L-BFGS is the most; of every other optimiser it is known how much it keeps."""
-    assert LBFGS().memory == PAIRS
+    """The default of L-BFGS is the most; of every other optimiser, the images in its state after two steps."""
+    assert LBFGS().memory == PAIRS == 20
     assert set(OPTIMIZERS) - set(REMEMBERED) == {"lbfgs", "lbfgs-wolfe"}
-    point = torch.rand(1, 3, 8, 8)
+    point = Point(torch.rand(1, 3, 8, 8), 1.0, {}, torch.ones(1, 3, 8, 8))
     for name, pictures in REMEMBERED.items():
         optimizer = OPTIMIZERS[name]()
-        assert not isinstance(optimizer, LBFGS)
-        assert pictures * point.numel() <= 3 * point.numel()
+        for _ in range(2):
+            optimizer.step(point, lambda x: Point(x, 1.0, {}, torch.ones_like(x)))
+        held = [value.numel() for value in optimizer.state().values() if isinstance(value, Tensor)]
+        kept = sum(held) / point.parameters.numel()
+        assert pictures - 1 <= kept <= pictures, name  # and at most one temporary
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
@@ -563,44 +568,59 @@ class Watch:
         patch.setattr(TileSizes, "__call__", sizing)
 
 
-@pytest.mark.parametrize(("optimizer", "apart"), [("lbfgs", 0.03), ("lbfgs-wolfe", 0.15), ("adam", 1e-3)])
-def test_a_run_with_little_memory_makes_nearly_the_same_picture(optimizer, apart, monkeypatch):
-    """Tiles and half precision; tiles of 1 MB instead of 256, so that so small a picture has some. L-BFGS makes more of
-    the least of differences, and a line search may try other steps."""
+def steps_of(settings: StylizeSettings) -> list[Step]:
+    return list(impasto.stylize_steps(PHOTO, PAINTING, settings))
+
+
+def check_as_good(found: list[Step], expected: list[Step]) -> None:
+    """A run is as good as another, whatever the processor.
+
+    Rounding and half precision grow with each step, and a line search may try other steps, so that pictures differ by
+    more on one processor than on another. But both descend as far, toward the same picture.
+    """
+    first, last = expected[0].loss, min(step.loss for step in expected)
+    assert last < 0.8 * first
+    assert min(step.loss for step in found) < last + 0.1 * (first - last)
+    start = impasto.stylize(PHOTO, PAINTING, small(steps=0))
+    ours, theirs = found[-1].image(), expected[-1].image()
+    assert 0 < float((ours - theirs).abs().mean()) < 0.3 * float((theirs - start).abs().mean())
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lbfgs-wolfe", "adam"])
+def test_a_run_with_little_memory_makes_nearly_the_same_picture(optimizer, monkeypatch):
+    """Tiles and half precision; tiles of 1 MB instead of 256, so that so small a picture has some."""
     settings = small(optimizer=optimizer, steps=6)
-    expected = impasto.stylize(PHOTO, PAINTING, settings)
+    expected = steps_of(settings)
     monkeypatch.setattr(sizing, "TILE_BYTES", 1e6)
     monkeypatch.setattr(remembering, "resident", lambda: 0.0)
     little = least(lambda one: fits_without_files(one) and one.pairs > 5, SMALL, optimizer=optimizer)
     watch = Watch(monkeypatch)
-    found = impasto.stylize(PHOTO, PAINTING, replace(settings, memory=f"{1.01 * little:.0f}B"))
+    found = steps_of(replace(settings, memory=f"{1.01 * little:.0f}B"))
     assert any(sides[0] for sides in watch.sides)
     if optimizer != "adam":
         assert {made.precision for made in watch.optimizers} == {"half"}
         assert all(FEWEST <= made.memory < PAIRS for made in watch.optimizers)
-    photo = impasto.stylize(PHOTO, PAINTING, replace(settings, steps=0))
-    to_device = float((expected - photo).abs().mean())
-    assert to_device > 0.01
-    assert 0 < float((found - expected).abs().mean()) < apart * to_device
+    check_as_good(found, expected)
 
 
 def test_a_run_that_does_not_fit_works_in_files(tmp_path, monkeypatch):
     """With 8 pairs, of which the first six steps need no more; the files go with it."""
     settings = small(steps=6)
-    expected = impasto.stylize(PHOTO, PAINTING, settings)
+    expected = steps_of(settings)
     monkeypatch.setattr(sizing, "TILE_BYTES", 1e6)
     monkeypatch.setattr(remembering, "resident", lambda: 0.0)
     memory = f"{1.01 * least(fits, SMALL):.0f}B"
     watch, made = Watch(monkeypatch), []
     mapped = module.mapped
     monkeypatch.setattr(module, "mapped", lambda folder: made.append(folder) or mapped(folder))
-    found = impasto.stylize(PHOTO, PAINTING, replace(settings, memory=memory, scratch=str(tmp_path)))
+    found = steps_of(replace(settings, memory=memory, scratch=str(tmp_path)))
     assert made
     assert set(made) == {str(tmp_path)}
     assert [optimizer.memory for optimizer in watch.optimizers] == [MAPPED]
     assert watch.optimizers[0].allocate is not in_memory
-    photo = impasto.stylize(PHOTO, PAINTING, replace(settings, steps=0))
-    assert 0 < float((found - expected).abs().mean()) < 0.03 * float((expected - photo).abs().mean())
+    check_as_good(found, expected)
+    del found, expected
+    gc.collect()
     assert list(tmp_path.iterdir()) == []
 
 
