@@ -35,7 +35,7 @@ check: $(READY)
 
 test: check $(RUNTIME)
 	@command -v chromium chromium-browser google-chrome > /dev/null || echo "Chromium is not installed, so the page in $(PAGE) is not tested; Debian: apt install chromium"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The site, from docs/ and the docstrings of src/, into build/site. A broken link is an error.
 docs: $(READY)
