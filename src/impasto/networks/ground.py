@@ -17,7 +17,7 @@ BLOCK = 8
 FINE, WIDE = 3, 7
 """Blocks: over so many detail is told from form, and strokes from surfaces."""
 
-AMOUNT = 0.35
+AMOUNT = 0.15
 """Deviation of grain, in that of the painting's detail at the same luma. The decoder makes strokes of little; with 1 it
 draws over faces."""
 
@@ -52,6 +52,11 @@ def detail(picture: Tensor) -> Tensor:
     return picture - local_mean(picture, FINE)
 
 
+def variance(light: Tensor) -> Tensor:
+    """`(B, 1, H, W)`: of `light`, `(B, 1, H, W)`, over about 24 x 24 pixels."""
+    return (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
+
+
 def zero_local_mean(painted: Tensor) -> Tensor:
     """`(B, 3, H, W)` less its mean over about 56 x 56 pixels: what the decoder adds changes no surface's colour.
 
@@ -60,14 +65,24 @@ def zero_local_mean(painted: Tensor) -> Tensor:
     return painted - local_mean(painted, WIDE)
 
 
+def limited(strokes: Tensor, base: Tensor, detail: Tensor) -> Tensor:
+    """`strokes`, `(B, 3, H, W)`, scaled down where they would make more detail than photo and painting have.
+
+    `detail`, `(B, 1, H, W)`, is the variance of the painting's detail at the same luma. The variance of luma of the
+    picture, `base` and strokes, over about 24 x 24 pixels may be as large as that, or as that of `base`. Without a
+    limit a decoder draws the marks of the whole painting where the painting itself is plain: worms on walls, foil in
+    skies.
+    """
+    own, painted = variance(luma(base)), variance(luma(base + strokes))
+    return ((torch.maximum(detail, own) + TINY) / (painted + TINY)).sqrt().clamp(max=1) * strokes
+
+
 def flatness(base: Tensor, grain: Tensor) -> Tensor:
     """`(B, 1, H, W)`: how much grain a place takes, all of it where the picture varies far less than the grain.
 
     `grain`: the variance of its light, `(B, 1, 1, 1)` or a map.
     """
-    light = luma(base)
-    own = (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
-    return grain / (grain + SHY * own + TINY)
+    return grain / (grain + SHY * variance(luma(base)) + TINY)
 
 
 def luma_variance(colours: Tensor) -> Tensor:

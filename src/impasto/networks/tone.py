@@ -17,10 +17,10 @@ from impasto.networks.ground import luma
 KNOTS = 17
 """At which distributions and curves are known, from 0 to 1."""
 
-SHARE = 0.6
+SHARE = 0.85
 """Of the way to the painting's distribution."""
 
-LEAST, MOST = 0.5, 2.0
+LEAST, MOST = 0.5, 3.0
 """Slopes of a curve."""
 
 PRIOR = 1e-4
@@ -28,8 +28,10 @@ PRIOR = 1e-4
 
 
 def histogram_of(light: Tensor, weights: Tensor | None = None) -> Tensor:
-    """`(B, KNOTS)`: how many pixels of `light`, `(B, 1, H, W)` of even sides, are near each knot, each shared by the two
-    next to it; weighted by `weights`, `(B, 1, H, W)`. Those of parts of a picture add up.
+    """`(B, KNOTS)`: the number of pixels of `light`, `(B, 1, H, W)` with even sides, near each knot.
+
+    A pixel is shared by the two knots next to it and weighted by `weights`, `(B, 1, H, W)`. Histograms of the parts of
+    a picture add up.
 
     One pixel of four is counted: a histogram needs no more, and this takes a twentieth of the time.
     """
