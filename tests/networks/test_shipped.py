@@ -60,8 +60,8 @@ def test_they_say_where_they_come_from():
 
 @pytest.mark.parametrize("style", OURS)
 def test_each_of_our_paintings_is_a_style(style):
-    assert removed(f"sample:{style}", painted("styles", style)) > 50
-    assert removed(f"sample:{style}", painted("any", f"sample:{style}")) > 40
+    assert removed(f"sample:{style}", painted("styles", style)) > 60
+    assert removed(f"sample:{style}", painted("any", f"sample:{style}")) > 45
 
 
 def test_styles_differ_and_leave_no_grid():
@@ -91,7 +91,7 @@ def with_statistics_of(like: torch.Tensor, network: TransportNet, photo: torch.T
 
 def test_styles_leave_no_border():
     """The outer 8 pixels are painted as they would be inside a larger picture, the photo's reflection, with the same
-    statistics: means over 8x16 pixels, of all sides. A transformer that knew where the border is had 5.2."""
+    statistics: means over 8x16 pixels, of all sides, in levels of 255. A network that pads with zeros had 7.6."""
     styles, photo, apart = networks.load(networks.shipped()["styles"]), fit(load(PHOTO).pixels, SIDE), list[float]()
     network, around = styles.transformer, 64
     assert isinstance(network, TransportNet)
@@ -103,4 +103,4 @@ def test_styles_leave_no_border():
         difference = found - larger[..., around:-around, around:-around]
         for side in (torch.rot90(difference, k, (2, 3)) for k in range(4)):
             apart.append(255 * float(F.avg_pool2d(side[..., :8, :], (8, 16)).abs().mean()))
-    assert sum(apart) / len(apart) < 4
+    assert sum(apart) / len(apart) < 5
