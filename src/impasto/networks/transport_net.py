@@ -39,7 +39,7 @@ from impasto.networks.style_code import CodeLayout
 from impasto.networks.tone import curve_to, distribution_of, histogram_of, toned
 from impasto.networks.transport import Normal, apply_affine, normal_of, transport
 
-MARGIN = 8
+MARGIN = 16
 """Pixels that a network sees beyond the picture on every side, reflected, and whose result is cut off."""
 
 MULTIPLE = 8
