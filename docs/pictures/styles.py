@@ -22,14 +22,14 @@ FULL, PIECE = 768, 320
 """Longer side of the pictures of which pieces are shown at 100 %, and the pieces' side."""
 
 PAIRS = (
-    ("chelsea", "flow"),
-    ("coffee", "points"),
-    ("rocket", "woodcut"),
-    ("astronaut", "glass"),
-    ("chelsea", "ink"),
-    ("coffee", "tesserae"),
+    ("chelsea", "flow", "starry"),
+    ("coffee", "points", "wave"),
+    ("rocket", "woodcut", "turner"),
+    ("astronaut", "glass", "matisse"),
+    ("chelsea", "ink", "scream"),
+    ("coffee", "tesserae", "wheat"),
 )
-"""Photos and paintings."""
+"""A photo, a painting for `any`, and a style of `styles`."""
 
 
 def main() -> None:
@@ -38,8 +38,10 @@ def main() -> None:
     write("styles.jpg", [one("sample:chelsea") for one in paint], across=4)
     write("styles-photos.jpg", [one(photo) for one in paint for photo in PHOTOS], across=2 * len(PHOTOS))
     large = ApplySettings(size=FULL)
-    found = [impasto.apply(f"sample:{photo}", None, f"sample:{painting}", large) for photo, painting in PAIRS]
+    found = [impasto.apply(f"sample:{photo}", None, f"sample:{painting}", large) for photo, painting, _ in PAIRS]
     write("any-full.jpg", [piece(picture) for picture in found], across=3)
+    found = [painter(styles, style, large)(f"sample:{photo}") for photo, _, style in PAIRS]
+    write("styles-full.jpg", [piece(picture) for picture in found], across=3)
 
 
 def piece(picture: Tensor) -> Tensor:

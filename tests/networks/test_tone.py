@@ -15,10 +15,10 @@ def light(power: float, seed: int = 0, size: tuple[int, int] = (120, 160)) -> Te
     return torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(seed)) ** power
 
 
-def test_histograms_count_all_pixels_and_add_up():
+def test_histograms_count_one_pixel_of_four_and_add_up():
     whole = light(2.0)
     found = histogram_of(whole)
-    assert float(found.sum()) == pytest.approx(120 * 160, rel=1e-5)
+    assert float(found.sum()) == pytest.approx(60 * 80, rel=1e-5)
     parts = histogram_of(whole[..., :50]) + histogram_of(whole[..., 50:])
     torch.testing.assert_close(parts, found)
     alpha = torch.zeros_like(whole)

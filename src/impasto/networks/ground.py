@@ -17,7 +17,7 @@ BLOCK = 8
 FINE, WIDE = 3, 7
 """Numbers of blocks over which detail is separated from form, and strokes from surfaces."""
 
-AMOUNT = 0.35
+AMOUNT = 0.15
 """Deviation of grain, relative to that of the painting's detail at the same luma. The decoder makes strokes of little
 grain; with 1 it draws over faces."""
 
@@ -52,6 +52,11 @@ def detail(picture: Tensor) -> Tensor:
     return picture - local_mean(picture, FINE)
 
 
+def variance(light: Tensor) -> Tensor:
+    """Return the variance of `light`, `(B, 1, H, W)`, over about 24 x 24 pixels, at each pixel."""
+    return (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
+
+
 def zero_local_mean(painted: Tensor) -> Tensor:
     """Return `(B, 3, H, W)` minus its mean over about 56 x 56 pixels: the decoder changes no surface's colour.
 
@@ -60,14 +65,23 @@ def zero_local_mean(painted: Tensor) -> Tensor:
     return painted - local_mean(painted, WIDE)
 
 
+def limited(strokes: Tensor, base: Tensor, detail: Tensor) -> Tensor:
+    """Return `strokes`, `(B, 3, H, W)`, scaled down where they have more detail than photo and painting.
+
+    Over about 24 x 24 pixels, the luma of the picture, `base + strokes`, varies at most as much as that of `base`, or as
+    the painting's detail at the same luma, whose variance is `detail`, `(B, 1, H, W)`. Without this limit, the decoder
+    draws the marks of the whole painting where the painting itself is plain: lines on walls, folds in skies.
+    """
+    own, painted = variance(luma(base)), variance(luma(base + strokes))
+    return ((torch.maximum(detail, own) + TINY) / (painted + TINY)).sqrt().clamp(max=1) * strokes
+
+
 def flatness(base: Tensor, grain: Tensor) -> Tensor:
     """Return the share of grain at each place, `(B, 1, H, W)`: 1 where the picture varies far less than the grain.
 
     `grain`: the variance of its luma, `(B, 1, 1, 1)` or a map.
     """
-    light = luma(base)
-    own = (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
-    return grain / (grain + SHY * own + TINY)
+    return grain / (grain + SHY * variance(luma(base)) + TINY)
 
 
 def luma_variance(colours: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from impasto.networks.ground import (
     WIDE,
     detail,
     flatness,
+    limited,
     luma,
     luma_variance,
     smooth_chroma,
@@ -38,8 +39,9 @@ from impasto.networks.style_code import CodeLayout
 from impasto.networks.tone import curve_to, distribution_of, histogram_of, toned
 from impasto.networks.transport import Normal, apply_affine, normal_of, transport
 
-MARGIN = 8
-"""Width of the reflected margin around the picture, in pixels; it is cut off from the result."""
+MARGIN = 16
+"""Width of the reflected margin around the picture, in pixels; it is cut off from the result. With 8, strokes run along
+the border."""
 
 MULTIPLE = 8
 SMALLEST = 24
@@ -110,10 +112,12 @@ class Recolouring(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """The photo in the painting's colours, and the grain on it, `(B, 3, H, W)` each."""
+    """The photo in the painting's colours and the grain on it, `(B, 3, H, W)` each, and the variance of the painting's
+    detail at the same luma, `(B, 1, H, W)`."""
 
     base: Tensor
     grain: Tensor
+    detail: Tensor
 
     @property
     def picture(self) -> Tensor:
@@ -169,7 +173,7 @@ class TransportNet(nn.Module):
         """Radius of the receptive field in pixels, with all statistics given; a multiple of `MULTIPLE`."""
         far: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 2
         far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
-        far += (FINE // 2 + WIDE // 2 + 2) * MULTIPLE
+        far += (2 * (FINE // 2) + WIDE // 2 + 3) * MULTIPLE
         return -(-far // MULTIPLE) * MULTIPLE
 
     @property
@@ -271,9 +275,11 @@ class TransportNet(nn.Module):
         base = smooth_chroma(_blend(moved, masks), _blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
         size, light = (photo.shape[-2], photo.shape[-1]), F.avg_pool2d(luma(base), MULTIPLE)
         energy = _blend([energy_at(light, target.palette) for target in targets], pool_to(masks, light))
-        energy = (AMOUNT * strength) ** 2 * F.interpolate(energy, scale_factor=MULTIPLE, mode="bilinear").clamp(min=0)
+        energy = F.interpolate(energy, scale_factor=MULTIPLE, mode="bilinear").clamp(min=0)
         grain = energy.sqrt() * _blend([tile_window(target.grain, size, origin) for target in targets], masks)
-        return Ground(base, flatness(base, energy * _blend([t.variance for t in targets], masks)) * grain)
+        detail = energy * _blend([target.variance for target in targets], masks)
+        amount = AMOUNT * strength
+        return Ground(base, amount * flatness(base, amount**2 * detail) * grain, detail)
 
     def paint(
         self,
@@ -298,7 +304,8 @@ class TransportNet(nn.Module):
             (_blend([t.modulation[k][0] for t in targets], share), _blend([t.modulation[k][1] for t in targets], share))
             for k, share in enumerate(shares)
         ]
-        return ground.base + zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
+        strokes = zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
+        return ground.base + limited(strokes, ground.base, ground.detail)
 
     def forward(
         self,

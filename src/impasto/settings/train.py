@@ -43,10 +43,10 @@ NOTHING = "none"
 STEPS = 20000
 """Steps from nothing to a transformer or a network for textures."""
 
-ANY_STEPS = 7500
+ANY_STEPS = 12_500
 """Steps from nothing to a network for any painting; see `training/README.md`."""
 
-STYLES_STEPS = 2500
+STYLES_STEPS = 3_200
 """Steps from a trained network to one for the paintings that are given."""
 
 ADDED = 300
