@@ -68,8 +68,8 @@ def zero_local_mean(painted: Tensor) -> Tensor:
 def limited(strokes: Tensor, base: Tensor, detail: Tensor) -> Tensor:
     """Return `strokes`, `(B, 3, H, W)`, scaled down where they have more detail than photo and painting.
 
-    Over about 24 x 24 pixels, the luma of the picture, `base + strokes`, varies at most as much as that of `base`, or
-    as the painting's detail at the same luma. `detail`, `(B, 1, H, W)`, is its variance. Without this limit, the decoder
+    Over about 24 x 24 pixels the luma of the picture, `base + strokes`, varies at most as much as that of `base` or
+    as the painting's detail at the same luma. `detail`, `(B, 1, H, W)`, is its variance. Without this limit the decoder
     draws the marks of the whole painting where the painting itself is plain: lines on walls, folds in skies.
     """
     own, painted = variance(luma(base)), variance(luma(base + strokes))
