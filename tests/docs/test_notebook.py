@@ -29,7 +29,8 @@ def test_its_cells_run_and_paint_small_pictures(tmp_path: Path, monkeypatch: pyt
 
     exec(compile(quicker(code), str(NOTEBOOK), "exec"), names)
 
-    assert max(Image.open("painted.png").size) <= MOST
+    with Image.open("painted.png") as painted:
+        assert max(painted.size) <= MOST
     losses = names["losses"]
     assert isinstance(losses, list)
     assert losses[-1] < losses[0]

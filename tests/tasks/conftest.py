@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(reading, "opener", doubled)
     monkeypatch.setattr(device, "precision_of", lambda *_: torch.float64)
+    monkeypatch.setattr(torch, "randn", partial(torch.randn, dtype=torch.float64))
 
 
 @pytest.fixture(scope="session")

@@ -204,12 +204,15 @@ def stripes(down: bool, color: tuple[float, float, float]) -> torch.Tensor:
 
 
 def test_textures_mix():
-    """The colours of both paintings are in the texture."""
+    """The more of the blue painting there is in a mixture, the bluer the texture."""
     red, blue = stripes(True, (1.0, 0.1, 0.1)), stripes(True, (0.1, 0.1, 1.0))
     settings = TextureSettings(size=64, steps=20, scales=1)
-    alone, mixed = (mean_color(texture(style, settings)) for style in (red, [(red, 0.5), (blue, 0.5)]))
-    assert alone[0] > alone[2] + 0.05
-    assert abs(mixed[0] - mixed[2]) < 0.5 * (alone[0] - alone[2])
+    mixtures = (red, [(red, 0.9), (blue, 0.1)], [(red, 0.5), (blue, 0.5)], [(red, 0.1), (blue, 0.9)], blue)
+    colors = [mean_color(texture(mixture, settings)) for mixture in mixtures]
+    redness = np.array([float(color[0] - color[2]) for color in colors])
+    assert redness[0] > 0.05
+    assert redness[-1] < -0.05
+    assert (np.diff(redness) < 0).all()
 
 
 def test_textures_of_a_painting_that_is_also_turned_have_both_directions():
