@@ -18,7 +18,7 @@ def noise(deviation: float, seed: int) -> Tensor:
 
 
 def even(variance: float) -> Tensor:
-    return torch.full((1, 1, *SIZE[1:]), variance)
+    return torch.full((1, 1, SIZE[1] // 8, SIZE[2] // 8), variance)
 
 
 def test_strokes_with_less_detail_than_the_painting_stay():

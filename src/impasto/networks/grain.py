@@ -32,6 +32,9 @@ QUIET = 0.1
 """Share of the mean energy below which windows have less weight."""
 
 KERNEL = 2 * REACH + 1
+PHASES = 4
+"""Side of the squares of pixels that one convolution makes at once. `KERNEL + PHASES - 1` is a multiple of it."""
+
 HALF = KERNEL**2 // 2 + 1
 COLOURS = 6
 NUMBERS = COLOURS + HALF
@@ -67,8 +70,23 @@ def noise_tile(grain: Tensor, noise: Tensor) -> Tensor:
     half = grain[:, COLOURS:]
     kernel = torch.cat([half, half[:, :-1].flip(1)], dim=1).view(-1, 1, KERNEL, KERNEL)
     with full_precision(grain):
-        made = F.conv2d(F.pad(noise.to(grain), (REACH,) * 4, mode="circular"), kernel).transpose(0, 1)
+        made = _filtered(F.pad(noise.to(grain), (REACH,) * 4, mode="circular"), kernel).transpose(0, 1)
         return torch.einsum("bij,bjhw->bihw", colour_root(grain), made)
+
+
+def _filtered(noise: Tensor, kernels: Tensor) -> Tensor:
+    """Return `F.conv2d(noise, kernels)`, `(3, B, SIDE, SIDE)`, with squares of `PHASES` x `PHASES` pixels as channels.
+
+    A convolution of one channel with large kernels is slow: it uses no more than one output at a time.
+    """
+    side = (KERNEL + PHASES - 1) // PHASES
+    steps, blocks, places = (torch.arange(count, device=noise.device) for count in (PHASES, side, KERNEL))
+    place = (PHASES * blocks - steps[:, None, None] + steps[:, None]).flatten()  # for each output, input and block
+    chosen = (place[:, None] == places).to(kernels)
+    weights = (chosen @ kernels[:, 0] @ chosen.T).view(-1, PHASES, PHASES, side, PHASES, PHASES, side)
+    weights = weights.permute(0, 1, 4, 2, 5, 3, 6).reshape(-1, PHASES**2, side, side)
+    made = F.conv2d(F.pixel_unshuffle(noise, PHASES), weights)
+    return F.pixel_shuffle(made, PHASES)
 
 
 def tile_window(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:

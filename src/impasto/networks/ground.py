@@ -32,10 +32,20 @@ def luma(picture: Tensor) -> Tensor:
     return (picture * picture.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
-def local_mean(picture: Tensor, blocks: int) -> Tensor:
-    """Return means over about `blocks` blocks of 8 pixels a side, an odd number; sides are multiples of 8."""
+def block_means(picture: Tensor, blocks: int) -> Tensor:
+    """Return means over `blocks` x `blocks` blocks of 8 x 8 pixels, one for each block; sides are multiples of 8."""
     means = F.pad(F.avg_pool2d(picture, BLOCK), (blocks // 2,) * 4, mode="reflect")
-    return F.interpolate(F.avg_pool2d(means, blocks, 1), scale_factor=BLOCK, mode="bilinear")
+    return F.avg_pool2d(means, blocks, 1)
+
+
+def enlarged(blocks: Tensor) -> Tensor:
+    """Return a map of blocks at the size of the picture, interpolated."""
+    return F.interpolate(blocks, scale_factor=BLOCK, mode="bilinear")
+
+
+def local_mean(picture: Tensor, blocks: int) -> Tensor:
+    """Return means over about `blocks` x `blocks` blocks, an odd number, at each pixel; sides are multiples of 8."""
+    return enlarged(block_means(picture, blocks))
 
 
 def smooth_chroma(picture: Tensor, cells: Tensor) -> Tensor:
@@ -52,9 +62,9 @@ def detail(picture: Tensor) -> Tensor:
     return picture - local_mean(picture, FINE)
 
 
-def variance(light: Tensor) -> Tensor:
-    """Return the variance of `light`, `(B, 1, H, W)`, over about 24 x 24 pixels, at each pixel."""
-    return (local_mean(light.square(), FINE) - local_mean(light, FINE).square()).clamp(min=0)
+def block_variance(light: Tensor) -> Tensor:
+    """Return the variance of `light`, `(B, 1, H, W)`, over 24 x 24 pixels around each block."""
+    return (block_means(light.square(), FINE) - block_means(light, FINE).square()).clamp(min=0)
 
 
 def zero_local_mean(painted: Tensor) -> Tensor:
@@ -68,20 +78,20 @@ def zero_local_mean(painted: Tensor) -> Tensor:
 def limited(strokes: Tensor, base: Tensor, detail: Tensor) -> Tensor:
     """Return `strokes`, `(B, 3, H, W)`, scaled down where they have more detail than photo and painting.
 
-    Over about 24 x 24 pixels the luma of the picture, `base + strokes`, varies at most as much as that of `base` or
-    as the painting's detail at the same luma. `detail`, `(B, 1, H, W)`, is its variance. Without this limit the decoder
-    draws the marks of the whole painting where the painting itself is plain: lines on walls, folds in skies.
+    Over 24 x 24 pixels the luma of the picture, `base + strokes`, varies at most about as much as that of `base` or as
+    the painting's detail at the same luma. `detail`, `(B, 1, H / 8, W / 8)`, is its variance. Without this limit the
+    decoder draws the marks of the whole painting where the painting itself is plain: lines on walls, folds in skies.
     """
-    own, painted = variance(luma(base)), variance(luma(base + strokes))
-    return ((torch.maximum(detail, own) + TINY) / (painted + TINY)).sqrt().clamp(max=1) * strokes
+    own, painted = block_variance(luma(base)), block_variance(luma(base + strokes))
+    return enlarged(((torch.maximum(detail, own) + TINY) / (painted + TINY)).sqrt().clamp(max=1)) * strokes
 
 
 def flatness(base: Tensor, grain: Tensor) -> Tensor:
     """Return the share of grain at each place, `(B, 1, H, W)`: 1 where the picture varies far less than the grain.
 
-    `grain`: the variance of its luma, `(B, 1, 1, 1)` or a map.
+    `grain`: the variance of its luma, `(B, 1, H / 8, W / 8)`.
     """
-    return grain / (grain + SHY * variance(luma(base)) + TINY)
+    return enlarged(grain / (grain + SHY * block_variance(luma(base)) + TINY))
 
 
 def luma_variance(colours: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from impasto.networks.ground import (
     FINE,
     WIDE,
     detail,
+    enlarged,
     flatness,
     limited,
     luma,
@@ -113,7 +114,7 @@ class Recolouring(NamedTuple):
 
 class Ground(NamedTuple):
     """The photo in the painting's colours and the grain on it, `(B, 3, H, W)` each, and the variance of the painting's
-    detail at the same luma, `(B, 1, H, W)`."""
+    detail at the same luma, `(B, 1, H / 8, W / 8)`."""
 
     base: Tensor
     grain: Tensor
@@ -274,10 +275,10 @@ class TransportNet(nn.Module):
         ]
         base = smooth_chroma(_blend(moved, masks), _blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
         size, light = (photo.shape[-2], photo.shape[-1]), F.avg_pool2d(luma(base), MULTIPLE)
-        energy = _blend([energy_at(light, target.palette) for target in targets], pool_to(masks, light))
-        energy = F.interpolate(energy, scale_factor=MULTIPLE, mode="bilinear").clamp(min=0)
-        grain = energy.sqrt() * _blend([tile_window(target.grain, size, origin) for target in targets], masks)
-        detail = energy * _blend([target.variance for target in targets], masks)
+        shares = pool_to(masks, light)
+        energy = _blend([energy_at(light, target.palette) for target in targets], shares).clamp(min=0)
+        grain = enlarged(energy).sqrt() * _blend([tile_window(t.grain, size, origin) for t in targets], masks)
+        detail = energy * _blend([target.variance for target in targets], shares)
         amount = AMOUNT * strength
         return Ground(base, amount * flatness(base, amount**2 * detail) * grain, detail)
 
