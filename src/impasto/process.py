@@ -32,6 +32,16 @@ def prepare_process() -> None:
     speak_for_all()
 
 
+def give_back() -> bool:
+    """Return freed memory of the C library to the system; False where the library cannot.
+
+    A process that keeps freed memory would still hold that of a smaller, whole size, or of tiles of other sizes.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    return bool(ctypes.CDLL(None).malloc_trim(0))
+
+
 def keep_freed_memory() -> bool:
     """Let the C library reuse freed memory instead of returning it; return whether this was possible.
 

@@ -109,7 +109,8 @@ KEPT = """
 import platform
 import numpy
 from impasto.process import keep_freed_memory
-from impasto.tasks.tiling.memory import give_back, resident
+from impasto.process import give_back
+from impasto.tasks.tiling.memory import resident
 keep_freed_memory()
 low = numpy.ones(50_000_000, numpy.uint8)
 top = numpy.ones(1000, numpy.uint8)  # what is above it, the heap cannot shrink by itself

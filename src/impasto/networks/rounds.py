@@ -7,7 +7,6 @@ features, and a fourth paints.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import cast
@@ -21,6 +20,7 @@ from impasto.networks.ground import luma
 from impasto.networks.tone import KNOTS, histogram_of
 from impasto.networks.transport import Normal, apply_affine, merge_normals, normal_of
 from impasto.networks.transport_net import MARGIN, FeatureMaps, Ground, TransportNet, pool_to
+from impasto.process import give_back
 
 
 def in_rounds(
@@ -57,6 +57,8 @@ def in_rounds(
         def ground_and_maps(tile: Tile) -> tuple[Ground, FeatureMaps]:
             part, origin = None if shown is None else tile.window(shown).to(home), (tile.rows.first, tile.columns.first)
             pixels = tile.window(photo).to(home)
+            if len(every) > 1:
+                give_back()  # tiles of other sizes leave holes
             ground = network.ground(pixels, recolourings, targets, part, origin=origin, strength=strength)
             return ground, network.feature_maps(ground.picture)
 
@@ -78,16 +80,20 @@ def in_rounds(
 
 
 def _merged(every: list[Tile], alpha: Tensor | None, maps: Callable[[Tile], Sequence[Tensor]]) -> list[Normal]:
-    """Return the distributions of the tiles' maps over the whole picture, or its visible part."""
-    found = defaultdict[int, list[tuple[float, Normal]]](list)
+    """Return the distributions of the tiles' maps over the whole picture, or its visible part.
+
+    They are merged tile by tile: many small tensors, kept among the large ones of a pass, would split the heap.
+    """
+    merged = dict[int, tuple[float, Normal]]()
     for tile in every:
         for k, x in enumerate(maps(tile)):
             seen = None if alpha is None else tile.window(alpha).to(x)
             inside, weights = _inside(tile, x), None if seen is None else _inside(tile, cast(Tensor, pool_to(seen, x)))
             count = inside.shape[-2] * inside.shape[-1] if weights is None else float(weights.sum())
             if count:
-                found[k].append((count, normal_of(inside, weights)))
-    return [merge_normals(parts) for parts in found.values()]
+                parts = [*([merged[k]] if k in merged else []), (count, normal_of(inside, weights))]
+                merged[k] = sum(part for part, _ in parts), merge_normals(parts)
+    return [normal for _, normal in merged.values()]
 
 
 def _histogram(every: list[Tile], alpha: Tensor | None, photo: Tensor, affine: Tensor) -> Tensor:

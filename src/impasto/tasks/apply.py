@@ -46,6 +46,10 @@ TRANSPORT_TILE_BYTES = 1.2e9
 """Bytes of the pass of a tile through a network of transport: its halo is 216 pixels wide, and smaller tiles are mostly
 halo. A whole picture may take twice as many."""
 
+TRANSPORT_SHARE = 0.5
+"""Share of the memory left for tiles that the pass of one tile is planned with. Such a network keeps the ground,
+features, moved features and the decoder's inputs at once: at 7680x4320 a pass took 1.9 times what is counted."""
+
 IMAGES = 2
 """Images in memory beside the pass and the photo: the result, and a copy for writing."""
 
@@ -177,7 +181,8 @@ class Painter:
             return 0
         if isinstance(network, Transformer) and held(network) * pixels + TILE_BYTES <= budget:
             return None
-        return tiled.side_for(network, min(tile, budget))
+        share = TRANSPORT_SHARE if isinstance(network, TransportNet) else 1.0
+        return tiled.side_for(network, min(tile, share * budget))
 
 
 def painter(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError
 from impasto.image import Size, resize, resize_wrapped
+from impasto.process import give_back
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import (
     OPTIMIZERS,
@@ -26,7 +27,6 @@ from impasto.tasks.run.evaluator import Evaluator
 from impasto.tasks.run.memory_plan import MemoryBudget, MemoryPlan
 from impasto.tasks.run.schedule import draws_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import is_periodic
-from impasto.tasks.tiling.memory import give_back
 
 TILED = 1.3
 """Time of a pixel in tiles, over its time in a whole image: tiles are partly computed twice, and their halos

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
 import re
 import sys
 from contextlib import suppress
@@ -16,6 +14,7 @@ import torch
 from impasto.encoders import Encoder, Segment
 from impasto.errors import UsageError
 from impasto.image.tiles import Tile
+from impasto.process import give_back
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.tiling.stages import Stage
 
@@ -67,16 +66,6 @@ def reached() -> float:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return float(peak if sys.platform == "darwin" else 1024 * peak)
     return 0.0
-
-
-def give_back() -> bool:
-    """Return freed memory of the C library to the system; False where the library cannot.
-
-    A process that keeps freed memory (see `impasto.process`) would still hold that of a smaller, whole size.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    return bool(ctypes.CDLL(None).malloc_trim(0))
 
 
 SPARE = 0.8
