@@ -32,9 +32,6 @@ QUIET = 0.1
 """Share of the mean energy below which windows have less weight."""
 
 KERNEL = 2 * REACH + 1
-PHASES = 4
-"""Side of the squares of pixels that one convolution makes at once. `KERNEL + PHASES - 1` is a multiple of it."""
-
 HALF = KERNEL**2 // 2 + 1
 COLOURS = 6
 NUMBERS = COLOURS + HALF
@@ -66,27 +63,28 @@ def colour_root(grain: Tensor) -> Tensor:
 
 
 def noise_tile(grain: Tensor, noise: Tensor) -> Tensor:
-    """Return periodic grain `(B, 3, SIDE, SIDE)` from white `noise`, `(3, 1, SIDE, SIDE)`."""
+    """Return periodic grain `(B, 3, SIDE, SIDE)`: white noise, filtered by the kernel and coloured.
+
+    `noise`, `(3, 1, SIDE, SIDE)`: the Hartley transform of the white noise, along both axes; it is white noise, too.
+    A convolution is a product of spectra. The Hartley transform is real (Bracewell 1983, "Discrete Hartley transform").
+    """
     half = grain[:, COLOURS:]
     kernel = torch.cat([half, half[:, :-1].flip(1)], dim=1).view(-1, 1, KERNEL, KERNEL)
+    cosines, sines, hartley = (table.to(grain) for table in _hartley_tables())
     with full_precision(grain):
-        made = _filtered(F.pad(noise.to(grain), (REACH,) * 4, mode="circular"), kernel).transpose(0, 1)
-        return torch.einsum("bij,bjhw->bihw", colour_root(grain), made)
+        noise = noise.to(grain)[:, 0]
+        even, odd = cosines @ kernel @ cosines.T, sines @ kernel @ sines.T
+        spectrum = even * noise + odd * noise.flip(1, 2).roll((1, 1), (1, 2))
+        return torch.einsum("bij,bjhw->bihw", colour_root(grain), hartley @ spectrum @ hartley / SIDE)
 
 
-def _filtered(noise: Tensor, kernels: Tensor) -> Tensor:
-    """Return `F.conv2d(noise, kernels)`, `(3, B, SIDE, SIDE)`, with squares of `PHASES` x `PHASES` pixels as channels.
-
-    A convolution of one channel with large kernels is slow: it uses no more than one output at a time.
-    """
-    side = (KERNEL + PHASES - 1) // PHASES
-    steps, blocks, places = (torch.arange(count, device=noise.device) for count in (PHASES, side, KERNEL))
-    place = (PHASES * blocks - steps[:, None, None] + steps[:, None]).flatten()  # for each output, input and block
-    chosen = (place[:, None] == places).to(kernels)
-    weights = (chosen @ kernels[:, 0] @ chosen.T).view(-1, PHASES, PHASES, side, PHASES, PHASES, side)
-    weights = weights.permute(0, 1, 4, 2, 5, 3, 6).reshape(-1, PHASES**2, side, side)
-    made = F.conv2d(F.pixel_unshuffle(noise, PHASES), weights)
-    return F.pixel_shuffle(made, PHASES)
+@cache
+def _hartley_tables() -> tuple[Tensor, Tensor, Tensor]:
+    """Return cosines and sines of each frequency at the kernel's places, `(SIDE, KERNEL)`, and the transform."""
+    steps = torch.arange(SIDE, dtype=torch.float64)
+    places = torch.arange(-REACH, REACH + 1, dtype=torch.float64)
+    near, all_angles = (2 * math.pi / SIDE * torch.outer(steps, at) for at in (places, steps))
+    return near.cos(), near.sin(), all_angles.cos() + all_angles.sin()
 
 
 def tile_window(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:
@@ -94,7 +92,7 @@ def tile_window(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) 
     rows, columns = (
         (torch.arange(side, device=square.device) + start) % SIDE for side, start in zip(size, origin, strict=True)
     )
-    return square[:, :, rows][..., columns]
+    return square[..., columns][:, :, rows]  # rows last: whole rows are copied
 
 
 def _power(detail: Tensor, alpha: Tensor | None) -> Tensor:
