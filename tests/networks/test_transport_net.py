@@ -16,7 +16,8 @@ from impasto.networks.grain import SIDE
 from impasto.networks.ground import luma, smooth_chroma
 from impasto.networks.tone import histogram_of
 from impasto.networks.transport import apply_affine, normal_of
-from impasto.networks.transport_net import MARGIN, Recolouring, StyleTarget, TransportNet
+from impasto.networks.transport_net import MARGIN, TransportNet
+from impasto.networks.transport_parts import Recolouring, StyleTarget
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:

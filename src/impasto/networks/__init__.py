@@ -6,7 +6,8 @@ from impasto.networks.norm import ConditionalNorm, Moments
 from impasto.networks.styles import ManyStyles
 from impasto.networks.texture_net import TextureNet, TextureSettings
 from impasto.networks.transformer import Transformer, TransformerSettings
-from impasto.networks.transport_net import TransportNet, TransportSettings
+from impasto.networks.transport_net import TransportNet
+from impasto.networks.transport_parts import TransportSettings
 
 __all__ = [
     "AnyStyle",

@@ -19,7 +19,8 @@ from impasto.image.tiles import Tile, tiles
 from impasto.networks.ground import luma
 from impasto.networks.tone import KNOTS, histogram_of
 from impasto.networks.transport import Normal, apply_affine, merge_normals, normal_of
-from impasto.networks.transport_net import MARGIN, FeatureMaps, Ground, TransportNet, pool_to
+from impasto.networks.transport_net import MARGIN, TransportNet
+from impasto.networks.transport_parts import FeatureMaps, Ground, pool_to
 from impasto.process import give_back
 
 

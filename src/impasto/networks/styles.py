@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from impasto.errors import UsageError, choose
 from impasto.networks.transformer import Transformer, TransformerSettings
-from impasto.networks.transport_net import TransportNet, TransportSettings
+from impasto.networks.transport_net import TransportNet
+from impasto.networks.transport_parts import TransportSettings
 
 Body = Transformer | TransportNet
 

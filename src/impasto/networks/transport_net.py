@@ -10,15 +10,14 @@ moved. From these the decoder paints strokes, which are added to the photo in it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from impasto.errors import UsageError
-from impasto.networks.decoder import Decoder, Modulation
+from impasto.networks.decoder import Decoder
 from impasto.networks.features import Features
 from impasto.networks.grain import SIDE, colour_root, grain_code, noise_tile, tile_window
 from impasto.networks.ground import (
@@ -37,8 +36,18 @@ from impasto.networks.ground import (
 )
 from impasto.networks.palette import energy_at, palette_code, restricted
 from impasto.networks.style_code import CodeLayout
-from impasto.networks.tone import curve_to, distribution_of, histogram_of, toned
-from impasto.networks.transport import Normal, apply_affine, normal_of, transport
+from impasto.networks.tone import curve_to, distribution_of, histogram_of
+from impasto.networks.transport import Normal, apply_affine, normal_of
+from impasto.networks.transport_parts import (
+    FeatureMaps,
+    Ground,
+    Recolouring,
+    StyleTarget,
+    TransportSettings,
+    blend,
+    partial_transport,
+    pool_to,
+)
 
 MARGIN = 16
 """Width of the reflected margin around the picture, in pixels; it is cut off from the result. With 8, strokes run along
@@ -52,85 +61,11 @@ UNIT = 0.6
 """Typical deviation of features, by which they are divided for the decoder."""
 
 COLOURS = 3
-LEVELS = 4
-MOST = 1024
 LOUD = 8.0
 """Factor of grain at the decoder's input."""
 
 FAITHFUL = 1e-3
 """The ridge of the transport of colours; see `transport.RIDGE`."""
-
-
-@dataclass(frozen=True)
-class TransportSettings:
-    """Shape of a transport network, finest level first.
-
-    `widths`: channels of the feature extractor's convolutions, stage by stage; `axes`: principal axes of each stage's
-    features; `channels` and `blocks`: of the decoder.
-    """
-
-    widths: Sequence[Sequence[int]] = ((16, 24), (48, 32), (96, 32, 32, 48), (128,))
-    axes: Sequence[int] = (12, 32, 56, 72)
-    channels: Sequence[int] = (12, 24, 64, 128)
-    blocks: Sequence[int] = (0, 1, 2, 3)
-
-    def __post_init__(self) -> None:
-        table = {"widths": [len(self.widths)], "axes": self.axes, "channels": self.channels, "blocks": self.blocks}
-        for name, numbers in table.items():
-            least, levels = int(name != "blocks"), len(self.widths) if name == "widths" else len(numbers)
-            if levels != LEVELS or not all(_is_whole(n, least) for n in numbers):
-                told = list(getattr(self, name))
-                raise UsageError(f"{name} is {told}; allowed: {LEVELS} whole numbers from {least} to {MOST}")
-        if not all(stage and all(_is_whole(width, 1) for width in stage) for stage in self.widths):
-            raise UsageError(f"widths is {self.widths}; allowed: for each stage whole numbers from 1 to {MOST}")
-
-
-def _is_whole(number: object, least: int) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= MOST
-
-
-class StyleTarget(NamedTuple):
-    """A decoded style: distributions of colours and of each level's axes, finest first; of luma; a tile of grain and
-    the variance of its luma; a palette; the decoder's scales and shifts."""
-
-    normals: Sequence[Normal]
-    tone: Tensor
-    grain: Tensor
-    variance: Tensor
-    palette: Tensor
-    modulation: Sequence[Modulation]
-
-
-class Recolouring(NamedTuple):
-    """Maps a photo's colours to a style's: an affine map `(B, 3, 4)`, then a curve of luma `(B, KNOTS)`."""
-
-    affine: Tensor
-    curve: Tensor
-
-    def __call__(self, photo: Tensor) -> Tensor:
-        """Return `photo`, `(B, 3, H, W)`, in the style's colours; values may lie outside [0, 1]."""
-        return toned(apply_affine(photo, self.affine), self.curve)
-
-
-class Ground(NamedTuple):
-    """The photo in the painting's colours and the grain on it, `(B, 3, H, W)` each, and the variance of the painting's
-    detail at the same luma, `(B, 1, H / 8, W / 8)`."""
-
-    base: Tensor
-    grain: Tensor
-    detail: Tensor
-
-    @property
-    def picture(self) -> Tensor:
-        """The sum, from which features are extracted."""
-        return self.base + self.grain
-
-
-class FeatureMaps(NamedTuple):
-    """Features of a picture and their projections on principal axes, finest first."""
-
-    axes: Sequence[Tensor]
-    features: Sequence[Tensor]
 
 
 class TransportNet(nn.Module):
@@ -231,13 +166,13 @@ class TransportNet(nn.Module):
 
         A strength below 1 interpolates between the identity and the map."""
         return [
-            [_partial_transport(*each, strength) for each in zip(own, target.normals[1:], strict=True)]
+            [partial_transport(*each, strength) for each in zip(own, target.normals[1:], strict=True)]
             for target in targets
         ]
 
     def colour_maps(self, own: Normal, targets: Sequence[StyleTarget], strength: float = 1.0) -> list[Tensor]:
         """Return for each target the affine map `(B, 3, 4)` from the distribution `own` of a photo's colours."""
-        return [_partial_transport(own, target.normals[0], strength, FAITHFUL) for target in targets]
+        return [partial_transport(own, target.normals[0], strength, FAITHFUL) for target in targets]
 
     def recolourings(
         self,
@@ -273,12 +208,12 @@ class TransportNet(nn.Module):
             restricted(F.avg_pool2d(each, CELL), target.palette, strength)
             for each, target in zip(moved, targets, strict=True)
         ]
-        base = smooth_chroma(_blend(moved, masks), _blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
+        base = smooth_chroma(blend(moved, masks), blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
         size, light = (photo.shape[-2], photo.shape[-1]), F.avg_pool2d(luma(base), MULTIPLE)
         shares = pool_to(masks, light)
-        energy = _blend([energy_at(light, target.palette) for target in targets], shares).clamp(min=0)
-        grain = enlarged(energy).sqrt() * _blend([tile_window(t.grain, size, origin) for t in targets], masks)
-        detail = energy * _blend([target.variance for target in targets], shares)
+        energy = blend([energy_at(light, target.palette) for target in targets], shares).clamp(min=0)
+        grain = enlarged(energy).sqrt() * blend([tile_window(t.grain, size, origin) for t in targets], masks)
+        detail = energy * blend([target.variance for target in targets], shares)
         amount = AMOUNT * strength
         return Ground(base, amount * flatness(base, amount**2 * detail) * grain, detail)
 
@@ -296,13 +231,13 @@ class TransportNet(nn.Module):
         """
         shares = [pool_to(masks, x) for x in maps.axes]
         axes = [
-            _blend([apply_affine(x, affine[k]) for affine in transport_maps], share)
+            blend([apply_affine(x, affine[k]) for affine in transport_maps], share)
             for k, (x, share) in enumerate(zip(maps.axes, shares, strict=True))
         ]
         inputs = [torch.cat([axes[0], 2 * ground.base - 1, LOUD * ground.grain], dim=1)]
         inputs += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(axes[1:], maps.features[1:], strict=True)]
         modulation = [
-            (_blend([t.modulation[k][0] for t in targets], share), _blend([t.modulation[k][1] for t in targets], share))
+            (blend([t.modulation[k][0] for t in targets], share), blend([t.modulation[k][1] for t in targets], share))
             for k, share in enumerate(shares)
         ]
         strokes = zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
@@ -354,21 +289,3 @@ class TransportNet(nn.Module):
         if masks is not None and masks.shape[-2:] != image.shape[-2:]:
             (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
             raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
-
-
-def pool_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
-    """Return `masks` `(B, K, H, W)`, averaged to the grid of the features `x`; None for None."""
-    return None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
-
-
-def _partial_transport(own: Normal, target: Normal, strength: float, *ridge: float) -> Tensor:
-    """Return the affine map that goes a part of the way to `target`."""
-    affine = transport(own, target, *ridge)
-    return torch.eye(affine.shape[1], affine.shape[2]).to(affine).lerp(affine, strength)
-
-
-def _blend(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:
-    """Return the mixture of several maps at each position, with shares `(B, K, h, w)`."""
-    if shares is None:
-        return parts[0]
-    return torch.stack([part * shares[:, k : k + 1] for k, part in enumerate(parts)]).sum(0)
