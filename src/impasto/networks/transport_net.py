@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from impasto.errors import UsageError
-from impasto.networks.decoder import Decoder
+from impasto.networks.decoder import Decoder, without_weave
 from impasto.networks.features import Features
 from impasto.networks.grain import SIDE, colour_root, grain_code, noise_tile, tile_window
 from impasto.networks.ground import (
@@ -107,7 +107,7 @@ class TransportNet(nn.Module):
     @property
     def reach(self) -> int:
         """Radius of the receptive field in pixels, with all statistics given; a multiple of `MULTIPLE`."""
-        far: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 2
+        far: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 4
         far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
         far += (2 * (FINE // 2) + WIDE // 2 + 3) * MULTIPLE
         return -(-far // MULTIPLE) * MULTIPLE
@@ -240,7 +240,8 @@ class TransportNet(nn.Module):
             (blend([t.modulation[k][0] for t in targets], share), blend([t.modulation[k][1] for t in targets], share))
             for k, share in enumerate(shares)
         ]
-        strokes = zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
+        strokes = cast(Tensor, self.decoder(inputs, modulation)).to(ground.base).contiguous()
+        strokes = zero_local_mean(without_weave(strokes))
         return ground.base + limited(strokes, ground.base, ground.detail)
 
     def forward(
