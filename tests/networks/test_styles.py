@@ -82,6 +82,6 @@ def test_a_network_of_transport_may_have_named_styles():
     body = moving()
     network = ManyStyles(body, ["sea", "sand"])
     torch.testing.assert_close(network.code({"sand": 1.0}), body.plain_code())
-    again = ManyStyles.described(network.description())
+    again = ManyStyles.from_description(network.description())
     assert again.styles == ("sea", "sand")
     assert again.transformer.settings == body.settings

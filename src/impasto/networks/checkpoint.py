@@ -20,8 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from impasto.errors import UsageError, choose
 from impasto.image.atomic import in_utf8, replace_file
-from impasto.networks.arbitrary import AnyStyle
-from impasto.networks.styles import ManyStyles
+from impasto.networks.styles import AnyStyle, ManyStyles
 from impasto.networks.texture_net import TextureNet
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def load(path: str | Path | Traversable) -> Network:
     about, tensors = _read(path)
     try:
         with torch.device("meta"), _Undrawn():  # no memory and no random numbers for weights from the file
-            network = KINDS[about["kind"]].described(about["settings"])
+            network = KINDS[about["kind"]].from_description(about["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"'{path}' has settings that make no network: {error}") from error
     _match(network, tensors, path)

@@ -13,9 +13,8 @@ from torch import Tensor
 from impasto.errors import UsageError, choose, nearest
 from impasto.image import Picture, Source, fitted_size, load, resized
 from impasto.image.schemes import parse
-from impasto.networks.arbitrary import AnyStyle
 from impasto.networks.checkpoint import describe, shipped
-from impasto.networks.styles import ManyStyles
+from impasto.networks.styles import AnyStyle, ManyStyles
 from impasto.networks.transport_net import SMALLEST
 
 if TYPE_CHECKING:

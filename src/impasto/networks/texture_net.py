@@ -87,11 +87,11 @@ class TextureNet(nn.Module):
         return made if self.training else made.clamp(0, 1)
 
     def description(self) -> dict[str, Any]:
-        """Return the settings of a network of the same shape, for `described`."""
+        """Return the settings of a network of the same shape, for `from_description`."""
         return {"texture": vars(self.settings)}
 
     @classmethod
-    def described(cls, description: Mapping[str, Any]) -> TextureNet:
+    def from_description(cls, description: Mapping[str, Any]) -> TextureNet:
         """Return a network with these settings and new weights."""
         return cls(TextureSettings(**description["texture"]))
 
