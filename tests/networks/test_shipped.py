@@ -9,7 +9,9 @@ from torch.nn import functional as F
 
 from impasto import encoders, networks
 from impasto.image import fit, load
+from impasto.networks import transport_parts as parts
 from impasto.networks.ground import luma
+from impasto.networks.inputs import add_margin
 from impasto.networks.tone import histogram_of
 from impasto.networks.transport import apply_affine, normal_of
 from impasto.networks.transport_net import MARGIN, TransportNet
@@ -76,17 +78,18 @@ def test_styles_differ_and_leave_no_grid():
         assert 255 * phases.std(dim=2).max() < 2
 
 
-def with_statistics_of(like: torch.Tensor, network: TransportNet, photo: torch.Tensor, code: torch.Tensor, at: int):
-    """`photo`, whose first pixel is pixel `at` of the grain's tile in both directions, by the statistics of `like`."""
-    targets, known = [network.target(code)], network.padded(like)
-    affine = network.colour_maps(normal_of(known), targets)
-    histograms = [histogram_of(luma(apply_affine(known, each))) for each in affine]
-    recolourings = network.recolourings(affine, histograms, targets)
-    own = [normal_of(x) for x in network.feature_maps(network.ground(known, recolourings, targets).picture).axes]
-    ground = network.ground(network.padded(photo), recolourings, targets, origin=(at, at))
-    made = network.paint(ground, network.feature_maps(ground.picture), network.transport_maps(own, targets), targets)
+def with_statistics_of(other: torch.Tensor, network: TransportNet, photo: torch.Tensor, code: torch.Tensor, at: int):
+    """`photo`, whose first pixel is pixel `at` of the grain in both directions, by the statistics of `other`."""
+    styles, other = [network.decode_style(code)], add_margin(other, network.multiple)
+    affine = parts.colour_maps(normal_of(other), styles)
+    histograms = [histogram_of(luma(apply_affine(other, colour_map))) for colour_map in affine]
+    recolour = parts.recolourings(affine, histograms, styles)
+    normals = [normal_of(x) for x in network.feature_maps(parts.ground_of(other, recolour, styles).picture).axes]
+    ground = parts.ground_of(add_margin(photo, network.multiple), recolour, styles, origin=(at, at))
+    maps = parts.transport_maps(normals, styles)
+    result = network.paint(ground, network.feature_maps(ground.picture), maps, styles)
     height, width = photo.shape[-2:]
-    return made[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width].clamp(0, 1)
+    return result[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width].clamp(0, 1)
 
 
 def test_styles_leave_no_border():

@@ -14,10 +14,18 @@ from impasto.image.color import match_colors
 from impasto.networks import tone
 from impasto.networks.grain import SIDE
 from impasto.networks.ground import luma, smooth_chroma
+from impasto.networks.inputs import MARGIN, add_margin
 from impasto.networks.tone import histogram_of
 from impasto.networks.transport import apply_affine, normal_of
-from impasto.networks.transport_net import MARGIN, TransportNet
-from impasto.networks.transport_parts import Recolouring, StyleTarget
+from impasto.networks.transport_net import TransportNet
+from impasto.networks.transport_parts import (
+    DecodedStyle,
+    Recolouring,
+    colour_maps,
+    ground_of,
+    recolourings,
+    transport_maps,
+)
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -43,7 +51,9 @@ def test_it_begins_as_the_photo_in_the_paintings_colours(monkeypatch):
     with torch.no_grad():
         found = network(photo, network.code(painting))
     # Colours are counted with what is reflected beyond the border.
-    wanted = match_colors(network.padded(photo), network.padded(painting))[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+    wanted = match_colors(add_margin(photo, network.multiple), add_margin(painting, network.multiple))[
+        ..., MARGIN:-MARGIN, MARGIN:-MARGIN
+    ]
     light = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     ours, theirs = ((picture * light).sum(1, keepdim=True) for picture in (found, wanted))
     inside = ((wanted > 0.01) & (wanted < 0.99)).all(1, keepdim=True)  # where it was not clamped
@@ -59,7 +69,7 @@ def test_it_begins_as_the_photo_in_the_paintings_colours(monkeypatch):
 
 
 def test_a_code_holds_what_it_was_made_from(network):
-    painting = network.padded(picture(70, 90))
+    painting = add_margin(picture(70, 90), network.multiple)
     found = network.code(picture(70, 90))
     assert found.shape == (1, network.code_size)
     normals = [normal_of(painting), *network.normals(painting)]
@@ -71,38 +81,36 @@ def test_a_code_holds_what_it_was_made_from(network):
         assert not shift.any()
 
 
-def recolourings(
-    network: TransportNet, padded: Tensor, target: StyleTarget, strength: float = 1.0
-) -> list[Recolouring]:
-    affine = network.colour_maps(normal_of(padded), [target], strength)
-    histograms = [histogram_of(luma(apply_affine(padded, each))) for each in affine]
-    return network.recolourings(affine, histograms, [target], strength)
+def recolourings_of(photo: Tensor, style: DecodedStyle, strength: float = 1.0) -> list[Recolouring]:
+    affine = colour_maps(normal_of(photo), [style], strength)
+    histograms = [histogram_of(luma(apply_affine(photo, colour_map))) for colour_map in affine]
+    return recolourings(affine, histograms, [style], strength)
 
 
 def base_and_axes(
-    network: TransportNet, photo: Tensor, target: StyleTarget, strength: float = 1.0
+    network: TransportNet, photo: Tensor, target: DecodedStyle, strength: float = 1.0
 ) -> tuple[Tensor, Sequence[Tensor]]:
     """Base and maps of a photo's ground."""
-    padded = network.padded(photo)
-    ground = network.ground(padded, recolourings(network, padded, target, strength), [target], strength=strength)
+    padded = add_margin(photo, network.multiple)
+    ground = ground_of(padded, recolourings_of(padded, target, strength), [target], strength=strength)
     return ground.base, network.feature_maps(ground.picture).axes
 
 
 def test_features_are_moved_to_the_paintings(network):
-    target = network.target(network.code(picture(64, 64, 3)))
+    target = network.decode_style(network.code(picture(64, 64, 3)))
     _, axes = base_and_axes(network, picture(64, 80), target)
-    (transport_maps,) = network.transport_maps([normal_of(x) for x in axes], [target])
-    for x, affine, wanted in zip(axes, transport_maps, target.normals[1:], strict=True):
+    (maps,) = transport_maps([normal_of(x) for x in axes], [target])
+    for x, affine, wanted in zip(axes, maps, target.normals[1:], strict=True):
         found = normal_of((affine[:, :, :-1] @ x.flatten(2) + affine[:, :, -1:]).view_as(x))
         torch.testing.assert_close(found.mean, wanted.mean, rtol=1e-3, atol=1e-4)
 
 
 def test_no_strength_is_the_photos_own_colours_and_features(network):
-    photo, target = picture(64, 80), network.target(code(network))
+    photo, target = picture(64, 80), network.decode_style(code(network))
     base, axes = base_and_axes(network, photo, target, 0.0)
-    padded = network.padded(photo)
+    padded = add_margin(photo, network.multiple)
     torch.testing.assert_close(base, smooth_chroma(padded, torch.nn.functional.avg_pool2d(padded, 4)).clamp(0, 1))
-    for affine in network.transport_maps([normal_of(x) for x in axes], [target], 0.0)[0]:
+    for affine in transport_maps([normal_of(x) for x in axes], [target], 0.0)[0]:
         assert torch.equal(affine[0], torch.eye(*affine.shape[1:]))
 
 
@@ -113,16 +121,16 @@ def test_any_size(network, size):
 
 def test_the_part_of_a_picture_is_painted_as_in_the_whole(network):
     """With the whole picture's ways, and where the part sees as far as `reach` says."""
-    photo, targets = network.padded(picture(900, 120)), [network.target(code(network))]
-    colours = recolourings(network, photo, targets[0])
-    ground = network.ground(photo, colours, targets)
+    photo, targets = add_margin(picture(900, 120), network.multiple), [network.decode_style(code(network))]
+    colours = recolourings_of(photo, targets[0])
+    ground = ground_of(photo, colours, targets)
     whole = network.feature_maps(ground.picture)
-    transport_maps = network.transport_maps([normal_of(x) for x in whole.axes], targets)
-    everything = network.paint(ground, whole, transport_maps, targets)
+    maps = transport_maps([normal_of(x) for x in whole.axes], targets)
+    everything = network.paint(ground, whole, maps, targets)
 
     def part(first: int, last: int) -> Tensor:
-        own = network.ground(photo[..., first:last, :], colours, targets, origin=(first, 0))
-        return network.paint(own, network.feature_maps(own.picture), transport_maps, targets)
+        own = ground_of(photo[..., first:last, :], colours, targets, origin=(first, 0))
+        return network.paint(own, network.feature_maps(own.picture), maps, targets)
 
     first, last, reach = 376, 520, network.reach
     found = part(first - reach, last + reach)[..., reach:-reach, :]

@@ -14,8 +14,8 @@ from impasto.errors import UsageError, choose, nearest
 from impasto.image import Picture, Source, fitted_size, load, resized
 from impasto.image.schemes import parse
 from impasto.networks.checkpoint import describe, shipped
+from impasto.networks.inputs import SMALLEST
 from impasto.networks.styles import AnyStyle, ManyStyles
-from impasto.networks.transport_net import SMALLEST
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
