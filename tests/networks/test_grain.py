@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage, signal
 from torch import Tensor
 
-from impasto.networks.grain import NUMBERS, REACH, SIDE, colour_root, grain_code, no_grain, noise_tile, tile_window
+from impasto.networks.grain import CODE_SIZE, RADIUS, SIDE, colour_root, grain_code, no_grain, noise_tile, tile_window
 from impasto.networks.ground import BLOCK, detail, flatness, local_mean, luma_variance, zero_local_mean
 
 
@@ -65,7 +65,7 @@ def test_it_has_the_colours_of_the_detail():
 
 def test_no_detail_and_no_painting_are_no_grain():
     for grain in (grain_code(torch.zeros(1, 3, 64, 64)), no_grain(torch.zeros(1))):
-        assert grain.shape == (1, NUMBERS)
+        assert grain.shape == (1, CODE_SIZE)
         assert noise_tile(grain, noise()).abs().max() < 5e-3
 
 
@@ -84,7 +84,7 @@ def test_it_is_noise_filtered_by_the_kernel():
     hartley = np.cos(angles) + np.sin(angles)
     white = hartley @ spectrum[:, 0].double().numpy() @ hartley / SIDE
     half = grain[0, 6:].double().numpy()
-    kernel = np.concatenate([half, half[-2::-1]]).reshape(2 * REACH + 1, 2 * REACH + 1)
+    kernel = np.concatenate([half, half[-2::-1]]).reshape(2 * RADIUS + 1, 2 * RADIUS + 1)
     expected = [ndimage.convolve(channel, kernel, mode="wrap") for channel in white]
     expected = np.einsum("ij,jhw->ihw", colour_root(grain)[0].double().numpy(), expected)
     assert np.abs(noise_tile(grain, spectrum)[0].numpy() - expected).max() < 1e-5 * np.abs(expected).max()

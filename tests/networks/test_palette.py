@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from impasto.networks import palette
-from impasto.networks.palette import KNOTS, LEVEL, LIMIT, NUMBERS, energy_at, no_palette, palette_code, restricted
+from impasto.networks.palette import (
+    CODE_SIZE,
+    KNOTS,
+    LIMIT,
+    MIN_CHROMA,
+    energy_at,
+    limit_chroma,
+    no_palette,
+    palette_code,
+)
 
 YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
@@ -30,14 +39,14 @@ def test_chroma_at_each_luma_is_numpys(monkeypatch):
     monkeypatch.setattr(palette, "PRIOR", 1e-9)
     luma, *chroma = seen(picture())
     code = palette_code(picture())
-    assert code.shape == (1, NUMBERS)
+    assert code.shape == (1, CODE_SIZE)
     mean, whitening = code[0, : 2 * KNOTS].view(2, KNOTS), code[0, 2 * KNOTS : 5 * KNOTS].view(3, KNOTS)
     middle = np.stack([np.interp(luma, np.linspace(0, 1, KNOTS), row) for row in mean.double().numpy()])
     for k, knot in enumerate(np.linspace(0, 1, KNOTS)):
         weights = np.clip(1 - np.abs(luma - knot) * (KNOTS - 1), 0, None)
         np.testing.assert_allclose(mean[:, k], np.average(chroma, axis=1, weights=weights), atol=1e-4)
         apart = np.array(chroma) - middle
-        covariance = (weights * apart) @ apart.T / weights.sum() + LEVEL * np.eye(2)
+        covariance = (weights * apart) @ apart.T / weights.sum() + MIN_CHROMA * np.eye(2)
         wanted = np.linalg.inv(np.linalg.cholesky(covariance))
         np.testing.assert_allclose(whitening[:, k], wanted[[0, 1, 1], [0, 0, 1]], rtol=2e-3)
 
@@ -45,7 +54,7 @@ def test_chroma_at_each_luma_is_numpys(monkeypatch):
 def test_no_chroma_is_farther_than_the_limit():
     code = palette_code(picture())
     other = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(7))
-    found = restricted(other, code)
+    found = limit_chroma(other, code)
     (luma, *chroma), (before, *_) = seen(found), seen(other)
     np.testing.assert_allclose(luma, before, atol=1e-5)
     table = code[0, : 5 * KNOTS].view(5, KNOTS).double().numpy()
@@ -65,10 +74,10 @@ def test_what_the_palette_has_stays_and_no_palette_changes_nothing():
         for row in code[0, : 2 * KNOTS].view(2, KNOTS)
     )
     rgb = torch.einsum("ij,bjhw->bihw", torch.from_numpy(np.linalg.inv(YCBCR)).float(), torch.cat([luma, blue, red], 1))
-    torch.testing.assert_close(restricted(rgb, code), rgb, atol=1e-4, rtol=0)
+    torch.testing.assert_close(limit_chroma(rgb, code), rgb, atol=1e-4, rtol=0)
     other = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(restricted(other, no_palette(other)), other, atol=1e-4, rtol=0)
-    torch.testing.assert_close(restricted(other, code, 0.0), other)
+    torch.testing.assert_close(limit_chroma(other, no_palette(other)), other, atol=1e-4, rtol=0)
+    torch.testing.assert_close(limit_chroma(other, code, 0.0), other)
 
 
 def test_detail_is_where_the_painting_has_it():

@@ -1,4 +1,4 @@
-"""Texture networks (Ulyanov et al. 2016): from noise to a texture, or from noise and a photo to its stylised picture."""
+"""Texture networks (Ulyanov et al. 2016): noise to a texture, or noise and a photo to the photo in a style."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from impasto.networks.decoder import Decoder
 from impasto.networks.features import Features
 from impasto.networks.grain import SIDE, colour_root, grain_code, noise_tile
-from impasto.networks.ground import CELL, FINE, WIDE, detail, limited, luma, luma_variance, zero_local_mean
+from impasto.networks.ground import CELL, FINE, WIDE, detail, limit_strokes, luma, luma_variance, zero_local_mean
 from impasto.networks.inputs import MARGIN, add_margin, check_inputs
 from impasto.networks.palette import palette_code
 from impasto.networks.style_code import CodeLayout
@@ -119,16 +119,16 @@ class TransportNet(nn.Module):
         painting, alpha = add_margin(painting, MULTIPLE), None if alpha is None else add_margin(alpha, MULTIPLE)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
         tone = distribution_of(histogram_of(luma(painting), alpha))
-        return self.layout.packed(normals, tone, grain_code(detail(painting), alpha), palette_code(painting, alpha))
+        return self.layout.pack(normals, tone, grain_code(detail(painting), alpha), palette_code(painting, alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
         """Return the codes of paintings, `(B, code_size)`; see `style_numbers`."""
-        return self.layout.whole(self.style_numbers(painting, alpha))
+        return self.layout.complete(self.style_numbers(painting, alpha))
 
     def decode_style(self, code: Tensor) -> DecodedStyle:
         """Return the parts of codes `(B, code_size)`. Gradients reach only the modulation: the rest is not trained."""
         constant = code.detach()
-        parts, normals = self.layout.others(constant), self.layout.normals(constant)
+        parts, normals = self.layout.parts(constant), self.layout.normals(constant)
         grain = noise_tile(parts["grain"], cast(Tensor, self.noise))
         variance = luma_variance(colour_root(parts["grain"]))
         return DecodedStyle(normals, parts["tone"], grain, variance, parts["palette"], self.layout.modulation(code))
@@ -165,7 +165,7 @@ class TransportNet(nn.Module):
             for k, share in enumerate(shares)
         ]
         strokes = zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
-        return ground.base + limited(strokes, ground.base, ground.detail)
+        return ground.base + limit_strokes(strokes, ground.base, ground.detail_variance)
 
     def forward(
         self,

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from impasto.errors import UsageError
 from impasto.networks.decoder import Modulation
 from impasto.networks.grain import tile_window
-from impasto.networks.ground import AMOUNT, BLOCK, CELL, enlarged, flatness, luma, smooth_chroma
-from impasto.networks.palette import energy_at, restricted
-from impasto.networks.tone import curve_to, toned
+from impasto.networks.ground import AMOUNT, BLOCK, CELL, flatness, luma, smooth_chroma, upsample_blocks
+from impasto.networks.palette import energy_at, limit_chroma
+from impasto.networks.tone import apply_curve, curve_to
 from impasto.networks.transport import RIDGE, Normal, apply_affine, transport
 
 LEVELS = 4
@@ -89,7 +89,7 @@ class Recolouring(NamedTuple):
 
     def __call__(self, photo: Tensor) -> Tensor:
         """Return `photo`, `(B, 3, H, W)`, in the style's colours; values may lie outside [0, 1]."""
-        return toned(apply_affine(photo, self.affine), self.curve)
+        return apply_curve(apply_affine(photo, self.affine), self.curve)
 
 
 class Ground(NamedTuple):
@@ -97,12 +97,12 @@ class Ground(NamedTuple):
 
     base: the photo in the painting's colours, `(B, 3, H, W)`.
     grain: the grain, `(B, 3, H, W)`.
-    detail: the variance of the painting's detail at the same luma, `(B, 1, H / 8, W / 8)`.
+    detail_variance: of the painting's detail at the same luma, `(B, 1, H / 8, W / 8)`.
     """
 
     base: Tensor
     grain: Tensor
-    detail: Tensor
+    detail_variance: Tensor
 
     @property
     def picture(self) -> Tensor:
@@ -155,17 +155,17 @@ def ground_of(
     """
     pictures = [recolour(photo) for recolour in maps]
     cells = [
-        restricted(F.avg_pool2d(picture, CELL), style.palette, strength)
+        limit_chroma(F.avg_pool2d(picture, CELL), style.palette, strength)
         for picture, style in zip(pictures, styles, strict=True)
     ]
     base = smooth_chroma(blend(pictures, masks), blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
     size, light = (photo.shape[-2], photo.shape[-1]), F.avg_pool2d(luma(base), BLOCK)
     shares = pool_to(masks, light)
     energy = blend([energy_at(light, style.palette) for style in styles], shares).clamp(min=0)
-    grain = enlarged(energy).sqrt() * blend([tile_window(style.grain, size, origin) for style in styles], masks)
-    detail = energy * blend([style.variance for style in styles], shares)
+    grain = upsample_blocks(energy).sqrt() * blend([tile_window(style.grain, size, origin) for style in styles], masks)
+    detail_variance = energy * blend([style.variance for style in styles], shares)
     amount = AMOUNT * strength
-    return Ground(base, amount * flatness(base, amount**2 * detail) * grain, detail)
+    return Ground(base, amount * flatness(base, amount**2 * detail_variance) * grain, detail_variance)
 
 
 def transport_maps(
