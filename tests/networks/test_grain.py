@@ -35,20 +35,20 @@ def correlation(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("along", [0, 1])
 def test_it_has_the_spectrum_of_the_detail(along):
     picture = stripes(along, [0.1, 0.1, 0.1])
-    found = noise_tile(grain_code(picture), noise())[0, 1].double().numpy()
+    grain = noise_tile(grain_code(picture), noise())[0, 1].double().numpy()
     expected = correlation(picture[0, 1].double().numpy())
-    assert np.abs(correlation(found) - expected).mean() < 0.05
-    assert np.abs(correlation(found) - expected.T).mean() > 0.1  # of stripes the other way
+    assert np.abs(correlation(grain) - expected).mean() < 0.05
+    assert np.abs(correlation(grain) - expected.T).mean() > 0.1  # of stripes the other way
 
 
 def test_diagonals_have_their_direction():
     rough = np.random.default_rng(5).standard_normal((360, 360))
     turned = ndimage.rotate(ndimage.gaussian_filter(rough, (6, 1)), 45, reshape=False)[60:-60, 60:-60]
     picture = torch.from_numpy(turned / turned.std()).float().expand(1, 3, -1, -1) * 0.1
-    found = noise_tile(grain_code(picture), noise())[0, 0].double().numpy()
+    grain = noise_tile(grain_code(picture), noise())[0, 0].double().numpy()
     expected = correlation(turned)
-    assert np.abs(correlation(found) - expected).mean() < 0.06
-    assert np.abs(correlation(found) - expected[:, ::-1]).mean() > 0.1
+    assert np.abs(correlation(grain) - expected).mean() < 0.06
+    assert np.abs(correlation(grain) - expected[:, ::-1]).mean() > 0.1
 
 
 def test_it_has_the_colours_of_the_detail():
@@ -78,7 +78,7 @@ def test_it_repeats_without_a_seam():
 
 
 def test_it_is_noise_filtered_by_the_kernel():
-    """scipy's circular convolution; the noise is the inverse Hartley transform of the numbers that are given."""
+    """scipy's circular convolution; the noise is the inverse Hartley transform of the numbers in `spectrum`."""
     grain, spectrum = grain_code(stripes(0, [0.1, 0.1, 0.1])), noise()
     angles = 2 * np.pi / SIDE * np.outer(np.arange(SIDE), np.arange(SIDE))
     hartley = np.cos(angles) + np.sin(angles)

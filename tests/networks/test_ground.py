@@ -28,8 +28,8 @@ def test_strokes_with_less_detail_than_the_painting_stay():
 
 @pytest.mark.parametrize("allowed", [0.0004, 0.0025])
 def test_strokes_on_a_plain_photo_vary_as_the_painting_does(allowed):
-    found = limit_strokes(noise(0.2, 1), torch.full((1, *SIZE), 0.5), even(allowed))
-    assert float(found[0, 0].var()) == pytest.approx(allowed, rel=0.1)
+    result = limit_strokes(noise(0.2, 1), torch.full((1, *SIZE), 0.5), even(allowed))
+    assert float(result[0, 0].var()) == pytest.approx(allowed, rel=0.1)
 
 
 def test_strokes_that_take_detail_away_stay():
@@ -40,8 +40,8 @@ def test_strokes_that_take_detail_away_stay():
 
 def test_where_the_photo_has_detail_strokes_may_have_as_much():
     photo = 0.5 + noise(0.1, 2)
-    found = limit_strokes(noise(0.3, 3), photo, even(0.0))
-    assert 0.02 < float(found[0, 0].std()) < 0.15
+    result = limit_strokes(noise(0.3, 3), photo, even(0.0))
+    assert 0.02 < float(result[0, 0].std()) < 0.15
 
 
 def test_gradients_are_finite_where_nothing_is_allowed():

@@ -30,14 +30,14 @@ def picture(seed: int = 0, height: int = 48, width: int = 64) -> Tensor:
     return (light + tint + 0.1 * torch.randn(1, 3, height, width, generator=generator)).clamp(0, 1)
 
 
-def seen(colours: Tensor) -> np.ndarray:
+def luma_and_chroma(colours: Tensor) -> np.ndarray:
     """Luma and chroma, `(3, N)`."""
     return YCBCR @ colours[0].flatten(1).double().numpy()
 
 
 def test_chroma_at_each_luma_is_numpys(monkeypatch):
     monkeypatch.setattr(palette, "PRIOR", 1e-9)
-    luma, *chroma = seen(picture())
+    luma, *chroma = luma_and_chroma(picture())
     code = palette_code(picture())
     assert code.shape == (1, CODE_SIZE)
     mean, whitening = code[0, : 2 * KNOTS].view(2, KNOTS), code[0, 2 * KNOTS : 5 * KNOTS].view(3, KNOTS)
@@ -47,15 +47,15 @@ def test_chroma_at_each_luma_is_numpys(monkeypatch):
         np.testing.assert_allclose(mean[:, k], np.average(chroma, axis=1, weights=weights), atol=1e-4)
         apart = np.array(chroma) - middle
         covariance = (weights * apart) @ apart.T / weights.sum() + MIN_CHROMA * np.eye(2)
-        wanted = np.linalg.inv(np.linalg.cholesky(covariance))
-        np.testing.assert_allclose(whitening[:, k], wanted[[0, 1, 1], [0, 0, 1]], rtol=2e-3)
+        expected = np.linalg.inv(np.linalg.cholesky(covariance))
+        np.testing.assert_allclose(whitening[:, k], expected[[0, 1, 1], [0, 0, 1]], rtol=2e-3)
 
 
 def test_no_chroma_is_farther_than_the_limit():
     code = palette_code(picture())
     other = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(7))
-    found = limit_chroma(other, code)
-    (luma, *chroma), (before, *_) = seen(found), seen(other)
+    result = limit_chroma(other, code)
+    (luma, *chroma), (before, *_) = luma_and_chroma(result), luma_and_chroma(other)
     np.testing.assert_allclose(luma, before, atol=1e-5)
     table = code[0, : 5 * KNOTS].view(5, KNOTS).double().numpy()
     blue, red, a, b, c = (np.interp(before, np.linspace(0, 1, KNOTS), row) for row in table)
@@ -63,7 +63,7 @@ def test_no_chroma_is_farther_than_the_limit():
     far = np.hypot(a * apart[0], b * apart[0] + c * apart[1])
     assert far.max() <= LIMIT + 1e-3
     assert far.max() > 0.9 * LIMIT
-    assert (found - other).abs().max() > 0.1
+    assert (result - other).abs().max() > 0.1
 
 
 def test_what_the_palette_has_stays_and_no_palette_changes_nothing():

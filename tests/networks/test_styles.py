@@ -70,11 +70,11 @@ def test_styles_need_names_of_their_own(names):
         ManyStyles(Transformer(SETTINGS), names)
 
 
-def test_the_code_of_a_painting_begins_with_what_it_says_of_itself():
+def test_the_code_of_a_painting_begins_with_its_statistics():
     network, painting = anything(), torch.rand(2, 3, 40, 52, generator=seeded())
     codes = network.code(painting)
-    said = network.transformer.style_numbers(painting)
-    assert torch.equal(codes[:, : said.shape[1]], said)
+    statistics = network.transformer.style_numbers(painting)
+    assert torch.equal(codes[:, : statistics.shape[1]], statistics)
     assert not torch.allclose(codes[0], codes[1], atol=1e-3)
 
 

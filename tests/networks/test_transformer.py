@@ -26,7 +26,7 @@ def picture(batch: int = 1, height: int = 32, width: int = 48, seed: int = 0) ->
     return torch.rand(batch, 3, height, width, generator=seeded(seed))
 
 
-def new(settings: TransformerSettings) -> Transformer:
+def new_network(settings: TransformerSettings) -> Transformer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Transformer(settings).eval()
@@ -38,7 +38,7 @@ def some_code(network: Transformer, batch: int = 1, seed: int = 1) -> torch.Tens
 
 @pytest.fixture(params=SMALL)
 def network(request) -> Transformer:
-    return new(SMALL[request.param])
+    return new_network(SMALL[request.param])
 
 
 @pytest.mark.parametrize(("height", "width"), [(24, 24), (25, 39), (41, 26), (48, 31)])
@@ -66,7 +66,7 @@ def test_the_network_sees_16_pixels_beyond_the_picture(network):
 
 
 def test_pictures_of_a_batch_do_not_see_each_other():
-    network = new(SMALL["detail"])
+    network = new_network(SMALL["detail"])
     image, code = picture(3), some_code(network, 3)
     alone = torch.cat([network(image[k : k + 1], code[k : k + 1]) for k in range(3)])
     torch.testing.assert_close(network(image, code), alone, atol=1e-5, rtol=1e-4)
@@ -75,9 +75,9 @@ def test_pictures_of_a_batch_do_not_see_each_other():
 def test_the_result_is_clamped_in_eval_only(network):
     image, code = picture(), 9 * some_code(network)
     assert 0 <= network(image, code).min() <= network(image, code).max() <= 1
-    free = network.train()(image, code)
-    assert free.min() < 0
-    assert free.max() > 1
+    unclamped = network.train()(image, code)
+    assert unclamped.min() < 0
+    assert unclamped.max() > 1
 
 
 def test_the_networks_of_the_literature():
@@ -140,13 +140,13 @@ def test_halves_by_two_codes(network):
 
 
 def test_soft_masks_mix_codes():
-    network = new(SMALL["detail"])
+    network = new_network(SMALL["detail"])
     image, codes = picture(), some_code(network, 2)
     mixed = network(image, codes[None], torch.tensor([0.25, 0.75])[None, :, None, None].expand(1, 2, 32, 48))
     torch.testing.assert_close(mixed, network(image, 0.25 * codes[:1] + 0.75 * codes[1:]), atol=1e-5, rtol=1e-4)
 
 
-def test_its_own_moments_given_change_nothing(network):
+def test_the_moments_of_the_picture_as_fixed_moments_change_nothing(network):
     image, code = picture(), some_code(network)
     moments: list[Moments] = []
     result = network(image, code, used_moments=moments)
@@ -156,7 +156,7 @@ def test_its_own_moments_given_change_nothing(network):
     assert all(a is b for a, b in zip(again, moments, strict=True))
 
 
-def test_with_moments_given_nothing_reaches_further_than_it_says(network):
+def test_with_fixed_moments_nothing_reaches_further_than_reach_says(network):
     """And it says at most a few pixels too many."""
     network, reach = network.double(), network.reach
     assert reach % network.multiple == 0
@@ -228,7 +228,7 @@ def test_settings_that_make_no_network_are_refused(change, message):
 
 
 def test_what_does_not_fit_is_refused():
-    network = new(SMALL["detail"])
+    network = new_network(SMALL["detail"])
     image, code = picture(), some_code(network)
     mask = torch.ones(1, 1, 32, 48)
     for call, message in [

@@ -123,10 +123,10 @@ def find(network: str | Path | None, styles: Sequence[Source]) -> Path | Travers
         if isinstance(style, str) and names and style not in names and not _is_file(style) and parse(style) is None:
             hint = nearest(style, names)
             raise UsageError(f"'{style}' is no picture, and no style{hint}; there are {', '.join(names)}")
-    if named := [style for style in styles if isinstance(style, str) and style in names and not _is_file(style)]:
-        other = [str(style) for style in styles if style is not named[0]][-1]
+    if matches := [style for style in styles if isinstance(style, str) and style in names and not _is_file(style)]:
+        other = [str(style) for style in styles if style is not matches[0]][-1]
         raise UsageError(
-            f"no network has the style '{named[0]}' beside '{other}'; mix styles of one network, or paintings alone"
+            f"no network has the style '{matches[0]}' beside '{other}'; mix styles of one network, or paintings alone"
         )
     for name, entry in about.items():
         if entry["kind"] == "any":
