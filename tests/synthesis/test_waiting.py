@@ -10,7 +10,7 @@ from impasto.image import in_memory
 from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels, Point
 from impasto.synthesis.half_history import Changes, Halves
 from impasto.synthesis.history import Matrix, Rows, Vectors
-from impasto.synthesis.point import numbers
+from impasto.synthesis.optimizer import numbers
 
 SIZE = (6, 5)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as packed
+from safetensors.torch import save
 from torch import Tensor
 
 from impasto.errors import UsageError
@@ -36,7 +36,7 @@ class State:
     descent: Mapping[str, Any]
 
 
-def save(path: str | Path, state: State, fingerprint: str) -> None:
+def save_state(path: str | Path, state: State, fingerprint: str) -> None:
     """Write `state` to `path`, completely or not at all, with the `fingerprint` of its run.
 
     The file is safetensors: the tensors, and the rest as JSON in its metadata (whose floats are exact, since they are
@@ -52,11 +52,11 @@ def save(path: str | Path, state: State, fingerprint: str) -> None:
     tree = _mapped(dict(vars(state)), "", taken)
     metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": fingerprint, "state": json.dumps(tree)}
     # The last point is often the best one; the format wants no memory under two names.
-    data = packed({name: tensor.clone() for name, tensor in tensors.items()}, metadata)
+    data = save({name: tensor.clone() for name, tensor in tensors.items()}, metadata)
     replace_file(Path(path), data, temporary=_part(Path(path)).name)
 
 
-def discard(path: str | Path) -> None:
+def discard_state(path: str | Path) -> None:
     """Delete the checkpoint at `path`, and an incomplete one of a killed process."""
     for file in (Path(path), _part(Path(path))):
         file.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ REMEDY = "give another --checkpoint"
 """Advice for a file that is not the checkpoint of a run."""
 
 
-def load(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable: bool = True) -> State:
+def load_state(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable: bool = True) -> State:
     """Return the state in the file at `path`, on the CPU.
 
     Raises UsageError, with the advice `remedy`, for a file that is damaged, no checkpoint, of another version, or of a

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ImpastoError
-from impasto.synthesis.adam import Adam
-from impasto.synthesis.optimizer import Optimizer
+from impasto.synthesis.first_order import Adam
+from impasto.synthesis.optimizer import Optimizer, Point, numbers
 from impasto.synthesis.parameterization import Parameterization
-from impasto.synthesis.point import Point, numbers
 
 Evaluate = Callable[[Tensor, int], tuple[Tensor, Mapping[str, Tensor]]]
 """A function from an image `(1, C, H, W)` and the index of the step to the loss, a scalar with gradient, and its parts.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.image import Allocate
 from impasto.synthesis.history import parts, widest
-from impasto.synthesis.point import Memory, Point, numbers
+from impasto.synthesis.optimizer import Memory, Point, numbers
 
 HALF = torch.float16
 """11 bits of mantissa; bfloat16 has 8."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from impasto.image import Allocate
-from impasto.synthesis.point import Memory, numbers
+from impasto.synthesis.optimizer import Memory, numbers
 
 CHUNK = 1 << 19
 """Number of values of a row in one call: 2 MB."""

@@ -12,7 +12,7 @@ from impasto.image import Allocate, in_memory
 from impasto.synthesis.half_history import Changes, Halves
 from impasto.synthesis.history import History, Matrix, Pair, Rows, Vectors, widest
 from impasto.synthesis.linesearch import StrongWolfe, Trial
-from impasto.synthesis.point import Measure, Memory, Point
+from impasto.synthesis.optimizer import Measure, Memory, Point
 
 GROWTH = 2.0
 """Largest growth of the length of a step while there is no curvature pair, or only the first."""

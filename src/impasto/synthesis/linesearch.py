@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from impasto.synthesis.point import Point
+from impasto.synthesis.optimizer import Point
 
 DECREASE = 1e-4
 """c1: a step must bring this share of the decrease that the slope at its start promises (3.7a)."""

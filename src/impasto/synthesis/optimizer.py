@@ -1,21 +1,56 @@
-"""The interface of optimisers, and the table of all.
-
-An optimiser changes one tensor of parameters. It takes the current point and a function that evaluates others, and
-returns the next point. Its state depends on gradients, never on the parameters.
-"""
+"""A point of the search: parameters, loss and gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Protocol
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
-from impasto.synthesis.adam import Adam
-from impasto.synthesis.lbfgs import LBFGS
-from impasto.synthesis.point import Measure, Memory, Point
-from impasto.synthesis.rmsprop import RMSprop
+Memory = dict[str, Any]
+"""The state of an optimiser: tensors, numbers, texts and lists of numbers by name."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters, the loss of their image, its named parts, and the gradient in the shape of the parameters.
+
+    The loss is NaN if the gradient is not finite.
+    """
+
+    parameters: Tensor
+    loss: float
+    terms: Mapping[str, float]
+    gradient: Tensor
+
+    @property
+    def finite(self) -> bool:
+        """Whether the loss and the whole gradient are finite."""
+        return math.isfinite(self.loss)
+
+
+def numbers(values: Sequence[Tensor]) -> list[float]:
+    """Return the values of scalars, with one transfer from each device: a GPU is idle during a transfer."""
+    found: dict[int, float] = {}
+    for device in dict.fromkeys(value.device for value in values):
+        here = {k: value.detach() for k, value in enumerate(values) if value.device == device}
+        found |= zip(here, torch.stack(list(here.values())).tolist(), strict=True)
+    return [found[k] for k in range(len(values))]
+
+
+class Measure(Protocol):
+    """Evaluates parameters, and measures steps by the change of the image."""
+
+    def __call__(self, parameters: Tensor) -> Point:
+        """Return the point at `parameters`; the point has the clamped parameters, if they are clamped."""
+        ...
+
+    def length(self, move: Tensor) -> float:
+        """Return the root mean square of the change of the image for a change of the parameters."""
+        ...
 
 
 class Optimizer(Protocol):
@@ -50,12 +85,3 @@ class Optimizer(Protocol):
     def restore(self, state: Memory) -> None:
         """Restore a `state()`; the next steps are the same to the bit."""
         ...
-
-
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "lbfgs": LBFGS,
-    "lbfgs-wolfe": partial(LBFGS, line_search="wolfe"),
-    "adam": Adam,
-    "adam-carried": partial(Adam, carry=True),
-    "rmsprop": RMSprop,
-}
