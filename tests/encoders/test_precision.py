@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.encoders import Encoder, load
 from impasto.encoders.extractor import layout
-from impasto.encoders.precision import has_bfloat16
+from impasto.encoders.loading import has_bfloat16
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 

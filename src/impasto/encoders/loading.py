@@ -7,16 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from impasto.encoders.download import Progress
 from impasto.encoders.extractor import Encoder, layout
 from impasto.encoders.original import is_original, load_original
-from impasto.encoders.precision import HALVES, convert
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.state import read_state
 from impasto.encoders.vgg import VGG, VGG16, VGG19
 from impasto.encoders.weights import fetch, find_packaged
 from impasto.errors import choose
+
+HALVES = (torch.bfloat16, torch.float16)
+"""Types of 16 bits."""
 
 Builder = Callable[["Path | None", str, "Progress | None"], Encoder]
 """Makes an encoder from a weight file (None: the default), a pooling and a callback of the download."""
@@ -37,7 +40,7 @@ def load(
         `lite`, its own). By default `vgg19` has the original weights if the extra `impasto[vgg19]` is installed, and
         torchvision's, which were trained anew, otherwise.
     pooling: "max" as trained, or "average" (Gatys et al. 2016).
-    dtype: of weights and activations; bfloat16 networks accept float32 pictures (see `encoders/precision.py`).
+    dtype: of weights and activations; bfloat16 networks accept float32 pictures (see `HALVES`).
     on_progress: called with the bytes received and the total of a download.
 
     Raises UsageError for an unknown name or pooling and for a file that does not fit, ImpastoError for a failed
@@ -56,6 +59,24 @@ def load(
         if parameter.ndim == 4:  # the memory layout of images
             parameter.data = parameter.data.contiguous(memory_format=layout(parameter.device))
     return encoder
+
+
+def convert(network: nn.Module, dtype: torch.dtype) -> None:
+    """Convert the weights to `dtype`; to a wider type also the constants, which would shift all pictures if they had 8
+    bits."""
+    if dtype not in HALVES:
+        network.to(dtype=dtype)
+        return
+    for parameter in network.parameters():
+        parameter.data = parameter.data.to(dtype)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether a device multiplies bfloat16 faster than float32: CUDA from compute capability 8 (Ampere) on.
+
+    `torch.cuda.is_bf16_supported` also returns True where bfloat16 is emulated.
+    """
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _lite(weights: Path | None, pooling: str, _: Progress | None) -> Encoder:
