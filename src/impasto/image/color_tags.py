@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import Image
 
@@ -98,19 +97,6 @@ def exif_colors(exif: Mapping[int, Any], source: str) -> tuple[Colors, tuple[str
     if space == UNCALIBRATED:
         return None, (f"{source} is not in sRGB by its EXIF data, which does not name another space; taken as sRGB",)
     return None, ()
-
-
-def cicp_of(file: BinaryIO) -> bytes | None:
-    """Return the content of the chunk cICP of a PNG, or None; it precedes the pixels."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"cICP":
-            return file.read(length)[:4]
-        if kind in (b"IDAT", b"IEND"):
-            break
-        file.seek(length + 4, 1)
-    return None
 
 
 def _by_cicp(chunk: bytes) -> tuple[Encoding | None, str]:

@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+from PIL import features
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -19,7 +21,6 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from impasto.errors import ImpastoError, UsageError, choose, nearest
-from impasto.image.containers import AVIF_SIGNATURE, HEIC_SIGNATURE, open_avif, open_heic
 
 MAX_PIXELS = 200_000_000
 """Default limit of pixels; as float32 they take 2.4 GB."""
@@ -51,6 +52,36 @@ class Format:
     longest_settings: int = UNLIMITED
     read_as: tuple[str, ...] = ()
     longest_block: int = UNLIMITED
+
+
+AVIF_SIGNATURE = rb"....ftyp(?:avi[fs]|m[is]f1....(?:....)*?avi[fs])"
+"""ISO/IEC 14496-12: the box `ftyp` has the major brand, a version, and compatible brands. Both formats use `mif1`."""
+
+HEIC_SIGNATURE = rb"....ftyp(?:he[iv][cmsx]|m[is]f1)"
+
+
+def open_avif(file: BinaryIO) -> ImageFile:
+    """Open the AVIF picture in `file` by Pillow. Raises UsageError if Pillow cannot decode it."""
+    if "avif" not in features.modules or not features.check("avif"):
+        raise UsageError(f'{_named(file)} is an AVIF picture; to read it: pip install --upgrade "pillow>=11.3"')
+    return _plugin("PIL.AvifImagePlugin", "AvifImageFile", file)
+
+
+def open_heic(file: BinaryIO) -> ImageFile:
+    """Open the HEIC picture in `file` by pillow-heif. Raises UsageError if the extra is not installed."""
+    try:
+        return _plugin("pillow_heif", "HeifImageFile", file)
+    except ImportError as error:
+        raise UsageError(f'{_named(file)} is a HEIC picture; to read it: pip install "impasto[heic]"') from error
+
+
+def _plugin(module: str, name: str, file: BinaryIO) -> ImageFile:
+    image: ImageFile = getattr(import_module(module), name)(file)
+    return image
+
+
+def _named(file: BinaryIO) -> str:
+    return f"'{getattr(file, 'name', 'this')}'"
 
 
 PNG = Format("PNG", rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png",), bits=16, alpha=True)

@@ -14,6 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.image.formats import BMP, JPEG, PNG, TIFF, Format
+from impasto.image.png import chunk
 
 MOST_MISSING = 0.5
 """A picture with more than this share missing is refused."""
@@ -91,7 +92,7 @@ def _png(data: bytes, max_pixels: int) -> Mended | None:
     before = [(name, body) for name, body, _ in chunks if name not in (b"IDAT", b"IEND")]
     parts = [*before, (b"IDAT", whole), (b"IEND", b"")]
     said = "is cut short" if missing else "has damaged parts"
-    return Mended(io.BytesIO(data[:8] + b"".join(_chunk(*part) for part in parts)), missing, height, said)
+    return Mended(io.BytesIO(data[:8] + b"".join(chunk(*part) for part in parts)), missing, height, said)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -103,10 +104,6 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
         check = data[place + 8 + length : place + 12 + length]
         yield name, body, check == struct.pack(">I", zlib.crc32(name + body))
         place += 12 + length
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def _unpacked(packed: bytes, length: int) -> bytes:

@@ -12,12 +12,13 @@ from PIL import Image
 
 from impasto.errors import ImpastoError
 from impasto.image.allocation import Allocate, in_memory
-from impasto.image.color_tags import cicp_of, colors_of, exif_colors
+from impasto.image.color_tags import colors_of, exif_colors
 from impasto.image.deep import png_pixels, tiff_pixels
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS, PNG, TIFF, Format, check_pixels, opened
 from impasto.image.mending import mend
 from impasto.image.origin import origin_of
 from impasto.image.picture import Picture, from_array, unusable
+from impasto.image.png import cicp_of
 from impasto.image.profile import ProfileError, lab_to_srgb, to_srgb
 
 ORIENTATION = 0x0112

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -111,3 +112,35 @@ def fitted_size(size: tuple[int, int], longer_side: int) -> tuple[int, int]:
     longest = max(size)
     height, width = (max(1, (2 * side * longer_side + longest) // (2 * longest)) for side in size)
     return height, width
+
+
+def rotate(
+    image: torch.Tensor, degrees: float, mask: torch.Tensor | None = None, alpha: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return `image` `(1, 3, H, W)` rotated counter-clockwise, large enough for all pixels, and its mask.
+
+    The mask is `(1, 1, H, W)`. Quarter turns move pixels and need no new mask; other angles are bilinear, and the empty
+    corners are outside the mask. Colours are weighted by `alpha` `(1, 1, H, W)`, if given.
+    """
+    turns, rest = divmod(degrees, 90)
+    if rest == 0:
+        quarter = int(turns) % 4
+        image = torch.rot90(image, quarter, (2, 3))
+        return image, None if mask is None else torch.rot90(mask, quarter, (2, 3))
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    height, width = image.shape[-2:]
+    tall = math.ceil(abs(width * sin) + abs(height * cos))
+    wide = math.ceil(abs(width * cos) + abs(height * sin))
+    # From a position in the rotated picture to one in the original, both from -1 to 1 over their own sides.
+    matrix = image.new_tensor(
+        [[cos * wide / width, -sin * tall / width, 0.0], [sin * wide / height, cos * tall / height, 0.0]]
+    )
+    grid = F.affine_grid(matrix[None], [1, 1, tall, wide], align_corners=False)
+    whole = torch.ones_like(image[:, :1]) if mask is None else mask
+    inside = F.grid_sample(whole, grid, align_corners=False)
+
+    def sample(values: torch.Tensor) -> torch.Tensor:
+        return F.grid_sample(values, grid, padding_mode="border", align_corners=False)
+
+    return sample(image) if alpha is None else resampled(image, alpha, sample), inside

@@ -20,7 +20,7 @@ from impasto.image.atomic import check_place, replace_file
 from impasto.image.formats import BMP, JPEG, PNG, SUFFIXES, TIFF, WEBP, Format, format_for
 from impasto.image.origin import NOTHING, Origin
 from impasto.image.picture import strips
-from impasto.image.png16 import encode_png16
+from impasto.image.png import encode_png16
 from impasto.image.profile import srgb_profile
 from impasto.image.tiff import encode_tiff
 

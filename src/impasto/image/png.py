@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,28 @@ COLOUR_TYPES = {3: 2, 4: 6}
 UP = 2
 
 
+def cicp_of(file: BinaryIO) -> bytes | None:
+    """Return the content of the chunk cICP of a PNG, or None; it precedes the pixels."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"cICP":
+            return file.read(length)[:4]
+        if kind in (b"IDAT", b"IEND"):
+            break
+        file.seek(length + 4, 1)
+    return None
+
+
 def encode_png16(pixels: NDArray[Any], more: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the bytes of a PNG of `pixels`, uint16 `(H, W, 3 or 4)`; `more` are further chunks: names and contents."""
     height, width, channels = pixels.shape
     chunks = [
-        _chunk(b"IHDR", struct.pack(">2I5B", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)),
-        _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())),
-        *(_chunk(name, data) for name, data in more),
-        _chunk(b"IDAT", zlib.compress(_filtered(pixels))),
-        _chunk(b"IEND", b""),
+        chunk(b"IHDR", struct.pack(">2I5B", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)),
+        chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())),
+        *(chunk(name, data) for name, data in more),
+        chunk(b"IDAT", zlib.compress(_filtered(pixels))),
+        chunk(b"IEND", b""),
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -38,5 +51,6 @@ def _filtered(pixels: NDArray[Any]) -> bytes:
     return filtered.tobytes()
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG: its length, name, content and CRC."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
