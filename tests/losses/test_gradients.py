@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from impasto.losses.gradients import normalised_gradient
+from impasto.losses.objective import normalised_gradient
 
 
 def picture(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:

@@ -7,10 +7,10 @@ import torch
 from tests.losses.targets import target_of
 from torch import Tensor
 
-from impasto.losses import STYLE_LOSSES, RandomDraws, distance, energy, gram, precision
+from impasto.losses import STYLE_LOSSES, RandomDraws, distance, energy, feature, gram
 from impasto.losses.content import self_similarity
-from impasto.losses.gradients import normalised_gradient
 from impasto.losses.moments import moment
+from impasto.losses.objective import normalised_gradient
 from impasto.losses.style import LayerFeatures
 
 SHAPE = (1, 6, 24, 20)
@@ -28,7 +28,7 @@ def weights(seed: int) -> Tensor:
 
 @pytest.mark.parametrize("chunk", [1 << 24, 50])
 def test_gram_of_bfloat16_is_summed_and_kept_in_float32(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "CHUNK", chunk)
+    monkeypatch.setattr(feature, "CHUNK", chunk)
     flat = features(0, torch.float64).flatten(2)[0]
     found = gram(features(0))[0]
     assert found.dtype == torch.float32
@@ -38,7 +38,7 @@ def test_gram_of_bfloat16_is_summed_and_kept_in_float32(chunk: int, monkeypatch:
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("part", [False, True])
 def test_moments_of_bfloat16(masked: bool, part: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "CHUNK", 50)
+    monkeypatch.setattr(feature, "CHUNK", 50)
 
     def of(dtype: torch.dtype) -> Tensor:
         values, mask = features(1, dtype), weights(2).to(torch.bfloat16).to(dtype)

@@ -12,8 +12,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from impasto.losses.feature import into_space
 from impasto.losses.sampling import RandomDraws
-from impasto.losses.style import LayerFeatures, into_space
+from impasto.losses.style import LayerFeatures
 
 REFERENCE = 512
 """Number of points from which constants of a whole cloud are estimated."""

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 
 from impasto.losses.additive import Additive, Part
-from impasto.losses.feature import distance
+from impasto.losses.feature import distance, into_space, positions, widened
 from impasto.losses.gathering import gather
 from impasto.losses.neighbours import cosine_distance, unit
-from impasto.losses.precision import widened
 from impasto.losses.sampling import RandomDraws
-from impasto.losses.style import into_space, positions
 
 FLAT = 1e-5
 """Added to mean distances: in a flat image they are rounding errors."""

@@ -5,8 +5,31 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from impasto.losses.precision import widened
-from impasto.losses.style import into_space, positions
+HALVES = (torch.bfloat16, torch.float16)
+
+CHUNK = 1 << 24
+"""Number of values converted at a time: 64 MB."""
+
+WIDE_RESULTS = hasattr(torch.ops.aten.bmm, "dtype")
+"""Whether PyTorch (from 2.8 on) can keep the results of half-precision products on GPUs in float32."""
+
+
+def widened(x: Tensor) -> Tensor:
+    """Return `x` in float32 if it is in half precision, else `x`."""
+    return x.float() if x.dtype in HALVES else x
+
+
+def positions(features: Tensor) -> Tensor:
+    """Return `(B, C, H, W)` as `(B, N, C)`: no copy in the channels-last layout."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def into_space(points: Tensor, space: Tensor | None) -> Tensor:
+    """Return points `(..., N, C)` in the space, `(..., N, K)`; half precision becomes float32."""
+    points = widened(points)
+    if space is None:
+        return points
+    return points @ space[:, :-1].T + space[:, -1]
 
 
 def difference(a: Tensor, b: Tensor) -> Tensor:
@@ -39,3 +62,29 @@ def distance(features: Tensor, target: Tensor, space: Tensor | None = None) -> T
     if space is not None:
         points = points @ space[:, :-1].T
     return points.square().sum(2).mean()
+
+
+def sums(points: Tensor, shares: Tensor | None, means: bool) -> tuple[Tensor, Tensor | None]:
+    """Return weighted sums of `f f^T`, `(B, C, C)`, and with `means` of `f`, `(B, 1, C)`, over points `(B, N, C)`.
+
+    `shares`: weights, `(B, N, 1)`. Sums of half-precision points are in float32, with exact products. Tensor cores of
+    GPUs accumulate them in float32 anyway; elsewhere the points are converted in chunks.
+    """
+    if points.dtype not in HALVES:
+        weighted = points if shares is None else points * shares
+        return weighted.mT @ points, weighted.sum(1, keepdim=True) if means else None
+    if points.is_cuda and shares is None and WIDE_RESULTS:
+        second = torch.bmm(points.mT, points, out_dtype=torch.float32)
+        return second, points.sum(1, keepdim=True, dtype=torch.float32) if means else None
+    batch, count, channels = points.shape
+    second = torch.zeros(batch, channels, channels, device=points.device)
+    mean = second.new_zeros(batch, 1, channels) if means else None
+    step = max(1, CHUNK // (batch * channels))
+    for start in range(0, count, step):
+        part = slice(start, min(start + step, count))
+        here = None if shares is None else shares[:, part].float()
+        products, added = sums(points[:, part].float(), here, means)
+        second += products
+        if mean is not None and added is not None:
+            mean += added
+    return second, mean

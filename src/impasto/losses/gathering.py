@@ -14,8 +14,9 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.losses.additive import Part
+from impasto.losses.feature import positions
 from impasto.losses.sampling import RandomDraws
-from impasto.losses.style import LayerFeatures, positions
+from impasto.losses.style import LayerFeatures
 
 SIDE = 128
 """A sample has `SIDE`^2 positions; a smaller layer is taken whole."""

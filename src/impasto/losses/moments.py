@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impasto.losses.feature import difference, over, relative
-from impasto.losses.precision import sums
-from impasto.losses.style import LayerFeatures, StyleLoss, into_space, positions, weighted_mean
+from impasto.losses.feature import difference, into_space, over, positions, relative, sums
+from impasto.losses.style import LayerFeatures, StyleLoss, weighted_mean
 
 FLOOR = 1e-2
 """Least unit of a mean or a covariance, as a share of the painting's energy. The unit is the painting's own, but a

@@ -11,12 +11,11 @@ from torch.nn import functional as F
 
 from impasto.errors import UsageError
 from impasto.losses.cloud import Cloud, cloud, mix_clouds
-from impasto.losses.feature import over
+from impasto.losses.feature import into_space, over, widened
 from impasto.losses.neighbours import check_count, check_equal, cosine_distance, search, unit
 from impasto.losses.neighbours import nearest as nearest_of
-from impasto.losses.precision import widened
 from impasto.losses.sampling import RandomDraws
-from impasto.losses.style import LayerFeatures, StyleLoss, into_space
+from impasto.losses.style import LayerFeatures, StyleLoss
 
 
 def nearest(samples: int = 4096, candidates: int = 16384) -> StyleLoss:

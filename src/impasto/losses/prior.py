@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -115,3 +116,18 @@ def out_of_range(image: Tensor) -> Tensor:
     Unlike clamping, this penalty keeps the curvature pairs of L-BFGS.
     """
     return (image - image.clamp(0, 1)).square().mean()
+
+
+SAME = 1e-6
+"""Added to mean squares, so that equal pictures have a finite loss."""
+
+
+def alike(pictures: Tensor, groups: Sequence[int]) -> Tensor:
+    """Return the sum over `pictures` `(B, 3, H, W)` of minus the logarithm of the distance (root mean square) to the
+    nearest other one of its group; a picture that is alone in its group adds 0."""
+    flat = pictures.flatten(1)
+    of = torch.tensor(groups, device=flat.device)
+    others = (of[:, None] == of) & ~torch.eye(len(flat), dtype=torch.bool, device=flat.device)
+    squares = torch.stack([(flat - one).square().mean(1) for one in flat])
+    nearest = squares.masked_fill(~others, torch.inf).amin(1)[others.any(1)]
+    return -0.5 * (nearest + SAME).log().sum()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.losses.precision import widened
+from impasto.losses.feature import into_space, positions, widened
 from impasto.losses.sampling import RandomDraws
 
 
@@ -85,19 +85,6 @@ class StyleLoss:
     def mixed(self, statistics: Sequence[Any], shares: Sequence[float]) -> Any:
         """Return the statistic of several style images from theirs."""
         return statistics[0] if len(statistics) == 1 else self.mix(statistics, shares)
-
-
-def positions(features: Tensor) -> Tensor:
-    """Return `(B, C, H, W)` as `(B, N, C)`: no copy in the channels-last layout."""
-    return features.permute(0, 2, 3, 1).flatten(1, 2)
-
-
-def into_space(points: Tensor, space: Tensor | None) -> Tensor:
-    """Return points `(..., N, C)` in the space, `(..., N, K)`; half precision becomes float32."""
-    points = widened(points)
-    if space is None:
-        return points
-    return points @ space[:, :-1].T + space[:, -1]
 
 
 def weighted_mean(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
