@@ -82,17 +82,17 @@ def test_the_products_are_those_of_numpy(kept, kind):
     tall = np.linalg.norm(whole, axis=1)
 
     near = 1e-14 if kind == torch.float64 and not isinstance(kept, Halves) else 1e-6
-    among = kept.among([4, 3])
+    among = kept.row_products([4, 3])
     assert among.dtype == torch.float64
     assert (np.abs(among.numpy() - whole @ whole[[4, 3]].T) <= near * np.outer(tall, tall[[4, 3]])).all()
 
     vector = given[1] * 3 + given[5]
-    along, reference = kept.along(vector), whole @ vector.double().numpy()
+    along, reference = kept.vector_products(vector), whole @ vector.double().numpy()
     assert along.dtype == torch.float64
     assert (np.abs(along.numpy() - reference) <= near * tall * np.linalg.norm(vector.double())).all()
 
     coefficients = torch.tensor([0.5, -3e12, 7.0, -1e-12, 1e9, 2e-6], dtype=torch.float64)
-    combined = kept.combined(vector, -0.25, coefficients)
+    combined = kept.combine(vector, -0.25, coefficients)
     assert combined.dtype == kind
     parts = np.abs(coefficients.numpy()[:, None] * whole).sum(0) + np.abs(0.25 * vector.double().numpy())
     reference = coefficients.numpy() @ whole - 0.25 * vector.double().numpy()
@@ -137,12 +137,12 @@ def test_half_rows_that_are_not_in_use_change_no_bit(monkeypatch):
     room = torch.empty(length + 1)
     moved = room[1:].copy_(given[COUNT])
     assert moved.data_ptr() % 64 != given[COUNT].data_ptr() % 64
-    assert torch.equal(clean.among(used)[used], stale.among(used)[used])
-    assert torch.equal(clean.along(moved)[used], stale.along(given[COUNT])[used])
+    assert torch.equal(clean.row_products(used)[used], stale.row_products(used)[used])
+    assert torch.equal(clean.vector_products(moved)[used], stale.vector_products(given[COUNT])[used])
     coefficients = torch.zeros(COUNT, dtype=torch.float64)
     coefficients[used] = torch.tensor([0.3, 1e-9], dtype=torch.float64)
-    found = clean.combined(moved, -0.7, coefficients)
-    assert torch.equal(found, stale.combined(given[COUNT], -0.7, coefficients))
+    found = clean.combine(moved, -0.7, coefficients)
+    assert torch.equal(found, stale.combine(given[COUNT], -0.7, coefficients))
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e-6, 1.0, 65504.0, 1e30])
@@ -161,7 +161,7 @@ def test_a_half_row_is_exact_to_eleven_bits_over_eight_decades(size):
 def test_half_rows_of_the_least_and_the_largest_numbers_stay_numbers(size):
     kept = KINDS["half"]()
     put(kept, 0, torch.tensor([size, -size, 0.0]))
-    found = kept.combined(torch.zeros(3), 1.0, torch.ones(COUNT, dtype=torch.float64))
+    found = kept.combine(torch.zeros(3), 1.0, torch.ones(COUNT, dtype=torch.float64))
     torch.testing.assert_close(found, torch.tensor([size, -size, 0.0]), rtol=2**-11, atol=1e-45)
 
 
@@ -170,8 +170,8 @@ def test_sums_of_half_rows_are_not_taken_in_half(monkeypatch):
     monkeypatch.setattr(half_history, "CHUNK", 3000)
     kept = KINDS["half"]()
     put(kept, 0, torch.ones(10_000))
-    assert kept.among([0])[0, 0] == 10_000
-    assert kept.along(torch.ones(10_000))[0] == 10_000
+    assert kept.row_products([0])[0, 0] == 10_000
+    assert kept.vector_products(torch.ones(10_000))[0] == 10_000
 
 
 def test_chunks_are_added_up_in_double(monkeypatch):
@@ -179,7 +179,7 @@ def test_chunks_are_added_up_in_double(monkeypatch):
     monkeypatch.setattr(half_history, "CHUNK", 1)
     kept = KINDS["half"]()
     put(kept, 0, torch.ones(4))
-    assert kept.along(torch.tensor([2.0**24, 1, 1, 1]))[0] == 2**24 + 3
+    assert kept.vector_products(torch.tensor([2.0**24, 1, 1, 1]))[0] == 2**24 + 3
 
 
 class Taken(TorchDispatchMode):
@@ -217,14 +217,14 @@ def test_no_more_than_a_chunk_of_a_half_row_is_ever_converted(monkeypatch):
     for call, rows in (
         (lambda: Changes(pair.before, pair.after), 2),
         (lambda: kept.put((0, 1), pair), 2),
-        (lambda: kept.among([0, 3]), COUNT),
-        (lambda: kept.along(given[0]), COUNT),
+        (lambda: kept.row_products([0, 3]), COUNT),
+        (lambda: kept.vector_products(given[0]), COUNT),
     ):
         with Taken() as taken:
             call()
         assert taken.bytes[0] == rows * 256 * 4
     with Taken() as taken:
-        kept.combined(given[0], 0.5, coefficients)
+        kept.combine(given[0], 0.5, coefficients)
     assert taken.bytes[0] == 10_000 * 4, "the result"
     assert taken.bytes[1] == COUNT * 256 * 4
     with Taken() as taken:
@@ -245,8 +245,8 @@ def test_rows_are_made_when_they_are_first_put(half, kind):
     for index, vector in zip((17, 2, 17), given, strict=True):
         put(kept, index, vector)
     assert made == [((LENGTH,), kind, CPU)] * 2
-    kept.among([2, 17])
-    found = kept.combined(given[0], 1.0, torch.ones(40, dtype=torch.float64))
+    kept.row_products([2, 17])
+    found = kept.combine(given[0], 1.0, torch.ones(40, dtype=torch.float64))
     assert made == [((LENGTH,), kind, CPU)] * 2 + [((LENGTH,), torch.float64, CPU)], "and one for what comes of them"
     expected = given[0] + given[1] + given[2]  # the last that was put in each of the two rows
     tolerance = 2.0**-10 if half else 1e-14
@@ -265,8 +265,8 @@ def test_rows_may_live_in_files(tmp_path):
         put(filed, index, vector)
         put(plain, index, vector)
     assert [file.stat().st_size for file in tmp_path.iterdir()] == [2 * LENGTH] * 4
-    assert torch.equal(filed.among([0, 1]), plain.among([0, 1]))
-    assert torch.equal(filed.along(given[3]), plain.along(given[3]))
+    assert torch.equal(filed.row_products([0, 1]), plain.row_products([0, 1]))
+    assert torch.equal(filed.vector_products(given[3]), plain.vector_products(given[3]))
 
 
 def test_a_state_is_a_copy_and_the_way_back(kept):
@@ -281,9 +281,9 @@ def test_a_state_is_a_copy_and_the_way_back(kept):
     back.restore([0, 2, 3, 5], state)
     put(kept, 2, given[1])
     coefficients = torch.tensor([1.0, 0.0, 1e-6, 2.0, 0.0, 1e-12], dtype=torch.float64)
-    assert torch.equal(back.combined(given[4], 0.5, coefficients), kept.combined(given[4], 0.5, coefficients))
-    along = back.along(given[4])
-    assert torch.equal(along[[0, 2, 3, 5]], kept.along(given[4])[[0, 2, 3, 5]])
+    assert torch.equal(back.combine(given[4], 0.5, coefficients), kept.combine(given[4], 0.5, coefficients))
+    along = back.vector_products(given[4])
+    assert torch.equal(along[[0, 2, 3, 5]], kept.vector_products(given[4])[[0, 2, 3, 5]])
     assert along[1] == along[4] == 0
 
 
@@ -291,7 +291,7 @@ def test_an_empty_history_has_a_state_too(kept):
     back = Matrix(COUNT) if isinstance(kept, Matrix) else type(kept)(COUNT, in_memory)
     back.restore([], kept.state([]))
     put(back, 1, torch.ones(4))
-    assert back.along(torch.ones(4)).tolist() == [0, 4, 0, 0, 0, 0]
+    assert back.vector_products(torch.ones(4)).tolist() == [0, 4, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16])
@@ -313,7 +313,7 @@ def test_a_matrix_takes_the_memory_of_the_rows_that_were_put():
     before = resident()
     put(kept, 0, row)
     put(kept, 20, row)
-    kept.along(row)
-    kept.combined(row, 1.0, torch.zeros(40, dtype=torch.float64))
+    kept.vector_products(row)
+    kept.combine(row, 1.0, torch.zeros(40, dtype=torch.float64))
     taken = resident() - before
     assert 2 * 4 * length <= taken <= 10 * 4 * length, "of 40 rows, and the results"

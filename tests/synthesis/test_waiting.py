@@ -76,8 +76,8 @@ def test_products_in_one_transfer_are_those_of_two(make):
         pair = Changes(*ends) if isinstance(kept, Halves) else Vectors(vectors[s], vectors[s + 1])
         kept.put((s, s + 1), pair)
     among, along = kept.products((1, 3), vectors[4])
-    assert torch.equal(among, kept.among((1, 3)))
-    assert torch.equal(along, kept.along(vectors[4]))
+    assert torch.equal(among, kept.row_products((1, 3)))
+    assert torch.equal(along, kept.vector_products(vectors[4]))
     assert among.dtype == along.dtype == torch.float64
     alone, nothing = kept.products((1, 3), None)
     assert torch.equal(alone, among)

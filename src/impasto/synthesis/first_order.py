@@ -7,16 +7,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.image import resize
-from impasto.synthesis.optimizer import Measure, Memory, Point
+from impasto.synthesis.optimizer import Measure, OptimizerState, Point
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) with a bias-corrected average of the iterates (Polyak averaging, as Crowson's
-    style-transfer-pytorch): rate 0.02 and betas (0.9, 0.99) suit pixels in [0, 1].
+    """Adam (Kingma and Ba 2015) with a bias-corrected average of the iterates.
 
-    `carry`: take the moments over to the next scale, as Crowson does. Off, since it was measured to end higher: by 1 to
-    16 % after 80 and 30 steps a scale, of sizes 2 and 1.4 times the last. A picture just enlarged lacks all detail and
-    has gradients larger than those it ended with, and moves in proportion, longer than the rate.
+    The average is Polyak averaging, as in Crowson's style-transfer-pytorch. The default `rate` and `betas` suit pixels
+    in [0, 1].
+
+    rate: the length of a step in one parameter.
+    betas: the decay of the first and of the second moment.
+    keep: the decay of the average.
+    carry: whether the next scale starts from the moments of this one, as in Crowson's code. Off by default, because
+        the final loss was 1 to 16 % higher with it (80 and 30 steps a scale, sizes 2 and 1.4 times the last). An
+        enlarged picture lacks all detail. Its gradients are larger than the moments, so its first steps are longer
+        than the rate.
     """
 
     clamps = True
@@ -33,13 +39,13 @@ class Adam:
         self._mean = self._square = self._average = torch.zeros(())
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """Make one step, and add the new point to the average."""
-        arrived = measure(point.parameters + self.move(point.gradient))
+        """Return the point after one step, and add its parameters to the average."""
+        after = measure(point.parameters + self.move(point.gradient))
         if self._averaged == 0:
-            self._average = torch.zeros_like(arrived.parameters)
+            self._average = torch.zeros_like(after.parameters)
         self._averaged += 1
-        self._average.lerp_(arrived.parameters, 1 - self.keep)
-        return arrived
+        self._average.lerp_(after.parameters, 1 - self.keep)
+        return after
 
     def move(self, gradient: Tensor) -> Tensor:
         """Return minus the rate times the mean gradient over the root of the mean squared gradient."""
@@ -61,31 +67,32 @@ class Adam:
         return Adam(self.rate / 4, self.betas, self.keep, self.carry)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """With `carry`, resize both moments of `old`, an Adam, to `size`: the first bicubic, the second bilinear.
+        """Take over the moments of `old`, if it is an Adam and `carry` is set: the first bicubic, the second bilinear.
 
         The gradient of a mean over positions shrinks as the area grows, and so do the moments. The average starts
-        again: it is the average of the points of one scale.
+        again, because it is the average of the points of one scale.
         """
         if not (self.carry and isinstance(old, Adam) and old._steps):
             return
-        shrunk = old._mean.shape[-2] * old._mean.shape[-1] / (size[0] * size[1])
+        shrinkage = old._mean.shape[-2] * old._mean.shape[-1] / (size[0] * size[1])
         square = F.interpolate(old._square, size=size, mode="bilinear", antialias=True).relu_()
-        # The cubic reaches further than the linear one: where that found no gradient at all, a mean over a root of zero
-        # would be a leap. No single gradient moves further than the rate, nor need these.
+        # The cubic kernel is wider than the linear one. Where the linear one has only gradients of 0, the mean over a
+        # root of 0 would be a huge step. No single gradient moves a parameter further than the rate, so this is the
+        # bound.
         first, second = (1 - beta**old._steps for beta in old.betas)
         bound = (square / second).sqrt() * first
-        self._mean = resize(old._mean, size).clamp(-bound, bound) * shrunk
-        self._square = square * shrunk**2
+        self._mean = resize(old._mean, size).clamp(-bound, bound) * shrinkage
+        self._square = square * shrinkage**2
         self._steps = old._steps
 
-    def state(self) -> Memory:
+    def state(self) -> OptimizerState:
         """Return the settings, both moments and the average."""
         tensors = {"mean": self._mean, "square": self._square, "average": self._average}
         copies = {name: tensor.clone() for name, tensor in tensors.items()}
         settings = {"rate": self.rate, "betas": list(self.betas), "keep": self.keep}
         return {**settings, "steps": self._steps, "averaged": self._averaged, **copies}
 
-    def restore(self, state: Memory) -> None:
+    def restore(self, state: OptimizerState) -> None:
         """Restore a `state()`."""
         first, second = state["betas"]
         self.rate, self.betas, self.keep = state["rate"], (first, second), state["keep"]
@@ -96,9 +103,12 @@ class Adam:
 class RMSprop:
     """RMSprop (Hinton's lecture 6e of *Neural Networks for Machine Learning*, 2012).
 
-    STROTSS (Kolkin et al. 2019) runs it on a Laplacian pyramid at rate 0.002; pixels bear up to ten times as much. The
-    running square starts at zero, uncorrected: the first moves are `1 / sqrt(1 - keep)` times, that is ten times, as
-    long as the rate.
+    STROTSS (Kolkin et al. 2019) runs it on a Laplacian pyramid at rate 0.002. Pixels allow up to ten times that rate.
+    The mean square starts at zero and is not corrected, so the first steps are `1 / sqrt(1 - keep)` times as long as
+    the rate: ten times.
+
+    rate: the length of a step in one parameter.
+    keep: the decay of the mean square.
     """
 
     clamps = True
@@ -108,7 +118,7 @@ class RMSprop:
         self._square = torch.zeros(())
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """Against the gradient over the root of its running mean square."""
+        """Return the point after a step against the gradient over the root of its running mean square."""
         gradient = point.gradient
         if not self._square.ndim:
             self._square = torch.zeros_like(gradient)
@@ -116,7 +126,7 @@ class RMSprop:
         return measure(point.parameters - self.rate * gradient / self._square.sqrt().add_(1e-12))
 
     def average(self) -> Tensor | None:
-        """None: the points themselves are the result."""
+        """Return None: the last point is the result."""
         return None
 
     def slower(self) -> RMSprop:
@@ -124,12 +134,12 @@ class RMSprop:
         return RMSprop(self.rate / 4, self.keep)
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """Nothing: see `Adam`, where it did not pay."""
+        """Take over nothing; see `carry` of `Adam` for the reason."""
 
-    def state(self) -> Memory:
-        """Return the settings and the running square."""
+    def state(self) -> OptimizerState:
+        """Return the settings and the mean square."""
         return {"rate": self.rate, "keep": self.keep, "square": self._square.clone()}
 
-    def restore(self, state: Memory) -> None:
-        """Take over a `state()`."""
+    def restore(self, state: OptimizerState) -> None:
+        """Restore a `state()`."""
         self.rate, self.keep, self._square = state["rate"], state["keep"], state["square"].clone()

@@ -1,4 +1,8 @@
-"""A point of the search: parameters, loss and gradient."""
+"""The interface of optimisers, and the points that they move between.
+
+An optimiser changes one tensor of parameters. `Optimizer.step` takes the current point and a function that evaluates
+other points, and returns the next point. The state of an optimiser depends on gradients, never on parameters.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-Memory = dict[str, Any]
+OptimizerState = dict[str, Any]
 """The state of an optimiser: tensors, numbers, texts and lists of numbers by name."""
 
 
@@ -28,41 +32,45 @@ class Point:
 
     @property
     def finite(self) -> bool:
-        """Whether the loss and the whole gradient are finite."""
+        """Return whether the loss and the whole gradient are finite."""
         return math.isfinite(self.loss)
 
 
 def numbers(values: Sequence[Tensor]) -> list[float]:
-    """Return the values of scalars, with one transfer from each device: a GPU is idle during a transfer."""
-    found: dict[int, float] = {}
+    """Return the values of scalars, with one transfer from each device: a GPU is idle during a transfer.
+
+    >>> numbers([torch.tensor(1.0), torch.tensor(2.0)])
+    [1.0, 2.0]
+    """
+    results: dict[int, float] = {}
     for device in dict.fromkeys(value.device for value in values):
         here = {k: value.detach() for k, value in enumerate(values) if value.device == device}
-        found |= zip(here, torch.stack(list(here.values())).tolist(), strict=True)
-    return [found[k] for k in range(len(values))]
+        results |= zip(here, torch.stack(list(here.values())).tolist(), strict=True)
+    return [results[k] for k in range(len(values))]
 
 
 class Measure(Protocol):
-    """Evaluates parameters, and measures steps by the change of the image."""
+    """A function from parameters to points, with a measure of the length of steps."""
 
     def __call__(self, parameters: Tensor) -> Point:
-        """Return the point at `parameters`; the point has the clamped parameters, if they are clamped."""
+        """Return the point at `parameters`. If the parameters are clamped, the point has the clamped ones."""
         ...
 
     def length(self, move: Tensor) -> float:
-        """Return the root mean square of the change of the image for a change of the parameters."""
+        """Return the root mean square change of the image for a change `move` of the parameters."""
         ...
 
 
 class Optimizer(Protocol):
-    """An optimiser."""
+    """The methods that all optimisers have."""
 
     clamps: bool
-    """Whether pixels may be clamped to [0, 1] after a step; clamping spoils curvature pairs."""
+    """Whether pixels may be clamped to [0, 1] after a step. L-BFGS forbids clamping, which spoils curvature pairs."""
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """Make a step from `point`, with one call of `measure` or more.
+        """Return the point after a step from `point`, with one call of `measure` or more.
 
-        Return a point from `measure`, or `point` itself if none is better.
+        The result is a point from `measure`, or `point` itself if no other point is better.
         """
         ...
 
@@ -75,13 +83,13 @@ class Optimizer(Protocol):
         ...
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """Take over the state of `old`, the optimiser of the scale before, as far as it is useful at `size`."""
+        """Take over from `old`, the optimiser of the last scale, the state that is useful at `size`."""
         ...
 
-    def state(self) -> Memory:
+    def state(self) -> OptimizerState:
         """Return a copy of everything that the next step depends on."""
         ...
 
-    def restore(self, state: Memory) -> None:
-        """Restore a `state()`; the next steps are the same to the bit."""
+    def restore(self, state: OptimizerState) -> None:
+        """Restore a `state()`. The next steps are then the same to the bit."""
         ...
