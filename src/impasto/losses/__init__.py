@@ -1,4 +1,4 @@
-"""Losses: features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
+"""Losses: pure functions from features, or from an image, to a scalar."""
 
 from collections.abc import Callable
 

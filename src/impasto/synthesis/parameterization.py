@@ -66,8 +66,9 @@ class Pixels:
 class Pyramid:
     """A Laplacian pyramid (Burt and Adelson 1983): each level has the detail that the next level lacks.
 
-    Each level has half the size of the one before. STROTSS (Kolkin et al. 2019) optimises such a pyramid. The parameters are all levels in one row, `(1, C, P)`, times
-    the root of the number of levels. So equal moves of all levels add up to a move of the image of the same length.
+    Each level has half the size of the one before. STROTSS (Kolkin et al. 2019) optimises such a pyramid. The
+    parameters are all levels in one row, `(1, C, P)`, times the root of the number of levels. So equal moves of all
+    levels add up to a move of the image of the same length.
 
     periodic: whether opposite edges of the image are neighbours, at every level. Then a level with an odd side is the
         last one, because only halves of even sides meet at the edges.
