@@ -291,7 +291,7 @@ def test_new_weights_are_noticed() -> None:
 @pytest.mark.usefixtures("threads")
 def test_inference_mode_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "TILES", 10)
-    monkeypatch.setattr(winograd, "KEPT", threading.local())
+    monkeypatch.setattr(winograd, "BUFFERS", threading.local())
     layer, x = frozen(128, 128), draw(1, 128, 16, 16, dtype=torch.float32)
     with torch.inference_mode():
         first = layer(x)
