@@ -1,4 +1,4 @@
-"""Pixels in, pixels out.
+"""Images: reading, writing, colours, masks, sizes and tiles.
 
 Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha are `(1, 1, H, W)` in [0, 1].
 """

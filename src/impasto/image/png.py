@@ -1,4 +1,7 @@
-"""PNG with 16 bits a channel, which Pillow reads but does not write (PNG specification, third edition, W3C 2025)."""
+"""Chunks of PNG files that Pillow does not read or write (PNG specification, third edition, W3C 2025).
+
+Pillow does not read the chunk cICP, and does not write 16 bits a channel.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,14 @@ from numpy.typing import NDArray
 from impasto.image.profile import srgb_profile
 
 COLOUR_TYPES = {3: 2, 4: 6}
+"""The colour types of RGB and RGBA, by the number of channels."""
+
 UP = 2
+"""The filter type with which a row is stored as the difference from the row above."""
 
 
 def cicp_of(file: BinaryIO) -> bytes | None:
-    """Return the content of the chunk cICP of a PNG, or None; it precedes the pixels."""
+    """Return the content of the chunk cICP of a PNG, which is before the pixels, or None."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
@@ -30,7 +36,11 @@ def cicp_of(file: BinaryIO) -> bytes | None:
 
 
 def encode_png16(pixels: NDArray[Any], more: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the bytes of a PNG of `pixels`, uint16 `(H, W, 3 or 4)`; `more` are further chunks: names and contents."""
+    """Return the bytes of a PNG with `pixels`, uint16 `(H, W, 3 or 4)`, and `more` chunks, names with contents.
+
+    >>> encode_png16(np.zeros((8, 8, 3), np.uint16), [])[1:4]
+    b'PNG'
+    """
     height, width, channels = pixels.shape
     chunks = [
         chunk(b"IHDR", struct.pack(">2I5B", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)),
@@ -43,7 +53,7 @@ def encode_png16(pixels: NDArray[Any], more: Iterable[tuple[bytes, bytes]]) -> b
 
 
 def _filtered(pixels: NDArray[Any]) -> bytes:
-    """Return the rows, high byte first, each minus the row above (filter type 2), which compresses far better."""
+    """Return the rows, high byte first, each minus the row above, because differences compress far better."""
     rows = pixels.astype(">u2").view(np.uint8).reshape(pixels.shape[0], -1)
     filtered = np.full((rows.shape[0], rows.shape[1] + 1), UP, np.uint8)
     filtered[0, 1:] = rows[0]
