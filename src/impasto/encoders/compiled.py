@@ -40,7 +40,7 @@ class FeatureFunction(Protocol):
 def compile_network(encoder: Encoder, backend: str = "inductor") -> Encoder:
     """Compile the `features` of an encoder in place, and return the encoder.
 
-    Features are the same up to rounding. Convolutions are those of the compiler, without minimal filtering. Compilation
+    Features are the same up to rounding. The compiler makes the convolutions, without minimal filtering. Compilation
     happens at the first pass with a gradient; errors come from there (see `Compiled`).
     """
     if isinstance(encoder, VGG):

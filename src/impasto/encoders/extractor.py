@@ -83,7 +83,7 @@ class Encoder(nn.Module, ABC):
     def make_periodic(self) -> None:
         """Give all convolutions periodic borders.
 
-        Features are then those of an image that repeats, if the sides are multiples of the layers' stride.
+        The features then belong to an image that repeats, if the sides are multiples of the strides of the layers.
         """
         self.periodic = True
         for module in self.modules():

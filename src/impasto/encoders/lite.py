@@ -2,8 +2,8 @@
 
 It has the layers and strides of VGG-19 with a tenth of the parameters. For each layer of the default losses, a linear
 head `A f + b` predicts VGG-19's features (after the ReLU). Distances between these features need no wide tensor. With
-`[A | b] = Q R` and orthonormal `Q`, inner products and distances of `A f + b` are those of `R [f; 1]`, which is as
-narrow as `f`. `metric` returns `R`.
+`[A | b] = Q R` and orthonormal `Q`, inner products and distances of `A f + b` equal the ones of `R [f; 1]`, which is
+as narrow as `f`. `metric` returns `R`.
 
 Training, data and accuracy: `training/README.md` and the metadata of `lite.safetensors`.
 """
@@ -64,7 +64,7 @@ class Lite(VGG):
         return matrix
 
     def aliases(self) -> Mapping[str, str]:
-        """Return VGG's aliases, and those of the last convolutions of VGG-19, which published settings use.
+        """Return VGG's aliases, and aliases for the last convolutions of VGG-19, which published settings use.
 
         VGG-19 has sixteen convolutions, `lite` thirteen. The last one of `lite` stands for the fourteenth to sixteenth,
         which are in the same stage.
@@ -73,7 +73,7 @@ class Lite(VGG):
         return {**super().aliases(), **(deepest if "conv5_1" in self.convs else {})}
 
     def channels(self, layer: str) -> int:
-        """Return the number of channels that the head predicts; without a head, those of the layer."""
+        """Return the number of channels that the head predicts; without a head, the number of the layer's channels."""
         return self._wide.get(self.resolve(layer), super().channels(layer))
 
 

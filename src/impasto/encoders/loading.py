@@ -44,9 +44,9 @@ def load(
 ) -> Encoder:
     """Return the frozen encoder `name`: `lite` (embedded), `vgg16`, `vgg19` or `resnet50` (downloaded at first use).
 
-    weights: a file with other weights, `.safetensors` or `.pth`. The keys are those of torchvision or of the original
+    weights: a file with other weights, `.safetensors` or `.pth`. The keys are torchvision's or those of the original
         network; `lite` has its own. By default `vgg19` has the original weights if the extra `impasto[vgg19]` is
-        installed, and otherwise those of torchvision, which were trained from scratch.
+        installed, and otherwise torchvision's, which were trained from scratch.
     pooling: "max", as in training, or "average" (Gatys et al. 2016).
     device: the device of the network.
     dtype: the dtype of weights and activations. bfloat16 networks accept float32 pictures.
@@ -100,7 +100,7 @@ def _lite(weights: Path | None, pooling: str, _: Progress | None) -> Encoder:
 
 
 def _torchvision(name: str, plan: Callable[..., VGG | ResNet]) -> Builder:
-    """Return a builder of `plan(pooling=...)` from a file with torchvision's keys, or those of the original VGG-19."""
+    """Return a builder of `plan(pooling=...)` from a file with torchvision's keys or the original keys of VGG-19."""
 
     def build(weights: Path | None, pooling: str, on_progress: Progress | None) -> Encoder:
         with torch.device("meta"):  # without memory and random numbers, because the file replaces all values

@@ -1,4 +1,4 @@
-"""Colour matching: maps from the colours of one picture, or of its masked part, to those of another."""
+"""Colour matching: maps from the colours of one picture, or of its masked part, to the colours of another."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _arranged(array: Array, page: tifffile.TiffPage) -> Array:
 
 
 def _interleaved(array: Array, page: tifffile.TiffPage) -> Array:
-    """Return pixels as `(H, W, C)`, also those of a file with one plane after the other."""
+    """Return pixels as `(H, W, C)`, also for a file with one plane after the other."""
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
         array = np.moveaxis(array, 0, -1)
     return np.atleast_3d(array)

@@ -94,7 +94,7 @@ def propagate(mask: Tensor, size: tuple[int, int], stride: int, receptive_field:
     """Return a `mask` of pixels `(1, 1, H, W)` on the grid of a layer, `(1, 1, *size)`.
 
     size: (height, width) of the grid.
-    stride, receptive_field: those of the layer, in pixels.
+    stride, receptive_field: stride and receptive field of the layer, in pixels.
     mode: "all" takes the mean of the mask over the square of stride x stride pixels of each position (Gatys et al.
         2017, "Controlling perceptual factors", section 4.1). "inside" takes the smallest value within the receptive
         field, without its part beyond the image. So only positions whose receptive field lies within the region count,

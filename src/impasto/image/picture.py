@@ -75,7 +75,7 @@ def from_array(
     source: the name of the source, for messages.
     profile: the ICC profile, or the formula of the colours; None for sRGB.
     orientation: the EXIF number of the camera's orientation, 1 to 8.
-    notices: lines for the user, before those of the conversion.
+    notices: lines for the user; the conversion adds its own.
     origin: the metadata of the file.
     allocate: makes the memory of the pixels, which are converted strip by strip.
 

@@ -65,7 +65,7 @@ def from_pillow(
     """Return the picture in a Pillow image, upright by its EXIF orientation, and in sRGB by its colour space.
 
     source: the name of the source, for messages.
-    notices: lines for the user, before those of the conversion.
+    notices: lines for the user; the conversion adds its own.
     allocate: makes the memory of the pixels.
     cicp: the content of the chunk cICP of a PNG.
 

@@ -56,7 +56,7 @@ def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def resize_wrapped(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Return a periodic `image` at `size`, as `resize` does; pixels beyond an edge are those of the opposite edge."""
+    """Return a periodic `image` at `size`, as `resize` does; beyond an edge are the pixels of the opposite edge."""
     height, width = size
     repeated = resize(image.repeat(1, 1, 3, 3), (3 * height, 3 * width))
     return repeated[..., height : 2 * height, width : 2 * width].contiguous()

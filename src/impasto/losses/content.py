@@ -23,7 +23,7 @@ FLAT = 1e-5
 """Added to mean distances, which are rounding errors in a flat image."""
 
 FAINT = 1e-6
-"""Added to variances, relative to those of the photo, because they are 0 in a flat picture."""
+"""Added to variances, relative to the photo's variances, because a flat picture has variances of 0."""
 
 
 @dataclass(frozen=True)

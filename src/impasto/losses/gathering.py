@@ -85,7 +85,7 @@ def sample(grid: tuple[int, int], draws: RandomDraws, side: int = 1, mask: Tenso
 def sampled(
     features: Tensor, layout: Layout, mask: Tensor | None, space: Tensor | None, side: int = 1
 ) -> LayerFeatures:
-    """Return the features of a sample, `(P, C)`, as those of a small image with the mask of the large one.
+    """Return the features of a sample, `(P, C)`, as a small image with the mask of the large one.
 
     Single positions are sampled in proportion to the mask, so they need no weights. The borders of blocks have weight
     0, because positions of two blocks are not neighbours.

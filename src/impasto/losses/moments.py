@@ -145,8 +145,8 @@ def mean() -> StyleLoss:
 def bn() -> StyleLoss:
     """Return the loss of means and standard deviations: `(|m - m*|^2 + |s - s*|^2) / (|m*|^2 + |s*|^2)`.
 
-    m and s are those of each channel: the BN statistics of Li et al. 2017; Huang and Belongie 2017. In the space of an
-    encoder a channel is a row of `R`. These axes are rotated against the channels of the wide network.
+    m and s have a number for each channel: the BN statistics of Li et al. 2017; Huang and Belongie 2017. In the space
+    of an encoder a channel is a row of `R`. These axes are rotated against the channels of the wide network.
     """
     return _additive("bn", _powers, _bn)
 

@@ -31,7 +31,7 @@ class LayerFeatures:
 
     A position counts in proportion to its weight. Gatys et al. 2017 multiply the features by a guide `T`, so that a
     position counts by `T^2`. For a mask of 0 and 1 this is the same. With soft masks that add up to 1, only
-    proportional weights give statistics that add up to those of the whole picture.
+    proportional weights give statistics that add up to the statistics of the whole picture.
     """
 
     values: Tensor

@@ -52,8 +52,8 @@ def histogram(samples: int = 8192) -> StyleLoss:
 
     Risser et al. 2017; here divided by the mean square of the painting. `samples` positions are sampled from each
     picture, and each value is matched with the value of the same rank. Ranks have no gradient, so the match is constant
-    in the backward pass, as in the paper. The channels are those of the network. The axes of an encoder's space are
-    rotated against the channels of the wide network. Raises UsageError for less than 1 sample.
+    in the backward pass, as in the paper. The loss uses the channels of the network. The axes of an encoder's space
+    are rotated against the channels of the wide network. Raises UsageError for less than 1 sample.
     """
     check_count("histogram", samples, "samples")
 
@@ -98,7 +98,7 @@ def palette(samples: int = 1024) -> StyleLoss:
 
     It compares the pixels of the pictures, not features. The value is divided by the mean length of the painting's
     colours. Distances are Euclidean in light and colour (Y, Cb and Cr of ITU-R BT.601), which depend on each other less
-    than red, green and blue. Sampling, mixing and errors are those of `remd`.
+    than red, green and blue. Sampling, mixing and errors are as for `remd`.
     """
     check_count("palette", samples, "samples")
 

@@ -68,8 +68,8 @@ class Halves:
     """A `History` of float16 rows in separate tensors, which `allocate` makes at the first use of a row.
 
     Each row has a scale, a power of two. So all numbers have 11 bits, except those below 4e-9 of the row's largest.
-    Inner products are those of the rounded rows, because the direction is a sum of rounded rows. They are float64 sums
-    of the float32 inner products of chunks.
+    Inner products use the rounded rows, because the direction is a sum of rounded rows. They are float64 sums of the
+    float32 inner products of chunks.
 
     A chunk of all rows is one matrix. Its shape does not depend on the rows in use, because the rounding depends on
     the shape, and a run that continues from a checkpoint has only the rows in use.

@@ -1,6 +1,6 @@
 """The history of L-BFGS: storage of curvature pairs, and the products that a step needs.
 
-A row is a step s or a gradient change y, with as many numbers as the image. Two rows are a curvature pair. A caller
+A row is a step s or a gradient change y, with one number for each parameter. Two rows are a curvature pair. A caller
 addresses rows by index, and uses only rows that it has stored. Other rows count as zero.
 """
 

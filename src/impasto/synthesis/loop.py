@@ -154,12 +154,12 @@ class _Run:
             yield self._record(number, descent.notice)
 
     def _begin(self, number: int, scale: Scale) -> None:
-        """Resize the image to the size of a scale, and prepare its steps, if it has any."""
+        """Start a scale: resize the image, and prepare the steps, if there are any."""
         self.picture = self.resize(self.picture, scale.size)
         if not scale.steps:
             return
         old = self.descent.optimizer if self.descent else None
-        self.descent = None  # frees the targets of the last scale before those of this one are computed
+        self.descent = None  # frees the targets of the last scale before the next ones are computed
         parameterization, optimizer = self.parameterization(scale.size), scale.optimizer()
         if parameterization.bounded:
             optimizer.carry_over(old, scale.size)

@@ -137,8 +137,8 @@ class Fourier:
     length in all parameters look natural. The scaling is that of lucid (Olah, Mordvintsev and Schubert 2017). Images
     with one channel have no colour axes.
 
-    The waves are those of the Hartley transform, real minus imaginary part of the Fourier coefficients. It has as many
-    real numbers as pixels without redundancy, is orthonormal, and is its own inverse.
+    The waves belong to the Hartley transform, real minus imaginary part of the Fourier coefficients. It has one real
+    number for each pixel without redundancy, is orthonormal, and is its own inverse.
 
     >>> waves, image = Fourier((8, 8)), torch.rand(1, 3, 8, 8)
     >>> torch.allclose(waves.decode(waves.encode(image)), image, atol=1e-5)
