@@ -1,4 +1,4 @@
-"""Runs that are killed without warning, again and again, and go on from their checkpoints; see test_resume.py.
+"""Runs that are killed at random times and continue from their checkpoints; see test_resume.py.
 
 python killed.py FOLDER writes the pictures of an undisturbed run and of a killed one, and prints the step that stood in
 the checkpoint at each death. The lives are forks of one process, so that torch is imported once.

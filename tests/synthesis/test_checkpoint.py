@@ -20,19 +20,19 @@ def a_state():
 def test_a_state_comes_back_to_the_bit(tmp_path):
     state = a_state()
     save_state(tmp_path / "run", state, "of this run")
-    found = load_state(tmp_path / "run", "of this run")
-    assert (found.scale, found.taken, found.done, found.seconds) == (2, 3, 7, 12.25)
-    assert torch.equal(found.descent["point"].pop("parameters"), state.descent["point"].pop("parameters"))
-    assert torch.equal(found.descent["point"].pop("gradient"), state.descent["point"].pop("gradient"))
-    assert found.descent == state.descent
+    result = load_state(tmp_path / "run", "of this run")
+    assert (result.scale, result.taken, result.done, result.seconds) == (2, 3, 7, 12.25)
+    assert torch.equal(result.descent["point"].pop("parameters"), state.descent["point"].pop("parameters"))
+    assert torch.equal(result.descent["point"].pop("gradient"), state.descent["point"].pop("gradient"))
+    assert result.descent == state.descent
 
 
 def test_tensors_come_back_in_their_type_and_shape(tmp_path):
     tensors = {"a": torch.zeros(()), "b": torch.empty(0), "c": torch.rand(3, 2, dtype=torch.float64).T}
     save_state(tmp_path / "run", State(1, 1, 1, 0.0, tensors), "")
-    found = load_state(tmp_path / "run", "").descent
-    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
-    assert all(found[name].dtype == tensors[name].dtype for name in tensors)
+    result = load_state(tmp_path / "run", "").descent
+    assert all(torch.equal(result[name], tensors[name]) for name in tensors)
+    assert all(result[name].dtype == tensors[name].dtype for name in tensors)
 
 
 def test_a_new_state_takes_the_place_of_the_old_one_and_leaves_nothing_beside_it(tmp_path):

@@ -1,4 +1,4 @@
-"""A run that was stopped goes on as if it had not been."""
+"""A resumed run has the same results as an uninterrupted one."""
 
 import subprocess
 import sys
