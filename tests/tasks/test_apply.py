@@ -10,7 +10,7 @@ import impasto
 from impasto.errors import UsageError
 from impasto.image import Picture, luminance, match_colors, resize
 from impasto.networks import TextureNet, TextureSettings, save, tiled
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.tasks.apply import apply, painter
 from impasto.tasks.scene.regions import Region
 

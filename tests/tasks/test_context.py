@@ -303,5 +303,5 @@ def test_a_texture_that_repeats_is_seen_at_once(evaluations):
     found = impasto.texture(PAINTING, TextureSettings(size=160, steps=3, scales=1, tileable=True))
     assert evaluations == []
     assert found.shape[-1] == 160
-    with pytest.raises(UsageError, match="tile is 64, but a tileable texture is seen as a whole"):
+    with pytest.raises(UsageError, match="tile is 64, but a tileable texture has no tiles"):
         TextureSettings(tileable=True, tile=64)

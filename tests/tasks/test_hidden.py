@@ -17,8 +17,7 @@ from impasto.image import Picture, load, match_colors, write
 from impasto.networks import TextureNet, layered, tiled
 from impasto.networks import TextureSettings as NetSettings
 from impasto.networks.rounds import in_rounds
-from impasto.settings.apply import ApplySettings
-from impasto.settings.editing import BlendSettings
+from impasto.settings.editing import ApplySettings, BlendSettings
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.tasks.apply import _counting, apply
 from impasto.tasks.blend import blend

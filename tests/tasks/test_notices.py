@@ -87,7 +87,7 @@ def test_a_start_of_another_shape_is_refused(tmp_path: Any) -> None:
 
 
 def test_a_tileable_texture_takes_no_tiles() -> None:
-    with pytest.raises(UsageError, match="tile is 64, but a tileable texture is seen as a whole"):
+    with pytest.raises(UsageError, match="tile is 64, but a tileable texture has no tiles"):
         TextureSettings(tileable=True, tile=64)
     assert TextureSettings(tileable=True, tile=0).tile == 0
 

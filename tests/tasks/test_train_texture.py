@@ -15,7 +15,7 @@ from impasto.errors import UsageError
 from impasto.image import load
 from impasto.losses.diversity import alike
 from impasto.networks import TextureNet
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.settings.presets import preset
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import PAINTED, TrainTextureSettings
@@ -93,7 +93,7 @@ def test_the_file_tells_which_photos_and_not_where_they_are(photos, tmp_path):
 
 
 def test_a_strength_needs_photos():
-    with pytest.raises(UsageError, match=r"strength is 0\.5, and there is no photo to be kept"):
+    with pytest.raises(UsageError, match=r"strength is 0\.5, and there are no photos to keep"):
         replace(TEXTURE, strength=0.5)
     assert replace(TEXTURE, photos="folder", strength=0.5).losses().strength == 0.5
     assert TEXTURE.losses().strength == 1

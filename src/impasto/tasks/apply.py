@@ -32,7 +32,7 @@ from impasto.networks import load as load_network
 from impasto.networks.layered import held, layered
 from impasto.networks.rounds import in_rounds
 from impasto.networks.style_request import Coder, StyleRequest, find, shares_of
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.tasks.scene.areas import areas_of_regions
 from impasto.tasks.scene.regions import Region, parse_region
 
