@@ -15,11 +15,12 @@ import impasto
 from impasto.errors import UsageError
 from impasto.image import load
 from impasto.jobs import one_pass, sweep
+from impasto.jobs.expansion import Cell, expand
 from impasto.jobs.kinds import ONE_PASS, OnePassSettings, as_run
 from impasto.jobs.one_pass import shown
 from impasto.jobs.report import page
 from impasto.jobs.results import RESULTS, Record, read_results
-from impasto.jobs.spec import Cell, Sweep, expand, from_mapping
+from impasto.jobs.spec import Sweep, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep
 from impasto.networks import describe
 from impasto.settings.train import TrainStyleSettings
@@ -215,10 +216,10 @@ def test_a_training_that_is_cut_short_leaves_nothing_and_begins_anew(
 
     monkeypatch.setattr(one_pass, "train_style_steps", cut)
     with pytest.raises(KeyboardInterrupt):
-        one_pass.trained(cell, settings, tmp_path)
+        one_pass.network_file(cell, settings, tmp_path)
     monkeypatch.undo()
     assert list((tmp_path / "networks").iterdir()) == []
-    path = one_pass.trained(cell, settings, tmp_path)
+    path = one_pass.network_file(cell, settings, tmp_path)
     assert list((tmp_path / "networks").iterdir()) == [path]
     assert len(describe(path)["provenance"]["losses"]) == 4
     steps = list(one_pass.one_pass_steps(cell, settings, tmp_path))

@@ -128,8 +128,8 @@ def test_diversity_counts_and_photos_come_twice(photos):
         for weight in (0.0, 0.3)
     )
     pieces = apart.batch(range(10, 15))
-    assert apart._shown(range(10, 15)) == [10, 10, 12, 12, 14]
-    assert plain._shown(range(10, 15)) == [10, 11, 12, 13, 14]
+    assert apart._photo_numbers(range(10, 15)) == [10, 10, 12, 12, 14]
+    assert plain._photo_numbers(range(10, 15)) == [10, 11, 12, 13, 14]
     assert pieces is not None
     assert torch.equal(pieces[0], pieces[1])
     total, parts = apart.loss(1, range(5))

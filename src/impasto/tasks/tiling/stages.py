@@ -110,7 +110,7 @@ class Stage:
             part.of(end).copy_(own)
 
     def features(self, window: Tensor) -> dict[str, Tensor]:
-        """Return all features of the segment for a window of its input, by layer; of the first segment also the image."""
+        """Return all features of the segment for a window of its input, by layer; the first also has the image."""
         if self.segment.after:
             return self.encoder.features(window, self.segment.wanted, self.segment.after)
         picture = window.expand(-1, 3, -1, -1)
