@@ -119,8 +119,9 @@ class TrainableStyles(nn.Module):
         _check_names(self.styles, self.before, settings.anew)
         self.transformer = base.transformer if base else new_transformer(settings)
         start = styles.codes.detach().mean(0) if styles else self.transformer.plain_code()[0]
-        known = dict(zip(styles.styles, styles.codes.detach(), strict=True)) if styles and settings.whole else {}
-        codes, said = torch.stack([known.get(name, start) for name in paintings]), start.new_zeros(len(paintings), 0)
+        base_codes = dict(zip(styles.styles, styles.codes.detach(), strict=True)) if styles and settings.whole else {}
+        codes = torch.stack([base_codes.get(name, start) for name in paintings])
+        said = start.new_zeros(len(paintings), 0)
         if isinstance(self.transformer, TransportNet):
             said = torch.cat([self.transformer.style_numbers(each.pixels, each.alpha) for each in paintings.values()])
             self.transformer.decoder.requires_grad_(not settings.adding)
