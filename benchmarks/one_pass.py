@@ -25,7 +25,7 @@ from impasto import encoders, networks
 from impasto.image import fitted_size, load, resize, write
 from impasto.image.samples import sample_names
 from impasto.losses import blotches
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.settings.synthesis import StylizeSettings
 from impasto.tasks.apply import apply
 from impasto.tasks.stylize import stylize

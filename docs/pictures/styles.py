@@ -11,7 +11,7 @@ from torch import Tensor
 
 import impasto
 from impasto import networks
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.tasks.apply import painter
 from impasto.tasks.training.network_training import contact_sheet
 

@@ -18,9 +18,8 @@ import typer.main
 
 from impasto.cli.app import app
 from impasto.losses import CONTENT_LOSSES, STYLE_LOSSES
-from impasto.settings.apply import ApplySettings
 from impasto.settings.base import Settings, plain_type
-from impasto.settings.editing import BlendSettings, CompareSettings
+from impasto.settings.editing import ApplySettings, BlendSettings, CompareSettings
 from impasto.settings.presets import PRESETS
 from impasto.settings.recipe import TASKS
 from impasto.settings.synthesis import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings

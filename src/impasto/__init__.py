@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from impasto.jobs.report import write_page
     from impasto.jobs.spec import Sweep, read_sweep
     from impasto.jobs.sweep import run_sweep
-    from impasto.settings.apply import ApplySettings
-    from impasto.settings.editing import BlendSettings, CompareSettings
+    from impasto.settings.editing import ApplySettings, BlendSettings, CompareSettings
     from impasto.settings.presets import preset
     from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
     from impasto.settings.train import TrainAnySettings, TrainStyleSettings, TrainTextureSettings
@@ -88,7 +87,7 @@ __all__ = [
 
 # The module of each name, imported at the first access: torch takes seconds, and `impasto --help` must not.
 _MODULES = {
-    "ApplySettings": "impasto.settings.apply",
+    "ApplySettings": "impasto.settings.editing",
     "BlendSettings": "impasto.settings.editing",
     "CompareSettings": "impasto.settings.editing",
     "ImpastoError": "impasto.errors",

@@ -20,7 +20,7 @@ from tests.browser.window import window as opened
 from tests.painters import anything, many, picture
 
 from impasto.image import load, write
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.tasks.apply import apply
 from impasto.tasks.export import export
 

@@ -17,7 +17,7 @@ from tests.painters import many, picture
 from impasto.image import Picture, load, read_metadata, write
 from impasto.image.writing import srgb_profile
 from impasto.networks import save
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.tasks.apply import Painter, apply
 
 Cli = Callable[..., Any]

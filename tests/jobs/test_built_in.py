@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from impasto.image import load
-from impasto.jobs.change import changed
 from impasto.jobs.kinds import ONE_PASS
 from impasto.jobs.report import write_page
-from impasto.jobs.spec import CASE, Sweep, axes, built_in, read_sweep
+from impasto.jobs.spec import CASE, Sweep, axes, built_in, changed, read_sweep
 from impasto.jobs.sweep import run_sweep
 
 STEPS = 8

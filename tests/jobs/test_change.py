@@ -1,8 +1,8 @@
 import pytest
 
 from impasto.errors import UsageError
-from impasto.jobs.change import changed
-from impasto.jobs.spec import axes, expand, from_mapping, read_sweep
+from impasto.jobs.expansion import expand
+from impasto.jobs.spec import axes, changed, from_mapping, read_sweep
 
 GRID = {
     "task": "stylize",

@@ -15,11 +15,12 @@ import impasto
 from impasto.errors import UsageError
 from impasto.image import load
 from impasto.jobs import one_pass, sweep
+from impasto.jobs.expansion import Cell, expand
 from impasto.jobs.kinds import ONE_PASS, OnePassSettings, as_run
-from impasto.jobs.one_pass import shown
+from impasto.jobs.one_pass import network_input
 from impasto.jobs.report import page
 from impasto.jobs.results import RESULTS, Record, read_results
-from impasto.jobs.spec import Cell, Sweep, expand, from_mapping
+from impasto.jobs.spec import Sweep, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep
 from impasto.networks import describe
 from impasto.settings.train import TrainStyleSettings
@@ -96,7 +97,7 @@ def test_the_photo_is_shown_with_the_contrast_and_light_asked_for() -> None:
     cell = expand(spec(norm="instance", contrast=0.4, light=0.25, shown=451))[0]
     photo = (load("sample:chelsea").pixels[0] * 255).round().numpy()
     wanted = np.rint(np.clip(127.5 + 0.4 * (photo - 127.5) + 0.25 * 255, 0, 255))
-    seen = shown(cell, OnePassSettings.from_mapping(cell.settings))[0].numpy() * 255
+    seen = network_input(cell, OnePassSettings.from_mapping(cell.settings))[0].numpy() * 255
     assert np.abs(seen - wanted).max() < 1.01  # ties
     assert np.abs(seen - wanted).mean() < 0.01
     assert np.abs(seen - np.rint(seen)).max() < 1e-3
@@ -215,10 +216,10 @@ def test_a_training_that_is_cut_short_leaves_nothing_and_begins_anew(
 
     monkeypatch.setattr(one_pass, "train_style_steps", cut)
     with pytest.raises(KeyboardInterrupt):
-        one_pass.trained(cell, settings, tmp_path)
+        one_pass.network_file(cell, settings, tmp_path)
     monkeypatch.undo()
     assert list((tmp_path / "networks").iterdir()) == []
-    path = one_pass.trained(cell, settings, tmp_path)
+    path = one_pass.network_file(cell, settings, tmp_path)
     assert list((tmp_path / "networks").iterdir()) == [path]
     assert len(describe(path)["provenance"]["losses"]) == 4
     steps = list(one_pass.one_pass_steps(cell, settings, tmp_path))

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from impasto.errors import UsageError
-from impasto.jobs.spec import axes, expand, from_mapping
+from impasto.jobs.expansion import expand
+from impasto.jobs.spec import axes, from_mapping
 
 GRID = {
     "task": "stylize",

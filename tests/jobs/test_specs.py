@@ -12,8 +12,9 @@ from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG, VGG16, VGG19
 from impasto.image import bundled, load_mask
 from impasto.image import load as load_picture
+from impasto.jobs.expansion import expand
 from impasto.jobs.kinds import KINDS, as_run
-from impasto.jobs.spec import Sweep, axes, built_in, expand, read_sweep
+from impasto.jobs.spec import Sweep, axes, built_in, read_sweep
 from impasto.tasks.objective.layers import parse_layers
 from impasto.tasks.objective.parse_losses import style_losses
 from impasto.tasks.reconstruct import parse_patch

@@ -14,9 +14,10 @@ from PIL import Image
 from impasto import encoders
 from impasto.image import fit, load, read_metadata, resize, write
 from impasto.jobs import sweep
+from impasto.jobs.expansion import expand
 from impasto.jobs.grid import arrange
 from impasto.jobs.results import RESULTS, read_plan, read_results
-from impasto.jobs.spec import built_in, expand, from_mapping
+from impasto.jobs.spec import built_in, from_mapping
 from impasto.jobs.sweep import fitting, run_sweep, stand_in
 from impasto.settings.recipe import command
 from impasto.settings.synthesis import QUALITIES

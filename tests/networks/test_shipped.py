@@ -15,7 +15,7 @@ from impasto.networks.inputs import add_margin
 from impasto.networks.tone import histogram_of
 from impasto.networks.transport import apply_affine, normal_of
 from impasto.networks.transport_net import MARGIN, TransportNet
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.tasks.apply import painter
 
 PHOTO, SIDE = "sample:coffee", 256

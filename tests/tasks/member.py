@@ -53,7 +53,7 @@ def main() -> None:
     lite = network("lite")
     budget = MemoryBudget(1e9 + 1e6 * group.rank, 1e8 * group.rank, lite, frozenset(lite.default_style), frozenset())
     for given in (False, True):
-        shared = budget.divided(group, given=given)
+        shared = budget.divided(group, fixed=given)
         results[f"budget {given}"] = torch.tensor([shared.total, shared.base])
     features = torch.full((1, 3, 4, 5), float(group.rank)).contiguous(memory_format=torch.channels_last)
     results["agreed"] = group.broadcast_(features + 7)

@@ -10,7 +10,7 @@ import impasto
 from impasto.errors import UsageError
 from impasto.image import Picture, luminance, match_colors, resize
 from impasto.networks import TextureNet, TextureSettings, save, tiled
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.tasks.apply import apply, painter
 from impasto.tasks.scene.regions import Region
 
@@ -153,7 +153,7 @@ def test_texture_networks_paint_from_a_seed():
         ([Region(torch.ones(1, 1, 96, 72), "sea")], {}, "another shape"),
         ([Region(torch.zeros(1, 1, 72, 96), "sea")], {}, "black everywhere"),
         ([], {"style": "seaa"}, "did you mean 'sea'"),
-        ([], {"style": "sea", "memory": "1MB"}, "take a smaller --size, or allow more by --memory"),
+        ([], {"style": "sea", "memory": "1MB"}, "give a smaller --size, or a larger --memory"),
         ([], {"style": "sea", "size": 10}, "too small"),
     ],
 )

@@ -128,7 +128,7 @@ def test_another_shape_is_refused(comparing, height, width):
 
 
 def test_what_cannot_be_compared_says_why(comparing, tiny):
-    with pytest.raises(UsageError, match="at least 7 px a side, these have 6x40"):
+    with pytest.raises(UsageError, match="at least 7 px a side; these have 6x40"):
         ssim(picture(0, 40, 6), picture(1, 40, 6))
     with pytest.raises(UsageError, match="at least 32 px a side"):
         comparing(picture(0, 20, 20), picture(1, 20, 20))

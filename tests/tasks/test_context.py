@@ -256,7 +256,7 @@ def edges(a: Tensor, b: Tensor) -> Tensor:
     ("changes", "name"), [({"normalize_gradients": True}, "style|content"), ({"style_loss": edges}, "style")]
 )
 def test_what_does_not_go_in_tiles_is_refused_before_any_step(changes, name):
-    with pytest.raises(UsageError, match=rf"the term [\d.]+ ({name})\(relu\d_\d\) looks at .* --tile 0"):
+    with pytest.raises(UsageError, match=rf"the term [\d.]+ ({name})\(relu\d_\d\) needs .* --tile 0"):
         next(impasto.stylize_steps(PHOTO, PAINTING, small(**changes, tile=64)))
     next(impasto.stylize_steps(PHOTO, PAINTING, small(**changes, tile=0)))
 
@@ -284,7 +284,7 @@ def test_self_similarity_descends_in_tiles_as_at_once(evaluations):
 
 def test_a_patch_of_features_is_refused_in_tiles():
     own = {"size": 150, "steps": 3, "scales": 1, "patch": "5x5"}
-    with pytest.raises(UsageError, match=r"content\(relu4_2\) looks at .* --tile 0"):
+    with pytest.raises(UsageError, match=r"content\(relu4_2\) needs .* --tile 0"):
         next(impasto.reconstruct_steps(PHOTO, ReconstructSettings(**own, tile=64)))
     next(impasto.reconstruct_steps(PHOTO, ReconstructSettings(**own, tile=0)))
 
@@ -303,5 +303,5 @@ def test_a_texture_that_repeats_is_seen_at_once(evaluations):
     found = impasto.texture(PAINTING, TextureSettings(size=160, steps=3, scales=1, tileable=True))
     assert evaluations == []
     assert found.shape[-1] == 160
-    with pytest.raises(UsageError, match="tile is 64, but a tileable texture is seen as a whole"):
+    with pytest.raises(UsageError, match="tile is 64, but a tileable texture has no tiles"):
         TextureSettings(tileable=True, tile=64)

@@ -160,7 +160,7 @@ def test_bad_patches_are_refused(text):
 
 
 def test_a_patch_larger_than_the_layer_is_refused_with_its_size():
-    with pytest.raises(UsageError, match="larger than relu4_2 is, which has"):
+    with pytest.raises(UsageError, match="larger than the grid of relu4_2, which is"):
         reconstruct(PHOTO, ReconstructSettings(size=64, patch="50x50", steps=1))
 
 

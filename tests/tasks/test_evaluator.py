@@ -64,7 +64,7 @@ def test_out_of_memory_makes_tiles_smaller_and_changes_nothing(small, most, cut)
     check_equal(measured(evaluate, x), expected)
     assert small.seen[0] > most
     assert small.seen[-1] <= most
-    assert evaluate.pop_notice().startswith("the memory of the cpu device was not enough; going on in ")
+    assert evaluate.pop_notice().startswith("the memory of the cpu device was not enough; the run continues in ")
     assert evaluate.pop_notice() == ""
     small.seen.clear()
     check_equal(measured(evaluate, x), expected)  # it knows from now on
@@ -159,7 +159,7 @@ def test_a_step_tells_of_it_once(monkeypatch):
     monkeypatch.setattr(Evaluator, "_evaluate", evaluate)
     steps = list(job.steps())
     assert [bool(step.notice) for step in steps] == [False, True, False]
-    assert steps[1].notice == "the memory of the cpu device was not enough; going on in tiles of 64 px"
+    assert steps[1].notice == "the memory of the cpu device was not enough; the run continues in tiles of 64 px"
     assert [step.loss for step in steps] == pytest.approx([step.loss for step in expected], rel=1e-4)
 
 

@@ -17,10 +17,9 @@ from impasto.image import Picture, load, match_colors, write
 from impasto.networks import TextureNet, layered, tiled
 from impasto.networks import TextureSettings as NetSettings
 from impasto.networks.rounds import in_rounds
-from impasto.settings.apply import ApplySettings
-from impasto.settings.editing import BlendSettings
+from impasto.settings.editing import ApplySettings, BlendSettings
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, TextureSettings
-from impasto.tasks.apply import _counting, apply
+from impasto.tasks.apply import _pixel_weights, apply
 from impasto.tasks.blend import blend
 from impasto.tasks.compare import compare, content_distance, psnr, ssim
 from impasto.tasks.reconstruct import reconstruct
@@ -242,7 +241,7 @@ def test_a_photo_of_a_few_visible_pixels_is_painted_all_the_same(style):
 
 def test_transparent_pixels_are_a_hundredth_of_the_statistics():
     alpha = (shown() > 0.5).float()
-    weights = _counting(alpha)
+    weights = _pixel_weights(alpha)
     assert weights is not None
     assert float(weights[alpha == 0].sum() / weights.sum()) == pytest.approx(0.01 * float(1 - alpha.mean()), rel=1e-4)
 

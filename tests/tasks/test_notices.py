@@ -39,7 +39,7 @@ def test_another_size_of_a_tileable_texture_is_said(size: dict[str, int], made: 
 def test_sizes_that_are_left_out_are_said() -> None:
     (notice,) = stylize_job(PHOTO, PAINTING, small(size=200, scales=4)).notices
     assert notice.startswith("scales is 4, but sizes below 96 px")
-    assert notice.endswith(": 2 in place of it")
+    assert notice.endswith(": the run has 2")
     assert not stylize_job(PHOTO, PAINTING, small(size=200, scales=2)).notices
     assert not stylize_job(PHOTO, PAINTING, small(scales=None)).notices
 
@@ -87,7 +87,7 @@ def test_a_start_of_another_shape_is_refused(tmp_path: Any) -> None:
 
 
 def test_a_tileable_texture_takes_no_tiles() -> None:
-    with pytest.raises(UsageError, match="tile is 64, but a tileable texture is seen as a whole"):
+    with pytest.raises(UsageError, match="tile is 64, but a tileable texture has no tiles"):
         TextureSettings(tileable=True, tile=64)
     assert TextureSettings(tileable=True, tile=0).tile == 0
 
@@ -98,4 +98,4 @@ def test_coarse_sizes_that_are_too_narrow_for_the_network_are_left_out() -> None
     assert [planned.size for planned in job.plan()] == [(16, 450), (31, 900)]  # relu4_1 needs 16 px
     assert not job.notices
     (notice,) = stylize_job(strip, PAINTING, StylizeSettings(size=0, scales=3)).notices
-    assert "too narrow for the network, are left out: 2 in place of it" in notice
+    assert "too narrow for the network, are left out: the run has 2" in notice

@@ -52,5 +52,5 @@ def test_bad_mixtures_are_refused(text, message):
 
 def test_content_losses_that_look_at_a_painting_need_one():
     assert [i.loss.needs_style for i in content_losses("features,nearest=2", with_style=True)] == [False, True]
-    with pytest.raises(UsageError, match="which only stylize does"):
+    with pytest.raises(UsageError, match="which only stylize has"):
         content_losses("nearest")

@@ -76,7 +76,7 @@ def test_losses_are_nothing_at_their_target_and_known_elsewhere(tiny):
 
 def test_a_patch_that_is_too_large_is_said_as_it_was_typed(tiny):
     wide = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(UsageError, match="a patch of 7x40 features is larger than relu2_1 is, which has 48x32 here"):
+    with pytest.raises(UsageError, match="7x40 features is larger than the grid of relu2_1, which is 48x32 here"):
         content_terms(Context(tiny), wide, {"relu2_1": 1.0}, 1.0, window=parse_patch("7x40"))
 
 

@@ -16,7 +16,7 @@ from impasto import networks
 from impasto.errors import UsageError
 from impasto.settings.train import ADDED, ANY_STEPS, RECOLOR, STEPS, STYLES_STEPS, TrainAnySettings, TrainStyleSettings
 from impasto.tasks.training.any_style import AnyStyleTraining, train_any_steps
-from impasto.tasks.training.base_network import load_base
+from impasto.tasks.training.network_training import load_base
 from impasto.tasks.training.photos import Photos
 from impasto.tasks.training.style import StyleTraining, train_style_steps
 

@@ -166,7 +166,7 @@ def test_a_narrow_photo_is_learnt_from_but_not_looked_at_as_a_whole(tmp_path):
     photos = Photos(tmp_path)
     assert photos.random_crop(0, 64).shape == (1, 3, 64, 64)
     assert photos.held(256) == []
-    assert "wide.png' is 640x40, too narrow to be looked at as a whole at 256 px; left out" in photos.pop_notice()
+    assert "wide.png' is 640x40, too narrow for sheets of 256 px; left out" in photos.pop_notice()
     assert photos.held(300) == []
     assert photos.pop_notice() == ""
     assert [photo.shape for photo in photos.held(640)] == [(1, 3, 40, 640)]

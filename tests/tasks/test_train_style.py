@@ -189,7 +189,7 @@ def test_a_style_can_be_learnt_anew(photos, whole, tmp_path):
         assert kept == (k < 3 and torch.equal(after.codes[k], base.codes[k]))
     for weight, theirs in base.transformer.state_dict().items():
         assert torch.equal(after.transformer.state_dict()[weight], theirs), weight
-    with pytest.raises(UsageError, match=f"nothing to learn anew: the network to start from has {', '.join(STYLES)}"):
+    with pytest.raises(UsageError, match=f"no style to learn anew: the base network has {', '.join(STYLES)}"):
         StyleTraining(Photos(photos), {"glass": "sample:glass"}, settings)
 
 

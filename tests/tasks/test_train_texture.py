@@ -15,7 +15,7 @@ from impasto.errors import UsageError
 from impasto.image import load
 from impasto.losses.prior import alike
 from impasto.networks import TextureNet
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.settings.presets import preset
 from impasto.settings.synthesis import StylizeSettings
 from impasto.settings.train import PAINTED, TrainTextureSettings
@@ -93,7 +93,7 @@ def test_the_file_tells_which_photos_and_not_where_they_are(photos, tmp_path):
 
 
 def test_a_strength_needs_photos():
-    with pytest.raises(UsageError, match=r"strength is 0\.5, and there is no photo to be kept"):
+    with pytest.raises(UsageError, match=r"strength is 0\.5, and there are no photos to keep"):
         replace(TEXTURE, strength=0.5)
     assert replace(TEXTURE, photos="folder", strength=0.5).losses().strength == 0.5
     assert TEXTURE.losses().strength == 1
@@ -128,8 +128,8 @@ def test_diversity_counts_and_photos_come_twice(photos):
         for weight in (0.0, 0.3)
     )
     pieces = apart.batch(range(10, 15))
-    assert apart._shown(range(10, 15)) == [10, 10, 12, 12, 14]
-    assert plain._shown(range(10, 15)) == [10, 11, 12, 13, 14]
+    assert apart._photo_numbers(range(10, 15)) == [10, 10, 12, 12, 14]
+    assert plain._photo_numbers(range(10, 15)) == [10, 11, 12, 13, 14]
     assert pieces is not None
     assert torch.equal(pieces[0], pieces[1])
     total, parts = apart.loss(1, range(5))

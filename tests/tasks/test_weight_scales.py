@@ -70,7 +70,7 @@ def test_a_weighting_states_the_losses_of_its_source(tiny, name):
 
 def test_the_papers_scales_are_for_gram_matrices(tiny):
     context = Context(tiny, weighting=WEIGHTINGS["gatys"])
-    with pytest.raises(UsageError, match="'w2' takes 'normalized'"):
+    with pytest.raises(UsageError, match="'w2' needs the weighting 'normalized'"):
         style_terms(context, [Area("all", (StyleImage(picture(0)),))], {"relu1_1": 1.0}, 1.0, style_losses("w2"))
 
 

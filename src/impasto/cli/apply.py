@@ -17,7 +17,7 @@ from impasto.image.folder import Folder, survey
 from impasto.image.formats import SUFFIXES
 from impasto.networks import shipped
 from impasto.networks.style_request import shares_of
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 from impasto.settings.recipe import Recipe, recipe
 from impasto.tasks.apply import Painter, painter
 from impasto.tasks.scene.regions import parse_region

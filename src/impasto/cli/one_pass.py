@@ -8,7 +8,7 @@ import typer
 
 from impasto.cli import flags
 from impasto.cli.options import SHORT, WITHOUT_STEPS, FolderOptions
-from impasto.settings.apply import ApplySettings
+from impasto.settings.editing import ApplySettings
 
 ABOUT = "Paint PHOTO, or all photos of a folder, in one pass of a trained network."
 

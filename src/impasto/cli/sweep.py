@@ -16,8 +16,7 @@ from impasto.cli.failures import Interrupted
 from impasto.cli.lists import show_rows
 from impasto.cli.progress import clock
 from impasto.errors import ImpastoError, UsageError
-from impasto.jobs.change import changed
-from impasto.jobs.spec import Sweep, built_in, read_sweep
+from impasto.jobs.spec import Sweep, built_in, changed, read_sweep
 
 if TYPE_CHECKING:
     from impasto.jobs import sweep as jobs

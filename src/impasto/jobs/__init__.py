@@ -1,1 +1,1 @@
-"""Jobs of many tasks: sweeps over inputs and settings."""
+"""Sweeps: grids of tasks over inputs and settings."""

@@ -1,4 +1,4 @@
-"""One cell of a sweep: its picture, its measurements and its files, made in a separate process."""
+"""The computation of one cell of a sweep, in a separate process: picture, measurements and files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image import Size, load, reduced, resized, write
 from impasto.jobs import one_pass
-from impasto.jobs.contents import Contents
+from impasto.jobs.expansion import Cell, Contents
 from impasto.jobs.kinds import KINDS, OnePassSettings, as_run
 from impasto.jobs.results import FAILED, Record
-from impasto.jobs.spec import Cell
 from impasto.settings.recipe import TASKS, recipe
 from impasto.settings.synthesis import PaintingSettings, StylizeSettings, SynthesisSettings
 from impasto.synthesis import Step
@@ -30,11 +29,14 @@ from impasto.tasks.scene.regions import parse_region, style_shares
 from impasto.tasks.tiling.memory import reached
 
 THUMBNAIL = 256
-"""Longer side of the paintings beside a sweep, in pixels."""
+"""Longer side of the pictures of paintings on the page, in pixels."""
 
 
 def run(cell: Cell, folder: Path, threads: int) -> Record:
-    """Make the picture of `cell` in `folder`/cells; return its record."""
+    """Compute the picture of `cell`, write it to `folder`/cells, and return its record.
+
+    Raises UsageError for inputs and settings that do not suit the task, ImpastoError for files that cannot be written.
+    """
     torch.set_num_threads(threads)
     settings = KINDS[cell.task].settings.from_mapping(cell.settings)
     began, losses, scales, step = time.perf_counter(), list[tuple[int, float]](), list[int](), None
@@ -48,11 +50,11 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
     seconds = time.perf_counter() - began
     name = f"cells/{cell.key}.png"
     metadata = None
-    if cell.task in TASKS:  # tasks of the command line
+    if cell.task in TASKS:  # the other tasks have no recipe
         metadata = recipe(cell.task, cell.inputs, settings, writing={"threads": threads})
     write(folder / name, picture, metadata=metadata)
-    style, content = _measured(cell.inputs, as_run(settings), picture)
-    loss, terms = _of_picture(step)
+    style, content = _distances(cell.inputs, as_run(settings), picture)
+    loss, terms = _picture_loss(step)
     return _record(
         cell,
         picture=name,
@@ -69,11 +71,14 @@ def run(cell: Cell, folder: Path, threads: int) -> Record:
         terms=terms,
         style=style,
         content=content,
-        apart=one_pass.apart(cell, settings, folder, picture) if isinstance(settings, OnePassSettings) else None,
+        apart=one_pass.difference_to_unchanged(cell, settings, folder, picture)
+        if isinstance(settings, OnePassSettings)
+        else None,
     )
 
 
 def _steps(cell: Cell, settings: Any, folder: Path) -> Iterator[Step]:
+    """Return the steps of the task of the cell."""
     if isinstance(settings, OnePassSettings):
         return one_pass.one_pass_steps(cell, settings, folder)
     return STEPS[cell.task](*cell.inputs.values(), settings)
@@ -84,16 +89,17 @@ def failed(cell: Cell, error: str) -> Record:
     return _record(cell, status=FAILED, error=error)
 
 
-def _record(cell: Cell, **found: Any) -> Record:
+def _record(cell: Cell, **results: Any) -> Record:
+    """Return the record of the cell with these results."""
     place, inputs, settings = dict(cell.place), dict(cell.inputs), dict(cell.settings)
     network = KINDS[cell.task].settings.from_mapping(settings).network
-    return Record(cell.key, cell.index, place, cell.task, inputs, settings, network=network, **found)
+    return Record(cell.key, cell.index, place, cell.task, inputs, settings, network=network, **results)
 
 
-def _of_picture(step: Step) -> tuple[float | None, dict[str, float]]:
-    """Return loss and terms of the final picture, which need not be those of the last step.
+def _picture_loss(step: Step) -> tuple[float | None, dict[str, float]]:
+    """Return the loss and the terms of the final picture, which may be those of an earlier step.
 
-    None for a picture that was only resized, or painted in one pass: its loss at that size is unknown.
+    The loss is None for a picture that was only resized or is from one pass: its loss at this size is unknown.
     """
     state = step.state()
     if state.scale != step.scale:
@@ -105,10 +111,10 @@ def _of_picture(step: Step) -> tuple[float | None, dict[str, float]]:
 Distances = dict[str, float]
 
 
-def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: Tensor) -> tuple[Distances, Distances]:
-    """Return distances to paintings and photo by layer, in the cell's own network at its default layers."""
-    judging = replace(settings, device="cpu", precision="float32", compile=False)
-    encoder, size = load_encoder(judging), (picture.shape[-2], picture.shape[-1])
+def _distances(inputs: Mapping[str, str], settings: SynthesisSettings, picture: Tensor) -> tuple[Distances, Distances]:
+    """Return the distances to paintings and to the photo by layer, with the network of the cell at default layers."""
+    measuring = replace(settings, device="cpu", precision="float32", compile=False)
+    encoder, size = load_encoder(measuring), (picture.shape[-2], picture.shape[-1])
     style, content = Distances(), Distances()
     if min(size) < encoder.smallest((*encoder.default_style, *encoder.default_content)):
         return style, content
@@ -122,46 +128,50 @@ def _measured(inputs: Mapping[str, str], settings: SynthesisSettings, picture: T
 
 
 def _areas(inputs: Mapping[str, str], settings: PaintingSettings, size: Size) -> list[Area]:
-    """Return the areas and their paintings; paintings have the picture's size and are not rotated, in every cell."""
+    """Return the areas with their paintings at the size of the picture, without rotations, whatever the settings."""
     if isinstance(settings, StylizeSettings):
         photo = load(inputs["content"])
-        found = visible_areas(read_areas(inputs["style"], settings, (), photo.size), photo.alpha)
+        areas = visible_areas(read_areas(inputs["style"], settings, (), photo.size), photo.alpha)
     else:
-        found = [Area("picture", read_style_images(style_shares(inputs["style"], settings.mix)))]
-    alike = replace(settings, style_scale=1.0, rotations=None)
-    return [area_at_size(area, size, alike, torch.device("cpu")) for area in found]
+        areas = [Area("picture", read_style_images(style_shares(inputs["style"], settings.mix)))]
+    plain = replace(settings, style_scale=1.0, rotations=None)
+    return [area_at_size(area, size, plain, torch.device("cpu")) for area in areas]
 
 
 def _paintings(inputs: Mapping[str, str], settings: SynthesisSettings, folder: Path) -> dict[str, str]:
-    """Write all paintings of the cell, of mixtures and regions too, each once; return them by name."""
+    """Write the paintings of the cell, also of mixtures and regions, each once; return their paths by name."""
     if not isinstance(settings, PaintingSettings):
         return {}
     sources = [source for source, _ in style_shares(inputs["style"], settings.mix)]
     if isinstance(settings, StylizeSettings):
         sources += [parse_region(text).style for text in settings.region]
-    return {str(source): _small(str(source), folder) for source in sources}
+    return {str(source): _write_painting(str(source), folder) for source in sources}
 
 
-def _small(source: str, folder: Path) -> str:
-    name = f"cells/painting-{_named('', source, {'side': THUMBNAIL})}.png"
+def _write_painting(source: str, folder: Path) -> str:
+    """Write a small copy of a painting, unless it exists; return its path in the folder."""
+    name = f"cells/painting-{_shared_name('', source, {'side': THUMBNAIL})}.png"
     if not (folder / name).exists():
         write(folder / name, reduced(load(source), THUMBNAIL).pixels)
     return name
 
 
 def _original(cell: Cell, settings: Any, folder: Path, step: Step) -> str:
-    """Write the original of the picture at its size: the photo as the network gets it, or the painting of a texture.
-    Cells that share it write it once."""
+    """Write the original at the size of the picture, unless it exists; return its path in the folder.
+
+    The original is the input of the network, or the painting of a texture. Cells may share it.
+    """
     source, photo = cell.inputs.get("content") or cell.inputs["style"], None
-    about: dict[str, Any] = {"size": list(step.size)}
+    facts: dict[str, Any] = {"size": list(step.size)}
     if isinstance(settings, OnePassSettings):
-        photo, about = one_pass.shown(cell, settings), about | {"contrast": settings.contrast, "light": settings.light}
-    name = f"cells/original-{_named(cell.task, source, about)}.png"
+        photo = one_pass.network_input(cell, settings)
+        facts |= {"contrast": settings.contrast, "light": settings.light}
+    name = f"cells/original-{_shared_name(cell.task, source, facts)}.png"
     if not (folder / name).exists():
         write(folder / name, resized(load(source), step.size).pixels if photo is None else photo)
     return name
 
 
-def _named(task: str, source: str, about: Mapping[str, Any]) -> str:
-    """Return the name of a picture that cells share: a hash of its pixels."""
-    return Cell(0, {}, task, {"of": source}, about, contents=Contents().of(source)).work
+def _shared_name(task: str, source: str, facts: Mapping[str, Any]) -> str:
+    """Return the name of a picture that cells share: a hash of its file and of the facts."""
+    return Cell(0, {}, task, {"of": source}, facts, contents=Contents().of(source)).work

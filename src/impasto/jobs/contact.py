@@ -1,4 +1,4 @@
-"""The contact sheet of a sweep: its pictures on one sheet, with the labels of rows and columns."""
+"""The contact sheet of a sweep: one picture of the grid, with the labels of rows and columns."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from impasto.jobs.results import Record, read_plan, read_results
 FILE = "contact.png"
 
 DPI = 100
+"""Pixels of an inch."""
+
 CELL = 2.4
 """Width of a cell, in inches."""
 
 LARGEST = 120.0
-"""Approximate longest side of the sheet, in inches; with more cells than fit, cells are smaller."""
+"""Approximate limit of the sides of the sheet, in inches; cells of large sweeps are smaller."""
 
 GAP, EDGE, LINE = 0.08, 0.25, 0.22
-"""Space between cells and around the sheet, and height of a line of text, in inches."""
+"""Space between cells, margin of the sheet, and height of a line of text, in inches."""
 
 LABEL, HEADING, TITLE = 9, 11, 14
-"""Sizes of text, in points."""
+"""Font sizes, in points."""
 
 WIDTH, HEIGHT = 0.0092, 0.0185
-"""Size of a character for each point: largest width, mean width, and height of a line, in inches."""
+"""Mean width of a character, and height of a line, in inches for each point of the font size."""
 
 INK, MUTED, WRONG = "#22201c", "#6d675d", "#a32020"
 
@@ -39,8 +41,9 @@ INK, MUTED, WRONG = "#22201c", "#6d675d", "#a32020"
 def write_sheet(folder: Path) -> Path:
     """Write `contact.png`, the grid of a sweep with its labels, into its folder; return its path.
 
-    Groups are one below the other under their headings. A failed cell is hatched and has its error; a cell without a
-    result is an empty frame. Raises UsageError for a folder without a sweep, ImpastoError without the extra `sweep`.
+    Groups are below each other, under headings. A failed cell is hatched and has the text of its error. A cell without
+    a result is an empty frame. Raises UsageError for a folder without a sweep, ImpastoError without the extra `sweep`
+    and for a file that cannot be written.
     """
     figure_of = _figure()
     plan, records = tidy(read_plan(folder), read_results(folder))
@@ -58,7 +61,7 @@ def write_sheet(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Positions in inches, and the title and the names of columns as lines that fit."""
+    """Positions in inches, and the lines of the title and of the labels of columns."""
 
     left: float
     cell: tuple[float, float]
@@ -72,18 +75,18 @@ class _Layout:
 
 
 class _Sheet:
-    """A figure that is filled from the top."""
+    """A figure that is filled from top to bottom."""
 
     def __init__(self, figure_of: Any, grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> None:
         self.grid, self.pictures = grid, pictures
         self.layout = _layout(grid, pictures, width, title)
         self.figure = figure_of(figsize=self.layout.whole, dpi=DPI, facecolor="white")
-        self.y = EDGE  # height used so far
+        self.y = EDGE  # height of the content so far
         self._text(EDGE, self.y, self.layout.title, size=TITLE, va="top")
         self.y += _tall(self.layout.title, TITLE) + LINE
 
     def draw(self, group: Group) -> None:
-        """Add a group: its heading, the labels of its columns, its lines."""
+        """Add a group: heading, labels of columns, and lines of cells."""
         left, (step_x, step_y), (width, height) = self.layout.left, self.layout.step, self.layout.cell
         if group.place:
             heading = _lines(caption(group.place), self.layout.whole[0] - 2 * EDGE, HEADING)
@@ -93,7 +96,7 @@ class _Sheet:
             self.y += max(_tall(label, LABEL) for label in self.layout.columns)
             self._text(EDGE, self.y, [f"{self.grid.columns.name} →"], color=MUTED, size=8)
             for k, lines in enumerate(self.layout.columns):
-                for above, text in enumerate(reversed(lines)):  # one by one, so that lines align
+                for above, text in enumerate(reversed(lines)):  # line by line, so that the lines of all labels align
                     base = self.y - above * _tall([text], LABEL)
                     self._text(left + k * step_x + width / 2, base, [text], ha="center")
             self.y += GAP
@@ -132,14 +135,14 @@ class _Sheet:
         self, x: float, y: float, lines: list[str], *, size: float = LABEL, color: str = INK, **more: Any
     ) -> None:
         across, down = self.layout.whole
-        # Without `parse_math`, a dollar would begin a formula.
+        # With `parse_math`, a dollar sign would begin a formula.
         look = {"size": size, "color": color, "parse_math": False, "linespacing": 1.1, **more}
         self.figure.text(x / across, 1 - y / down, "\n".join(lines), **look)
 
 
 def _layout(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -> _Layout:
     shapes = [pixels.shape for pixels in pictures.values()] or [(1, 1)]
-    # the proportions of the tallest picture, so that none is cut
+    # the proportions of the tallest picture, so that no picture is cropped
     height = width * min(2.5, max(shape[0] / shape[1] for shape in shapes))
     labels = [*grid.rows.labels, f"{grid.rows.name} ↓", f"{grid.columns.name} →" if grid.columns.name else ""]
     left = EDGE + (min(2.0, 0.09 * max(map(len, labels)) + GAP) if grid.rows.name or grid.columns.name else 0)
@@ -147,24 +150,28 @@ def _layout(grid: Grid, pictures: dict[str, Pixels], width: float, title: str) -
     titles = _lines(title, across - 2 * EDGE, TITLE)
     columns = [_lines(label, width, LABEL) for label in grid.columns.labels]
     headings = [_lines(caption(group.place), across - 2 * EDGE, HEADING) for group in grid.groups]
-    named = max(_tall(label, LABEL) for label in columns) + GAP if grid.columns.name else 0.0
+    head = max(_tall(label, LABEL) for label in columns) + GAP if grid.columns.name else 0.0
     above = sum(_tall(heading, HEADING) + GAP for heading in headings) if grid.groups[0].place else 0.0
-    lines = len(grid.groups) * (named + len(grid.rows.labels) * (height + GAP) + 2 * GAP)
+    lines = len(grid.groups) * (head + len(grid.rows.labels) * (height + GAP) + 2 * GAP)
     down = 2 * EDGE + _tall(titles, TITLE) + LINE + above + lines
     return _Layout(left, (width, height), titles, columns, (across, down))
 
 
 def _lines(text: str, inches: float, size: float) -> list[str]:
-    """Return `text` in lines that fit."""
+    """Return the lines of a text that fit into a width in inches, at a font size in points."""
     return wrapped(text, int(inches / (WIDTH * size)))
 
 
 def _tall(lines: list[str], size: float) -> float:
+    """Return the height of lines, in inches, at a font size in points."""
     return len(lines) * HEIGHT * size
 
 
 def _figure() -> Any:
-    """Return a maker of figures that are drawn by Agg, without matplotlib's global state."""
+    """Return a function that makes figures for the renderer Agg, without the global state of matplotlib.
+
+    Raises ImpastoError without the extra `sweep`.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
         from matplotlib.figure import Figure  # noqa: PLC0415
@@ -172,8 +179,8 @@ def _figure() -> Any:
         raise ImpastoError('a contact sheet needs the extra "sweep": pip install "impasto[sweep]"') from None
 
     def figure(**options: Any) -> Figure:
-        made = Figure(**options)
-        FigureCanvasAgg(made)
-        return made
+        result = Figure(**options)
+        FigureCanvasAgg(result)
+        return result
 
     return figure

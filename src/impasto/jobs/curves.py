@@ -1,4 +1,4 @@
-"""Loss curves as lines in a rectangle, the losses on a logarithmic scale; the page draws them as SVG."""
+"""Loss curves as lines in a rectangle, with a logarithmic scale of losses; the page draws them as SVG."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from impasto.jobs.grid import caption
 from impasto.jobs.results import Record
 
 WIDTH, HEIGHT = 720, 320
+"""Size of the chart, in pixels."""
+
 LEFT, RIGHT, TOP, BOTTOM = 64, 20, 14, 30
-"""Margins around the lines."""
+"""Margins around the lines, in pixels."""
 
 POINTS = 240
-"""Largest number of points of a line: two or three pixels each."""
+"""Largest number of points of a line: a point for two or three pixels."""
 
 FEW = 10
-"""Number of curves that can be distinguished by hue."""
+"""Largest number of curves that readers can distinguish by hue."""
 
 Point = tuple[float, float]
+"""A step and its loss."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Line:
-    """The curve of one cell: `points` for SVG, a hue in degrees, and an increase of lightness, in per cent."""
+    """The curve of one cell: points for SVG, hue in degrees, and additional lightness in per cent."""
 
     key: str
     label: str
@@ -43,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines and ticks in a rectangle of `WIDTH` by `HEIGHT`; larger sizes begin at `scales`."""
+    """Lines and ticks in a rectangle of `WIDTH` by `HEIGHT`; `scales` are the first steps of larger sizes."""
 
     lines: tuple[Line, ...]
     steps: tuple[Tick, ...]
@@ -52,9 +55,9 @@ class Chart:
 
 
 def chart(records: Sequence[Record]) -> Chart | None:
-    """Return the losses of the records over their steps; straight lines close the gaps of losses without a logarithm.
+    """Return the losses of the records over their steps; None if no record has two losses.
 
-    None if no record has two losses.
+    Losses without a logarithm are left out, and straight lines connect the points beside them.
     """
     curves = [(record, points) for record in records if len(points := list(_points(record))) > 1]
     if not curves:
@@ -83,6 +86,7 @@ def chart(records: Sequence[Record]) -> Chart | None:
 
 
 def _points(record: Record) -> Iterator[Point]:
+    """Yield at most `POINTS` losses with a logarithm, and the last one."""
     usable = [(step, loss) for step, loss in record.losses if math.isfinite(loss) and loss > 0]
     every = max(1, math.ceil(len(usable) / POINTS))
     yield from usable[::every]
@@ -91,8 +95,11 @@ def _points(record: Record) -> Iterator[Point]:
 
 
 def _colors(count: int) -> list[tuple[int, int]]:
-    """Return hues and lightness in the order of the cells: few from red to violet, many from dark violet to light
-    amber, because one of many is found by its neighbours."""
+    """Return hues and lightness in the order of the cells.
+
+    A few curves have hues from red to violet. Many curves go from dark violet to light amber, so that a curve is
+    similar to those of the neighbouring cells.
+    """
     shares = [index / max(1, count - 1) for index in range(count)]
     if count <= FEW:
         return [(round(300 * share), 0) for share in shares]
@@ -107,11 +114,11 @@ def _even(last: float) -> list[float]:
 
 
 def _decades(low: float, high: float) -> list[float]:
-    """Return powers of ten from `low` to `high`; with twice and five times as much, or linear steps, if few."""
+    """Return powers of ten from `low` to `high`; if there are few, also their multiples, in finer and finer steps."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for digits in ((1,), (1, 2, 5), tuple(range(1, 10)), tuple(k / 10 for k in range(10, 100))):
-        found = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
-        found = [value for value in found if low <= value <= high]
-        if len(found) >= 3:
+        values = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
+        values = [value for value in values if low <= value <= high]
+        if len(values) >= 3:
             break
-    return found[:: math.ceil(len(found) / 8)] if found else [low, high]
+    return values[:: math.ceil(len(values) / 8)] if values else [low, high]

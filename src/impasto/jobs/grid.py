@@ -1,4 +1,4 @@
-"""The records of a sweep as tables of rows and columns."""
+"""The records of a sweep in tables of rows and columns."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from impasto.jobs.results import ORIGINAL, Axis, Plan, Record
 
 ONE = Axis("", ("",))
-"""The rows or the columns of a sweep that has none."""
+"""The axis of rows or columns of a sweep with too few axes."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The cells of one choice of labels on further axes: `lines` of records, None where a result is missing."""
+    """The cells with the same labels on further axes, `place`: lines of records, or None for a missing result."""
 
     place: Mapping[str, str]
     lines: tuple[tuple[Record | None, ...], ...]
@@ -22,7 +22,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Grid:
-    """A sweep as a grid. Groups share the labels of `rows` and `columns`."""
+    """A sweep as a grid; all groups have the same rows and columns."""
 
     rows: Axis
     columns: Axis
@@ -36,7 +36,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Pair:
-    """A difference: the picture `a` minus the picture `b`, both paths within the folder."""
+    """A difference: picture `a` minus picture `b`, as paths in the folder; `what` is the caption."""
 
     what: str
     a: str
@@ -44,21 +44,21 @@ class Pair:
 
 
 def arrange(plan: Plan, records: Mapping[str, Record]) -> Grid:
-    """Return the grid of `plan`, filled with `records`.
+    """Return the grid of a plan with its records.
 
-    If the plan names no rows or no columns, the remaining axes are used, the last first. Records of other axes or
-    labels (of an earlier plan in the same folder) are left out. Of two records of one place the last counts.
+    If the plan has no columns or no rows, the last of the other axes take their place. Records of an earlier plan in
+    the same folder, with other axes or labels, are left out. Of two records with the same place the last one counts.
     """
     free = [axis for axis in plan.axes if axis.name not in (plan.rows, plan.columns)]
-    named = {axis.name: axis for axis in plan.axes}
-    columns = named[plan.columns] if plan.columns is not None else free.pop() if free else ONE
-    rows = named[plan.rows] if plan.rows is not None else free.pop() if free else ONE
-    standing = {frozenset(record.place.items()): record for record in records.values()}
+    by_name = {axis.name: axis for axis in plan.axes}
+    columns = by_name[plan.columns] if plan.columns is not None else free.pop() if free else ONE
+    rows = by_name[plan.rows] if plan.rows is not None else free.pop() if free else ONE
+    by_place = {frozenset(record.place.items()): record for record in records.values()}
 
     def group(labels: tuple[str, ...]) -> Group:
         place = {axis.name: label for axis, label in zip(free, labels, strict=True)}
         lines = tuple(
-            tuple(standing.get(frozenset(_place(place, rows, row, columns, column))) for column in columns.labels)
+            tuple(by_place.get(frozenset(_place(place, rows, row, columns, column))) for column in columns.labels)
             for row in rows.labels
         )
         return Group(place, lines)
@@ -67,25 +67,31 @@ def arrange(plan: Plan, records: Mapping[str, Record]) -> Grid:
 
 
 def caption(place: Mapping[str, str]) -> str:
-    """Return a place in words: `style_weight 1e4, seed 7`."""
+    """Return the labels of a place as text.
+
+    >>> caption({"style_weight": "1e4", "seed": "7"})
+    'style_weight 1e4, seed 7'
+    """
     return ", ".join(f"{name} {label}" for name, label in place.items())
 
 
 def pairs(plan: Plan, grid: Grid) -> Iterator[tuple[str, list[Pair]]]:
-    """Return the differences of the plan, each with its pairs of pictures; failed cells are left out."""
+    """Yield the name and the pairs of pictures of each difference of the plan; failed cells are left out."""
     axes = {axis.name: axis for axis in plan.axes}
     for name in plan.differences:
-        found = _from_originals(grid) if name == ORIGINAL else _along(axes[name], grid)
-        yield name, list(found)
+        differences = _from_originals(grid) if name == ORIGINAL else _along(axes[name], grid)
+        yield name, list(differences)
 
 
 def _from_originals(grid: Grid) -> Iterator[Pair]:
+    """Yield the pairs of each picture and its original."""
     for record in grid.records:
         if record.picture and record.original:
             yield Pair(caption(record.place), record.picture, record.original)
 
 
 def _along(axis: Axis, grid: Grid) -> Iterator[Pair]:
+    """Yield the pairs of pictures with the first and the second label of an axis."""
     if len(axis.labels) < 2:
         return
     first, second = axis.labels[:2]

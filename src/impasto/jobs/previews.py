@@ -1,4 +1,4 @@
-"""Previews of the pictures of a sweep, small enough for one page."""
+"""Previews of the pictures of a sweep, small enough for one HTML page."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from impasto.errors import ImpastoError
 from impasto.image import fit, read, resize
 
 BYTES = 18_000_000
-"""Largest size of all previews of a page, as text."""
+"""Limit of the total size of the previews of a page, in bytes of text."""
 
 PIXELS = 64_000_000
-"""Largest number of pixels in memory while previews are made."""
+"""Limit of the number of pixels in memory during the computation of previews."""
 
 QUALITIES = ((90, 1.0), (80, 1.0), (65, 1.0), (65, 0.7), (65, 0.5), (65, 0.35), (50, 0.25), (40, 0.12))
-"""Qualities of JPEG, each with a factor of the size; the first with which the pictures fit into `BYTES` is used."""
+"""JPEG qualities and factors of the size; the first pair with which all pictures fit into `BYTES` is used."""
 
 Pixels = NDArray[np.uint8]
 Name = TypeVar("Name", bound=Hashable)
@@ -33,7 +33,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture as a data URI, with its stored size."""
+    """A picture as a data URI, and its size in pixels."""
 
     uri: str
     width: int
@@ -41,39 +41,39 @@ class Preview:
 
 
 def load_small(folder: Path, names: Collection[str], max_side: int) -> dict[str, Pixels]:
-    """Return the pictures by name as `(H, W, 3)`, at most `max_side` a side; unreadable ones are left out.
+    """Return the pictures by name as `(H, W, 3)` bytes, at most `max_side` pixels a side.
 
-    Many pictures are reduced further, so that together they have at most `PIXELS`.
+    Many pictures are smaller, so that together they have at most `PIXELS`. A picture that cannot be read is left out.
     """
     side = min(max_side, math.isqrt(PIXELS // max(1, len(names))))
-    found = ((name, _small(folder, name, side)) for name in names)
-    return {name: pixels for name, pixels in found if pixels is not None}
+    pictures = ((name, _small(folder, name, side)) for name in names)
+    return {name: pixels for name, pixels in pictures if pixels is not None}
 
 
 def difference(a: Pixels, b: Pixels) -> Pixels:
-    """Return the difference `1/2 + (a - b)/2`: mid-grey for equal pictures. `b` is resized to the size of `a`."""
+    """Return the difference `1/2 + (a - b)/2`, mid-grey for equal pictures; `b` is resized to the size of `a`."""
     if a.shape != b.shape:
         b = _array(resize(_tensor(b), (a.shape[0], a.shape[1])))
     return np.rint(127.5 + (a.astype(np.float32) - b) / 2).astype(np.uint8)
 
 
 def embed(pictures: Mapping[Name, Pixels]) -> dict[Name, Preview]:
-    """Return all pictures as data URIs of one quality, of at most `BYTES` together if possible."""
+    """Return all pictures as data URIs of the same quality, of at most `BYTES` together if possible."""
     for quality, factor in QUALITIES:
-        found, total = {}, 0
+        previews, total = {}, 0
         for name, pixels in pictures.items():
-            found[name] = _encoded(pixels, quality, factor)
-            total += len(found[name].uri)
+            previews[name] = _encoded(pixels, quality, factor)
+            total += len(previews[name].uri)
             if total > BYTES and (quality, factor) != QUALITIES[-1]:
                 break
         else:
-            return found
-    raise AssertionError("the last quality takes whatever comes")
+            return previews
+    raise AssertionError("the last quality has no limit")
 
 
 def _small(folder: Path, name: str, side: int) -> Pixels | None:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:  # results may name files outside the folder
+    if path.is_absolute() or ".." in path.parts:  # results are not trusted: they may name files outside the folder
         return None
     try:
         pixels = read(folder / path).pixels
@@ -86,7 +86,7 @@ def _encoded(pixels: Pixels, quality: int, factor: float) -> Preview:
     if factor < 1:
         pixels = _array(fit(_tensor(pixels), max(1, round(factor * max(pixels.shape[:2])))))
     buffer = io.BytesIO()
-    # 4:4:4: the edges of painted colours are as sharp as those of their light
+    # 4:4:4, because edges of colour are as sharp as edges of luminance in these pictures
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
     text = base64.b64encode(buffer.getvalue()).decode("ascii")
     return Preview(f"data:image/jpeg;base64,{text}", pixels.shape[1], pixels.shape[0])

@@ -11,9 +11,9 @@ from typing import Any
 
 from impasto.errors import ImpastoError
 from impasto.image.atomic import replace_file
-from impasto.jobs import curves, deepest
+from impasto.jobs import curves
 from impasto.jobs.grid import Grid, Pair, arrange, caption, pairs
-from impasto.jobs.labels import name_of, pieces, tidy
+from impasto.jobs.labels import layer_notices, name_of, pieces, tidy
 from impasto.jobs.previews import Pixels, Preview, difference, embed, load_small
 from impasto.jobs.results import FAILED, ORIGINAL, Axis, Plan, Record, read_plan, read_results
 
@@ -33,15 +33,15 @@ COLUMNS = (
     ("content distance", "content_distance"),
     ("levels apart", "apart"),
 )
-"""Numbers of a record and their names on the page; numbers that no record has are left out."""
+"""Columns of the table: names on the page and attributes of `Record`; columns without any number are left out."""
 
 CHANGES = ("contrast", "light")
-"""Settings that change a photo before it is painted."""
+"""Settings that change the photo, the input of the network."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell on the page: a picture, or `trouble`, the reason for none."""
+    """A cell on the page: a picture, or `trouble`, the reason why there is no picture."""
 
     label: str
     record: Record | None
@@ -51,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture beside the grid, with its caption; cells refer to it by `name`, and `title` is the whole label."""
+    """A picture beside the grid: `label` is the caption, `title` the whole label, `name` the reference of cells."""
 
     label: str
     picture: Preview
@@ -70,8 +70,8 @@ class Part:
 def write_page(folder: Path, *, max_side: int = 512) -> Path:
     """Write the page of a sweep to `index.html` in its folder; return the path.
 
-    Pictures on the page are at most `max_side` pixels a side. Raises UsageError for a folder without a sweep,
-    ImpastoError without the extra `sweep`.
+    Pictures on the page have at most `max_side` pixels a side. Raises UsageError for a folder without a sweep,
+    ImpastoError without the extra `sweep` and for a file that cannot be written.
 
     >>> from pathlib import Path
     >>> import impasto
@@ -89,19 +89,20 @@ def write_page(folder: Path, *, max_side: int = 512) -> Path:
 def page(folder: Path, *, max_side: int = 512) -> str:
     """Return the sweep in `folder` as one self-contained HTML page.
 
-    Pictures are inside, as JPEGs of at most `max_side` pixels a side, smaller if there are many (see `previews`).
+    The page contains the pictures, as JPEGs of at most `max_side` pixels a side, smaller for large sweeps (see
+    `previews`).
     Raises UsageError for a folder without a sweep, ImpastoError without the extra `sweep`.
     """
     template = _template()
-    plan, found = tidy(read_plan(folder), read_results(folder))
-    grid = arrange(plan, found)
-    asked = list(pairs(plan, grid))
-    previews = _previews(folder, grid, asked, max_side)
+    plan, records = tidy(read_plan(folder), read_results(folder))
+    grid = arrange(plan, records)
+    differences = list(pairs(plan, grid))
+    previews = _previews(folder, grid, differences, max_side)
     text: str = template.render(
         plan=plan,
         grid=grid,
         records=grid.records,
-        notices=[*plan.notices, *deepest.notices(grid.records)],
+        notices=[*plan.notices, *layer_notices(grid.records)],
         axes=_axes(plan, grid),
         columns=[(name, of) for name, of in COLUMNS if any(getattr(record, of) is not None for record in grid.records)],
         failures=sum(record.status == FAILED for record in grid.records),
@@ -109,8 +110,8 @@ def page(folder: Path, *, max_side: int = 512) -> str:
         paintings=_paintings(grid, previews),
         shape=next((f"{picture.width} / {picture.height}" for picture in previews.values()), "3 / 2"),
         parts=_parts(grid, {record.key: previews.get(record.picture or "") for record in grid.records}),
-        from_originals=_from_originals(grid, dict(asked), previews),
-        differences=[(name, _figures(found, previews)) for name, found in asked if name != ORIGINAL],
+        from_originals=_from_originals(grid, dict(differences), previews),
+        differences=[(name, _figures(own, previews)) for name, own in differences if name != ORIGINAL],
         chart=curves.chart(grid.records),
         frame=curves,
     )
@@ -118,98 +119,104 @@ def page(folder: Path, *, max_side: int = 512) -> str:
 
 
 def _previews(
-    folder: Path, grid: Grid, asked: list[tuple[str, list[Pair]]], max_side: int
+    folder: Path, grid: Grid, differences: list[tuple[str, list[Pair]]], max_side: int
 ) -> dict[str | Pair, Preview]:
-    """Return all pictures of the page, by path or as a pair of paths."""
+    """Return all pictures of the page, by path or, for differences, by pair of paths."""
     of_each = ((record.picture, record.original, *record.paintings.values()) for record in grid.records)
     paths = [path for paths in of_each for path in paths if path]
     small = load_small(folder, dict.fromkeys(paths), max_side)
-    shown: dict[str | Pair, Pixels] = dict(small.items())
-    for _, found in asked:
-        shown |= {pair: difference(small[pair.a], small[pair.b]) for pair in found if {pair.a, pair.b} <= set(small)}
-    return embed(shown)
+    pictures: dict[str | Pair, Pixels] = dict(small.items())
+    for _, own in differences:
+        pictures |= {pair: difference(small[pair.a], small[pair.b]) for pair in own if {pair.a, pair.b} <= set(small)}
+    return embed(pictures)
 
 
-def _parts(grid: Grid, shown: Mapping[str, Preview | None]) -> list[Part]:
-    """Return the grid with the pictures `shown` of each cell, by its key."""
+def _parts(grid: Grid, pictures: Mapping[str, Preview | None]) -> list[Part]:
+    """Return the groups of the grid; `pictures` are those of the cells, by key."""
     names = [axis.name for axis in (grid.rows, grid.columns)]
 
     def cell(place: Mapping[str, str], record: Record | None) -> Cell:
-        picture = shown.get(record.key) if record else None
+        picture = pictures.get(record.key) if record else None
         trouble = MISSING if record is None else record.error or UNREADABLE
         return Cell(caption(place), record, picture, "" if picture else trouble)
 
-    def line(place: Mapping[str, str], row: str, found: tuple[Record | None, ...]) -> list[Cell]:
-        cells = zip(grid.columns.labels, found, strict=True)
-        return [cell(_named({**place, names[0]: row, names[1]: column}), record) for column, record in cells]
+    def line(place: Mapping[str, str], row: str, records: tuple[Record | None, ...]) -> list[Cell]:
+        cells = zip(grid.columns.labels, records, strict=True)
+        return [cell(_without_unnamed({**place, names[0]: row, names[1]: column}), record) for column, record in cells]
 
     return [
         Part(
             caption(group.place),
-            [line(group.place, row, found) for row, found in zip(grid.rows.labels, group.lines, strict=True)],
+            [line(group.place, row, records) for row, records in zip(grid.rows.labels, group.lines, strict=True)],
         )
         for group in grid.groups
     ]
 
 
-def _named(place: Mapping[str, str]) -> dict[str, str]:
-    """Without the rows or columns of a grid that has none."""
+def _without_unnamed(place: Mapping[str, str]) -> dict[str, str]:
+    """Return the place without the label of rows or columns that are no axis."""
     return {name: label for name, label in place.items() if name}
 
 
 def _axes(plan: Plan, grid: Grid) -> list[Axis]:
-    """Return the axes in the order of the grid: those of its groups, rows, columns."""
+    """Return the axes in the order of the grid: axes of groups, rows, columns."""
     free = [axis for axis in plan.axes if axis.name not in (grid.rows.name, grid.columns.name)]
     return [*free, *(axis for axis in (grid.rows, grid.columns) if axis.name)]
 
 
 def _originals(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
-    """Return the originals of the cells, each once, by the name of the first input and the differences between them."""
-    found: dict[str, tuple[str, Record]] = {}
+    """Return the originals of the cells, each once, with the name of the first input.
+
+    Originals of the same input are distinguished by their sizes and settings.
+    """
+    originals: dict[str, tuple[str, Record]] = {}
     for record in grid.records:
         if record.original and record.original in previews:
-            found.setdefault(record.original, (_first(record), record))
-    sources = [source for source, _ in found.values()]
-    differing = {
-        path: _differing(record) if sources.count(source) > 1 else "" for path, (source, record) in found.items()
+            originals.setdefault(record.original, (_first_input(record), record))
+    sources = [source for source, _ in originals.values()]
+    suffixes = {
+        path: _size_and_changes(record) if sources.count(source) > 1 else ""
+        for path, (source, record) in originals.items()
     }
     return [
-        Figure(name_of(source) + differing[path], previews[path], path, source) for path, (source, _) in found.items()
+        Figure(name_of(source) + suffixes[path], previews[path], path, source)
+        for path, (source, _) in originals.items()
     ]
 
 
 def _paintings(grid: Grid, previews: Mapping[Any, Preview]) -> list[Figure]:
-    """Return the paintings of the cells, each once, without those that are originals."""
-    shown = {_first(record) for record in grid.records if record.original in previews}
-    found = {source: path for record in grid.records for source, path in record.paintings.items()}
+    """Return the paintings of the cells, each once, without paintings that are originals."""
+    originals = {_first_input(record) for record in grid.records if record.original in previews}
+    paintings = {source: path for record in grid.records for source, path in record.paintings.items()}
     return [
         Figure(name_of(source), previews[path], title=source)
-        for source, path in found.items()
-        if path in previews and source not in shown
+        for source, path in paintings.items()
+        if path in previews and source not in originals
     ]
 
 
-def _first(record: Record) -> str:
+def _first_input(record: Record) -> str:
     return str(next(iter(record.inputs.values()), record.original))
 
 
-def _differing(record: Record) -> str:
+def _size_and_changes(record: Record) -> str:
     size = f", {record.width} × {record.height}" if record.width and record.height else ""
     return size + "".join(f", {name} {record.settings[name]:g}" for name in CHANGES if name in record.settings)
 
 
-def _from_originals(grid: Grid, asked: Mapping[str, list[Pair]], previews: Mapping[Any, Preview]) -> list[Part]:
-    """Return the grid of differences to the originals; empty if the plan has none."""
-    by_picture = {pair.a: previews[pair] for pair in asked.get(ORIGINAL, ()) if pair in previews}
-    shown = {record.key: by_picture.get(record.picture or "") for record in grid.records}
-    return _parts(grid, shown) if by_picture else []
+def _from_originals(grid: Grid, differences: Mapping[str, list[Pair]], previews: Mapping[Any, Preview]) -> list[Part]:
+    """Return the grid of differences to the originals; an empty list if the plan has none."""
+    by_picture = {pair.a: previews[pair] for pair in differences.get(ORIGINAL, ()) if pair in previews}
+    pictures = {record.key: by_picture.get(record.picture or "") for record in grid.records}
+    return _parts(grid, pictures) if by_picture else []
 
 
-def _figures(found: list[Pair], previews: Mapping[Any, Preview]) -> list[Figure]:
-    return [Figure(pair.what, previews[pair]) for pair in found if pair in previews]
+def _figures(pairs: list[Pair], previews: Mapping[Any, Preview]) -> list[Figure]:
+    return [Figure(pair.what, previews[pair]) for pair in pairs if pair in previews]
 
 
 def _template() -> Any:
+    """Return the template of the page. Raises ImpastoError without the extra `sweep`."""
     try:
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 (an extra)
     except ImportError:
@@ -225,17 +232,17 @@ def _plain(text: str) -> str:
 
 
 def _breaks(text: str) -> Any:
-    """Markup that lets a line end behind the pieces of a label."""
-    from markupsafe import Markup  # noqa: PLC0415 (jinja's own)
+    """Return a label as markup in which a line may end after each piece."""
+    from markupsafe import Markup  # noqa: PLC0415 (a dependency of jinja2)
 
     return Markup("<wbr>").join(pieces(text))
 
 
 def _number(value: float | None, digits: int = 4) -> str:
-    """Return significant digits; a dash for None."""
+    """Return a number with significant digits; a dash for None."""
     return "–" if value is None else f"{value:.{digits}g}"
 
 
 def _order(value: float | None) -> str:
-    """Return the sort key of the browser; empty for anything but a number."""
+    """Return the key by which the browser sorts; an empty text for None, infinity and NaN."""
     return "" if value is None or not math.isfinite(value) else repr(value)

@@ -1,4 +1,4 @@
-"""The files of a sweep in its folder: the plan, and the results, a line for each cell."""
+"""The files in the folder of a sweep: the plan, and the results with a line for each cell."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RESULTS = "results.jsonl"
 DONE, FAILED = "done", "failed"
 
 ORIGINAL = "original"
-"""In `Plan.differences`: the result minus its original."""
+"""The name in `Plan.differences` of the difference between result and original."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting or an input with several values; `labels` are the values as text, in order."""
+    """A setting or an input with several values, and the labels of these values, in order."""
 
     name: str
     labels: Sequence[str]
@@ -35,7 +35,8 @@ class Plan:
     """The plan of a sweep.
 
     rows, columns: the axes of the grid, or None; further axes divide it into groups.
-    differences: "original", or an axis, for the difference between its first two values.
+    differences: "original", and axes, for the difference between their first two values.
+    notices: lines for the page.
     impasto: the version.
     """
 
@@ -55,15 +56,15 @@ class Plan:
 class Record:
     """The result of one cell.
 
-    place: the label on each axis. status: "done", or "failed", with an `error` of one line.
-    picture, original: paths within the folder. paintings: paths by the names of the paintings.
-    network: the network that was used. instead_of: the network of the settings, if that is another.
-    shared: the key of the cell that was computed, if that is another.
-    losses: pairs of step and total. scales: the first steps of larger sizes, or of other losses.
-    loss, terms: of the picture, with the least loss at its size; the last loss if losses are random.
+    place: the label on each axis. status: "done", or "failed" with an `error` of one line.
+    picture, original: paths in the folder. paintings: paths by the names of the paintings.
+    network: the network of the computation. instead_of: the network of the settings, if it is another one.
+    shared: the key of the cell that was computed, if it is another cell with the same work.
+    losses: pairs of step and total loss. scales: the first steps of larger sizes, or of other losses.
+    loss, terms: those of the picture, the least at its size; those of the last step for stochastic losses.
     style, content: normalised distances to the paintings and to the photo, by layer.
-    apart: mean difference, in levels of 255, of the pictures of a photo with changed contrast or light and of the
-        unchanged photo, by one network.
+    apart: mean difference, in levels of 255, between the results of one network for the photo with another contrast or
+        light and for the unchanged photo.
     """
 
     key: str
@@ -110,18 +111,18 @@ class Record:
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Write `sweep.json` atomically. Raises ImpastoError."""
+    """Write `sweep.json` atomically. Raises ImpastoError for a file that cannot be written."""
     replace_file(folder / PLAN, (json.dumps(asdict(plan), indent=1) + "\n").encode())
 
 
 def read_plan(folder: Path) -> Plan:
-    """Return the plan in `sweep.json`. Raises UsageError if it is missing, or if its grid has unknown axes."""
+    """Return the plan in `sweep.json`. Raises UsageError for a missing or damaged file, and for unknown axes."""
     path = folder / PLAN
     try:
         content = json.loads(path.read_bytes())
         axes = tuple(Axis(axis["name"], tuple(map(str, axis["labels"]))) for axis in content.pop("axes", ()))
         lists: dict[str, Any] = {name: tuple(content.pop(name, ())) for name in ("differences", "notices")}
-        plan = Plan(axes=axes, **lists, **_known(Plan, content))
+        plan = Plan(axes=axes, **lists, **_known_fields(Plan, content))
     except OSError as error:
         raise UsageError(f"'{folder}' is no folder of a sweep: '{path}': {error.strerror or error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -138,10 +139,10 @@ def read_plan(folder: Path) -> Plan:
 
 
 def append_result(folder: Path, record: Record) -> None:
-    """Append a line to `results.jsonl` and sync it to the disk; several processes may do so at once.
+    """Append a line to `results.jsonl` and sync it to the disk; several processes may append at the same time.
 
-    The line is one write. After a kill in the middle of a line the next one begins a new line. Numbers that are not
-    finite become null, because JSON has none. Raises ImpastoError.
+    The line is one write. After an incomplete line of a killed process, the record begins a new line. NaN and infinity
+    become null, because JSON does not have them. Raises ImpastoError for a file that cannot be written.
     """
     path = folder / RESULTS
     line = json.dumps(_finite(asdict(record)), allow_nan=False).encode() + b"\n"
@@ -159,10 +160,10 @@ def append_result(folder: Path, record: Record) -> None:
 
 
 def read_results(folder: Path) -> dict[str, Record]:
-    """Return the records in `results.jsonl` by key, in the order of `index`; empty if there is no such file.
+    """Return the records in `results.jsonl` by key, in the order of `index`; an empty dictionary without the file.
 
-    Of several lines with one key the last counts. An incomplete line, after a kill, is ignored: its cell has no result.
-    Raises UsageError for JSON that is no record.
+    Of several lines with the same key the last one counts. An incomplete line of a killed process is ignored, so its
+    cell has no result. Raises UsageError for a file that cannot be read, and for a JSON line that is no record.
     """
     path = folder / RESULTS
     try:
@@ -187,21 +188,22 @@ def read_results(folder: Path) -> dict[str, Record]:
 
 
 def _record(content: dict[str, Any]) -> Record:
-    given = _known(Record, content)
-    given["losses"] = tuple((int(step), _number(loss)) for step, loss in given.get("losses") or ())
-    given["scales"] = tuple(int(step) for step in given.get("scales") or ())
+    """Return the record of a JSON object. Raises an exception for an object that is no record."""
+    values = _known_fields(Record, content)
+    values["losses"] = tuple((int(step), _number(loss)) for step, loss in values.get("losses") or ())
+    values["scales"] = tuple(int(step) for step in values.get("scales") or ())
     for name in ("place", "inputs", "settings", "paintings"):
-        given[name] = dict(given.get(name) or {})
+        values[name] = dict(values.get(name) or {})
     for name in ("terms", "style", "content"):
-        given[name] = {key: _number(value) for key, value in (given.get(name) or {}).items()}
-    given["place"] = {name: str(label) for name, label in given["place"].items()}
-    record = Record(**given)
+        values[name] = {key: _number(value) for key, value in (values.get(name) or {}).items()}
+    values["place"] = {name: str(label) for name, label in values["place"].items()}
+    record = Record(**values)
     choose({DONE: None, FAILED: None}, record.status, "status of a cell")
     return record
 
 
-def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries that this version knows; a later version may have written more."""
+def _known_fields(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that are fields of the class; a later version may have written others."""
     names = {entry.name for entry in fields(kind)}
     return {name: value for name, value in content.items() if name in names}
 
@@ -211,6 +213,7 @@ def _number(value: float | None) -> float:
 
 
 def _finite(tree: Any) -> Any:
+    """Return the value with None for NaN and infinity."""
     if isinstance(tree, dict):
         return {key: _finite(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
@@ -219,7 +222,7 @@ def _finite(tree: Any) -> Any:
 
 
 def _break(file: int) -> bytes:
-    """Return the separator before a new line: empty, or a line break after an incomplete line."""
+    """Return the separator before a new line: a line break after an incomplete line, otherwise nothing."""
     size = os.fstat(file).st_size
     if not size:
         return b""

@@ -1,4 +1,4 @@
-"""Specs of sweeps: a task, its inputs and its settings, any of which may be lists; and the resulting cells.
+"""Specs of sweeps: a task, its inputs and its settings, any of which may be lists.
 
 A spec is a TOML file:
 
@@ -15,36 +15,42 @@ A spec is a TOML file:
     name = "from noise"
     init = "noise"
 
-`spec:FILE` in any text is a file beside the spec. Tasks are those of the command line that make a picture step by step,
-and `one-pass`, which trains a small network for the painting first (see `one_pass.py`).
+`spec:FILE` in any text is a file beside the spec. The tasks are those that optimise an image, and `one-pass`, which
+trains a network for the painting first (see `one_pass.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
+import re
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from impasto.errors import UsageError, choose, nearest
-from impasto.jobs.contents import Contents, names_in
-from impasto.jobs.kinds import KINDS, OnePassSettings
+from impasto.jobs.kinds import KINDS
 from impasto.settings.base import plain_type
 from impasto.settings.files import read_table
-from impasto.settings.presets import preset
 
 CASE = "case"
+"""The name of the axis of cases."""
+
 BESIDE = "spec:"
+"""The prefix of files beside the spec."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A parsed spec; `folder` is the folder of `spec:FILE`."""
+    """A parsed spec; `folder` is the folder of the files `spec:FILE`.
+
+    rows, columns: the axes of the page's grid, or None. differences: "original" and axes (see `results.Plan`).
+
+    >>> import impasto
+    >>> impasto.Sweep("stylize", {"content": "sample:chelsea", "style": "sample:flow"}).title
+    'A sweep'
+    """
 
     task: str
     inputs: Mapping[str, Any]
@@ -57,48 +63,6 @@ class Sweep:
     columns: str | None = None
     differences: Sequence[str] = ()
     folder: Path = Path()
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One picture to make.
-
-    place: labels on the axes. folder: that of the spec. contents: hashes of the files of the cell, by name."""
-
-    index: int
-    place: Mapping[str, str]
-    task: str
-    inputs: Mapping[str, str]
-    settings: Mapping[str, Any]
-    folder: Path = Path()
-    contents: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def work(self) -> str:
-        """A hash of the computation: cells with equal work have the same picture."""
-        made_from = [self.task, _portable(self.inputs, self.folder), _portable(self.settings, self.folder)]
-        return _hash(made_from + self._hashes(self.contents))
-
-    @property
-    def key(self) -> str:
-        """The name of the cell: a hash of its work and its place."""
-        return _hash([self.work, self.place])
-
-    @property
-    def network(self) -> str | None:
-        """A hash of everything that the network to train depends on; None without a network."""
-        settings = KINDS[self.task].settings.from_mapping(self.settings)
-        if not isinstance(settings, OnePassSettings):
-            return None
-        made = settings.training().to_mapping(defaults=False)
-        made_from = [self.inputs["style"], settings.photos, made]
-        named = {*names_in(made_from), settings.photos}
-        hashes = self._hashes({name: value for name, value in self.contents.items() if name in named})
-        return _hash(_portable(made_from, self.folder) + hashes)
-
-    def _hashes(self, contents: Mapping[str, str]) -> list[Any]:
-        """`contents` by portable names, as a list; empty without files."""
-        return [{_portable(name, self.folder): value for name, value in contents.items()}] if contents else []
 
 
 def built_in() -> dict[str, Path]:
@@ -116,13 +80,13 @@ def read_sweep(spec: str | Path) -> Sweep:
     >>> impasto.read_sweep("weights").task
     'stylize'
     """
-    given = str(spec).endswith((".toml", ".json"))
-    path = Path(spec) if given else choose(built_in(), str(spec), "sweep")
+    is_file = str(spec).endswith((".toml", ".json"))
+    path = Path(spec) if is_file else choose(built_in(), str(spec), "sweep")
     return from_mapping(read_table(path), path.parent)
 
 
 def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
-    """Return a sweep from a parsed spec. Raises UsageError for unknown keys, tasks, axes and inputs."""
+    """Return the sweep of a parsed spec. Raises UsageError for unknown names, tasks, axes and inputs."""
     allowed = [f.name for f in fields(Sweep) if f.name != "folder"]
     for key in table:
         if key not in allowed:
@@ -133,98 +97,115 @@ def from_mapping(table: Mapping[str, Any], folder: Path = Path()) -> Sweep:
     sweep = Sweep(**{**table, "inputs": dict(table.get("inputs", {}))}, folder=folder)
     tables = [*sweep.cases, sweep.inputs]
     for name in (*task.inputs, *sweep.inputs):
-        if name not in task.inputs or not any(name in given for given in tables):
+        if name not in task.inputs or not any(name in table for table in tables):
             raise UsageError(
                 f"the inputs of {sweep.task} are {' and '.join(task.inputs)}; given: {_names(sweep.inputs)}"
             )
-    known = list(axes(sweep))
+    names = list(axes(sweep))
     for what in ("rows", "columns"):
-        wanted = getattr(sweep, what)
-        if wanted is not None and wanted not in known:
-            raise UsageError(
-                f"{what} is '{wanted}'{nearest(wanted, known)}, which is no axis; the axes: {_names(known)}"
-            )
+        name = getattr(sweep, what)
+        if name is not None and name not in names:
+            raise UsageError(f"{what} is '{name}'{nearest(name, names)}, which is no axis; the axes: {_names(names)}")
     for name in sweep.differences:
-        if name not in ("original", *known):
-            raise UsageError(f"differences are of original or an axis, not '{name}'; the axes: {_names(known)}")
+        if name not in ("original", *names):
+            raise UsageError(f"differences are of original or an axis, not '{name}'; the axes: {_names(names)}")
     return sweep
 
 
 def axes(sweep: Sweep) -> dict[str, list[str]]:
-    """Return the axes in the order of the spec, inputs first, cases last, each with the labels of its values."""
-    found = {name: _labels(values) for name, values in _lists(sweep).items()}
+    """Return the labels of the values of each axis, in the order of the spec: inputs, settings, cases.
+
+    >>> axes(from_mapping({"task": "texture", "inputs": {"style": "sample:flow"}, "settings": {"seed": [1, 2]}}))
+    {'seed': ['1', '2']}
+    """
+    labels = {name: _labels(values) for name, values in axis_values(sweep).items()}
     if sweep.cases:
-        found[CASE] = _distinct([_case_label(case) for case in sweep.cases])
-    return found
+        labels[CASE] = _distinct([_case_label(case) for case in sweep.cases])
+    return labels
 
 
-def expand(sweep: Sweep) -> list[Cell]:
-    """Return every cell of the grid with checked settings. Raises UsageError for settings that are not allowed."""
-    lists, labels = _lists(sweep), axes(sweep)
-    fixed = {name: value for name, value in (*sweep.inputs.items(), *sweep.settings.items()) if name not in lists}
-    choices: list[list[tuple[str, str, dict[str, Any]]]] = [
-        [(name, label, {name: value}) for label, value in zip(labels[name], values, strict=True)]
-        for name, values in lists.items()
-    ]
-    if sweep.cases:
-        own = [{name: value for name, value in case.items() if name != "name"} for case in sweep.cases]
-        choices.append([(CASE, label, values) for label, values in zip(labels[CASE], own, strict=True)])
-    contents = Contents()
-    return [_cell(sweep, index, fixed, chosen, contents) for index, chosen in enumerate(itertools.product(*choices))]
+def changed(sweep: Sweep, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Sweep:
+    """Return the sweep with other inputs and settings, which also replace those of its cases.
+
+    Inputs that only cases have are replaced one by one, in the order of their first appearance. A sweep whose axis no
+    longer exists has no rows or columns of this name. Raises UsageError for an input that the sweep does not have, and
+    for a wrong number of inputs of cases.
+    """
+    for name in inputs:
+        if not any(name in table for table in (sweep.inputs, *sweep.cases)):
+            raise UsageError(
+                f"this sweep takes no {name}; its inputs: {', '.join(sweep.inputs) or 'those of its cases'}"
+            )
+    cases = [{name: value for name, value in case.items() if name not in settings} for case in sweep.cases]
+    outside = {name: value for name, value in inputs.items() if name in sweep.inputs}
+    cases = _replace_inputs(cases, {name: value for name, value in inputs.items() if name not in outside})
+    cases = cases if any(set(case) - {"name"} for case in cases) or not settings else []
+    sweep = replace(sweep, inputs={**sweep.inputs, **outside}, settings={**sweep.settings, **settings}, cases=cases)
+    names = axes(sweep)
+    return replace(
+        sweep,
+        rows=sweep.rows if sweep.rows in names else None,
+        columns=sweep.columns if sweep.columns in names else None,
+        differences=[name for name in sweep.differences if name == "original" or name in names],
+    )
 
 
-def _cell(
-    sweep: Sweep,
-    index: int,
-    fixed: Mapping[str, Any],
-    chosen: Sequence[tuple[str, str, dict[str, Any]]],
-    contents: Contents,
-) -> Cell:
-    task, values = KINDS[sweep.task], dict(fixed)
-    for _, _, more in chosen:
-        values |= more
-    values = {name: _beside(value, sweep.folder) for name, value in values.items()}
-    inputs = {name: str(values.pop(name)) for name in task.inputs if name in values}
-    if len(inputs) < len(task.inputs):
-        raise UsageError(f"{sweep.task} needs {' and '.join(task.inputs)}; a cell has {_names(inputs)} only")
-    beneath = preset(str(values.pop("preset")), sweep.task) if "preset" in values else {}
-    settings = task.settings.from_mapping(beneath | values).to_mapping(defaults=False)
-    place, found = {name: label for name, label, _ in chosen}, contents.of([inputs, settings])
-    photos = contents.of_folder(settings.get("photos"))
-    return Cell(index, place, sweep.task, inputs, settings, sweep.folder, found | photos)
+def _replace_inputs(cases: list[dict[str, Any]], inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the cases with other pictures, also in their mixtures and regions."""
+    others: dict[str, str] = {}
+    for name, value in inputs.items():
+        old = list(dict.fromkeys(str(case[name]) for case in cases if name in case))
+        new = value if isinstance(value, list) else [value]
+        if len(old) != len(new):
+            raise UsageError(f"the cases of this sweep have {len(old)} {name}s: {', '.join(old)}; given: {len(new)}")
+        others |= {before: str(after) for before, after in zip(old, new, strict=True)}
+    return [{name: _replace_texts(value, others) for name, value in case.items()} for case in cases]
 
 
-def _lists(sweep: Sweep) -> dict[str, list[Any]]:
-    """Return inputs and settings that are axes. A setting that is itself a list is an axis if it is a list of lists."""
+def _replace_texts(value: Any, others: Mapping[str, str]) -> Any:
+    """Return the value with the keys of `others` replaced by its values, in all texts."""
+    if isinstance(value, list):
+        return [_replace_texts(part, others) for part in value]
+    if not isinstance(value, str) or not others:
+        return value
+    return re.sub("|".join(map(re.escape, others)), lambda match: others[match[0]], value)
+
+
+def axis_values(sweep: Sweep) -> dict[str, list[Any]]:
+    """Return the values of the inputs and settings that are axes.
+
+    A setting whose value is a list is an axis if it is a list of lists. Raises UsageError for an empty list.
+    """
     kinds = typing.get_type_hints(KINDS[sweep.task].settings)
-    found = {}
+    values = {}
     for name, value in (*sweep.inputs.items(), *sweep.settings.items()):
         whole = name in kinds and plain_type(kinds[name])[0] is tuple
         if isinstance(value, list) and (not whole or any(isinstance(part, list) for part in value)):
             if not value:
                 raise UsageError(f"'{name}' is an empty list: an axis needs values")
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def _case_label(case: Mapping[str, Any]) -> str:
-    """Return the case's name, or its values."""
+    """Return the name of a case, or its values."""
     return str(case["name"]) if "name" in case else ", ".join(_label(value) for value in case.values())
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
-    """Return the labels, with numbers behind repeated ones."""
+    """Return the labels, with a number after each repeated label."""
     counts = [labels[:k].count(label) for k, label in enumerate(labels, 1)]
     return [label if count < 2 else f"{label} ({count})" for label, count in zip(labels, counts, strict=True)]
 
 
 def _labels(values: Sequence[Any]) -> list[str]:
-    """Return short, different names of an axis's values."""
+    """Return short, different labels of the values of an axis."""
     short = [_label(value) for value in values]
     return short if len(set(short)) == len(short) else [str(value) for value in values]
 
 
 def _label(value: Any) -> str:
+    """Return a short label of a value: lists without brackets, files without folders."""
     if isinstance(value, list):
         return ", ".join(_label(part) for part in value) or "none"
     if isinstance(value, float):
@@ -233,24 +214,5 @@ def _label(value: Any) -> str:
     return Path(text).stem if "/" in text or "\\" in text else text.removeprefix("sample:")
 
 
-def _beside(value: Any, folder: Path) -> Any:
-    if isinstance(value, list):
-        return [_beside(part, folder) for part in value]
-    return value.replace(BESIDE, f"{folder}/") if isinstance(value, str) else value
-
-
-def _portable(value: Any, folder: Path) -> Any:
-    """Undo `_beside`, so that a spec makes the same cells in any folder."""
-    if isinstance(value, Mapping):
-        return {name: _portable(part, folder) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_portable(part, folder) for part in value]
-    return value.replace(f"{folder}/", BESIDE) if isinstance(value, str) and folder != Path() else value
-
-
 def _names(names: object) -> str:
     return ", ".join(map(str, names)) if names else "none"  # type: ignore[call-overload]
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
-"""Run a sweep: every cell in a separate process, several at a time, one after the other if memory is short.
+"""The run of a sweep: each cell in a separate process, as many at a time as memory allows.
 
-Finished cells are lines of `results.jsonl`: a killed sweep continues with the missing ones. A failed cell leaves its
-error there and stops nothing; a later run of the sweep tries it again.
+Finished cells are lines of `results.jsonl`, so a killed sweep continues with the missing cells. The error of a failed
+cell is also a line; the other cells continue, and a later run of the sweep tries the failed cell again.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import torch
 
 from impasto.encoders.weights import PUBLISHED, find
 from impasto.errors import ImpastoError
+from impasto.jobs.expansion import Cell, expand
 from impasto.jobs.kinds import KINDS, as_run
 from impasto.jobs.results import Axis, Plan, Record, append_result, read_results, write_plan
-from impasto.jobs.spec import Cell, Sweep, axes, expand
+from impasto.jobs.spec import Sweep, axes
 from impasto.process import keep_freed_memory
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.run.device import load_encoder
@@ -33,16 +34,21 @@ from impasto.tasks.tiling.memory import free_memory, parse_memory, resident
 from impasto.version import __version__
 
 STAND_IN = "lite"
+"""The network in place of networks without weights."""
+
 KIND = attrgetter("network", "weights", "pooling", "size", "optimizer", "memory")
-"""Cells with equal values of these settings take the same memory."""
+"""Settings that determine the memory of a cell."""
 
 OWN = 1024
-"""Assumed side of a picture at its own size."""
+"""Side in pixels that is assumed for a picture of its own size, to estimate memory."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A finished cell: `record`, the `done`-th of `total`; `known` if it was finished before this call."""
+    """The record of a finished cell, the `done`-th of `total`.
+
+    known: whether the cell was finished before this call.
+    """
 
     record: Record
     done: int
@@ -51,11 +57,11 @@ class Progress:
 
 
 def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -> Iterator[Progress]:
-    """Make all cells of `sweep` in `folder`; yield a `Progress` for each cell that is done.
+    """Compute all cells of `sweep` in `folder`; yield a `Progress` for each finished cell.
 
-    `workers` is the number of processes, by default as many as cores and memory allow. Cells that are in the folder
-    from an earlier call are not made again. Raises UsageError for settings that are not allowed; a cell that fails is
-    reported in its record.
+    `workers` is the number of processes, by default as many as cores and memory allow. Cells that an earlier call
+    finished in the same folder are not computed again. Raises UsageError for invalid settings, ImpastoError for files
+    that cannot be written. The error of a failed cell is in its record.
 
     >>> import impasto
     >>> sweep = impasto.read_sweep("weights")
@@ -64,30 +70,31 @@ def run_sweep(sweep: Sweep, folder: str | Path, *, workers: int | None = None) -
     """
     folder = Path(folder)
     (folder / "cells").mkdir(parents=True, exist_ok=True)
-    asked = expand(sweep)
-    cells, notices = stand_in(asked)
-    absent = {cell.key: was.settings["network"] for was, cell in zip(asked, cells, strict=True) if was is not cell}
+    originals = expand(sweep)
+    cells, notices = stand_in(originals)
+    pairs = zip(originals, cells, strict=True)
+    networks = {cell.key: original.settings["network"] for original, cell in pairs if original is not cell}
     write_plan(folder, plan(sweep, notices))
     records = read_results(folder)
-    there = {key: record for key, record in records.items() if record.status == "done"}
-    known = [there[cell.key] for cell in cells if cell.key in there]
+    done_before = {key: record for key, record in records.items() if record.status == "done"}
+    earlier = [done_before[cell.key] for cell in cells if cell.key in done_before]
     last = {frozenset(record.place.items()): record for record in records.values()}
-    for record in known:
-        if last[frozenset(record.place.items())] is not record:  # its files have their earlier contents again
+    for record in earlier:
+        if last[frozenset(record.place.items())] is not record:  # a file was changed, and changed back
             append_result(folder, record)
-    for done, record in enumerate(known, 1):
+    for done, record in enumerate(earlier, 1):
         yield Progress(record, done, len(cells), known=True)
-    missing = [cell for cell in cells if cell.key not in there]
-    done = len(known)
-    for record in _distinct(missing, folder, workers or fitting(missing)):
+    rest = [cell for cell in cells if cell.key not in done_before]
+    done = len(earlier)
+    for record in _distinct(rest, folder, workers or fitting(rest)):
         done += 1
-        record = replace(record, instead_of=absent.get(record.key, ""))  # noqa: PLW2901 (the same, and whose place it has)
+        record = replace(record, instead_of=networks.get(record.key, ""))  # noqa: PLW2901 (the same record)
         append_result(folder, record)
         yield Progress(record, done, len(cells))
 
 
 def plan(sweep: Sweep, notices: Sequence[str] = ()) -> Plan:
-    """Return the facts about the sweep for its page."""
+    """Return the plan of a sweep, for its page."""
     return Plan(
         title=sweep.title,
         about=sweep.about,
@@ -103,21 +110,21 @@ def plan(sweep: Sweep, notices: Sequence[str] = ()) -> Plan:
 
 
 def stand_in(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
-    """Return the cells with `lite` in place of networks without weights, and a notice about each network."""
-    found, absent = [], set()
+    """Return the cells with `lite` in place of networks without weights, and a notice about each of these networks."""
+    result, networks = [], set()
     for cell in cells:
         network = cell.settings.get("network", STAND_IN)
         if network in PUBLISHED and "weights" not in cell.settings and find(network) is None:
-            absent.add(network)
+            networks.add(network)
             others = {name: value for name, value in cell.settings.items() if name != "network"}
             cell = replace(cell, settings=others)  # noqa: PLW2901 (the same cell, by another network)
-        found.append(cell)
-    about = "has no weights here: {0} stands in; `impasto weights fetch {1}`, then run the sweep again"
-    return found, [f"{name} {about.format(STAND_IN, name)}" for name in sorted(absent)]
+        result.append(cell)
+    notice = "has no weights here: {0} stands in; `impasto weights fetch {1}`, then run the sweep again"
+    return result, [f"{name} {notice.format(STAND_IN, name)}" for name in sorted(networks)]
 
 
 def fitting(cells: Sequence[Cell]) -> int:
-    """Return the number of cells at a time for which there are cores and free memory."""
+    """Return the number of cells that can be computed at the same time, by cores and free memory."""
     most = min(_cores(), len(cells))
     if most < 2:
         return 1
@@ -131,22 +138,23 @@ def _cores() -> int:
 
 
 def _needs(cells: Sequence[Cell]) -> Iterator[float]:
-    """Return the largest memory of a cell's process, in bytes, for a square of its size; each kind is computed once.
+    """Yield the memory of a cell's process, in bytes, for a square picture; once for cells with equal settings.
 
-    Errors in the settings of a cell are reported when it is made.
+    Errors in the settings of a cell are ignored: the cell reports them.
     """
-    seen: set[tuple[object, ...]] = set()
+    kinds: set[tuple[object, ...]] = set()
     for cell in cells:
         with suppress(ImpastoError):
             settings = as_run(KINDS[cell.task].settings.from_mapping(cell.settings))
             kind = KIND(settings)
-            if kind not in seen:
-                seen.add(kind)
+            if kind not in kinds:
+                kinds.add(kind)
                 yield _memory(replace(settings, device="cpu"))
     yield max(1.0, resident())
 
 
 def _memory(settings: SynthesisSettings) -> float:
+    """Return the peak memory of a run in bytes, for a square picture."""
     encoder, side = load_encoder(settings), settings.longer_side() or OWN
     layers = frozenset((*encoder.default_style, *encoder.default_content))
     budget = MemoryBudget(
@@ -157,19 +165,22 @@ def _memory(settings: SynthesisSettings) -> float:
 
 
 def _distinct(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[Record]:
-    """Yield records of all cells; of cells with the same work only one is computed."""
-    alike: dict[str, list[Cell]] = {}
+    """Yield the records of all cells; of cells with equal work only one is computed."""
+    by_work: dict[str, list[Cell]] = {}
     for cell in cells:
-        alike.setdefault(cell.work, []).append(cell)
-    first = [same[0] for same in alike.values()]
+        by_work.setdefault(cell.work, []).append(cell)
+    first = [same[0] for same in by_work.values()]
     for cell, record in _parallel(first, folder, workers):
-        for other in alike[cell.work]:
+        for other in by_work[cell.work]:
             shared = None if other is cell else cell.key
             yield replace(record, key=other.key, index=other.index, place=dict(other.place), shared=shared)
 
 
 def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tuple[Cell, Record]]:
-    """Run each cell in a fresh process: its peak memory is its own, and a crash stops no other cell."""
+    """Yield each cell with its record, from a new process for each cell.
+
+    So the peak memory is that of one cell, and a crash does not stop the other cells.
+    """
     context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
     if hasattr(os, "fork"):
         context.set_forkserver_preload(["impasto.jobs.cell"])
@@ -192,15 +203,19 @@ def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tup
 
 
 def _next(waiting: list[Cell], running: Sequence[Cell]) -> Cell | None:
-    """Take the first cell whose network is not being trained now; two cells would train the same network twice."""
+    """Remove and return the first cell whose network is not in training, or None.
+
+    Two cells at the same time would train the same network twice.
+    """
     busy = {cell.network for cell in running} - {None}
-    found = next((cell for cell in waiting if cell.network not in busy), None)
-    if found:
-        waiting.remove(found)
-    return found
+    cell = next((cell for cell in waiting if cell.network not in busy), None)
+    if cell:
+        waiting.remove(cell)
+    return cell
 
 
 def _received(cell: Cell, process: Any, ours: Any) -> Record:
+    """Return the record from the process of a cell, or that of a failed cell if the process has crashed."""
     try:
         record: Record = ours.recv()
     except EOFError:
@@ -213,19 +228,21 @@ def _received(cell: Cell, process: Any, ours: Any) -> Record:
 
 
 def _work(theirs: Any, cell: Cell, folder: Path, threads: int) -> None:
+    """Compute the cell and send its record; runs in the process of the cell."""
     from impasto.jobs.cell import failed, run  # noqa: PLC0415 (imports torch)
 
-    keep_freed_memory()  # a process of our own
+    keep_freed_memory()  # allowed, because this process has no other user
     record = _attempt(lambda: run(cell, folder, threads), lambda error: failed(cell, error))
-    with suppress(OSError):  # the parent may have been killed
+    with suppress(OSError):  # the parent process may have been killed
         theirs.send(record)
         theirs.close()
 
 
 def _attempt(run: Callable[[], Record], failed: Callable[[str], Record]) -> Record:
+    """Return the record of `run`, or for an error that of `failed` with a message of one line."""
     try:
         return run()
     except ImpastoError as error:
         return failed(str(error))
-    except Exception as error:  # any error; the other cells continue
+    except Exception as error:  # no error of a cell may stop the others
         return failed(f"{type(error).__name__}: {error}".splitlines()[0])

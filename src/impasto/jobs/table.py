@@ -20,13 +20,12 @@ LAST = ("style", "content", "apart", "error")
 
 
 def write_table(folder: Path) -> Path:
-    """Write `results.csv` into the folder of a sweep: a row for each cell, in the order of the grid; return its path.
+    """Write `results.csv` to the folder of a sweep, with a row for each cell in the order of the grid; return its path.
 
-    Columns: `axis:NAME` and `input:NAME`, the place and the inputs of the cell; status, picture, seconds, steps,
-    peak_mb; network, the one that was used, and shared, the key of the computed cell if that is another; loss and
-    `term:NAME`, those of the picture, and last_loss, that of the last step; style and content, the distances as means
-    over layers; apart, see `Record`; error. Missing numbers are empty. Raises UsageError for a folder without a sweep,
-    ImpastoError for errors of the disk.
+    The columns are those of `Record`, with `axis:NAME` for the place, `input:NAME` for the inputs, `term:NAME` for the
+    terms, last_loss for the loss of the last step, and means over layers for the distances of style and content.
+    Missing numbers are empty. Raises UsageError for a folder without a sweep, ImpastoError for a file that cannot be
+    written.
     """
     plan = read_plan(folder)
     records = arrange(plan, read_results(folder)).records

@@ -1,5 +1,5 @@
-"""What can be asked for: one dataclass of settings a task, presets, files of settings, and the recipe of a picture.
+"""The settings of each task as a dataclass, presets, files of settings, and the recipe of a picture.
 
-Nothing here imports torch. Flags, forms, manifests and metadata derive from these classes, and a command line that
-cannot be understood is refused before the work is loaded.
+This package does not import torch, so the command line shows help and reports wrong options without the time to load
+torch. Flags, forms, manifests and metadata derive from these classes.
 """

@@ -1,7 +1,7 @@
-"""Settings: one frozen dataclass a task, the only source of its options.
+"""The base class of settings: a frozen dataclass for each task, the only source of its options.
 
-Command-line flags, the metadata inside a picture and (later) forms and manifests are all derived from the fields: a
-field's `option` carries its help, bounds and choices, `from_mapping` refuses unknown keys, `__post_init__` refuses bad
+Command-line flags and the metadata inside a picture derive from the fields, as forms and manifests will. `option`
+defines the help, bounds and choices of a field. `from_mapping` rejects unknown names, `__post_init__` rejects invalid
 values.
 """
 
@@ -28,25 +28,44 @@ def option(
     maximum: float | None = None,
     choices: Sequence[str] | None = None,
 ) -> Any:
-    """A dataclass field with what a person has to know about it."""
-    about = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
-    return dataclasses.field(default=default, metadata=about)
+    """Return a dataclass field with its help text, bounds (inclusive) and allowed values as metadata.
+
+    >>> option(8, "longer side in pixels", minimum=1).metadata["minimum"]
+    1
+    """
+    metadata = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The base of every task's settings: checked when made."""
+    """The base class of the settings of a task.
+
+    The constructor checks all values. It raises UsageError, with the name of the field, for a value of a wrong type,
+    out of bounds or not among the choices.
+
+    >>> from impasto.settings.synthesis import StylizeSettings
+    >>> StylizeSettings.from_mapping({"size": 512}).size
+    512
+    >>> StylizeSettings(strength=2)
+    Traceback (most recent call last):
+    ...
+    impasto.errors.UsageError: strength must be at most 1, not 2.0
+    """
 
     def __post_init__(self) -> None:
-        """Refuse values of a wrong type, out of bounds or not among the choices, with a UsageError that names the
-        field."""
-        kinds = typing.get_type_hints(type(self))
+        """Check all values, and convert integers to floats and lists to tuples where the type asks for it."""
+        types_by_name = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _checked(field, kinds[field.name], getattr(self, field.name)))
+            value = _validate(field, types_by_name[field.name], getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
 
     @classmethod
     def from_mapping(cls: type[S], values: Mapping[str, Any]) -> S:
-        """Settings from a mapping such as a parsed TOML table; unknown keys are refused with the nearest valid name."""
+        """Return settings from a mapping, such as a parsed TOML table.
+
+        Raises UsageError for an unknown name, with the nearest valid one, and for an invalid value.
+        """
         names = [field.name for field in dataclasses.fields(cls)]
         for key in values:
             if key not in names:
@@ -54,18 +73,22 @@ class Settings:
         return cls(**values)
 
     def to_mapping(self, *, defaults: bool = True) -> dict[str, Any]:
-        """The settings as plain values; without those left at their defaults if `defaults` is False.
+        """Return the settings as a dictionary of JSON values; without default values if `defaults` is False.
 
-        A function comes out as its name, which tells what it was but does not bring it back.
+        A function is replaced by its name, from which `from_mapping` cannot restore the function.
         """
         fields = [f for f in dataclasses.fields(self) if defaults or getattr(self, f.name) != f.default]
-        return {field.name: _plain(getattr(self, field.name)) for field in fields}
+        return {field.name: _json_value(getattr(self, field.name)) for field in fields}
 
 
 def plain_type(kind: Any) -> tuple[type, bool]:
-    """The type behind an annotation such as `int | None`, and whether None is allowed.
+    """Return the type of an annotation such as `int | None`, and whether None is allowed.
 
-    `tuple[str, ...]`, a list of texts, comes out as `tuple`; `str | Callable`, a name or a function, as `str`.
+    The type of `tuple[str, ...]`, a list of texts, is `tuple`. The type of `str | Callable`, a name or a function, is
+    `str`.
+
+    >>> plain_type(int | None)
+    (<class 'int'>, True)
     """
     optional = False
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -75,9 +98,12 @@ def plain_type(kind: Any) -> tuple[type, bool]:
 
 
 def parse_weight(part: str, value: str, example: str) -> float:
-    """Return the weight `value` at the end of the text `part`, 1 for an empty value.
+    """Return the weight `value` at the end of the text `part`; 1 for an empty value.
 
-    Raises UsageError, with `example` in the message, for anything but a number of at least 0.
+    Raises UsageError, with `example` in the message, if the value is not a number of at least 0.
+
+    >>> parse_weight("relu4_2=0.5", "0.5", "relu4_2=1")
+    0.5
     """
     try:
         weight = float(value) if value else 1.0
@@ -88,26 +114,27 @@ def parse_weight(part: str, value: str, example: str) -> float:
     return weight
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return getattr(value, "__name__", type(value).__name__) if callable(value) else value
 
 
 def takes_function(kind: Any) -> bool:
-    """Whether an annotation such as `str | Callable[..., Any]` allows a function."""
+    """Return whether an annotation, such as `str | Callable[..., Any]`, allows a function."""
     return any(typing.get_origin(part) is collections.abc.Callable for part in typing.get_args(kind))
 
 
-def _texts(name: str, value: Any) -> tuple[str, ...]:
+def _validate_texts(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise UsageError(f"{name} must be a list of texts, not {value!r}")
     if "" in value:
-        raise UsageError(f"{name} has an empty text in it; leave it out, or give it a value")
+        raise UsageError(f"{name} contains an empty text; leave it out, or give it a value")
     return tuple(value)
 
 
-def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
+def _validate(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
+    """Return the value, converted to the type of the field. Raises UsageError for an invalid value."""
     if callable(value) and takes_function(kind):
         return value
     kind, optional = plain_type(kind)
@@ -116,7 +143,7 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
             return None
         raise UsageError(f"{field.name} must be given")
     if kind is tuple:
-        return _texts(field.name, value)
+        return _validate_texts(field.name, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -125,11 +152,11 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
         raise UsageError(f"{field.name} is an empty text; leave it out, or give it a value")
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{field.name} must be a finite number, not {value}")
-    about = field.metadata
-    if about.get("minimum") is not None and value < about["minimum"]:
-        raise UsageError(f"{field.name} must be at least {about['minimum']}, not {value}")
-    if about.get("maximum") is not None and value > about["maximum"]:
-        raise UsageError(f"{field.name} must be at most {about['maximum']}, not {value}")
-    if about.get("choices"):
-        choose(dict.fromkeys(about["choices"]), value, field.name)
+    metadata = field.metadata
+    if metadata.get("minimum") is not None and value < metadata["minimum"]:
+        raise UsageError(f"{field.name} must be at least {metadata['minimum']}, not {value}")
+    if metadata.get("maximum") is not None and value > metadata["maximum"]:
+        raise UsageError(f"{field.name} must be at most {metadata['maximum']}, not {value}")
+    if metadata.get("choices"):
+        choose(dict.fromkeys(metadata["choices"]), value, field.name)
     return value

@@ -1,6 +1,6 @@
-"""Settings named after their source: what a paper or course used, to be typed as one word.
+"""Presets: the settings of a paper or a course, under the name of their source.
 
-A preset is a table of settings beneath those that a person gives. Networks are left out: any will do.
+Settings that the user gives override those of a preset. Presets do not set the network, so all networks can be used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from impasto.settings.synthesis import USUAL
 
 @dataclass(frozen=True)
 class Preset:
-    """What it is, and its settings task by task."""
+    """A description of the source, and the settings for each task."""
 
     about: str
     stylize: Mapping[str, Any] = field(default_factory=dict)
@@ -32,11 +32,13 @@ PAPER = {
     "tv_chroma_weight": 0.05,
     "size": 512,
 }
-"""What the sources of `stylize` have in common: Gram matrices, all layers alike, the features of a layer themselves as
-content, the painting as one, blotches free, and small pictures."""
+"""Settings that the sources of `stylize` have in common.
+
+Gram matrices with equal weights of layers, the features of a layer as content, no matched parts, no loss against
+blotches, and small pictures."""
 
 PLAIN = {"scales": 1, "tv_weight": 0.0, "tv_chroma_weight": 0.0, "range_weight": 10.0}
-"""What all had before coarse-to-fine schedules; values out of range were cut off, and hardly held."""
+"""Settings of the time before coarse-to-fine schedules. The range prior is weak, because the sources clip values."""
 
 TUTORIAL = PAPER | {
     "weighting": "tutorial",
@@ -54,9 +56,10 @@ PRESETS: Mapping[str, Preset] = {
         stylize=PAPER | {"scales": 2, "steps": 50, "tv_weight": 0.1},
     ),
     "gatys2016": Preset(
-        "Gatys, Ecker and Bethge 2016: from noise, average pooling, L-BFGS, layers weighed as in the authors' code",
-        # The paper's alpha / beta of 1e-3 in its own equations (`weighting` gatys) leaves little but the photo with the
-        # networks at hand, whose features are of another size; their code has means and 1 / C^2 for each layer.
+        "Gatys, Ecker and Bethge 2016: from noise, average pooling, L-BFGS, weights of layers as in the authors' code",
+        # With the equations of the paper (`weighting` gatys) and its alpha / beta of 1e-3, the result is almost the
+        # photo, because the features of the networks here have another scale. The authors' code has means, and weights
+        # of 1 / C^2 for each layer.
         stylize=PAPER
         | PLAIN
         | {
@@ -78,7 +81,7 @@ PRESETS: Mapping[str, Preset] = {
         reconstruct={"scales": 1, "layers": "conv_4", "steps": 300},
     ),
     "assignment": Preset(
-        "a course's: the tutorial's losses over the number of layers, style at conv_1,2,5,9,13, 1 against 1e6",
+        "a course: the tutorial's losses divided by the number of layers, style at conv_1,2,5,9,13, 1 against 1e6",
         stylize=TUTORIAL
         | PLAIN
         | {"weighting": "tutorial-mean", "style_layers": "conv_1,conv_2,conv_5,conv_9,conv_13"},
@@ -109,7 +112,7 @@ PRESETS: Mapping[str, Preset] = {
         reconstruct={"scales": 1, "alpha_weight": 0.01, "alpha": 6.0, "tv_weight": 0.02, "tv_beta": 2.0, "steps": 300},
     ),
     "risser2017": Preset(
-        "Risser et al. 2017: Gram matrices and histograms together",
+        "Risser et al. 2017: Gram matrices and histograms",
         stylize=PAPER | {"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
         texture={"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
     ),
@@ -122,11 +125,12 @@ PRESETS: Mapping[str, Preset] = {
         "Kolkin et al. 2019: relaxed earth mover's distance, moments, palette; self-similarity; RMSprop, a pyramid",
         stylize=PAPER
         | {
-            # The authors weigh content 16 against 1 at 64 px, and half as much at each finer size: 2 at 512 px. Their
-            # losses see all layers as one vector. Layer by layer, self-similarity holds the photo more firmly: 1 at the
-            # finest size keeps a little more of it than their own picture. It is written as 50, the weight that the
-            # style has at strength 0.5 beside content of 1, so that the strength still shifts the balance. 30 steps
-            # at a higher rate do for their 250, with more total variation against the grain that these leave.
+            # The authors give content a weight of 16 against 1 at 64 px, and half the weight at each finer size: 2 at
+            # 512 px. Their losses join all layers to one vector. Layer by layer, self-similarity keeps more of the
+            # photo: a weight of 1 at the finest size keeps a little more of the photo than their own picture does. The
+            # weight is 50 here, the style weight beside a content weight of 1 at strength 0.5, so that the strength
+            # still changes the balance. 30 steps at a higher rate replace their 250, with more total variation against
+            # the grain that fewer steps leave.
             "style_loss": "remd,moments=4,palette=2",
             "content_loss": "self-similarity=50",
             "content_layers": "relu3_1,relu4_2",
@@ -144,10 +148,11 @@ PRESETS: Mapping[str, Preset] = {
         "Kolkin et al. 2022: features nearest to the photo's and to the picture's own, palette; Adam, a pyramid",
         stylize=PAPER
         | {
-            # The authors first match what the photo has (at coarse sizes three quarters of it and one of the picture),
-            # and in a last pass what the picture has. Here both go together, and the photo's share grows at coarse
-            # sizes; the strength shifts between the two. The painting's turned copies count, as in their code. The
-            # palette stands in for their colouring at the end, as features forget contrast.
+            # The authors first match the features of the photo (at coarse sizes three quarters of the photo and one
+            # quarter of the picture), and in a last pass the features of the picture. Here both are losses at the same
+            # time; the strength is their balance, and the photo has a larger share at coarse sizes. Rotated copies of
+            # the painting count, as in their code. The palette loss replaces their colour correction at the end,
+            # because features lose contrast.
             "style_loss": "nearest(samples=2048,candidates=8192),palette",
             "content_loss": "nearest=50",
             "content_layers": "relu3_1,relu4_1",
@@ -175,5 +180,5 @@ def preset(name: str, task: str) -> dict[str, Any]:
     >>> impasto.StylizeSettings(**impasto.preset("heitz2021", "stylize")).style_loss
     'sliced'
     """
-    for_task = {key: found for key, found in PRESETS.items() if getattr(found, task, None)}
-    return dict(getattr(choose(for_task, name, f"preset of {task}"), task))
+    presets = {key: entry for key, entry in PRESETS.items() if getattr(entry, task, None)}
+    return dict(getattr(choose(presets, name, f"preset of {task}"), task))

@@ -1,6 +1,6 @@
-"""The recipe of a picture: what is stored inside it, and the command that would make it again.
+"""The recipe of a picture: the metadata inside the file, and the command that makes the picture again.
 
-No times and no dates, so that the same command gives the same bytes.
+A recipe has no times and no dates, so the same command writes the same bytes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from impasto.errors import UsageError, choose
-from impasto.settings.apply import ApplySettings
 from impasto.settings.base import Settings
-from impasto.settings.editing import BlendSettings, CompareSettings
+from impasto.settings.editing import ApplySettings, BlendSettings, CompareSettings
 from impasto.settings.synthesis import ReconstructSettings, StylizeSettings, SynthesisSettings, TextureSettings
 from impasto.version import __version__
 
@@ -23,7 +22,7 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True)
 class Task(Generic[S]):
-    """What a recipe has to know about a task: its settings and its inputs, in the order of the command line."""
+    """The settings class of a task, and the names of its inputs in the order of the command line."""
 
     settings: type[S]
     inputs: tuple[str, ...]
@@ -40,14 +39,15 @@ EDITS: dict[str, Task[Any]] = {
     "compare": Task(CompareSettings, ("a", "b")),
     "apply": Task(ApplySettings, ("content",)),
 }
-"""Tasks that make their picture at once, in no steps."""
+"""Tasks that compute their result at once, without optimisation."""
 
 BYTES = re.compile("[\udc80-\udcff]")
-"""What stands in a text for a byte of a file's name that is no UTF-8."""
+"""Surrogates, which replace bytes of file names that are not UTF-8 (PEP 383)."""
 
 WRITING = {"bits": int, "output_quality": int, "photo_metadata": str, "threads": int}
-"""Flags that are no settings of the task, but without which the file would have other bytes: sums are rounded otherwise
-in another number of threads."""
+"""Flags and their types that are not settings of a task but change the bytes of the file.
+
+The number of threads changes the order of sums, and so their rounding."""
 
 
 def recipe(
@@ -58,36 +58,43 @@ def recipe(
     writing: Mapping[str, int | str] | None = None,
     stopped: int | None = None,
 ) -> Recipe:
-    """The mapping to store in a picture.
+    """Return the metadata of a picture, as a dictionary of JSON values.
 
-    `inputs` are kept as a person typed them. `writing` is what was not the default of the file itself, such as
-    `{"bits": 16}`. `stopped` is the step after which an unfinished picture was saved.
+    inputs: the inputs by name, as on the command line.
+    writing: the options of the file that are not at their defaults, such as `{"bits": 16}`.
+    stopped: the last step of a run that did not finish.
+
+    >>> recipe("stylize", {"content": "photo.jpg", "style": "sea.jpg"}, StylizeSettings(size=512))["settings"]
+    {'size': 512}
     """
-    made: Recipe = {
+    content: Recipe = {
         "impasto": __version__,
         "task": task,
         "inputs": dict(inputs),
         "settings": settings.to_mapping(defaults=False),
     }
     if writing:
-        made["writing"] = dict(writing)
+        content["writing"] = dict(writing)
     if stopped is not None:
-        made["stopped"] = stopped
-    return made
+        content["stopped"] = stopped
+    return content
 
 
 def command(recipe: Mapping[str, Any], output: str) -> list[str]:
-    """The command line that would make the picture again as `output`.
+    """Return the words of the command line that makes the picture again, as the file `output`.
 
-    A recipe may come from anybody's picture: whatever in it is no setting, no number, or could play tricks in a
-    terminal is refused with a UsageError.
+    A recipe may come from an untrusted picture. Raises UsageError for an unknown task, for invalid inputs, settings and
+    options, and for characters that cannot be printed, such as the escape codes of a terminal.
+
+    >>> command(recipe("texture", {"style": "sea.jpg"}, TextureSettings(size=512, seed=1)), "new.png")
+    ['impasto', 'texture', '--size', '512', '--seed', '1', '--output', 'new.png', 'sea.jpg']
     """
     tasks: dict[str, Task[Any]] = {**TASKS, **EDITS}
-    task = choose(tasks, str(_part(recipe, "task", str)), "task in the recipe:")
-    given = _part(recipe, "inputs", dict)
-    inputs = [str(_part(given, name, str)) for name in task.inputs]
-    settings = task.settings.from_mapping(_part(recipe, "settings", dict)).to_mapping(defaults=False)
-    writing = _part({"writing": {}} | dict(recipe), "writing", dict)
+    task = choose(tasks, str(_entry(recipe, "task", str)), "task in the recipe:")
+    sources = _entry(recipe, "inputs", dict)
+    inputs = [str(_entry(sources, name, str)) for name in task.inputs]
+    settings = task.settings.from_mapping(_entry(recipe, "settings", dict)).to_mapping(defaults=False)
+    writing = _entry({"writing": {}} | dict(recipe), "writing", dict)
     for name, value in writing.items():
         if type(value) is not WRITING.get(name):
             raise UsageError(f"this is no recipe of Impasto: its 'writing' has {name!r}: {value!r}")
@@ -97,12 +104,16 @@ def command(recipe: Mapping[str, Any], output: str) -> list[str]:
     words += ["--output", output]
     words += ["--", *inputs] if any(name.startswith("-") for name in inputs) else inputs
     if odd := next((word for word in words if not BYTES.sub("", word).isprintable()), None):
-        raise UsageError(f"the recipe holds characters that cannot be printed: {odd!a}")
+        raise UsageError(f"the recipe contains characters that cannot be printed: {odd!a}")
     return words
 
 
 def flag(name: str, value: object) -> list[str]:
-    """A setting as words of a command line: `--style-scale 0.5`, `--no-tiles`."""
+    """Return a setting as words of a command line.
+
+    >>> flag("style_scale", 0.5), flag("compile", False), flag("mix", ["a.jpg=0.2", "b.jpg=0.3"])
+    (['--style-scale', '0.5'], ['--no-compile'], ['--mix', 'a.jpg=0.2', '--mix', 'b.jpg=0.3'])
+    """
     dashed = name.replace("_", "-")
     if isinstance(value, bool):
         return [f"--{dashed}" if value else f"--no-{dashed}"]
@@ -111,7 +122,8 @@ def flag(name: str, value: object) -> list[str]:
     return [f"--{dashed}", str(value)]
 
 
-def _part(mapping: Mapping[str, Any], key: str, kind: type) -> Any:
+def _entry(mapping: Mapping[str, Any], key: str, kind: type) -> Any:
+    """Return an entry of a recipe. Raises UsageError for an entry of another type."""
     value = mapping.get(key)
     if not isinstance(value, kind):
         raise UsageError(f"this is no recipe of Impasto: its '{key}' is {value!r}")

@@ -1,4 +1,4 @@
-"""The settings of the trainings: `train style`, `train any` and `train texture`."""
+"""Settings of the trainings: `train style`, `train any` and `train texture`."""
 
 from __future__ import annotations
 
@@ -11,110 +11,124 @@ from impasto.settings.base import Settings, option
 from impasto.settings.synthesis import DEVICES, NETWORKS, PRECISIONS, USUAL, StylizeSettings
 
 SCHEDULES = ("constant", "cosine", "trapezoid")
-"""The names of a table in `tasks/training/loop.py`; a test holds them equal."""
+"""Names of a table in `tasks/training/loop.py`, which imports torch; a test compares both."""
 
 NORMS = ("instance", "batch")
+"""Kinds of normalisation layers."""
 
 ENDS = ("shuffle", "convolution")
+"""Kinds of the first and last layers of a transformer (see `TransformerSettings`)."""
 
 STRENGTH = 0.28
-"""Of a network, instead of 0.5. It never comes as near to the style as an optimiser does, and at 0.5 gives all of the
-photo up for it: after 450 steps the content was as far away as nothing at all. At this one, without blotches, it keeps
-as much of the photo as an optimiser does at 0.5 (`training/README.md`)."""
+"""Default strength of the losses of a network, in place of 0.5.
+
+A network never comes as close to the style as an optimiser does. At 0.5 a network gives up the photo for the style:
+after 450 steps its content distance was that of features that are 0. At this strength, without blotches, a network
+keeps as much of the photo as an optimiser does at 0.5 (`training/README.md`)."""
 
 MOVED = 0.7
-"""Of a network of transport, which begins with the photo in the painting's colours and keeps more of it than an
-optimiser does."""
+"""Default strength for a network of transport.
+
+Such a network starts from the photo in the painting's colours and keeps more of the photo than an optimiser does."""
 
 PAINTED = 0.15
-"""Of a texture network that is shown photos beside its noise; at 0.3 it lost them within 200 steps."""
+"""Default strength for a texture network with photos as input; at 0.3 the network lost the photos within 200 steps."""
 
 LATTICE = 2.0
-"""Of networks that have nothing but the photo to make texture from."""
+"""Default weight of the lattice loss, for networks without noise as input, which make texture from the photo alone."""
 
 BLOTCHES = 25.0
-"""Of networks that paint photos. A texture is cheapest for them as the same round thing everywhere."""
+"""Default weight of the loss against blotches, for networks that paint photos.
+
+Without it a network makes its texture from the same round shape everywhere."""
 
 ANY = "any"
-"""The network of the package that trainings for some paintings start from."""
+"""The network of the package that `train style` starts from by default."""
 
 NOTHING = "none"
+"""The value of `base` for a network with random weights."""
 
 STEPS = 20000
-"""Steps from nothing to a transformer or a network for textures."""
+"""Steps of a transformer or of a texture network from random weights."""
 
 ANY_STEPS = 12_500
-"""Steps from nothing to a network for any painting; see `training/README.md`."""
+"""Steps of an any-style network from random weights; see `training/README.md`."""
 
 STYLES_STEPS = 3_200
-"""Steps from a trained network to one for the paintings that are given."""
+"""Steps of a network for some paintings from a base network."""
 
 ADDED = 300
-"""Steps in which a trained network learns further paintings; see `docs/train.md`."""
+"""Steps to add styles to a base network; see `docs/train.md`."""
 
 RECOLOR = 300
-"""Steps in which a network that starts from nothing learns colours."""
+"""Steps, the first of a network with random weights, whose loss is that of colours alone."""
 
 OPEN = ("steps", "checkpoint_every", "device", "precision")
-"""Settings that a run which goes on need not share with the one that it goes on from."""
+"""Settings that may differ between a run and the checkpoint from which the run continues."""
 
 SHARED = (
     *("seed", "network", "weights", "pooling", "style_loss", "style_layers", "content_loss", "content_layers"),
     *("strength", "content_weight", "style_weight", "tv_weight", "tv_chroma_weight", "tv_beta", "range_weight"),
     *("device", "precision"),
 )
-"""Settings that mean what they mean in `stylize`."""
+"""Settings with the same meaning as in `stylize`."""
+
+BLOTCH_HELP = "weight of the loss against large structures that the photo does not have"
+
+REPETITION_HELP = "weight of the loss against texture that repeats at equal distances, more than in photo and painting"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(Settings):
-    """Settings of every training of a network: how long and how, by which losses of which network."""
+    """Settings of every training: its length, its optimizer, and the perceptual loss."""
 
-    size: int = option(256, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
-    batch: int = option(4, "pieces a step", minimum=1)
-    steps: int | None = option(None, f"steps in all; a run that goes on may have more; by default {STEPS}", minimum=1)
-    rate: float = option(1e-3, "Adam's rate", minimum=1e-7, maximum=1)
+    size: int = option(256, "side of the random crops of photos, in pixels", minimum=32)
+    batch: int = option(4, "crops in a batch", minimum=1)
+    steps: int | None = option(
+        None, f"number of steps; a run that continues may have more; by default {STEPS}", minimum=1
+    )
+    rate: float = option(1e-3, "learning rate of Adam", minimum=1e-7, maximum=1)
     schedule: str = option(
-        "trapezoid",
-        "how the rate falls: not at all, along a cosine, or in a straight line over the last fifth",
-        choices=SCHEDULES,
+        "trapezoid", "decay of the learning rate; trapezoid is linear over the last fifth", choices=SCHEDULES
     )
-    warmup: int = option(50, "steps over which the rate rises first", minimum=0)
-    clip: float | None = option(None, "the gradient's greatest length; a longer one is made this short", minimum=1e-9)
-    ema: float = option(
-        0.999, "how much of itself the running average of the weights keeps a step", minimum=0, maximum=0.99999
-    )
-    seed: int = option(0, "seed of everything random", minimum=0, maximum=2**63 - 1)
-    network: str = option("lite", "the network that judges", choices=NETWORKS)
-    weights: str | None = option(None, "a file with that network's weights (.pth or .safetensors)")
-    pooling: str = option("max", "how that network halves its maps", choices=("max", "average"))
+    warmup: int = option(50, "steps of linear warm-up of the learning rate", minimum=0)
+    clip: float | None = option(None, "largest norm of the gradient; larger gradients are clipped", minimum=1e-9)
+    ema: float = option(0.999, "decay of the moving average of the weights", minimum=0, maximum=0.99999)
+    seed: int = option(0, "seed of all random numbers", minimum=0, maximum=2**63 - 1)
+    network: str = option("lite", "network of the perceptual loss", choices=NETWORKS)
+    weights: str | None = option(None, "file with the weights of that network (.pth or .safetensors)")
+    pooling: str = option("max", "pooling layers of that network", choices=("max", "average"))
     style_loss: str | Callable[..., Any] = option(
-        "gram", "what is compared, with weights: gram, or gram,histogram=0.5; see `impasto losses`"
+        "gram", "style losses with weights: gram, or gram,histogram=0.5; see `impasto losses`"
     )
-    style_layers: str | None = option(None, "layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
+    style_layers: str | None = option(None, "style layers and weights, such as relu1_1,relu2_1=0.5 or conv_1-5")
     content_loss: str = option("features", "content losses with weights: features, correlation, self-similarity")
-    content_layers: str | None = option(None, "layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
+    content_layers: str | None = option(None, "content layers and weights, such as relu4_2 or relu3_2=0.5,relu4_2")
     strength: float = option(STRENGTH, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
-    content_weight: float | None = option(None, "weight of the content, instead of --strength", minimum=0)
-    style_weight: float | None = option(None, "weight of the style, instead of --strength", minimum=0)
-    tv_weight: float = option(0.4, "weight of total variation in light, relative to the models' own", minimum=0)
-    tv_chroma_weight: float = option(0.4, "weight of total variation in colour, likewise: against speckle", minimum=0)
+    content_weight: float | None = option(None, "content weight, instead of --strength", minimum=0)
+    style_weight: float | None = option(None, "style weight, instead of --strength", minimum=0)
+    tv_weight: float = option(
+        0.4, "weight of total variation of luminance, relative to photos and paintings", minimum=0
+    )
+    tv_chroma_weight: float = option(
+        0.4, "weight of total variation of colour, likewise; removes coloured speckle", minimum=0
+    )
     tv_beta: float = option(2.0, "exponent of total variation; 1 keeps edges", minimum=1, maximum=6)
     lattice_weight: float = option(
-        LATTICE, "weight of what repeats with the network's own grid of 4 pixels, relative to the models'", minimum=0
+        LATTICE,
+        "weight of the loss against patterns with the network's period of 4 pixels, relative to photos and paintings",
+        minimum=0,
     )
-    blotch_weight: float = option(
-        BLOTCHES, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
-    )
-    repetition_weight: float = option(
-        0.0, "weight of texture that repeats at even distances, more than the photo's and the painting's own", minimum=0
-    )
-    range_weight: float = option(1000.0, "weight of the prior that holds pixels in [0, 1]", minimum=0)
-    style_size: int = option(512, "longer side at which paintings are looked at, in pixels", minimum=32)
+    blotch_weight: float = option(BLOTCHES, BLOTCH_HELP, minimum=0)
+    repetition_weight: float = option(0.0, REPETITION_HELP, minimum=0)
+    range_weight: float = option(1000.0, "weight of the prior that keeps pixels in [0, 1]", minimum=0)
+    style_size: int = option(512, "longer side of the paintings, in pixels", minimum=32)
     checkpoint_every: int = option(200, "steps between checkpoints", minimum=1)
-    device: str = option("auto", "where to compute", choices=DEVICES)
+    device: str = option("auto", "device to compute on", choices=DEVICES)
     precision: str = option(
-        "auto", "numbers of the networks; auto is float32, or bfloat16 on GPUs that have it", choices=PRECISIONS
+        "auto",
+        "number type of the networks; auto is bfloat16 on GPUs that support it, else float32",
+        choices=PRECISIONS,
     )
 
     @property
@@ -123,8 +137,10 @@ class TrainSettings(Settings):
         return self.steps or STEPS
 
     def losses(self) -> StylizeSettings:
-        """The run of `stylize` whose losses these are; it compares with a painting as a whole, and where the loss is of
-        Gram matrices all layers alike."""
+        """Return the settings of `stylize` with the same losses.
+
+        There are no matched parts. The layers of Gram matrices have equal weights by default.
+        """
         layers = self.style_layers or (USUAL if self.style_loss == "gram" else None)
         shared = {name: getattr(self, name) for name in SHARED} | {"style_layers": layers}
         return StylizeSettings(**shared, matching=1, blotch_weight=0.0)
@@ -132,38 +148,33 @@ class TrainSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class PaintingOptions(TrainSettings):
-    """Settings of every training of a network that paints photos after paintings."""
+    """Settings of every training of a network that paints photos in the style of paintings."""
 
-    size: int = option(224, "side of the square pieces of photos that it learns from, in pixels", minimum=32)
-    base: str | None = option(None, "a trained network to start from")
+    size: int = option(224, "side of the random crops of photos, in pixels", minimum=32)
+    base: str | None = option(None, "base network to start from")
     schedule: str = option(
-        "cosine",
-        "how the rate falls: not at all, along a cosine, or in a straight line over the last fifth",
-        choices=SCHEDULES,
+        "cosine", "decay of the learning rate; trapezoid is linear over the last fifth", choices=SCHEDULES
     )
     clip: float | None = option(
         1.0,
-        "the gradient's greatest length; a longer one is made this short, so that at this length, which all exceed, "
-        "paintings of strong strokes and of faint ones have the same say",
+        "largest norm of the gradient; larger gradients are clipped. All gradients exceed the default, so paintings "
+        "with strong and with faint strokes have the same influence",
         minimum=1e-9,
     )
     style_loss: str | Callable[..., Any] = option(
-        "w2", "what is compared, with weights: w2, or gram,histogram=0.5; see `impasto losses`"
+        "w2", "style losses with weights: w2, or gram,histogram=0.5; see `impasto losses`"
     )
     content_loss: str = option("correlation", "content losses with weights: features, correlation, self-similarity")
     strength: float = option(MOVED, "from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1)
-    tv_chroma_weight: float = option(0.8, "weight of total variation in colour, likewise: against speckle", minimum=0)
-    blotch_weight: float = option(
-        2.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+    tv_chroma_weight: float = option(
+        0.8, "weight of total variation of colour, likewise; removes coloured speckle", minimum=0
     )
-
-    repetition_weight: float = option(
-        1.0, "weight of texture that repeats at even distances, more than the photo's and the painting's own", minimum=0
-    )
+    blotch_weight: float = option(2.0, BLOTCH_HELP, minimum=0)
+    repetition_weight: float = option(1.0, REPETITION_HELP, minimum=0)
 
     @property
     def recoloring(self) -> int:
-        """The number of first steps that only bring photos into colours."""
+        """The number of first steps whose loss is that of colours alone."""
         return 0
 
 
@@ -173,60 +184,63 @@ class TrainStyleSettings(PaintingOptions):
 
     steps: int | None = option(
         None,
-        f"steps in all; a run that goes on may have more; by default {STYLES_STEPS} with a base, {STEPS} without, and "
-        f"{ADDED} to add styles",
+        f"number of steps; a run that continues may have more; by default {STYLES_STEPS} with a base network, {STEPS} "
+        f"without, and {ADDED} to add styles",
         minimum=1,
     )
     base: str | None = option(
         ANY,
-        "a trained network to start from. One for any painting is trained on, all of it, and comes to know the "
-        "paintings; to one of styles they are added: it stays as it is, only their codes are trained. "
-        f"{NOTHING!r}: a transformer of weights drawn anew",
+        "base network to start from. All weights of an any-style network are trained for the paintings. A network of "
+        "styles gets new styles: only their codes are trained, and all weights stay. "
+        f"{NOTHING!r}: a new transformer with random weights",
     )
     whole: bool = option(
-        False, "with a base of styles: train all of it on, for the paintings that are given; it forgets others"
+        False, "with a base of styles: train all weights for the paintings; the network loses its other styles"
     )
     anew: bool = option(
-        False, "with a base of styles: paintings whose names it knows learn their codes anew, for those that it has"
+        False, "with a base of styles: train new codes for styles that the base has, in place of the old codes"
     )
     recolor: int | None = option(
         None,
-        f"first steps, which only bring photos into the paintings' colours, where `stylize` begins too; by default "
-        f"{RECOLOR} from nothing, and none with a base",
+        "first steps, which only learn the colours of the paintings, as `stylize` starts from these; by default "
+        f"{RECOLOR} for a new transformer, and 0 with a base network",
         minimum=0,
     )
-    width: int = option(48, "channels of a transformer from nothing", minimum=4)
-    blocks: int = option(5, "its residual blocks", minimum=0)
-    ends: str = option("shuffle", "how it enters and leaves its own resolution", choices=ENDS)
+    width: int = option(48, "channels of the residual blocks of a new transformer", minimum=4)
+    blocks: int = option(5, "number of its residual blocks", minimum=0)
+    ends: str = option(
+        "shuffle", "its first and last layers: pixels rearranged into channels, or strided convolutions", choices=ENDS
+    )
     detail: int = option(16, "its channels at half the resolution", minimum=2)
-    deep: int = option(3, "so many of the blocks are at half the others' resolution", minimum=0)
-    norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
+    deep: int = option(3, "number of its residual blocks at half the resolution of the others", minimum=0)
+    norm: str = option("instance", "its statistics for norms: of each picture, or of the batch", choices=NORMS)
 
     def __post_init__(self) -> None:
-        """Refuse what would be left aside."""
+        """Raise UsageError for options that have no effect without a base network, and for options that exclude each
+        other."""
         super().__post_init__()
         if self.base == NOTHING:
             object.__setattr__(self, "base", None)
         for name in ("whole", "anew"):
             if getattr(self, name) and self.base is None:
-                raise UsageError(f"{name} is about the network to start from, and there is none; give --base as well")
+                raise UsageError(f"{name} is about the base network, and there is none; give --base as well")
         if self.whole and self.anew:
-            raise UsageError("anew is about codes for a network that stays as it is; give --whole or --anew")
+            raise UsageError("anew is about codes of a base whose weights stay; give --whole or --anew, not both")
 
     @property
     def adding(self) -> bool:
-        """Whether the network is trained already, and paintings are added to it."""
+        """Whether styles are added to a base network, whose weights stay."""
         return self.base is not None and not self.whole
 
     @property
     def total(self) -> int:
         """The number of steps."""
-        usual = STYLES_STEPS if self.base else STEPS
-        return self.steps or (ADDED if self.adding else usual)
+        default = STYLES_STEPS if self.base else STEPS
+        return self.steps or (ADDED if self.adding else default)
 
     @property
     def recoloring(self) -> int:
-        """The number of first steps that only bring photos into colours."""
+        """The number of first steps whose loss is that of colours alone."""
         if self.recolor is None:
             return 0 if self.base else RECOLOR
         return self.recolor
@@ -237,10 +251,10 @@ class TrainAnySettings(PaintingOptions):
     """Settings of `train any`."""
 
     steps: int | None = option(
-        None, f"steps in all; a run that goes on may have more; by default {ANY_STEPS}", minimum=1
+        None, f"number of steps; a run that continues may have more; by default {ANY_STEPS}", minimum=1
     )
-    base: str | None = option(None, "a network for any painting to start from")
-    colours: float = option(0.3, "part of the paintings that are seen in other colours", minimum=0, maximum=1)
+    base: str | None = option(None, "any-style network to start from")
+    colours: float = option(0.3, "share of the paintings whose colours are augmented", minimum=0, maximum=1)
 
     @property
     def total(self) -> int:
@@ -252,46 +266,52 @@ class TrainAnySettings(PaintingOptions):
 class TrainTextureSettings(TrainSettings):
     """Settings of `train texture`."""
 
-    scales: int = option(6, "sizes of noise that it is made from", minimum=1, maximum=10)
-    channels: int = option(8, "channels that each adds", minimum=1, maximum=128)
-    norm: str = option("instance", "by whose moments it normalises: each picture's, or all of a batch", choices=NORMS)
-    tv_weight: float = option(0.002, "weight of total variation in light, relative to the model's own", minimum=0)
-    tv_chroma_weight: float = option(0.001, "weight of total variation in colour, likewise: against speckle", minimum=0)
-    lattice_weight: float = option(0.0, "weight of what repeats every 4 pixels, relative to the model's", minimum=0)
-    blotch_weight: float = option(
-        0.0, "weight of what is as large as an object and has nothing to do with the photo", minimum=0
+    scales: int = option(6, "number of scales of noise, each half the next", minimum=1, maximum=10)
+    channels: int = option(8, "channels that each scale adds", minimum=1, maximum=128)
+    norm: str = option("instance", "statistics for norms: of each picture, or of the batch", choices=NORMS)
+    tv_weight: float = option(
+        0.002, "weight of total variation of luminance, relative to photos and painting", minimum=0
     )
+    tv_chroma_weight: float = option(
+        0.001, "weight of total variation of colour, likewise; removes coloured speckle", minimum=0
+    )
+    lattice_weight: float = option(
+        0.0,
+        "weight of the loss against patterns with a period of 4 pixels, relative to photos and painting",
+        minimum=0,
+    )
+    blotch_weight: float = option(0.0, BLOTCH_HELP, minimum=0)
     strength: float = option(
         PAINTED, "with --photos: from 0, the photo, to 1, the painting's texture", minimum=0, maximum=1
     )
-    photos: str | None = option(None, "a folder with photos: these it learns to paint, each in many ways")
+    photos: str | None = option(None, "folder of photos that the network learns to paint, each in many ways")
     recolor: int | None = option(
         None,
-        f"first steps with --photos, which only bring them into the painting's colours; by default {RECOLOR}",
+        f"first steps with --photos, which only learn the colours of the painting; by default {RECOLOR}",
         minimum=0,
     )
     diversity: float = option(
         0.0,
-        "weight of how far the pictures of a batch are from each other, against one picture for all noise",
+        "weight of the diversity loss, which makes the pictures of a batch differ",
         minimum=0,
     )
 
     def __post_init__(self) -> None:
-        """Refuse what would be left aside."""
+        """Raise UsageError for a strength without photos, which has no effect."""
         super().__post_init__()
         if self.photos is None and self.strength not in {PAINTED, 1.0}:
             raise UsageError(
-                f"strength is {self.strength}, and there is no photo to be kept; give --photos, or leave --strength out"
+                f"strength is {self.strength}, and there are no photos to keep; give --photos, or leave --strength out"
             )
 
     @property
     def recoloring(self) -> int:
-        """The number of first steps that only bring photos into colours."""
+        """The number of first steps whose loss is that of colours alone."""
         if self.photos is None:
             return 0
         return RECOLOR if self.recolor is None else self.recolor
 
     def losses(self) -> StylizeSettings:
-        """The run of `stylize` whose losses these are; without a photo to be kept, of nothing but style."""
-        found = super().losses()
-        return found if self.photos else replace(found, strength=1.0)
+        """Return the settings of `stylize` with the same losses; without photos the losses of style alone."""
+        settings = super().losses()
+        return settings if self.photos else replace(settings, strength=1.0)

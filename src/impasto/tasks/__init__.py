@@ -1,1 +1,1 @@
-"""The verbs, one module each, and the packages that they share: training, run, objective, scene, tiling."""
+"""The tasks, one module each, and the packages that they share: training, run, objective, scene, tiling."""

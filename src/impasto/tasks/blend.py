@@ -1,4 +1,4 @@
-"""One picture set into another without a seam (Perez, Gangnet and Blake 2003)."""
+"""Seamless copying of a part of one picture into another (Perez, Gangnet and Blake 2003)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from impasto.settings.editing import BlendSettings
 
 
 def blend(source: Source, target: Source, settings: BlendSettings | None = None) -> Picture:
-    """Return `target` with a part of `source` set into it, as a Picture of the size of `target`.
+    """Return `target` with a part of `source` copied into it, as a Picture of the size of `target`.
 
-    The part is the mask of the settings, or the alpha of `source`. The gradients of the part are kept and its border
-    takes the colours of `target` (Poisson blending). Raises UsageError without a mask and without an alpha, and for a
-    part that lies outside the target.
+    The part is the mask of the settings, or the alpha of `source`. Poisson blending (Perez, Gangnet and Blake 2003)
+    keeps the gradients of the part and gives its border the colours of `target`. Raises UsageError without a mask and
+    without an alpha, and for a part outside the target.
 
     >>> import torch
     >>> import impasto

@@ -1,7 +1,7 @@
-"""Compare two images: pixel by pixel, and by the features of a network.
+"""Comparison of two images: pixel by pixel, and by the features of a network.
 
-Distances of style and content are the terms of an objective (`tasks/objective/`) without their weights: 0 is equal, 1
-is the distance of features that are 0, at every layer, size and network.
+Distances of style and content are the terms of an objective (`tasks/objective/`) without their weights: 0 for equal
+features, 1 for the distance of features that are 0, at every layer, size and network.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from impasto.tasks.objective.terms import content_terms
 from impasto.tasks.scene.areas import Area, StyleImage
 
 WINDOW = 7
-"""Side of the windows of SSIM, scikit-image's default: images must not be smaller."""
+"""Side of the windows of SSIM in pixels, the default of scikit-image; images must not be smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Comparison:
     notices: tuple[str, ...] = ()
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the numbers for JSON: an infinite PSNR is None."""
+        """Return the numbers as JSON values: an infinite PSNR is None."""
         psnr = self.psnr if math.isfinite(self.psnr) else None
         return {"psnr": psnr, "ssim": self.ssim, "style": dict(self.style), "content": dict(self.content)}
 
@@ -60,17 +60,25 @@ class Comparison:
 def difference(a: Tensor, b: Tensor, gain: float = 1.0, mask: Tensor | None = None) -> Tensor:
     """Return `1/2 + gain (a - b) / 2` of two `(1, 3, H, W)` in [0, 1], clamped to [0, 1].
 
-    It is grey where the images are equal, and where `mask` `(1, 1, H, W)` is 0.
+    The result is grey where the images are equal, and where `mask` `(1, 1, H, W)` is 0. Raises UsageError for images of
+    different sizes.
+
+    >>> difference(torch.full((1, 3, 1, 1), 0.75), torch.full((1, 3, 1, 1), 0.25)).flatten().tolist()
+    [0.75, 0.75, 0.75]
     """
     _check_same(a, b)
-    apart = a - b if mask is None else (a - b) * mask
-    return (0.5 + gain * apart / 2).clamp(0, 1)
+    signed = a - b if mask is None else (a - b) * mask
+    return (0.5 + gain * signed / 2).clamp(0, 1)
 
 
 def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
     """Return the peak signal-to-noise ratio of two `(1, 3, H, W)` in [0, 1], in dB; infinite where they are equal.
 
-    Pixels count in proportion to `mask` `(1, 1, H, W)`, not all 0.
+    Pixels count in proportion to `mask` `(1, 1, H, W)`, which is not 0 everywhere. Raises UsageError for images of
+    different sizes.
+
+    >>> round(psnr(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.1)), 3)
+    20.0
     """
     _check_same(a, b)
     squares = (a.double() - b.double()).square()
@@ -81,24 +89,27 @@ def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
 def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
     """Return the structural similarity (Wang et al. 2004) of two `(1, 3, H, W)` in [0, 1], the mean over the channels.
 
-    Windows count as `mask` `(1, 1, H, W)`, not all 0, has it at their centres.
-    UsageError for pictures smaller than its window of 7 pixels.
+    Windows count in proportion to `mask` `(1, 1, H, W)` at their centres; the mask is not 0 everywhere. Raises
+    UsageError for images of different sizes, and for images smaller than the window of 7 pixels.
+
+    >>> ssim(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
+    1.0
     """
     _check_same(a, b)
     if min(a.shape[-2:]) < WINDOW:
-        raise UsageError(f"SSIM needs pictures of at least {WINDOW} px a side, these have {_shape(a)}")
+        raise UsageError(f"SSIM needs pictures of at least {WINDOW} px a side; these have {_shape(a)}")
     x, y = (picture[0].permute(1, 2, 0).cpu().double().numpy() for picture in (a, b))
     if mask is not None:
         return _ssim_within(x, y, mask)
-    found = structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0)  # type: ignore[no-untyped-call]
-    return float(found)
+    value = structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0)  # type: ignore[no-untyped-call]
+    return float(value)
 
 
 def _ssim_within(x: NDArray[np.float64], y: NDArray[np.float64], mask: Tensor) -> float:
-    _, found = structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0, full=True)  # type: ignore[no-untyped-call]
-    values, weights, edge = found.mean(2), mask[0, 0].cpu().double().numpy(), WINDOW // 2
+    _, similarity = structural_similarity(x, y, win_size=WINDOW, channel_axis=2, data_range=1.0, full=True)  # type: ignore[no-untyped-call]
+    values, weights, edge = similarity.mean(2), mask[0, 0].cpu().double().numpy(), WINDOW // 2
     inner = slice(edge, -edge)
-    if weights[inner, inner].any():  # else all that is visible is at the border, where windows are reflected
+    if weights[inner, inner].any():  # otherwise the mask has only border pixels, whose windows are reflected
         values, weights = values[inner, inner], weights[inner, inner]
     return float((values * weights).sum() / weights.sum())
 
@@ -112,43 +123,44 @@ def style_distance(
     mask: Tensor | None = None,
     part: Tensor | None = None,
 ) -> dict[str, float]:
-    """Return the normalised distance of Gram matrices at each of `layers`, by canonical names.
+    """Return the normalised distance of Gram matrices at each of `layers`, by canonical layer names.
 
     Images are `(1, 3, H, W)` in [0, 1], of any sizes. `mask` `(1, 1, H, W)` weights the pixels of the picture, `part`
-    those of the style image.
+    those of the style image. Gatys et al. 2016, eq. 4, divided by the distance of features that are 0.
     """
     return areas_distance(encoder, picture, [Area("picture", (StyleImage(style, part),), mask)], layers)
 
 
 def areas_distance(encoder: Encoder, picture: Tensor, areas: Sequence[Area], layers: Sequence[str]) -> dict[str, float]:
-    """Return `style_distance` of a picture that was painted in areas, to the style images of each area.
+    """Return the mean `style_distance` between each area of a picture and the style images of the area, by layer.
 
-    An area counts in proportion to its extent and its weight, as in a run. The areas are those of the picture's size
-    (see `area_at_size`). Raises UsageError for an area that vanishes at one of `layers`.
+    An area counts in proportion to its extent and its weight, as in a run. The masks of areas have the size of the
+    picture (see `area_at_size`). Raises UsageError for an area that vanishes at one of `layers`.
     """
-    return _distances(encoder, picture, style_terms(Context(encoder), areas, _equal(encoder, layers), 1.0))
+    return _distances(encoder, picture, style_terms(Context(encoder), areas, _equal_weights(encoder, layers), 1.0))
 
 
 def content_distance(
     encoder: Encoder, picture: Tensor, content: Tensor, layers: Sequence[str], *, mask: Tensor | None = None
 ) -> dict[str, float]:
-    """Return the mean squared distance of features at each of `layers`, over the content's mean square.
+    """Return the mean squared distance of features at each of `layers`, over the mean square of the content features.
 
-    Both images are `(1, 3, H, W)` in [0, 1], of one size; keys are canonical names. `mask` `(1, 1, H, W)` weights
-    pixels.
+    Both images are `(1, 3, H, W)` in [0, 1]; keys are canonical layer names. `mask` `(1, 1, H, W)` weights pixels.
+    Raises UsageError for images of different sizes.
     """
     _check_same(picture, content)
     if mask is not None:
         return _content_within(encoder, picture, content, [encoder.resolve(name) for name in layers], mask)
-    return _distances(encoder, picture, content_terms(Context(encoder), content, _equal(encoder, layers), 1.0))
+    return _distances(encoder, picture, content_terms(Context(encoder), content, _equal_weights(encoder, layers), 1.0))
 
 
 def compare(a: Source, b: Source, settings: CompareSettings | None = None) -> Comparison:
-    """Compare the picture `a` with `b`: its style image, its content image, or another result.
+    """Return the differences of picture `a` and picture `b`: PSNR in dB, SSIM, and distances of style and content.
 
-    `b` is resized to the size of `a`. Pixels count in proportion to the smaller alpha; a notice reports differences in
-    transparency. Returns a `Comparison`: PSNR in dB, SSIM, and the normalised distances of style and content by layer.
-    Raises UsageError for other proportions, for pictures that are too small, and without common pixels.
+    `b` is a style image, a content image or another result, and is resized to the size of `a`. Pixels count in
+    proportion to the smaller alpha; a notice reports differences in transparency. Distances are normalised, for each
+    layer. Raises UsageError for pictures of different proportions, for pictures that are too small, and for pictures
+    without a common visible pixel.
 
     >>> import torch
     >>> import impasto
@@ -159,20 +171,20 @@ def compare(a: Source, b: Source, settings: CompareSettings | None = None) -> Co
     """
     settings = settings or CompareSettings()
     ours, theirs = load(a), load(b)
-    scaled = _like(ours, theirs)
-    first, second, mask = ours.pixels, scaled.pixels, _in_both(ours, scaled)
+    other = _at_same_size(ours, theirs)
+    first, second, mask = ours.pixels, other.pixels, _common_alpha(ours, other)
     if mask is not None:  # windows and receptive fields reach beyond the mask
         first, second = continued(first, mask), continued(second, mask)
     encoder = encoders.load(settings.network, weights=settings.weights)
-    usual = {*encoder.default_style, *encoder.default_content}
-    layers = list(parse_layers(encoder, settings.layers, tuple(name for name in encoder.layers if name in usual)))
+    default = {*encoder.default_style, *encoder.default_content}
+    layers = list(parse_layers(encoder, settings.layers, tuple(name for name in encoder.layers if name in default)))
     return Comparison(
         psnr(first, second, mask),
         ssim(first, second, mask),
         style_distance(encoder, first, second, layers, mask=mask, part=mask),
         content_distance(encoder, first, second, layers, mask=mask),
         difference(first, second, settings.gain, mask),
-        (*ours.notices, *theirs.notices, *_resized(ours, theirs), *_left_out(ours, scaled, mask)),
+        (*ours.notices, *theirs.notices, *_size_notices(ours, theirs), *_alpha_notices(ours, other, mask)),
     )
 
 
@@ -182,10 +194,10 @@ def _distances(encoder: Encoder, picture: Tensor, terms: Sequence[Term]) -> dict
     by_layer: dict[str, list[Term]] = {}
     for term in terms:
         by_layer.setdefault(term.layer, []).append(term)
-    found = encoder(picture, list(by_layer))
+    features = encoder(picture, list(by_layer))
     return {
-        layer: sum(term.weight * float(term.loss(found[layer])) for term in here) / sum(term.weight for term in here)
-        for layer, here in by_layer.items()
+        layer: sum(term.weight * float(term.loss(features[layer])) for term in own) / sum(term.weight for term in own)
+        for layer, own in by_layer.items()
     }
 
 
@@ -193,43 +205,44 @@ def _distances(encoder: Encoder, picture: Tensor, terms: Sequence[Term]) -> dict
 def _content_within(
     encoder: Encoder, picture: Tensor, content: Tensor, layers: Sequence[str], mask: Tensor
 ) -> dict[str, float]:
-    found, ours, theirs = dict[str, float](), encoder(picture, layers), encoder(content, layers)
+    """Return `content_distance` with a mask."""
+    distances, ours, theirs = dict[str, float](), encoder(picture, layers), encoder(content, layers)
     for layer in layers:
-        about, space = encoder.layers[layer], encoder.metric(layer)
+        info, space = encoder.layers[layer], encoder.metric(layer)
         grid = size_of(theirs[layer])
-        shares = propagate(mask, grid, about.stride, about.receptive_field).flatten()
+        shares = propagate(mask, grid, info.stride, info.receptive_field).flatten()
         a, b = (into_space(positions(features[layer])[0], space) for features in (ours, theirs))
-        apart, size = ((shares * each.square().sum(1)).sum() for each in (a - b, b))
-        found[layer] = float(apart / size.clamp(min=1e-12))
-    return found
+        error, energy = ((shares * each.square().sum(1)).sum() for each in (a - b, b))
+        distances[layer] = float(error / energy.clamp(min=1e-12))
+    return distances
 
 
-def _equal(encoder: Encoder, layers: Sequence[str]) -> dict[str, float]:
+def _equal_weights(encoder: Encoder, layers: Sequence[str]) -> dict[str, float]:
     return {encoder.resolve(name): 1.0 for name in layers}
 
 
-def _like(ours: Picture, theirs: Picture) -> Picture:
-    """Return `theirs` at the size of `ours`; raises UsageError for other proportions."""
+def _at_same_size(ours: Picture, theirs: Picture) -> Picture:
+    """Return `theirs` at the size of `ours`. Raises UsageError for different proportions."""
     small, large = sorted((ours.size, theirs.size), key=math.prod)
-    scaled = fitted_size(large, max(small))
-    if any(abs(side - wanted) > 1 for side, wanted in zip(small, scaled, strict=True)):  # a pixel of rounding
+    expected = fitted_size(large, max(small))
+    if any(abs(side - other) > 1 for side, other in zip(small, expected, strict=True)):  # a pixel of rounding
         sizes = f"{_shape(ours.pixels)} and {_shape(theirs.pixels)}"
         raise UsageError(f"pictures of different shapes cannot be compared: {sizes}; crop one of them")
     return resized(theirs, ours.size)
 
 
-def _in_both(ours: Picture, theirs: Picture) -> Tensor | None:
+def _common_alpha(ours: Picture, theirs: Picture) -> Tensor | None:
     """Return the smaller alpha of two pictures of one size, `(1, 1, H, W)`; None where both are opaque."""
-    shown = [picture.alpha for picture in (ours, theirs) if picture.alpha is not None]
-    if not shown:
+    alphas = [picture.alpha for picture in (ours, theirs) if picture.alpha is not None]
+    if not alphas:
         return None
-    mask = torch.stack(shown).amin(0)
+    mask = torch.stack(alphas).amin(0)
     if not float(mask.max()) > 0:
         raise UsageError(f"{ours.source} and {theirs.source} have no visible pixel in common")
     return mask
 
 
-def _left_out(ours: Picture, theirs: Picture, mask: Tensor | None) -> Iterator[str]:
+def _alpha_notices(ours: Picture, theirs: Picture, mask: Tensor | None) -> Iterator[str]:
     """Return the notices about transparency."""
     if mask is None:
         return
@@ -239,7 +252,8 @@ def _left_out(ours: Picture, theirs: Picture, mask: Tensor | None) -> Iterator[s
         yield f"{ours.source} and {theirs.source} differ in transparency; only what both show is compared"
 
 
-def _resized(ours: Picture, theirs: Picture) -> tuple[str, ...]:
+def _size_notices(ours: Picture, theirs: Picture) -> tuple[str, ...]:
+    """Return the notice about a picture that is resized."""
     if ours.size == theirs.size:
         return ()
     return (f"{theirs.source} is compared at {_shape(ours.pixels)}, its own size is {_shape(theirs.pixels)}",)
@@ -247,7 +261,7 @@ def _resized(ours: Picture, theirs: Picture) -> tuple[str, ...]:
 
 def _check_same(a: Tensor, b: Tensor) -> None:
     if a.shape != b.shape:
-        raise UsageError(f"pictures of one size are compared, these have {_shape(a)} and {_shape(b)}")
+        raise UsageError(f"pictures must have one size; these have {_shape(a)} and {_shape(b)}")
 
 
 def _shape(pixels: Tensor) -> str:

@@ -1,8 +1,8 @@
-"""A trained network as ONNX, for other programs and for browsers, and beside it what they have to know, as JSON.
+"""Export of a trained network to ONNX, for other programs and for browsers, with its styles in a JSON file.
 
-The graph takes `image` `(1, 3, H, W)` in [0, 1] of any size from 24 pixels a side, and `code` `(1, D)`; it gives
-`result`, like the image. Codes are numbers of the JSON, so that styles mix while it runs. An any-style network has a
-second graph, from a `painting` to its `code`.
+The graph maps `image` `(1, 3, H, W)` in [0, 1], of at least 24 pixels a side, and `code` `(1, D)` to `result`, of the
+shape of `image`. Codes are in the JSON file, not in the graph, so that a program can mix styles. An any-style network
+has a second graph, from `painting` to `code`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from impasto.networks.inputs import SMALLEST
 from impasto.networks.style_request import Coder, StyleRequest, find
 
 OPSET = 17
+"""Version of ONNX's operators."""
+
 VERSION = 1
-"""Of the JSON beside the graph."""
+"""Version of the format of the JSON file."""
 
 EXAMPLE = (45, 38)
-"""No multiples of what networks pad to, so that the padding is in the graph."""
+"""Size of the image of the trace; no multiple of the sizes that networks pad to, so the graph contains the padding."""
 
 METADATA = 14
 """The number of `metadata_props` in ONNX's ModelProto."""
@@ -43,11 +45,15 @@ def export(
     *,
     style_image_size: int = 512,
 ) -> list[Path]:
-    """Write `network` (one that is loaded, a name or a file) to `path`, an .onnx file or a folder; return the files.
+    """Write a network as ONNX and JSON; return the files.
 
-    `styles`: further styles for the JSON, each under a name: mixtures, or paintings for an any-style network.
-    `style_image_size`: longer side of these paintings, in pixels. Raises UsageError for a texture network, and for a
-    path that cannot be written.
+    network: a loaded network, the name of one in the package, or a file.
+    path: an .onnx file or a folder.
+    styles: further styles for the JSON, by name: mixtures, or style images for an any-style network.
+    style_image_size: longer side of the style images, in pixels.
+
+    Raises UsageError for a texture network, for an unknown network or style, and for a path that is neither a folder
+    nor an .onnx file; ImpastoError for a file that cannot be written.
 
     >>> import impasto
     >>> for file in impasto.export("any", "folder", {"dawn": "painting.jpg"}):  # doctest: +SKIP
@@ -59,35 +65,35 @@ def export(
         provenance = describe(file).get("provenance", {})
         network = load_network(file)
     if isinstance(network, TextureNet):
-        raise UsageError("a texture network paints from noise; only networks with styles are exported")
+        raise UsageError("a texture network paints from noise; only networks with styles can be exported")
     graph = _target(Path(path), name)
     coder = Coder(network, style_image_size)
-    known: list[StyleRequest] = list(network.styles) if isinstance(network, ManyStyles) else []
-    every = {str(style): style for style in known} | dict(styles or {})
-    about: dict[str, Any] = {
+    own: list[StyleRequest] = list(network.styles) if isinstance(network, ManyStyles) else []
+    requests = {str(style): style for style in own} | dict(styles or {})
+    description: dict[str, Any] = {
         "impasto": VERSION,
         "kind": network.kind,
         "model": graph.name,
         "smallest": SMALLEST,
-        "styles": [{"name": style, "code": _numbers(coder(asked))} for style, asked in every.items()],
+        "styles": [{"name": style, "code": _numbers(coder(request))} for style, request in requests.items()],
         "provenance": provenance,
     }
     painter = graph.with_name(f"{graph.stem}.painter.onnx")
     if isinstance(network, AnyStyle):
-        about["painter"] = {"model": painter.name, "size": style_image_size}
+        description["painter"] = {"model": painter.name, "size": style_image_size}
     example = (torch.rand(1, 3, *EXAMPLE), network.transformer.plain_code())
     data = _graph(_Plain(network.transformer), example, ["image", "code"], "result")
-    files = {graph: data + _property("impasto", json.dumps(about))}
+    files = {graph: data + _property("impasto", json.dumps(description))}
     if isinstance(network, AnyStyle):
         files[painter] = _graph(_Painting(network), (torch.rand(1, 3, *EXAMPLE),), ["painting"], "code")
-    files[graph.with_suffix(".json")] = json.dumps(about).encode()
+    files[graph.with_suffix(".json")] = json.dumps(description).encode()
     for file, content in files.items():
         replace_file(file, content)
     return list(files)
 
 
 class _Plain(nn.Module):
-    """What paints, with nothing but a picture and a code."""
+    """A network of styles whose only inputs are an image and a code."""
 
     def __init__(self, network: Transformer | TransportNet) -> None:
         super().__init__()
@@ -98,7 +104,7 @@ class _Plain(nn.Module):
 
 
 class _Painting(nn.Module):
-    """From a painting to its code."""
+    """The part of an any-style network from a style image to its code."""
 
     def __init__(self, network: AnyStyle) -> None:
         super().__init__()
@@ -111,8 +117,8 @@ class _Painting(nn.Module):
 def _graph(module: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str], output: str) -> bytes:
     """Return the bytes of an ONNX model for images of any size.
 
-    By torch's exporter from traces, which needs no other package; the newer one, from `torch.export`, does. It warns of
-    its age, and that what a trace saw of sizes is fixed: the tests compare other sizes.
+    The exporter that traces needs no other package, unlike the newer one of `torch.export`. The warnings are about its
+    age, and about sizes that a trace makes constant; the tests compare images of other sizes.
     """
     buffer, axes = io.BytesIO(), {2: "height", 3: "width"}
     training = [part for part in module.modules() if part.training]
@@ -135,7 +141,10 @@ def _graph(module: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str]
 
 
 def _property(key: str, value: str) -> bytes:
-    """A pair for the end of a serialised ModelProto: of a repeated field of protobuf, more may follow at any time."""
+    """Return the bytes of a metadata entry, to append to a serialised ModelProto.
+
+    Protobuf allows further entries of a repeated field anywhere in a message.
+    """
     pair = b"".join(_field(number, text.encode()) for number, text in ((1, key), (2, value)))
     return _field(METADATA, pair)
 
@@ -145,19 +154,21 @@ def _field(number: int, data: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    found = bytearray()
+    """Return an integer in the variable-length encoding of protobuf."""
+    groups = bytearray()
     while value > 127:
-        found.append(value & 127 | 128)
+        groups.append(value & 127 | 128)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*groups, value])
 
 
 def _numbers(code: Tensor) -> list[float]:
-    """As few digits as tell float32 apart: 9 of them; JSON would write 17 of a double."""
+    """Return the numbers of a code with 9 digits, enough to distinguish float32; JSON would write 17 for a double."""
     return [float(f"{value:.9g}") for value in code[0].tolist()]
 
 
 def _target(path: Path, name: str) -> Path:
+    """Return the path of the graph. Raises UsageError for a path that is neither a folder nor an .onnx file."""
     if path.suffix.lower() == ".onnx":
         check_place(path)
         return path

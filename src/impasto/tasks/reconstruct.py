@@ -1,6 +1,6 @@
-"""An image from its features alone (Mahendran and Vedaldi 2015; Gatys et al. 2016, figure 1, content).
+"""Reconstruction of an image from its features (Mahendran and Vedaldi 2015; Gatys et al. 2016, figure 1, content).
 
-Minimises |Phi(x) - Phi(content)|^2 / |Phi(content)|^2 + alpha_weight R_alpha(x) + tv_weight R_beta(x): the relative
+The objective: |Phi(x) - Phi(content)|^2 / |Phi(content)|^2 + alpha_weight R_alpha(x) + tv_weight R_beta(x): relative
 distance of features, the alpha-norm and total variation.
 """
 
@@ -29,7 +29,13 @@ from impasto.tasks.tiling.process_group import ProcessGroup
 
 
 def parse_patch(text: str | None) -> tuple[int, int] | None:
-    """Parse `WIDTHxHEIGHT` in features, such as 5x5; return (height, width)."""
+    """Return (height, width) of a patch, in features, from a text such as `5x3`; None for None.
+
+    Raises UsageError for any other text.
+
+    >>> parse_patch("5x3")
+    (3, 5)
+    """
     if text is None:
         return None
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text.strip())
@@ -41,7 +47,7 @@ def parse_patch(text: str | None) -> tuple[int, int] | None:
 def reconstruct_job(
     content: Source, settings: ReconstructSettings | None = None, *, group: ProcessGroup | None = None
 ) -> Job:
-    """Return the run behind `reconstruct`, ready to start."""
+    """Return the run of `reconstruct`, ready to start. Raises UsageError as `reconstruct` does."""
     settings = settings or ReconstructSettings()
     image, encoder = content_opener(settings)(content), load_encoder(settings)
     image.check_visible()

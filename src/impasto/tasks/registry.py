@@ -1,4 +1,4 @@
-"""The tasks that optimise a picture, by the names of `settings.recipe.TASKS`: their runs, and their steps."""
+"""Runs and steps of the tasks that optimise an image, by the names of `settings.recipe.TASKS`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ JOBS: Mapping[str, Callable[..., Job]] = {
     "reconstruct": reconstruct_job,
     "texture": texture_job,
 }
-"""Functions from a task's inputs and settings to its run, ready to begin."""
+"""Functions from the inputs and settings of a task to its run."""
 
 STEPS: Mapping[str, Callable[..., Iterator[Step]]] = {
     "stylize": stylize_steps,
     "reconstruct": reconstruct_steps,
     "texture": texture_steps,
 }
-"""Functions from a task's inputs and settings to the steps of its run."""
+"""Functions from the inputs and settings of a task to the steps of its run."""

@@ -34,11 +34,11 @@ def stylize_job(
     regions: Sequence[Region] = (),
     group: ProcessGroup | None = None,
 ) -> Job:
-    """Return the run behind `stylize`, ready to start.
+    """Return the run of `stylize`, ready to start.
 
     `content` and `style` are files, `sample:` names, tensors `(3, H, W)` in [0, 1], arrays or PIL images; `style` may
-    be several of them with their shares. `regions` are added to those of the settings. `group`: the processes that do
-    the same, and share the work (see `tasks/tiling/process_group.py`).
+    be a sequence of pairs of a style image and its share. `regions` are added to those of the settings. `group`: the
+    processes that share the work (see `tasks/tiling/process_group.py`). Raises UsageError as `stylize` does.
     """
     settings = settings or StylizeSettings()
     scene, encoder = read_scene(content, style, settings, regions), load_encoder(settings)
@@ -60,7 +60,7 @@ def stylize_job(
             *blotch_terms(view.content, settings.blotch_weight * share),
         ]
 
-    # Without style nothing would bring the content's colours back.
+    # A run without style keeps the content's colours, because no term would restore them.
     share = min(1.0, 2 * settings.strength) if losses.style_weight else 0.0
     return build_job(
         settings,
@@ -72,8 +72,8 @@ def stylize_job(
         style_sizes=scene.style_sizes,
         starts=scene.starts(share),
         stochastic=losses.stochastic,
-        working=scene.working_image,
-        finished=scene.final_image,
+        working_image=scene.working_image,
+        final_image=scene.final_image,
         group=group,
     )
 

@@ -1,4 +1,4 @@
-"""A new image with the texture of a painting and nothing of its arrangement (Gatys, Ecker and Bethge 2015)."""
+"""A new image with the texture of a style image, but not its arrangement (Gatys, Ecker and Bethge 2015)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from impasto.tasks.run.build import build_job
 from impasto.tasks.run.device import load_encoder
 from impasto.tasks.run.run import Job, last
 from impasto.tasks.scene.areas import Area, StyleImage, area_at_size, read_style_images, style_image_size
-from impasto.tasks.scene.reading import asked_size, full_size, style_opener
+from impasto.tasks.scene.reading import full_size, requested_size, style_opener
 from impasto.tasks.scene.regions import StyleSource, style_shares
 from impasto.tasks.tiling.process_group import ProcessGroup
 
 
 def example_side(settings: TextureSettings, example: StyleImage, full: Size) -> int:
-    """Return the longer side of the style image beside a result of size `full`.
+    """Return the longer side, in pixels, to which the style image is resized for a result of size `full`.
 
-    It is the result's own; beside a result of any width or height it is the example's, never enlarged.
+    The side is that of the result. With a width or a height in the settings, which set other proportions, the side is
+    that of the style image, at most `settings.size`.
     """
     own = max(example.pixels.shape[-2:])
     if settings.width is None and settings.height is None:
@@ -40,37 +41,37 @@ def example_side(settings: TextureSettings, example: StyleImage, full: Size) -> 
 def texture_job(
     style: StyleSource, settings: TextureSettings | None = None, *, group: ProcessGroup | None = None
 ) -> Job:
-    """Return the run behind `texture`, ready to start.
+    """Return the run of `texture`, ready to start.
 
-    `style` may be several paintings with their shares, `[(painting, share), ...]`.
+    `style` may be a sequence of pairs of a style image and its share. Raises UsageError as `texture` does.
     """
     settings = settings or TextureSettings()
     encoder = load_encoder(settings)
     examples = read_style_images(style_shares(style, settings.mix), read=style_opener(settings, settings.longer_side()))
     losses = style_losses(settings.style_loss)
-    chosen = parse_layers(encoder, settings.layers, encoder.default_style)
+    layers = parse_layers(encoder, settings.layers, encoder.default_style)
     own = size_of(examples[0].pixels)
     full = full_size(settings, own)
     side, area = example_side(settings, examples[0], full), Area("picture", examples)
 
     def terms(context: Context, size: Size, device: torch.device) -> list[Term]:
-        beside = max(1, round(side * max(size) / max(full)))
-        here = area_at_size(area, (beside, beside), settings, device)
-        # The style images are read by the network without periodic borders.
-        style = style_terms(replace(context, encoder=encoder), [here], chosen, 1.0, losses)
-        return [*style, *prior_terms(settings, [style_image.pixels for style_image in here.style_images])]
+        longer = max(1, round(side * max(size) / max(full)))
+        scaled_area = area_at_size(area, (longer, longer), settings, device)
+        # The network without periodic borders reads the style images.
+        style = style_terms(replace(context, encoder=encoder), [scaled_area], layers, 1.0, losses)
+        return [*style, *prior_terms(settings, [image.pixels for image in scaled_area.style_images])]
 
     return build_job(
         settings,
         encoder,
         full,
         terms,
-        style_layers=layers_of(encoder, losses, chosen),
+        style_layers=layers_of(encoder, losses, layers),
         style_sizes=[style_image_size(example, (side, side), settings.style_scale) for example in examples],
         starts={"painting": lambda: examples[0].pixels},
         stochastic=stochastic(losses),
         group=group,
-        asked=asked_size(settings, own),
+        requested_size=requested_size(settings, own),
     )
 
 

@@ -1,4 +1,4 @@
-"""Layers and their weights, parsed from text, and the smallest image that they allow."""
+"""Layers and their weights, parsed from text, and the smallest image for a set of layers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from impasto.settings.base import parse_weight
 from impasto.settings.synthesis import USUAL
 
 COUNTED = "conv_"
-"""The prefix of a layer that is given as a number."""
+"""Prefix of the name of a layer for which the text has a number alone."""
 
 DEEP = 8
-"""Stride, in pixels, from which a layer responds to objects. With parts at stride 4, too, a run costs twice as much and
-looks the same."""
+"""Stride, in pixels, from which on a layer responds to objects, and style terms use matched parts.
+
+With matched parts at stride 4, too, a run takes twice the time, and the result looks the same."""
 
 Layers = Mapping[str, float]
-"""Weights by canonical layer names."""
+"""Weights by canonical layer name."""
 
 
 def default_layers(encoder: Encoder) -> tuple[str, ...]:
-    """Return the encoder's style layers up to a stride of `DEEP`, as text with weights: half the stride, at most 2.
+    """Return the encoder's style layers up to a stride of `DEEP`, as texts with weights: half the stride, at most 2.
 
-    Strokes count more than grain. Deeper layers bring objects of the style image; the content image has its own.
+    Strokes get more weight than grain. Deeper layers would transfer objects of the style image.
     """
     strides = {name: encoder.layers[name].stride for name in encoder.default_style}
     return tuple(f"{name}={min(2.0, stride / 2):g}" for name, stride in strides.items() if stride <= DEEP)
@@ -40,10 +41,15 @@ def check_size(encoder: Encoder, layers: Iterable[str], size: tuple[int, int], w
 
 
 def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -> dict[str, float]:
-    """Parse layers and weights such as `relu1_1,relu2_1=0.5` or `conv_1-5`; return `default` for None and `usual`.
+    """Return the weights of layers in a text such as `relu1_1,relu2_1=0.5`; those of `default` for None and `usual`.
 
-    A range runs over consecutive `conv_k`, and a number stands for `conv_k`, too: `conv_2,4,8`. Raises UsageError for
-    an unknown layer (with the nearest), a weight that is not a number of at least 0, and an empty list.
+    `conv_1-5` is a range of consecutive layers. A number alone stands for `conv_k`: `conv_2,4,8`. Raises UsageError
+    for an unknown layer (with the nearest name), a weight that is not a number of at least 0, and a text without a
+    weight above 0.
+
+    >>> from impasto import encoders
+    >>> parse_layers(encoders.load("lite"), "conv_1-2,relu2_1=0.5", ())
+    {'conv_1': 1.0, 'conv_2': 1.0, 'relu2_1': 0.5}
     """
     weights: dict[str, float] = {}
     for part in default if text is None or text == USUAL else text.split(","):
@@ -56,6 +62,7 @@ def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -
 
 
 def _range(name: str) -> list[str]:
+    """Return the names of a range such as `conv_1-5`; any other name alone."""
     first, dash, last = name.partition("-")
     stem, _, start = first.rpartition("_")
     if not dash or not start.isdigit() or not last.isdigit():

@@ -23,7 +23,7 @@ PART = re.compile(r"(?P<name>[^(=]*)(?:\((?P<arguments>[^)]*)\))?\s*(?:=(?P<weig
 
 @dataclass(frozen=True)
 class WeightedLoss:
-    """One loss of a weighted sum, its weight, and its own layers (as text) or None."""
+    """A loss of a weighted sum, its weight, and the text of its own layers, or None."""
 
     loss: Any
     weight: float
@@ -31,16 +31,19 @@ class WeightedLoss:
 
 
 def parse_losses(text: str, table: Mapping[str, Callable[..., Any]], what: str) -> list[WeightedLoss]:
-    """Parse losses and make them with the factories of `table`; `what` is their kind in messages ("style loss").
+    """Return the losses in a text, from the factories of `table`; `what` is their kind in messages ("style loss").
 
-    Each loss is `NAME`, with optional settings in brackets and an optional weight after `=`. All losses take the
+    Each loss is `NAME`, with optional settings in brackets and an optional weight after `=`. All losses have the
     setting `layers`, such as `layers=relu1_1+relu4_1`. Raises UsageError for unknown names and settings, with the
-    nearest.
+    nearest name, for invalid numbers, and for a text without a weight above 0.
+
+    >>> [(part.loss.name, part.weight) for part in parse_losses("gram,mean=0.5", STYLE_LOSSES, "style loss")]
+    [('gram', 1.0), ('mean', 0.5)]
     """
-    found = [_weighted_loss(part.strip(), table, what) for part in re.split(r",(?![^(]*\))", text)]
-    if not any(weighted.weight for weighted in found):
+    losses = [_weighted_loss(part.strip(), table, what) for part in re.split(r",(?![^(]*\))", text)]
+    if not any(weighted.weight for weighted in losses):
         raise UsageError(f"'{text}' leaves no {what} with a weight above 0")
-    return [weighted for weighted in found if weighted.weight]
+    return [weighted for weighted in losses if weighted.weight]
 
 
 def _weighted_loss(part: str, table: Mapping[str, Callable[..., Any]], what: str) -> WeightedLoss:
@@ -56,8 +59,8 @@ def _weighted_loss(part: str, table: Mapping[str, Callable[..., Any]], what: str
             names = ", ".join([*allowed, "layers"])
             raise UsageError(f"'{match['name']}' has no setting '{name}'{nearest(name, allowed)}; allowed: {names}")
     weight = parse_weight(part, match["weight"] or "", f"{match['name'].strip()}=0.5")
-    made = factory(**{name: _number(value, part) for name, value in arguments.items()})
-    return WeightedLoss(made, weight, layers.replace("+", ",").replace(":", "=") if layers else None)
+    loss = factory(**{name: _number(value, part) for name, value in arguments.items()})
+    return WeightedLoss(loss, weight, layers.replace("+", ",").replace(":", "=") if layers else None)
 
 
 def _argument(word: str, part: str) -> tuple[str, str]:
@@ -76,52 +79,58 @@ def _number(value: str, part: str) -> int | float:
     raise UsageError(f"'{value}' in '{part}' is not a number")
 
 
-def style_losses(given: str | Callable[..., object]) -> list[WeightedLoss]:
-    """Return the style losses of a setting: text such as `gram,histogram=0.5`, a StyleLoss, or a function."""
-    if isinstance(given, StyleLoss):
-        return [WeightedLoss(given, 1.0)]
-    if callable(given):
-        return [WeightedLoss(from_function(given), 1.0)]  # type: ignore[arg-type]
-    return parse_losses(given, STYLE_LOSSES, "style loss")
+def style_losses(setting: str | Callable[..., object]) -> list[WeightedLoss]:
+    """Return the style losses of a setting: a text such as `gram,histogram=0.5`, a StyleLoss, or a function.
+
+    Raises UsageError as `parse_losses` does.
+    """
+    if isinstance(setting, StyleLoss):
+        return [WeightedLoss(setting, 1.0)]
+    if callable(setting):
+        return [WeightedLoss(from_function(setting), 1.0)]  # type: ignore[arg-type]
+    return parse_losses(setting, STYLE_LOSSES, "style loss")
 
 
-def content_losses(given: str, *, with_style: bool = False) -> list[WeightedLoss]:
+def content_losses(setting: str, *, with_style: bool = False) -> list[WeightedLoss]:
     """Return the content losses of a setting, such as `correlation` or `features,self-similarity=0.5`.
 
-    Raises UsageError for losses that need a style image, unless there is one (`with_style`).
+    Raises UsageError as `parse_losses` does, and for losses that need a style image if there is none (`with_style`).
     """
-    found = parse_losses(given, CONTENT_LOSSES, "content loss")
-    if not with_style and any(weighted.loss.needs_style for weighted in found):
-        raise UsageError(f"the content losses '{given}' look at a painting, which only stylize does")
-    return found
+    losses = parse_losses(setting, CONTENT_LOSSES, "content loss")
+    if not with_style and any(weighted.loss.needs_style for weighted in losses):
+        raise UsageError(f"the content losses '{setting}' need a painting, which only stylize has")
+    return losses
 
 
 def content_layers(encoder: Encoder, losses: Sequence[WeightedLoss], text: str | None) -> dict[str, float]:
-    """Return the layers of content losses: those of `text`, or the encoder's default for the kind of loss."""
+    """Return the layers of content losses: those of `text`, or the encoder's default for the kind of loss.
+
+    Raises UsageError as `parse_layers` does.
+    """
     structure = any(weighted.loss.structure for weighted in losses)
     return parse_layers(encoder, text, encoder.default_structure if structure else encoder.default_content)
 
 
 def layers_of(encoder: Encoder, losses: Sequence[WeightedLoss], layers: Layers) -> dict[str, float]:
-    """Return all layers that these losses read."""
-    found = dict(layers)
+    """Return all layers that the losses read: `layers`, and the own layers of losses."""
+    every = dict(layers)
     for weighted in losses:
         if weighted.layers:
-            found |= parse_layers(encoder, weighted.layers, ())
-    return found
+            every |= parse_layers(encoder, weighted.layers, ())
+    return every
 
 
 def stochastic(losses: Sequence[WeightedLoss]) -> bool:
-    """Return whether any of the losses draws at random."""
+    """Return whether any of the losses is stochastic."""
     return any(weighted.loss.stochastic for weighted in losses)
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of `stylize`: of content and style each their layers and weight.
+    """The content and style losses of `stylize`, with their layers and weights.
 
-    content_layers, style_layers: the layers of all losses without layers of their own.
-    content_reads, style_reads: all layers that the losses read.
+    content_layers, style_layers: the layers of losses without layers of their own.
+    content_reads, style_reads: the names of all layers that the losses read.
     """
 
     content: Sequence[WeightedLoss]
@@ -135,17 +144,20 @@ class Losses:
 
     @property
     def stochastic(self) -> bool:
-        """Whether any of the losses draws at random."""
+        """Whether any of the losses is stochastic."""
         return stochastic([*self.content, *self.style])
 
 
 def losses_of(encoder: Encoder, settings: StylizeSettings, *, with_style: bool = True) -> Losses:
-    """Return the losses that the settings ask for; `with_style` as for `content_losses`."""
+    """Return the losses of the settings; `with_style` as for `content_losses`.
+
+    Raises UsageError for unknown losses and layers, as `parse_losses` and `parse_layers` do.
+    """
     content, style = content_losses(settings.content_loss, with_style=with_style), style_losses(settings.style_loss)
-    usual = encoder.default_style if settings.style_layers else default_layers(encoder)
+    default = encoder.default_style if settings.style_layers else default_layers(encoder)
     content_weight, style_weight = weights_of(settings)
     content_at = content_layers(encoder, content, settings.content_layers)
-    style_at = parse_layers(encoder, settings.style_layers, usual)
+    style_at = parse_layers(encoder, settings.style_layers, default)
     return Losses(
         content,
         content_at,

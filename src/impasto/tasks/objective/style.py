@@ -1,4 +1,4 @@
-"""Terms of style: the statistics of the style images, area by area, and the distances to them."""
+"""Style terms: for each area, the distances to the statistics of its style images."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def style_terms(  # noqa: PLR0917 (in the order in which they matter)
 
     With Gram matrices these are eqs. 4 and 5 of Gatys et al. 2016, but normalised: 1 is the distance of features that
     are 0. Layers share `weight` in proportion to their own weights. An area counts in proportion to its extent: its
-    statistics are means over its positions, so each position has the same gradient as without areas. `parts` take the
-    place of the areas for additive statistics at layers with a stride of `DEEP` or more.
+    statistics are means over its positions, so each position has the same gradient as without areas. `parts`, the
+    matched parts, replace the areas for additive statistics at layers with a stride of `DEEP` or more. Raises
+    UsageError for an area that vanishes at a layer.
     """
     losses = style_losses("gram") if losses is None else losses
     own = [parse_layers(context.encoder, i.layers, ()) if i.layers else dict(layers) for i in losses]
     pairs = [
-        (weighted, chosen, layer)
-        for weighted, chosen in zip(losses, own, strict=True)
-        for layer in ([IMAGE] if weighted.loss.pixels else chosen)
+        (weighted, shares, layer)
+        for weighted, shares in zip(losses, own, strict=True)
+        for layer in ([IMAGE] if weighted.loss.pixels else shares)
     ]
     deep = [pair for pair in pairs if parts and _is_deep(context, pair[0].loss, pair[2])]
     shallow = [pair for pair in pairs if pair not in deep]
-    wanted = [(area, shallow) for area in areas] + [(part, deep) for part in parts]
-    wanted = [(area, chosen) for area, chosen in wanted if weight and area.weight and chosen]
-    found = targets(context, wanted)
+    by_area = [(area, shallow) for area in areas] + [(part, deep) for part in parts]
+    by_area = [(area, area_pairs) for area, area_pairs in by_area if weight and area.weight and area_pairs]
     return [
         term
-        for (area, chosen), own in zip(wanted, found, strict=True)
-        for term in _terms_of(context, area, chosen, own, weight)
+        for (area, area_pairs), area_targets in zip(by_area, targets(context, by_area), strict=True)
+        for term in _terms_of(context, area, area_pairs, area_targets, weight)
     ]
 
 
@@ -58,69 +58,69 @@ def _is_deep(context: Context, loss: StyleLoss, layer: str) -> bool:
 
 
 Pair = tuple[WeightedLoss, Layers, str]
-"""A loss, the layers that share its weight, and one of them (or the image itself)."""
+"""A loss, the layers that share its weight, and one of these layers, or `IMAGE`."""
 
 
 def _terms_of(
     context: Context, area: Area, pairs: Sequence[Pair], targets: Sequence[Any], weight: float
 ) -> Iterator[Term]:
-    for (weighted, chosen, layer), target in zip(pairs, targets, strict=True):
-        unit = _share(context, weighted.loss, target, chosen, layer)
+    for (weighted, layers, layer), target in zip(pairs, targets, strict=True):
+        unit = _share(context, weighted.loss, target, layers, layer)
         level = LEVELS.get(weighted.loss.name, 1.0)
         total = weight * weighted.weight * level * area.weight * area.extent * unit
         reader = StatisticReader(context, weighted.loss, layer, area.mask, area.name)
         yield Term("style", layer, total, reader.distance(target), context.normalize)
 
 
-def targets(context: Context, wanted: Sequence[tuple[Area, Sequence[Pair]]]) -> list[list[Any]]:
-    """Return the target statistic of each area, for each of its losses at its layer: that of all its style images.
+def targets(context: Context, by_area: Sequence[tuple[Area, Sequence[Pair]]]) -> list[list[Any]]:
+    """Return the target statistic of each area and each of its pairs, mixed from all style images of the area.
 
-    The network reads a style image once, whatever the number of areas that have it.
+    The network reads a style image once, even if several areas have it.
     """
     readers = [
         [
             [StatisticReader(context, i.loss, layer, m.mask, f"the painting of {area.name}") for i, _, layer in pairs]
             for m in area.style_images
         ]
-        for area, pairs in wanted
+        for area, pairs in by_area
     ]
-    shown: dict[int, tuple[Tensor, list[StatisticReader]]] = {}
-    for (area, _), rows in zip(wanted, readers, strict=True):
+    by_image: dict[int, tuple[Tensor, list[StatisticReader]]] = {}
+    for (area, _), rows in zip(by_area, readers, strict=True):
         for style_image, row in zip(area.style_images, rows, strict=True):
-            shown.setdefault(id(style_image.pixels), (style_image.pixels, []))[1].extend(row)
-    for pixels, watching in shown.values():
+            by_image.setdefault(id(style_image.pixels), (style_image.pixels, []))[1].extend(row)
+    for pixels, image_readers in by_image.values():
 
-        def visit(layer: str, values: Tensor, part: Part, watching: Sequence[StatisticReader] = watching) -> None:
-            for reader in watching:
+        def visit(layer: str, values: Tensor, part: Part, readers: Sequence[StatisticReader] = image_readers) -> None:
+            for reader in readers:
                 if reader.layer == layer:
                     reader.read(values, part)
 
-        layers = dict.fromkeys(reader.layer for reader in watching if reader.layer != IMAGE)
+        layers = dict.fromkeys(reader.layer for reader in image_readers if reader.layer != IMAGE)
         if layers:
             context.show(pixels, layers, visit)
         visit(IMAGE, pixels, Part.whole(pixels))
-    found: list[list[Any]] = []
-    for (area, pairs), rows in zip(wanted, readers, strict=True):
+    statistics: list[list[Any]] = []
+    for (area, pairs), rows in zip(by_area, readers, strict=True):
         shares = [style_image.share for style_image in area.style_images]
         columns = zip(*rows, strict=True)
-        found.append(
+        statistics.append(
             [
                 i.loss.mixed([r.statistic() for r in column], shares)
                 for (i, _, _), column in zip(pairs, columns, strict=True)
             ]
         )
-    return found
+    return statistics
 
 
 def _share(context: Context, loss: StyleLoss, target: Any, layers: Layers, layer: str) -> float:
-    """Return the share of the style's weight for one layer."""
+    """Return the share of the style weight for one layer; in the scale of a paper with its factor."""
     if layer == IMAGE:
         return 1.0
     scale = context.weighting
     if scale is None:
         return layers[layer] / sum(layers.values())
     if loss.name != "gram":
-        raise UsageError(f"the papers' scales of weights are those of Gram matrices; '{loss.name}' takes 'normalized'")
+        raise UsageError(f"the scales of papers are for Gram matrices; '{loss.name}' needs the weighting 'normalized'")
     share = layers[layer] / (sum(layers.values()) if scale.mean else 1.0)
     return share * scale.style(context.encoder.channels(layer)) * float(target.square().sum())
 
@@ -178,8 +178,8 @@ class StatisticReader:
         if not share:
             nothing: Tensor = 0 * self.loss.statistic(LayerFeatures(values, None, self.space))
             return nothing
-        found: Tensor = self._statistic(values, part)
-        return found * share
+        statistic: Tensor = self._statistic(values, part)
+        return statistic * share
 
     def finish(self, total: Tensor) -> Any:
         """Return the statistic from the sum over all parts."""
@@ -202,12 +202,11 @@ class StatisticReader:
     def _propagated(self, mask: Tensor, grid: tuple[int, int]) -> Tensor:
         if self.layer == IMAGE:
             return mask
-        about, mode = self.context.encoder.layers[self.layer], self.context.propagation
-        found = propagate(mask, grid, about.stride, about.receptive_field, mode)
-        if float(found.max()) < 1e-3:
-            here = f"whose grid is {grid[1]}x{grid[0]} here"
+        info, mode = self.context.encoder.layers[self.layer], self.context.propagation
+        counts = propagate(mask, grid, info.stride, info.receptive_field, mode)
+        if float(counts.max()) < 1e-3:
             raise UsageError(
-                f"the region '{self.name}' vanishes at {self.layer}, {here}; take shallower style layers, a larger size"
-                + (" or the propagation 'all'" if mode == "inside" else "")
+                f"the region '{self.name}' vanishes at {self.layer}, whose grid is {grid[1]}x{grid[0]} here; take "
+                "shallower style layers, a larger size" + (" or the propagation 'all'" if mode == "inside" else "")
             )
-        return found
+        return counts

@@ -1,4 +1,4 @@
-"""Terms of content, and priors: terms that hold for any image."""
+"""Content terms, and priors: terms that hold for any image."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ ONE_LEVEL = (1 / 255) ** 2
 """Variation of an image whose neighbours differ by one level of 255: the least reference, for flat images."""
 
 COARSE = 0.01
-"""`blotches` between a photo and a flat image: the median of 100 photos is 0.011."""
+"""Unit of the loss against blotches: 0.011 is the median, over 100 photos, of `blotches` of a flat image."""
 
 REPEATED = 0.02
-"""A tenth of the `repetition` of an obvious pattern."""
+"""Unit of the loss against repetition: a tenth of the `repetition` of an obvious pattern."""
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -63,10 +63,10 @@ def content_terms(  # noqa: PLR0917 (in the order in which they matter)
 ) -> list[Term]:
     """Return the terms of content: distances to the features of `content` `(1, 3, H, W)`.
 
-    Gatys et al. 2016, eq. 1, but normalised: 1 is the distance of features that are 0, for every network, layer and
-    size; the context may give another scale of weights. Layers share `weight` in proportion to their own weights.
-    `window`: only the central (height, width) of the features counts. `areas` have the style images of losses that need
-    them.
+    Gatys et al. 2016, eq. 1, but normalised: 1 is the distance of features that are 0, with every network, layer and
+    size. The context may define another scale of weights. Layers share `weight` in proportion to their own weights.
+    `window`: (height, width) of the central features that count. `areas`: the style images, for losses that need them.
+    Raises UsageError for a window that is larger than the features.
     """
     terms: list[Term] = []
     losses = content_losses("features") if losses is None else losses
@@ -94,7 +94,7 @@ def content_terms(  # noqa: PLR0917 (in the order in which they matter)
 def _energy(target: Tensor, space: Tensor | None) -> float:
     """Return the mean squared length of features, strip by strip: they may be on another device than the network."""
     device = target.device if space is None else space.device
-    return float(in_strips(Additive(lambda found, part: energy(found.to(device), space) * part.share), target))
+    return float(in_strips(Additive(lambda features, part: energy(features.to(device), space) * part.share), target))
 
 
 def _then(first: Loss, second: Loss) -> Loss:
@@ -104,27 +104,27 @@ def _then(first: Loss, second: Loss) -> Loss:
 def _center(layer: str, features: Tensor, window: tuple[int, int] | None) -> Loss:
     """Return a function that crops features to the central window."""
     if window is None:
-        return lambda found: found
+        return lambda features: features
     crop = []
-    for side, wanted in zip(features.shape[-2:], window, strict=True):
-        if wanted > side:
-            asked, here = f"{window[1]}x{window[0]}", f"{features.shape[-1]}x{features.shape[-2]}"
-            raise UsageError(f"a patch of {asked} features is larger than {layer} is, which has {here} here")
-        crop.append(slice((side - wanted) // 2, (side - wanted) // 2 + wanted))
+    for side, length in zip(features.shape[-2:], window, strict=True):
+        if length > side:
+            patch, grid = f"{window[1]}x{window[0]}", f"{features.shape[-1]}x{features.shape[-2]}"
+            raise UsageError(f"a patch of {patch} features is larger than the grid of {layer}, which is {grid} here")
+        crop.append(slice((side - length) // 2, (side - length) // 2 + length))
     rows, columns = crop
-    return lambda found: found[:, :, rows, columns]
+    return lambda features: features[:, :, rows, columns]
 
 
 @torch.no_grad()
 def nearest_features(context: Context, content: Mapping[str, Tensor], areas: Sequence[Area]) -> dict[str, Tensor]:
-    """Return content features `(1, C, H, W)` by layer, each replaced by the nearest feature of its area's style images.
+    """Return content features `(1, C, H, W)` by layer, with each feature replaced by the nearest style feature.
 
-    A position belongs to the area with the largest mask there. Areas of weight 0 keep the content features. These are
-    the targets of losses that need the style (Kolkin et al. 2022).
+    A style feature is one of the style images of the area with the largest mask at the position. Areas of weight 0 keep
+    the content features. The result is the target of losses that need the style (Kolkin et al. 2022).
     """
     areas = [area for area in areas if area.weight]
     nearest = WeightedLoss(STYLE_LOSSES["nearest"](), 1.0)
-    found, most = dict(content), {layer: torch.zeros_like(features[:, :1]) for layer, features in content.items()}
+    result, most = dict(content), {layer: torch.zeros_like(features[:, :1]) for layer, features in content.items()}
     pairs = [(nearest, dict.fromkeys(content, 1.0), layer) for layer in content]
     clouds = targets(context, [(area, pairs) for area in areas])
     for area, own in zip(areas, clouds, strict=True):
@@ -134,10 +134,10 @@ def nearest_features(context: Context, content: Mapping[str, Tensor], areas: Seq
             counts = StatisticReader(context, nearest.loss, layer, area.mask, area.name).counts(grid)
             if counts is not None:
                 counts = counts.to(features)
-                new = torch.where(counts > most[layer], new, found[layer])
+                new = torch.where(counts > most[layer], new, result[layer])
                 most[layer] = torch.maximum(counts, most[layer])
-            found[layer] = new
-    return found
+            result[layer] = new
+    return result
 
 
 @torch.no_grad()
@@ -146,9 +146,9 @@ def prior_terms(
 ) -> list[Term]:
     """Return the priors: total variation of luminance and of colour, the alpha-norm, and the range [0, 1].
 
-    Total variation is divided by the largest of the `references` (content and style images at this size): variation as
-    large as theirs is a loss of 1. So a smooth style image removes more speckle than a rough one, and a colourful one
-    keeps its colours. `share` multiplies the weights of variation, `unit` those of the other priors.
+    Total variation is divided by the largest total variation of the `references`, the content and style images at this
+    size. So a smooth style image removes more speckle than a rough one, and a colourful one keeps its colours. `share`
+    multiplies the weights of variation, `unit` the weights of the other priors.
     """
     terms = [
         Term("range", IMAGE, settings.range_weight * unit, Additive(_part_out_of_range)),
@@ -181,7 +181,10 @@ def _part_out_of_range(image: Tensor, part: Part) -> Tensor:
 
 @torch.no_grad()
 def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
-    """Return the term against patterns with the period of a network's grid, relative to the largest of `pictures`."""
+    """Return the term against patterns with the period of a network's grid, relative to the maximum over `pictures`.
+
+    The list is empty for a weight of 0.
+    """
     if not weight:
         return []
     own = max([*(float(lattice(picture)) for picture in pictures), ONE_LEVEL])
@@ -190,7 +193,7 @@ def lattice_terms(pictures: Sequence[Tensor], weight: float) -> list[Term]:
 
 @torch.no_grad()
 def blotch_terms(content: Tensor, weight: float) -> list[Term]:
-    """Return the term against large structures that the content image does not have."""
+    """Return the term against large structures that the content image does not have; an empty list for weight 0."""
     if not weight:
         return []
     return [Term("blotches", IMAGE, weight, blotches_of(content, 1 / COARSE))]
@@ -198,7 +201,10 @@ def blotch_terms(content: Tensor, weight: float) -> list[Term]:
 
 @torch.no_grad()
 def repetition_terms(content: Tensor, usual: float, weight: float) -> list[Term]:
-    """Return the term against texture that repeats more than the content's, and more than `usual`, the style's."""
+    """Return the term against texture that repeats more than in the content image and more than `usual`.
+
+    `usual` is the `repetition` of the style image. The list is empty for a weight of 0.
+    """
     if not weight:
         return []
     return [Term("repetition", IMAGE, weight, repetition_of(content, usual, 1 / REPEATED))]
@@ -206,8 +212,10 @@ def repetition_terms(content: Tensor, usual: float, weight: float) -> list[Term]
 
 @torch.no_grad()
 def laplacian_terms(content: Tensor, weight: float) -> list[Term]:
-    """Return the term of the content's Laplacian, its edges (Li et al. 2017, Laplacian-Steered Neural Style
-    Transfer)."""
+    """Return the term of the content image's Laplacian, which keeps its edges; an empty list for a weight of 0.
+
+    Li et al. 2017, "Laplacian-Steered Neural Style Transfer".
+    """
     if not weight:
         return []
     target = laplacian_of(content, LAPLACIAN_POOL)

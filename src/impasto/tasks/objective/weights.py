@@ -1,21 +1,19 @@
-"""Weights of content and style: from the strength, and in the scales of papers.
+"""Content and style weights: from the strength, and in the scales of papers, whose weights can be used as printed.
 
-With the scale of a paper, its weights can be used as they are printed.
-
-The default scale, "normalized", divides every loss by the distance of features that are 0, so that weights carry over
-from network to network. The other scales state the loss of a layer with C channels and N positions, features F, P and
-Gram matrices G = F F^T / N, A likewise, as their source does:
+The default scale, "normalized", divides every loss by the distance of features that are 0, so that a weight has the
+same effect with every network. The other scales define the loss as in their source, for a layer with C channels and N
+positions, features F and P, and Gram matrices G = F F^T / N and A:
 
 | name | content | style | over the layers | source |
 |---|---|---|---|---|
 | gatys | 1/2 sum (F - P)^2 | sum (G - A)^2 / 4 C^2 | mean | Gatys et al. 2016, eqs. 1, 4, 5 |
-| mean | mean (F - P)^2 | mean (G - A)^2 | sum | the usual MSE of both |
+| mean | mean (F - P)^2 | mean (G - A)^2 | sum | the mean squared error of both |
 | tutorial | mean (F - P)^2 | mean (G / C - A / C)^2 | sum | PyTorch's tutorial, Johnson's neural-style |
 | tutorial-mean | mean (F - P)^2 | mean (G / C - A / C)^2 | mean | the same, divided by the number of layers |
 
-The paper's 1 / 4 C^2 N^2 belongs to sums over positions, F F^T, and to images of one size; ours divides each Gram
-matrix by its own N. Published networks differ in the scale of their features, and with it in the effect of a weight:
-the scales hold for torchvision's VGG, and for `lite`, which measures in a VGG-19's space.
+The 1 / 4 C^2 N^2 of Gatys et al. belongs to sums over positions, F F^T, and to images of one size. Here each Gram
+matrix is divided by its own N. The effect of a weight depends on the scale of a network's features. The scales hold for
+torchvision's VGG, and for `lite`, whose metric is that of VGG-19's features.
 """
 
 from __future__ import annotations
@@ -29,10 +27,11 @@ from impasto.settings.synthesis import StylizeSettings
 
 @dataclass(frozen=True)
 class Weighting:
-    """The scale of a paper: its factors of the loss of a layer.
+    """The scale of a paper: the factors of the losses of a layer.
 
-    `content(channels, positions)` multiplies the mean over positions of |f - p|^2, `style(channels)` |G - A|^2; `mean`
-    tells whether layers share the style's weight or each layer has all of it.
+    content: factor of the mean over positions of |f - p|^2, from the numbers of channels and positions.
+    style: factor of |G - A|^2, from the number of channels.
+    mean: whether the layers share the style weight; otherwise each layer has all of it.
     """
 
     content: Callable[[int, int], float]
@@ -65,18 +64,22 @@ LEVELS = {
     "palette": 0.3,
     "patches": 0.2,
 }
-"""Factors of style losses, 1 for those left out, which give a strength the same effect as with Gram matrices.
+"""Factors of style losses (1 by default) with which a strength has the same effect as with Gram matrices.
 
-At strength 0.5 the result has about the same relative content distance with every loss. Measured on three pairs of
-samples at 192 px, to within a quarter. Losses that leave out much of a style (`mean`) transfer less style at the same
-distance, losses of patches more."""
+At strength 0.5 the result has about the same relative content distance with every loss: measured on three pairs of
+samples at 192 px, to within a quarter. At the same distance, losses that ignore much of a style (`mean`) transfer less
+style, and losses of patches transfer more."""
 
 
 def weights_of(settings: StylizeSettings) -> tuple[float, float]:
-    """Return the weights of content and style: as given, or from the strength `s`: `BALANCE * (s / (1 - s))^2` to 1.
+    """Return the content and the style weight of the settings, or from the strength `s`.
 
-    The losses are normalised (see `terms.py`), so a strength has the same effect for every network and size. At 0 the
-    style has no weight, at 1 the content has none.
+    Style to content is `BALANCE * (s / (1 - s))^2` to 1. The losses are normalised (see `terms.py`), so a strength has
+    the same effect with every network and at every size. The style weight is 0 at strength 0, the content weight is 0
+    at strength 1.
+
+    >>> weights_of(StylizeSettings(strength=0.5)), weights_of(StylizeSettings(strength=0))
+    ((1.0, 50.0), (1.0, 0.0))
     """
     s = settings.strength
     content = min(1.0, ((1 - s) / s) ** 2) if s > 0 else 1.0
@@ -90,10 +93,11 @@ def weights_of(settings: StylizeSettings) -> tuple[float, float]:
 def prior_scale(
     settings: StylizeSettings, weight: float, style: Sequence[Term], content: Sequence[Term]
 ) -> tuple[float, float]:
-    """Return the factor of the weights of variation, and that of the other priors, beside these terms.
+    """Return the factor of the weights of total variation, and the factor of the other priors.
 
-    `weight` is the weight of style. The style raises variation, so variation is penalised in proportion to the style:
-    without style the content image stays as it is. In the scale of a paper, the weights of its terms set the factors.
+    `weight` is the style weight, `style` and `content` are the terms of the objective. The style raises variation, so
+    the factor of variation is proportional to the style weight: without style the content image does not change. In the
+    scale of a paper, the weights of the terms determine both factors.
     """
     if settings.weighting == "normalized":
         return weight / BALANCE, 1.0

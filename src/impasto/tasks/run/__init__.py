@@ -1,1 +1,1 @@
-"""From an objective and a schedule to steps: device, memory plan, starting point, and the run itself."""
+"""From an objective and a schedule to steps: device, memory plan, starting point, and the run."""

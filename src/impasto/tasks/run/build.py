@@ -1,4 +1,4 @@
-"""From a verb's terms to a run: checks, memory, starting point, notices, and the objective of each size."""
+"""From the terms of a task to a run: checks, memory, starting point, notices, and the objective of each size."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from impasto.tasks.tiling.memory import host_limits, limits
 from impasto.tasks.tiling.process_group import ProcessGroup
 
 MODEST = 1.45e9
-"""Default memory of a run with `lite` on a CPU, in bytes for each megapixel, beside the process itself.
+"""Default memory of a run with `lite` on a CPU, in bytes for each megapixel, without the process itself.
 
-With the process it is 1.8 GB at 1024x1024: a laptop has other work, too. Without the limit such a run takes 2.3 GB and
-a sixth less time."""
+With the process a run of 1024x1024 takes 1.8 GB, so that a laptop has memory for other programs. Without the limit such
+a run takes 2.3 GB and a sixth less time."""
 
 POLISH = 8
-"""Steps of VGG-19 at the end of a fine run: near its own pictures, for a fraction of its time."""
+"""Steps of VGG-19 at the end of a fine run: almost the result of VGG-19 alone, in a fraction of its time."""
 
 NOISES = {"noise": noise, "pink": pink_noise}
 
 RunSettings = StylizeSettings | ReconstructSettings | TextureSettings
 
 Terms = Callable[[Context, Size, torch.device], list[Term]]
-"""Makes the terms of one size, with targets on the device."""
+"""A function that returns the terms of one size, with targets on the device."""
 
 
 def build_job(
@@ -55,62 +55,72 @@ def build_job(
     style_layers: Iterable[str] = (),
     style_sizes: Sequence[Size] = (),
     stochastic: bool = False,
-    working: Callable[[Tensor], Tensor] = lambda image: image,
-    finished: Callable[[Tensor], Tensor] | None = None,
+    working_image: Callable[[Tensor], Tensor] = lambda image: image,
+    final_image: Callable[[Tensor], Tensor] | None = None,
     group: ProcessGroup | None = None,
-    asked: Size | None = None,
+    requested_size: Size | None = None,
 ) -> Job:
     """Return a run that optimises an image of size `full` against `terms`, over the schedule of the settings.
 
-    `content_layers` and `style_layers` are all layers that the losses read; features at `content_layers` are kept as
-    targets. `style_sizes` are the sizes of the style images beside the result. `starts` makes the named starting
-    points. `working` turns a starting point into the image that is optimised, `finished` an optimised image into the
-    result. `asked` is the size that the settings ask for, where `full` is another one.
+    starts: functions that make the starting points, by name.
+    content_layers, style_layers: all layers that the losses read; features at `content_layers` are kept as targets.
+    style_sizes: the sizes of the style images for a result of size `full`.
+    stochastic: whether the objective is stochastic.
+    working_image: maps a starting point to the image that is optimised.
+    final_image: maps an optimised image to the result.
+    group: the processes that share the work.
+    requested_size: the size of the settings, if `full` differs from it.
+
+    Raises UsageError for images that are too small for the layers, and for an invalid starting point.
     """
     target_layers, layers = list(content_layers), [*content_layers, *style_layers]
     network = _periodic(settings) if is_periodic(settings) else encoder
     check_size(network, layers, full, "result")
     for size in style_sizes:
         check_size(encoder, style_layers, size, "painting")
-    start = starting_point(settings, starts, full, asked)
+    start = starting_point(settings, starts, full, requested_size)
 
     def budget_for(network: Encoder) -> MemoryBudget:
         budget = budget_of(settings, network, layers, target_layers, full=full, stochastic=stochastic)
-        return budget.divided(group or ProcessGroup(), given=settings.memory is not None)
+        return budget.divided(group or ProcessGroup(), fixed=settings.memory is not None)
 
     def prepare(budget: MemoryBudget, size: Size) -> Evaluate:
         context = budget.context(_context(settings, budget.encoder, stochastic), size)
         return evaluation(context, terms(context, size, budget.image_device(size)))
 
     def finish(step: Step) -> Step:
-        return step if finished is None else replace(step, image=lambda: finished(step.image()))
+        return step if final_image is None else replace(step, image=lambda: final_image(step.image()))
 
-    budget, finisher = budget_for(network), polisher(settings)
+    budget, polish_network = budget_for(network), polisher(settings)
     polish = None
-    if finisher:
-        last = budget_for(finisher)
-        polish = Polish(POLISH, partial(prepare, last), last)
+    if polish_network:
+        polish_budget = budget_for(polish_network)
+        polish = Polish(POLISH, partial(prepare, polish_budget), polish_budget)
     first = starts[settings.init]() if settings.init == "painting" else None
-    drawn = None if first is None else size_of(first)
+    start_size = None if first is None else size_of(first)
     return Job(
         settings,
         full,
-        lambda: working(start()),
+        lambda: working_image(start()),
         partial(prepare, budget),
         budget,
         stochastic,
         finish,
         polish,
-        notices_of(settings, full, asked, drawn, least=network.smallest(layers)),
+        notices_of(settings, full, requested_size, start_size, least=network.smallest(layers)),
     )
 
 
 def starting_point(
-    settings: RunSettings, starts: Mapping[str, Callable[[], Tensor]], full: Size, asked: Size | None = None
+    settings: RunSettings,
+    starts: Mapping[str, Callable[[], Tensor]],
+    full: Size,
+    requested_size: Size | None = None,
 ) -> Callable[[], Tensor]:
     """Return a function that makes the first image `(1, 3, H, W)`: one of `starts`, noise of size `full`, or a file.
 
-    A file is read at once. Raises UsageError for a file whose proportions are not those of `asked`, by default `full`.
+    The file is read in this call. Raises UsageError for an unknown starting point, and for a file whose proportions are
+    not those of `requested_size`, by default `full`.
     """
     init = settings.init
     if init in starts:
@@ -122,7 +132,7 @@ def starting_point(
     except UsageError as error:
         names = [*starts, *NOISES]
         raise UsageError(f"init must be {', '.join(names)} or a picture: {error}{nearest(init, names)}") from error
-    check_shape(picture.size, asked or full, f"the start '{init}'", "result")
+    check_shape(picture.size, requested_size or full, f"the start '{init}'", "result")
     return lambda: picture.pixels
 
 
@@ -135,9 +145,10 @@ def budget_of(
     full: Size,
     stochastic: bool,
 ) -> MemoryBudget:
-    """Return the memory of a run up to size `full` that reads `layers` and keeps the features of `target_layers`.
+    """Return the memory budget of a run up to size `full` with a network that reads `layers`.
 
-    `stochastic`: the objective is stochastic.
+    `target_layers` are the layers whose features are kept as targets. `stochastic`: whether the objective is
+    stochastic.
     """
     total, base = limits(settings, device_of(settings))
     if settings.memory is None and settings.network == "lite" and device_of(settings).type == "cpu":
@@ -149,7 +160,7 @@ def budget_of(
         frozenset(layers),
         frozenset(target_layers),
         optimizer_of(settings, stochastic),
-        # A network with periodic borders takes no tiles.
+        # A network with periodic borders has no tiles.
         0 if is_periodic(settings) else settings.tile,
         settings.scratch,
         tuple(schedule(settings, full, encoder.smallest(layers))),
@@ -158,7 +169,7 @@ def budget_of(
 
 
 def _periodic(settings: SynthesisSettings) -> Encoder:
-    """Return a network that reads the result as an image that repeats; style images end where they end."""
+    """Return a network with periodic borders, for the result of a tileable texture but not for its style images."""
     network = load_encoder(settings)
     network.make_periodic()
     return network
@@ -172,35 +183,43 @@ def _context(settings: SynthesisSettings, encoder: Encoder, stochastic: bool) ->
 
 
 def notices_of(
-    settings: SynthesisSettings, full: Size, asked: Size | None = None, start: Size | None = None, *, least: int = 1
+    settings: SynthesisSettings,
+    full: Size,
+    requested_size: Size | None = None,
+    start: Size | None = None,
+    *,
+    least: int = 1,
 ) -> tuple[str, ...]:
-    """Return the differences between a run and its settings, one line each, so that the user knows of all.
+    """Return the differences between a run and its settings, one line each.
 
-    The result has size `full` instead of the size `asked` for (by default the same). `start` is the size of the style
-    image that the run starts from, if it does. `least` is as for `schedule`.
+    full: the size of the result.
+    requested_size: the size of the settings, by default `full`.
+    start: the size of the style image that the run starts from, or None.
+    least: see `schedule`.
     """
-    asked = asked or full
-    found: list[str] = []
-    if asked != full:
-        found.append(
+    requested_size = requested_size or full
+    notices: list[str] = []
+    if requested_size != full:
+        notices.append(
             f"the sides of a tileable texture are multiples of {COARSEST_STRIDE} px: "
-            f"{_shape(full)} in place of {_shape(asked)}"
+            f"{_shape(full)} in place of {_shape(requested_size)}"
         )
     sizes = len(schedule(settings, full, least))
     if settings.scales is not None and sizes < settings.scales:
-        found.append(
+        notices.append(
             f"scales is {settings.scales}, but sizes below {SMALLEST} px, or too narrow for the network, are left out: "
-            f"{sizes} in place of it"
+            f"the run has {sizes}"
         )
-    if start is not None and not same_shape(start, asked):
-        found.append(f"the run starts from the painting, {_shape(start)}, stretched to another shape, {_shape(asked)}")
+    if start is not None and not same_shape(start, requested_size):
+        shapes = f"{_shape(start)}, stretched to another shape, {_shape(requested_size)}"
+        notices.append(f"the run starts from the painting, {shapes}")
     if isinstance(settings, StylizeSettings):
-        found += _without_effect(settings)
-    return tuple(found)
+        notices += _without_effect(settings)
+    return tuple(notices)
 
 
 def _without_effect(settings: StylizeSettings) -> Iterator[str]:
-    """Return a line for each option of `stylize` that has no effect without another one."""
+    """Return a notice for each option of `stylize` that has no effect without another one."""
     if settings.match_luminance and settings.keep_color == "no":
         yield "match_luminance has no effect without keep_color"
     if settings.match_when == "after" and settings.match_colors == "no":
@@ -208,7 +227,7 @@ def _without_effect(settings: StylizeSettings) -> Iterator[str]:
     if settings.matching > 1 and settings.propagation != "all":
         yield f"matching has no effect with the propagation '{settings.propagation}'"
     if settings.segmentation and settings.mix:
-        yield "the parts of the segmentation are painted after PAINTING alone; mix is for the rest of the photo"
+        yield "the regions of the segmentation have the style of PAINTING alone; mix is for the rest of the photo"
 
 
 def _shape(size: Size) -> str:

@@ -1,4 +1,4 @@
-"""Device, precision and network of a run."""
+"""The device, the precision and the network of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from impasto.settings.synthesis import StylizeSettings, SynthesisSettings
 
 
 def device_of(settings: SynthesisSettings) -> torch.device:
-    """Return the device of the settings; `auto` is a GPU where there is one."""
+    """Return the device of the settings; `auto` is a GPU if there is one. Raises UsageError for an absent device."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if settings.device == "auto":
         return torch.device(next(name for name, there in present.items() if there))
@@ -27,19 +27,20 @@ def device_of(settings: SynthesisSettings) -> torch.device:
 
 
 def precision_of(settings: SynthesisSettings, device: torch.device) -> torch.dtype:
-    """Return the number type of the network; `auto` is bfloat16 on GPUs that have it.
+    """Return the number type of the network; `auto` is bfloat16 on GPUs that support it.
 
-    Pictures are as good in bfloat16, except in very long runs (docs/precision.md).
+    The quality of results is the same in bfloat16, except in very long runs (docs/precision.md).
     """
     name = settings.precision
     if name == "auto":
         name = "bfloat16" if has_bfloat16(device) else "float32"
-    found: torch.dtype = getattr(torch, name)
-    return found
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
 
 
 def load_encoder(settings: SynthesisSettings) -> Encoder:
-    """Return the network of the settings, on their device."""
+    """Return the network of the settings, on their device. Raises UsageError for an absent device and for a network
+    without weights."""
     device = device_of(settings)
     dtype = precision_of(settings, device)
     encoder = encoders.load(
@@ -49,16 +50,16 @@ def load_encoder(settings: SynthesisSettings) -> Encoder:
 
 
 def may_polish(settings: SynthesisSettings) -> bool:
-    """Return whether VGG-19 makes the last steps if it has weights: in `stylize` by `lite` with the quality "fine"."""
+    """Return whether a run has a polish by VGG-19 if its weights are installed: a fine run of `stylize` by `lite`."""
     lite = settings.network == "lite" and settings.weights is None
     return lite and isinstance(settings, StylizeSettings) and settings.quality == "fine"
 
 
 def polishes(settings: SynthesisSettings) -> bool:
-    """Return whether VGG-19 makes the last steps, with weights on this machine."""
+    """Return whether a run has a polish by VGG-19, whose weights are installed."""
     return may_polish(settings) and find("vgg19") is not None
 
 
 def polisher(settings: SynthesisSettings) -> Encoder | None:
-    """Return VGG-19 for the last steps, or None."""
+    """Return the network of the polish, VGG-19, or None."""
     return load_encoder(replace(settings, network="vgg19")) if polishes(settings) else None

@@ -18,19 +18,19 @@ from impasto.tasks.tiling.stages import Stage, halve_tiles, keep_graphs, network
 from impasto.tasks.tiling.tiled_objective import TiledObjective, is_additive
 
 LossAndParts = tuple[Tensor, Mapping[str, Tensor]]
-"""A loss and its named parts."""
+"""A loss and its parts by name."""
 
 OutOfMemory: type[RuntimeError] = torch.cuda.OutOfMemoryError
-"""The error of a GPU without memory; its other name from PyTorch 2.5 on is torch.OutOfMemoryError."""
+"""The error of a GPU without memory; from PyTorch 2.5 on also named torch.OutOfMemoryError."""
 
 
 def evaluation(context: Context, terms: Sequence[Term]) -> Evaluate:
-    """Return the objective of these terms as a function of an image with one or three channels, and of the step."""
+    """Return the objective of the terms as a function of an image `(1, C, H, W)`, C 1 or 3, and of the step."""
     return Evaluator(context, Objective(terms))
 
 
 class Evaluator:
-    """An objective of images `(1, C, H, W)`, C 1 or 3, which the context shows to the network.
+    """An objective of images `(1, C, H, W)`, C 1 or 3, which the network reads whole or in tiles.
 
     The gradient of the image is computed with the loss. All processes of a group return the same bits, those of rank 0.
     If a GPU runs out of memory, the evaluator continues with smaller tiles, which change neither value nor gradient.
@@ -43,17 +43,17 @@ class Evaluator:
         self._notice = ""
 
     def __call__(self, picture: Tensor, step: int) -> LossAndParts:
-        """Return the loss, with gradient, and its named parts."""
+        """Return the loss, with gradient, and its parts by name. Raises ImpastoError where the memory is too small."""
         size = size_of(picture)
         if size not in self._stages:
             self._stages[size] = self._stages_at(size)
         while True:
             self.context.draws.set_step(step)
             try:
-                return self._agreed(picture, *self._evaluate(picture, self._stages[size]))
+                return self._synchronised(picture, *self._evaluate(picture, self._stages[size]))
             except OutOfMemory:
                 pass
-            # Here the error is gone, and with it the frames that held the tensors of the evaluation.
+            # Outside the handler: the error keeps the frames, and with them the tensors of the evaluation, alive.
             self._stages[size] = self._smaller(size)
 
     def pop_notice(self) -> str:
@@ -64,10 +64,10 @@ class Evaluator:
     def _stages_at(self, size: Size) -> list[Stage]:
         """Return the stages of the network for a picture of this size; none where no term reads the network."""
         context, layers = self.context, self.objective.layers
-        found = context.stages(layers, size) if layers else []
+        stages = context.stages(layers, size) if layers else []
         if context.group.single or not self._may_tile:
-            return keep_graphs(found, context.spare, graph)[0]
-        return [share_tiles(stage, context.group.size) for stage in found]
+            return keep_graphs(stages, context.spare, graph)[0]
+        return [share_tiles(stage, context.group.size) for stage in stages]
 
     @property
     def _may_tile(self) -> bool:
@@ -79,18 +79,19 @@ class Evaluator:
         if device.type == "cuda":
             torch.cuda.empty_cache()
         whole = any(stage.whole and halve_tiles(stage) is not stage for stage in before)
-        found = [halve_tiles(stage) if stage.whole or not whole else stage for stage in before]
-        here = f"a result of {size[1]}x{size[0]} does not fit into the memory of this {device.type} device"
+        smaller = [halve_tiles(stage) if stage.whole or not whole else stage for stage in before]
+        message = f"a result of {size[1]}x{size[0]} does not fit into the memory of this {device.type} device"
         if not self.context.group.single:
-            # The other processes wait for sums that this one did not send.
-            raise ImpastoError(f"{here}; take a smaller --tile or --size, or less --memory for each process")
-        if not self._may_tile or found == before:
+            # The other processes wait for the sums of this one.
+            raise ImpastoError(f"{message}; take a smaller --tile or --size, or less --memory for each process")
+        if not self._may_tile or smaller == before:
             how = "even in the smallest tiles" if self._may_tile else "without tiles"
-            raise ImpastoError(f"{here} {how}; take a smaller --size or --tile, or less --memory, to keep pictures out")
-        side = max((stage.side for stage in found[:1]), default=0)
+            remedy = "take a smaller --size or --tile, or less --memory, to keep pictures out"
+            raise ImpastoError(f"{message} {how}; {remedy}")
+        side = max((stage.side for stage in smaller[:1]), default=0)
         how = f"tiles of {side} px" if side else "smaller tiles"
-        self._notice = f"the memory of the {device.type} device was not enough; going on in {how}"
-        return found
+        self._notice = f"the memory of the {device.type} device was not enough; the run continues in {how}"
+        return smaller
 
     def _evaluate(self, picture: Tensor, stages: list[Stage]) -> LossAndParts:
         context, objective = self.context, self.objective
@@ -98,19 +99,19 @@ class Evaluator:
         if offloaded or not all(stage.whole for stage in stages):
             return TiledObjective(objective, stages, context.allocate, context.group)(picture)
         leaf = picture.detach().requires_grad_(picture.requires_grad)
-        shown = leaf.expand(-1, 3, -1, -1)
-        total, parts = objective(shown, context.encoder(shown, objective.layers))
+        image = leaf.expand(-1, 3, -1, -1)
+        total, parts = objective(image, context.encoder(image, objective.layers))
         if not total.requires_grad:
             return total, parts
         (gradient,) = torch.autograd.grad(total, leaf)
         return with_gradient(picture, total.detach(), gradient), parts
 
-    def _agreed(self, picture: Tensor, total: Tensor, parts: Mapping[str, Tensor]) -> LossAndParts:
-        """Return the numbers and the gradient of rank 0."""
+    def _synchronised(self, picture: Tensor, total: Tensor, parts: Mapping[str, Tensor]) -> LossAndParts:
+        """Return the loss, its parts and its gradient as computed by rank 0."""
         group = self.context.group
         if group.single or not total.requires_grad:
             return total, parts
         (gradient,) = torch.autograd.grad(total, picture)
         numbers = group.broadcast_(torch.stack([total.detach(), *parts.values()]))
-        found = dict(zip(parts, numbers[1:], strict=True))
-        return with_gradient(picture, numbers[0], group.broadcast_(gradient)), found
+        shared_parts = dict(zip(parts, numbers[1:], strict=True))
+        return with_gradient(picture, numbers[0], group.broadcast_(gradient)), shared_parts

@@ -1,21 +1,21 @@
-"""Memory plans: how each size of a run is computed so that it fits into memory.
+"""Memory plans: how a run computes each size within its memory budget.
 
-The model, in bytes. The process with its libraries and the pictures as they were loaded are always there. A size with P
-pixels, with 12 P bytes an image, adds:
+The model is in bytes. The process with its libraries and the loaded pictures are constant. A size with P pixels, where
+an image takes 12 P bytes, adds:
 
 - `IMAGES` images: the current point and its gradient, the best point, the step, and temporaries;
 - the history of the optimiser: 2 images for each curvature pair of L-BFGS, half of that in half precision; 3 for Adam;
 - the content features that are kept as targets;
-- the network: all activations of the segments that are one tile; for the others the activations of one tile, and the
-  features at their ends with gradients; and the graphs of further tiles, as far as memory is left.
+- the network: all activations of the segments that are one tile; for other segments the activations of one tile, and
+  the features at their ends with gradients; and the graphs of further tiles, if memory is left.
 
-Where memory suffices, a size is computed whole and in full precision. Otherwise it is tiled, and the history is kept in
-half precision and for fewer steps. If that does not fit either, images are kept in memory-mapped files, except for
-those that one evaluation works on.
+Where memory suffices, a size is computed whole and in full precision. Otherwise the network has tiles, and the history
+is in half precision and shorter. If this does not fit either, images are in memory-mapped files, except for the images
+that one evaluation works on.
 
-On a GPU all of this is in the device's memory. What does not fit there with the fewest pairs is offloaded to the CPU's
-memory, with as many pairs as fit, and to files where that is short, too. The device then holds one tile at a time, and
-segments that are one tile. (Not run on a GPU so far.)
+On a GPU everything is in the device's memory. If this does not fit with the fewest pairs, images and history are
+offloaded to the CPU's memory, with as many pairs as fit, and to files if this memory is too small, too. The device then
+holds one tile at a time, and segments that are one tile. (Not run on a GPU so far.)
 """
 
 from __future__ import annotations
@@ -37,36 +37,37 @@ from impasto.tasks.tiling.stages import SMALLEST_TILE, keep_graphs, network_devi
 from impasto.tasks.tiling.tile_sizes import TileSizes, segment_bytes
 
 FLOAT = 4
+"""Bytes of a number in full precision."""
 
 IMAGES = 7
-"""Images that a step of L-BFGS holds beside its history, at most."""
+"""Largest number of images in memory during a step of L-BFGS, without the history."""
 
 FEWER = 3
-"""Images less than `IMAGES` with pairs in half precision, which are made without full-precision vectors; measured."""
+"""Images less than `IMAGES` for pairs in half precision, which need no full-precision vectors; measured."""
 
 THREADS = 80e6
-"""Bytes that the worker threads of a first step keep, and holes between blocks; measured."""
+"""Bytes of the worker threads after the first step, and of free blocks too small to use; measured."""
 
 USED_UP = 0.5
-"""Graphs, in tiles, that are gone when a tile is at its largest: the last ones are the first to be used; measured."""
+"""Kept graphs, in tiles, that are free again at the peak of a tile: the last graphs are used first; measured."""
 
 WORKING = 2
-"""Images that an evaluation works on: the point and its gradient."""
+"""Number of images that an evaluation works on: the point and its gradient."""
 
 PAIRS, FEWEST, MAPPED = 20, 5, 8
-"""Curvature pairs of L-BFGS: where memory suffices, at least, and in memory-mapped files."""
+"""Numbers of curvature pairs of L-BFGS: where memory suffices, the least, and in memory-mapped files."""
 
 REMEMBERED = {"adam": 3, "adam-carried": 3, "rmsprop": 2}
-"""Images that the state of the other optimisers takes."""
+"""Sizes of the states of the other optimisers, in images."""
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How one size is computed.
+    """The plan for one size.
 
     tile_sizes: the rule for tile sizes.
-    pairs: the curvature pairs that L-BFGS keeps; half: whether in half precision.
-    peak: the most bytes that the process has on the device.
+    pairs: the number of curvature pairs of L-BFGS; half: whether they are in half precision.
+    peak: the largest memory of the process on the device, in bytes.
     whole: whether the network reads the image in one piece.
     mapped: whether images are in memory-mapped files; offloaded: whether they are in the CPU's memory, off the device.
     spare: bytes for the graphs of tiles.
@@ -84,10 +85,10 @@ class MemoryPlan:
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """The memory that a run may take: `total` bytes, of which the process has `base` already.
+    """The memory that a run may take: `total` bytes, of which `base` bytes are already in use.
 
     layers: all layers that the losses read; target_layers: those whose features are kept as targets.
-    tile: the side of tiles as the settings give it (0: no tiles).
+    tile: the side of tiles in the settings (0: no tiles), or None.
     scratch: the folder of memory-mapped files.
     schedule: the steps at each size.
     host: total and base of the CPU's memory where the network computes on a device with its own memory.
@@ -105,25 +106,25 @@ class MemoryBudget:
     group: ProcessGroup = field(default_factory=ProcessGroup)
     host: tuple[float, float] | None = None
 
-    def divided(self, group: ProcessGroup, *, given: bool) -> MemoryBudget:
-        """Return the budget of each process of the group; it is the same for all, so that all make the same plan.
+    def divided(self, group: ProcessGroup, *, fixed: bool) -> MemoryBudget:
+        """Return the budget of each process of the group; it is equal for all processes, and so are their plans.
 
-        A total that the settings have `given` is that of each process. Free memory is divided among the processes, as
-        if all were on one machine. Each process has a GPU of its own.
+        A `fixed` total, from the settings, is that of each process. Otherwise the free memory is divided among the
+        processes, as if all were on one machine. Each process has its own GPU.
         """
         if group.single:
             return self
         device = network_device(self.encoder)
 
-        def agreed(total: float, base: float, share: int) -> tuple[float, float]:
+        def common(total: float, base: float, share: int) -> tuple[float, float]:
             return group.minimum(base + (total - base) / share, device), -group.minimum(-base, device)
 
-        total, base = agreed(self.total, self.base, group.size if device.type == "cpu" and not given else 1)
-        host = agreed(*self.host, group.size) if self.host else None
+        total, base = common(self.total, self.base, group.size if device.type == "cpu" and not fixed else 1)
+        host = common(*self.host, group.size) if self.host else None
         return replace(self, total=total, base=base, host=host, group=group)
 
     def plan(self, size: Size) -> MemoryPlan:
-        """Return the plan for images of `size`. Raises UsageError where the size cannot fit."""
+        """Return the plan for images of `size`. Raises UsageError for a size that does not fit into the budget."""
         image, stages = 3.0 * FLOAT * size[0] * size[1], segments(self.encoder, self.layers)
         fixed = (
             self.base + THREADS + self.encoder.prepared() + IMAGES * image + self._features(self.target_layers, size)
@@ -179,7 +180,7 @@ class MemoryBudget:
     def _in_tiles(self, stages: Sequence[Segment], size: Size, whole: float) -> tuple[float, float]:
         """Return the bytes of the ends of segments with gradients, and of the activations of a tile.
 
-        Where the whole network takes no more than both, there are no ends, and the tile is the whole.
+        If the whole network takes no more than both, there are no ends, and the tile is the whole image.
         """
         ends = 2 * self._features((s.end for s in stages if s.end), size)
         if self.tile:
@@ -188,9 +189,9 @@ class MemoryBudget:
         return (ends, sizing.TILE_BYTES) if whole > ends + sizing.TILE_BYTES else (0.0, whole)
 
     def _pairs(self, images: float, most: int) -> int:
-        """Return the number of half-precision pairs with memory for so many images, 0 for too few.
+        """Return the number of half-precision pairs in the memory of `images` images; 0 if there is too little.
 
-        Pairs take half of the memory; the fewest that serve may take all of it.
+        Pairs take half of the memory; the fewest pairs may take all of it.
         """
         pairs, fewest = min(most, int(images / 2)), min(FEWEST, most)
         return pairs if pairs >= fewest else fewest if images >= fewest else 0
@@ -205,7 +206,7 @@ class MemoryBudget:
         return needs
 
     def context(self, context: Context, size: Size) -> Context:
-        """Return the context for images of `size`: tiled by the plan, and shared with the group.
+        """Return the context for images of `size`, with the tiles of the plan and the group.
 
         With `--tile 0` nothing is tiled, and every process computes everything.
         """
@@ -232,8 +233,8 @@ class MemoryBudget:
 
     def _features(self, layers: Iterable[str], size: Size) -> float:
         """Return the bytes of the features at these layers."""
-        found = [(self.encoder.layers[name].channels, self.encoder.grid(name, size)) for name in layers]
-        return sum(FLOAT * channels * grid[0] * grid[1] for channels, grid in found)
+        shapes = [(self.encoder.layers[name].channels, self.encoder.grid(name, size)) for name in layers]
+        return sum(FLOAT * channels * grid[0] * grid[1] for channels, grid in shapes)
 
     def _activations(self, stages: Sequence[Segment], size: Size) -> float:
         return sum(segment_bytes(self.encoder, stages, size))

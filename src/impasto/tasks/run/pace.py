@@ -1,4 +1,4 @@
-"""The pace of a machine: the time of a step on a small image, to estimate the time of a run at any size."""
+"""The pace of a machine: seconds for each pixel of a step, measured on a small image, to estimate the time of a run."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SIDE = 256
 
 
 def measure(encoder: Encoder, layers: Sequence[str], device: torch.device, steps: int = 4) -> float:
-    """Return the seconds of a step for each pixel, with Gram matrices at `layers`: the least of several steps.
+    """Return the seconds for each pixel of a step with Gram matrices at `layers`, the minimum over `steps` steps.
 
-    The global random state does not change. The first step, which fills caches, does not count.
+    The first step, which fills caches, does not count. The global random state does not change.
     """
-    draw = torch.Generator("cpu").manual_seed(0)
-    picture, painting = (torch.rand(1, 3, SIDE, SIDE, generator=draw).to(device) for _ in range(2))
+    generator = torch.Generator("cpu").manual_seed(0)
+    picture, painting = (torch.rand(1, 3, SIDE, SIDE, generator=generator).to(device) for _ in range(2))
     terms = style_terms(Context(encoder), [Area("picture", (StyleImage(painting),))], dict.fromkeys(layers, 1.0), 1.0)
     descent = Descent(picture, Evaluation(Pixels((SIDE, SIDE)), evaluation(Context(encoder), terms)), LBFGS())
-    found = []
+    durations = []
     for _ in range(steps + 1):
-        began = time.perf_counter()
+        start = time.perf_counter()
         descent.step()
-        found.append(time.perf_counter() - began)
-    return min(found[1:]) / SIDE**2
+        durations.append(time.perf_counter() - start)
+    return min(durations[1:]) / SIDE**2

@@ -29,17 +29,16 @@ from impasto.tasks.run.schedule import draws_of, optimizer_of, schedule
 from impasto.tasks.scene.reading import is_periodic
 
 TILED = 1.3
-"""Time of a pixel in tiles, over its time in a whole image: tiles are partly computed twice, and their halos
-overlap."""
+"""Time of a pixel with tiles, over the time without: some tiles are computed twice, and halos overlap."""
 
 
 Prepare = Callable[[Size], Evaluate]
-"""Makes the objective of one size."""
+"""A function that returns the objective of one size."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One size of a run: its (height, width), its steps, its memory plan, and the maker of its objective."""
+    """One size of a run: its (height, width), its steps, its memory plan, and the function that makes its objective."""
 
     size: Size
     steps: int
@@ -59,15 +58,15 @@ class Polish:
 
 @dataclass(frozen=True)
 class Job:
-    """A run that is ready to start, over the schedule of its settings up to `full` size.
+    """A run that is ready to start, over the schedule of its settings up to size `full`.
 
     start: makes the first image `(1, C, H, W)`.
     prepare: makes the objective of one size.
     budget: the memory that the run may take.
-    stochastic: whether the objective draws at random; with new draws, values of different steps cannot be compared.
-    finish: changes each step before the caller gets it.
+    stochastic: whether the objective is stochastic; with new draws, losses of different steps are not comparable.
+    finish: maps each step to the step that the caller gets.
     polish: the steps after the schedule, by another network.
-    notices: differences from the request, one line each.
+    notices: differences between run and settings, one line each.
     """
 
     settings: SynthesisSettings
@@ -81,21 +80,22 @@ class Job:
     notices: tuple[str, ...] = ()
 
     def plan(self) -> list[Planned]:
-        """Return the sizes, coarse to fine. Raises UsageError where one does not fit into memory."""
+        """Return the sizes, coarse to fine. Raises UsageError for a size that does not fit into memory."""
         steps = schedule(self.settings, self.full, self.budget.encoder.smallest(self.budget.layers))
-        found = [Planned(size, count, self.budget.plan(size), self.budget, self.prepare) for size, count in steps]
-        last = self.polish
-        if last:
-            found.append(Planned(self.full, last.steps, last.budget.plan(self.full), last.budget, last.prepare))
-        return found
+        sizes = [Planned(size, count, self.budget.plan(size), self.budget, self.prepare) for size, count in steps]
+        polish = self.polish
+        if polish:
+            plan = polish.budget.plan(self.full)
+            sizes.append(Planned(self.full, polish.steps, plan, polish.budget, polish.prepare))
+        return sizes
 
     @property
     def peak(self) -> float:
-        """The most bytes that the process will have."""
+        """The largest memory of the process, in bytes."""
         return max(planned.memory_plan.peak for planned in self.plan())
 
     def seconds(self, pace: float, polish: float = 0.0) -> float:
-        """Return the time of all steps in seconds.
+        """Return an estimate of the time of all steps, in seconds.
 
         `pace` is in seconds for each pixel and evaluation (see `pace.measure`); `polish` is the pace of the polish.
         """
@@ -107,7 +107,10 @@ class Job:
         return total
 
     def steps(self, resume: State | None = None) -> Iterator[Step]:
-        """Optimise step by step; `resume` is the state of a step of the same run, which continues after it."""
+        """Yield each step of the optimisation; `resume` is the state of a step, after which the run continues.
+
+        Raises UsageError for a state of another run, and ImpastoError where the memory of a device is too small.
+        """
         settings = self.settings
         noisy = self.stochastic and draws_of(settings, self.stochastic).fresh
         prepared: list[Evaluate] = []
@@ -133,9 +136,9 @@ class Job:
             yield self.finish(_noticed(step, prepared))
 
     def _prepared(self, planned: Planned, current: list[Evaluate]) -> Evaluate:
-        """Make the objective of one size, and put it into `current` in place of the one before.
+        """Return the objective of one size, which replaces the objective of the size before in `current`.
 
-        Where memory is short, freed memory goes back to the system first.
+        With tiles, freed memory is returned to the system first.
         """
         current.clear()
         if not planned.memory_plan.whole:
@@ -158,13 +161,13 @@ class Job:
 
 def _noticed(step: Step, prepared: Sequence[Evaluate]) -> Step:
     """Return the step with the notices of its objective."""
-    found = [evaluate.pop_notice() for evaluate in prepared if isinstance(evaluate, Evaluator)]
-    notices = [notice for notice in (step.notice, *found) if notice]
+    popped = [evaluate.pop_notice() for evaluate in prepared if isinstance(evaluate, Evaluator)]
+    notices = [notice for notice in (step.notice, *popped) if notice]
     return replace(step, notice="; ".join(notices)) if notices else step
 
 
 def last(steps: Iterable[Step]) -> Tensor:
-    """Run all steps and return the image of the last one."""
+    """Run all steps and return the image of the last one. Raises ImpastoError if there is no step."""
     step = None
     for step in steps:  # noqa: B007 (only the last one counts)
         pass

@@ -1,4 +1,4 @@
-"""The schedule of a run: its sizes, the steps at each size, the optimizer, and the random draws."""
+"""The schedule of a run: its sizes and their steps, the optimizer, and the random draws."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from impasto.tasks.run.device import polishes
 from impasto.tasks.scene.reading import whole_steps
 
 SMALLEST = 96
-"""Least longer side of a coarse size: strokes of a smaller one are larger than the objects."""
+"""Least longer side of a coarse size, in pixels: at smaller sizes, strokes are larger than objects."""
 
 
 def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tuple[Size, int]]:
-    """Return sizes of equal proportions and their steps, coarse to fine, ending at `full`.
+    """Return the (height, width) and the steps of each size, coarse to fine, up to `full`.
 
-    Sizes are halved as long as they stay above `COARSEST`, and once in any case. Sizes that are too small, or have a
-    side below `least` (the network's), are left out. The smallest size decides the layout and the large strokes; each
-    larger one adds detail and needs fewer steps. A run with a polish by VGG-19 has the steps of the standard quality.
+    Sizes are halved while they are above `COARSEST`, and once in any case. Sizes with a longer side below `SMALLEST`,
+    or with a side below `least` (the smallest image of the network), are left out. The smallest size determines the
+    layout and the large strokes; each larger size adds detail and needs fewer steps (Gatys et al. 2017). A run with a
+    polish by VGG-19 has the steps of the standard quality.
+
+    >>> schedule(StylizeSettings(), (768, 1024))
+    [((192, 256), 52), ((384, 512), 26), ((768, 1024), 14)]
     """
     longer, quality = max(full), QUALITIES["standard" if polishes(settings) else settings.quality]
     steps = quality.steps if isinstance(settings, StylizeSettings) else quality.unaided
@@ -35,8 +39,8 @@ def schedule(settings: SynthesisSettings, full: Size, least: int = 1) -> list[tu
 def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
     """Return the name of the optimizer: by default L-BFGS, and Adam for stochastic losses.
 
-    L-BFGS needs one function throughout, so its draws stay the same, and positions that are not drawn are never
-    painted: sliced Wasserstein, relaxed EMD and nearest neighbours then leave noise and fringes.
+    L-BFGS needs the same function at all steps, so it cannot have new random draws, and positions that are not drawn
+    would never change: sliced Wasserstein, relaxed EMD and nearest neighbours then leave noise and fringes.
     """
     if settings.optimizer != "auto":
         return settings.optimizer
@@ -44,5 +48,5 @@ def optimizer_of(settings: SynthesisSettings, stochastic: bool) -> str:
 
 
 def draws_of(settings: SynthesisSettings, stochastic: bool) -> RandomDraws:
-    """Return the random draws of a run: new ones every step, except with L-BFGS."""
+    """Return the random draws of a run: new draws at every step, except with L-BFGS."""
     return RandomDraws(settings.seed, fresh=not optimizer_of(settings, stochastic).startswith("lbfgs"))

@@ -1,1 +1,1 @@
-"""The content image and the style images of a run: read once, coloured once, handed out at any size."""
+"""The content image and the style images of a run, read and recoloured once, and returned at any size."""

@@ -1,7 +1,7 @@
 """Areas: parts of the content image, each with the style images that it is painted after.
 
-A run has one area or more. An area has a mask over the content image and its style images: each is a painting, or a
-part of one, with a share. Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer".
+A run has one area or more. An area has a mask over the content image and style images. A style image is a painting, or
+a part of one, with a share. Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer".
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from impasto.tasks.scene.regions import (
 )
 
 LEAST = 0.005
-"""A rest of the content image below this share belongs to no area: it is the soft edges of masks that meet."""
+"""Least share of the content image for an area of the rest: a smaller rest is between the soft edges of masks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,57 +72,62 @@ class Area:
 def read_style_images(
     sources: Sequence[tuple[Source, float]], mask: Tensor | None = None, read: Opener = load
 ) -> tuple[StyleImage, ...]:
-    """Read the style images of a mixture, given with their shares; `mask` is the part of each that counts."""
-    found = []
+    """Return the style images of pairs of a source and a share; `mask` is the part of each image that counts.
+
+    Raises UsageError for a source that cannot be read, and for an image without a visible pixel.
+    """
+    images = []
     for source, share in sources:
         picture = read(source)
         picture.check_visible()
-        found.append(StyleImage(picture.pixels, _visible_part(mask, picture.alpha), share, picture.alpha))
-    return tuple(found)
+        images.append(StyleImage(picture.pixels, _visible_part(mask, picture.alpha), share, picture.alpha))
+    return tuple(images)
 
 
 def areas_of_regions(
     everywhere: tuple[StyleImage, ...], regions: Sequence[Region], content: Size, read: Opener = load
 ) -> list[Area]:
-    """Return the areas of a content image of size `content` with these regions.
+    """Return the areas of a content image of size `content`: an area for each region, and the rest.
 
-    What no region covers is painted after the style images `everywhere`. `read` opens the regions' style images.
+    The rest has the style images `everywhere`. `read` opens the style images of regions. Raises UsageError for an empty
+    mask, and for a mask of other proportions than its image.
     """
     if not regions:
         return [Area("picture", everywhere)]
-    found: list[Area] = []
+    areas: list[Area] = []
     for region in regions:
-        name = region.mask if isinstance(region.mask, str) else f"region {len(found) + 1}"
+        name = region.mask if isinstance(region.mask, str) else f"region {len(areas) + 1}"
         mask = load_mask(region.mask)
         if float(mask.max()) <= 0:
             raise UsageError(f"the mask '{name}' shows nothing: it is black everywhere, or transparent")
         check_shape(size_of(mask), content, f"the mask '{name}'", "photo")
         part = None if region.style_mask is None else load_mask(region.style_mask)
-        painted = read_style_images([(region.style, 1.0)], part, read)
+        images = read_style_images([(region.style, 1.0)], part, read)
         if part is not None:
-            own = size_of(painted[0].pixels)
+            own = size_of(images[0].pixels)
             check_shape(size_of(part), own, f"the mask of the painting in '{name}'", "painting")
-        found.append(Area(name, painted, mask, region.weight))
-    size = max((size_of(area.mask) for area in found if area.mask is not None), key=lambda s: s[0] * s[1])
-    masks = [resize_clamped(area.mask, size) for area in found if area.mask is not None]
+        areas.append(Area(name, images, mask, region.weight))
+    size = max((size_of(area.mask) for area in areas if area.mask is not None), key=lambda s: s[0] * s[1])
+    masks = [resize_clamped(area.mask, size) for area in areas if area.mask is not None]
     rest = (1 - torch.stack(masks).sum(0)).clamp(0, 1)
     if float(rest.mean()) > LEAST:
-        found.append(Area("the rest", everywhere, rest))
-    return found
+        areas.append(Area("the rest", everywhere, rest))
+    return areas
 
 
 def read_areas(
     style: StyleSource, settings: StylizeSettings, regions: Sequence[Region], content: Size, read: Opener = load
 ) -> list[Area]:
-    """Return the areas of a content image of size `content`: those of the settings' regions and of `regions`.
+    """Return the areas of a content image of size `content`, for `regions` and the regions of the settings.
 
-    The last area is painted after `style`, unless regions cover everything. `read` opens style images.
+    The last area is the rest, in the style of `style`, unless regions cover everything. `read` opens style images.
+    Raises UsageError as `areas_of_regions` does, and for regions and segmentations that cannot be parsed.
     """
     sources = style_shares(style, settings.mix)
-    wanted = [*regions, *(parse_region(text) for text in settings.region)]
+    every = [*regions, *(parse_region(text) for text in settings.region)]
     if settings.segmentation:
-        wanted += segmentation_regions(settings.segmentation, sources[0][0])
-    return areas_of_regions(read_style_images(sources, read=read), wanted, content, read)
+        every += segmentation_regions(settings.segmentation, sources[0][0])
+    return areas_of_regions(read_style_images(sources, read=read), every, content, read)
 
 
 def visible_areas(areas: Sequence[Area], alpha: Tensor | None) -> list[Area]:
@@ -137,16 +142,16 @@ def visible_areas(areas: Sequence[Area], alpha: Tensor | None) -> list[Area]:
 
 
 def resize_clamped(pixels: Tensor, size: Size, alpha: Tensor | None = None) -> Tensor:
-    """Resize a picture or mask, in [0, 1]; colours count in proportion to `alpha`, if given."""
+    """Return a picture or mask at another size, in [0, 1]; colours count in proportion to `alpha`, if it is given."""
     if alpha is not None:
         return resize_visible(pixels, alpha, size).clamp(0, 1)
-    found = resize(pixels, size)
-    # Where the size is the same, so is the tensor.
-    return found.clamp_(0, 1) if found is not pixels else in_range(found)
+    result = resize(pixels, size)
+    # For an equal size the result is the same tensor, which must not change.
+    return result.clamp_(0, 1) if result is not pixels else in_range(result)
 
 
 def style_image_size(image: StyleImage, size: Size, scale: float) -> Size:
-    """Return (height, width) of a style image beside a result of `size`: its longer side is `scale` times theirs."""
+    """Return the (height, width) of a style image for a result of `size`, `scale` times as long on the longer side."""
     height, width = image.pixels.shape[-2:]
     factor = scale * max(size) / max(height, width)
     return max(1, round(height * factor)), max(1, round(width * factor))
@@ -154,8 +159,8 @@ def style_image_size(image: StyleImage, size: Size, scale: float) -> Size:
 
 def areas_at_size(areas: Sequence[Area], size: Size, settings: PaintingSettings, device: torch.device) -> list[Area]:
     """Return the areas for a result of `size`; areas with the same style image share one tensor."""
-    scaled: dict[int, Tensor] = {}
-    return [area_at_size(area, size, settings, device, scaled) for area in areas]
+    cache: dict[int, Tensor] = {}
+    return [area_at_size(area, size, settings, device, cache) for area in areas]
 
 
 def area_at_size(
@@ -163,34 +168,34 @@ def area_at_size(
     size: Size,
     settings: PaintingSettings,
     device: torch.device,
-    scaled: dict[int, Tensor] | None = None,
+    cache: dict[int, Tensor] | None = None,
 ) -> Area:
-    """Return the area for a result of `size`: its mask, and its style images, scaled and turned as the settings say.
+    """Return the area for a result of `size`: its mask, and its style images, scaled and rotated by the settings.
 
-    `scaled` caches scaled style images by the `id` of their pixels.
+    `cache` holds scaled style images by the `id` of their pixels.
     """
-    found, scaled = [], {} if scaled is None else scaled
+    images, cache = [], {} if cache is None else cache
     for image in area.style_images:
         own = style_image_size(image, size, settings.style_scale)
         mask = None if image.mask is None else resize_clamped(image.mask, own).to(device)
         alpha = None if image.alpha is None else resize_clamped(image.alpha, own).to(device)
-        if id(image.pixels) not in scaled:
-            scaled[id(image.pixels)] = resize_clamped(image.pixels, own, image.alpha).to(device)
-        found.append(replace(image, pixels=scaled[id(image.pixels)], mask=mask, alpha=alpha))
+        if id(image.pixels) not in cache:
+            cache[id(image.pixels)] = resize_clamped(image.pixels, own, image.alpha).to(device)
+        images.append(replace(image, pixels=cache[id(image.pixels)], mask=mask, alpha=alpha))
     mask = None if area.mask is None else resize_clamped(area.mask, size).to(device)
-    return with_rotations(replace(area, style_images=tuple(found), mask=mask), parse_rotations(settings.rotations))
+    return with_rotations(replace(area, style_images=tuple(images), mask=mask), parse_rotations(settings.rotations))
 
 
 def with_rotations(area: Area, degrees: Sequence[float]) -> Area:
-    """Return the area with copies of every style image turned by `degrees`; all copies have the same share."""
-    found = []
+    """Return the area with copies of every style image, rotated by `degrees`; all copies have equal shares."""
+    images = []
     for image in area.style_images:
         share = image.share / (1 + len(degrees))
-        found.append(replace(image, share=share))
+        images.append(replace(image, share=share))
         for angle in degrees:
             pixels, mask = rotate(image.pixels, angle, image.mask, image.alpha)
-            found.append(StyleImage(pixels, mask, share))
-    return replace(area, style_images=tuple(found))
+            images.append(StyleImage(pixels, mask, share))
+    return replace(area, style_images=tuple(images))
 
 
 def _visible_part(mask: Tensor | None, alpha: Tensor | None) -> Tensor | None:

@@ -1,7 +1,7 @@
 """The colours of a run: of its style images, its starting point and its result.
 
-Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", describe two ways to keep the colours of the
-content: luminance-only transfer, and style images that take the colours first.
+Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", describe two methods to keep the colours of the
+content image: luminance-only transfer, and style images with the colours of the content image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from impasto.tasks.scene.areas import Area, StyleImage, resize_clamped
 
 
 def recolor_styles(areas: Sequence[Area], content: Tensor, settings: StylizeSettings) -> list[Area]:
-    """Return the areas with their style images in the colours, or the luminance, that the losses compare with."""
+    """Return the areas with their style images in the colours, or in the luminance alone, of the settings."""
     return [
         replace(area, style_images=tuple(_recolored(image, area, content, settings) for image in area.style_images))
         for area in areas
@@ -40,9 +40,10 @@ def _recolored(image: StyleImage, area: Area, content: Tensor, settings: Stylize
 
 
 def recolor_content(areas: Sequence[Area], content: Tensor, share: float) -> Tensor:
-    """Return the content image with each area moved by `share` of the way to the colours of its style images.
+    """Return the content image with the colours of each area moved towards those of its style images.
 
-    Several style images count in proportion to their shares.
+    `share` is from 0, the content image, to 1, the colours of the style images (`match_colors`). Several style images
+    count in proportion to their shares.
     """
     result = content
     for area in areas:
@@ -52,7 +53,7 @@ def recolor_content(areas: Sequence[Area], content: Tensor, share: float) -> Ten
 
 
 def working_image(image: Tensor, settings: StylizeSettings) -> Tensor:
-    """Return the image as the run optimises it: one channel of luminance where the content's colours are kept."""
+    """Return the image that the run optimises: its luminance, one channel, where the content's colours are kept."""
     return image if settings.keep_color == "no" else luminance(image, settings.keep_color)
 
 
@@ -68,7 +69,7 @@ def final_image(image: Tensor, content: Tensor, areas: Sequence[Area], settings:
 
 
 def _pooled(images: Sequence[StyleImage]) -> tuple[Tensor, Tensor]:
-    """Return the pixels of all style images in one row, `(1, 3, 1, N)`, and the weight of each, `(1, 1, 1, N)`."""
+    """Return the pixels of all style images in one row, `(1, 3, 1, N)`, and their weights, `(1, 1, 1, N)`."""
     colors, weights = [], []
     for image in images:
         size = size_of(image.pixels)

@@ -1,10 +1,11 @@
-"""Matched parts: each part of the content image has the statistics of the style image's most similar parts.
+"""Matched parts: each part of the content image has the statistics of the most similar parts of the style image.
 
-One statistic of the whole style image puts everything in it everywhere: faces into plain skies, the largest tiles on
-every wall. Here k-means of deep features (directions) splits the content image into a few soft parts. Each part has its
-own statistics: the positions of the style image weighted by an optimal transport between the two images (Sinkhorn
-iterations, Cuturi 2013). The style image's marginal is relaxed (Chizat et al. 2018), so that the transport leaves out
-what the content image has nothing similar to. Parts are areas, with masks like those of regions.
+A statistic of the whole style image puts all its contents everywhere: faces into plain skies, the largest tiles on
+every wall. Here k-means of the directions of deep features splits the content image into a few soft parts. Each part
+has its own statistics, in which an optimal transport between both images weights the positions of the style image
+(Sinkhorn iterations, Cuturi 2013). The marginal of the style image is relaxed (Chizat et al. 2018), so that the
+transport leaves out parts of the style image without a similar part of the content image. Parts are areas, with masks
+like those of regions.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ SIDE = 256
 """Longer side, in pixels, at which content and style images are compared."""
 
 FEWEST = 16
-"""Least number of positions of the deep layer for each part: fewer have no statistics."""
+"""Least mean number of positions of the deep layer for each part; statistics need that many."""
 
 SOFTNESS = 0.15
 """Temperature of the softmax over the cosines between a position and the centres of the parts."""
 
 BLUR, RELAXATION, ITERATIONS = 0.05, 0.5, 60
-"""The transport's weight of entropy, its weight of the style image's marginal, and its number of iterations."""
+"""Parameters of the transport: weight of the entropy, weight of the style image's marginal, number of iterations."""
 
 WHOLE_SHARE = 0.1
 """Share of the whole style image in the statistics of each part."""
@@ -54,9 +55,9 @@ class Points:
 
 @torch.no_grad()
 def matched(areas: Sequence[Area], content: Tensor, encoder: Encoder, count: int) -> list[Area]:
-    """Split every area into up to `count` parts and return the parts.
+    """Return the parts of all areas, at most `count` for each area.
 
-    `content` `(1, 3, H, W)` in [0, 1] is the content image in the colours of its style images, so that the match does
+    `content` `(1, 3, H, W)` in [0, 1] is the content image in the colours of its style images, so that matching does
     not depend on colour. The masks of an area's parts add up to the area's mask.
     """
     return [part for area in areas for part in _parts(area, content, encoder, count)]
@@ -80,22 +81,25 @@ def _parts(area: Area, content: Tensor, encoder: Encoder, count: int) -> list[Ar
 
 
 def _masked_styles(image: StyleImage, encoder: Encoder, ours: Points, membership: Tensor) -> list[StyleImage]:
-    """Return the style image once for each part, with the mask that the part takes statistics over."""
+    """Return the style image once for each part, with the mask of the statistics of the part."""
     theirs = _points(encoder, image.pixels, image.mask, image.alpha)
     weights = transport(ours, theirs).T @ membership
     weights = weights / theirs.shares[:, None].clamp(min=1e-12)  # density over the style image
-    found = []
+    images = []
     for k in range(membership.shape[1]):
         share = (1 - WHOLE_SHARE) * weights[:, k] / (weights[:, k] * theirs.shares).sum() + WHOLE_SHARE
         mask = theirs.map_of(share / share.max())
         if image.mask is not None:
             mask = mask * resize_clamped(image.mask, theirs.grid)
-        found.append(replace(image, mask=mask))
-    return found
+        images.append(replace(image, mask=mask))
+    return images
 
 
 def transport(ours: Points, theirs: Points) -> Tensor:
-    """Return the transport plan `(N, M)` between two sets of points; its rows sum to the weights of the first."""
+    """Return the transport plan `(N, M)` between two sets of points; its rows sum to the weights of the first set.
+
+    Entropic optimal transport (Cuturi 2013) with a relaxed second marginal (Chizat et al. 2018), on cosine distances.
+    """
     kernel = ((ours.directions @ theirs.directions.T - 1) / BLUR).exp()
     left, right = ours.shares, torch.ones_like(theirs.shares)
     for _ in range(ITERATIONS):
@@ -105,7 +109,7 @@ def transport(ours: Points, theirs: Points) -> Tensor:
 
 
 def _points(encoder: Encoder, picture: Tensor, mask: Tensor | None, alpha: Tensor | None = None) -> Points:
-    """Return deep features of the image as directions from their mean; the mean tells no parts apart."""
+    """Return deep features of the image as directions from their mean, which is the same in all parts."""
     height, width = fitted_size(size_of(picture), min(SIDE, max(picture.shape[-2:])))
     layer = encoder.default_structure[-1]
     least = encoder.smallest([layer])
@@ -121,12 +125,12 @@ def _points(encoder: Encoder, picture: Tensor, mask: Tensor | None, alpha: Tenso
 
 
 def _centres(points: Points, count: int, rounds: int = 15) -> Tensor:
-    """Return `count` unit vectors by k-means. The first centres are the points farthest from earlier ones."""
+    """Return `count` unit vectors by k-means, which starts from points that are farthest from each other."""
     directions, shares = points.directions, points.shares
-    chosen = [int((directions @ (shares[:, None] * directions).sum(0)).argmax())]
+    indices = [int((directions @ (shares[:, None] * directions).sum(0)).argmax())]
     for _ in range(count - 1):
-        chosen.append(int((directions @ directions[chosen].T).amax(1).argmin()))
-    centres = directions[chosen]
+        indices.append(int((directions @ directions[indices].T).amax(1).argmin()))
+    centres = directions[indices]
     for _ in range(rounds):
         nearest = F.one_hot((directions @ centres.T).argmax(1), count).to(shares) * shares[:, None]
         sums = nearest.T @ directions

@@ -1,4 +1,4 @@
-"""Regions, shares and rotations as a person writes them; `areas.py` reads the masks and style images."""
+"""Regions, shares and rotations, parsed from text; `areas.py` reads the masks and style images."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ StyleSource = Source | Sequence[tuple[Source, float]]
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the content image with a style image of its own: `style` within `style_mask`, painted within `mask`.
+    """A part of the content image, `mask`, in the style of a part of a style image: `style` within `style_mask`.
 
-    Masks are pictures, white inside, or names as `load_mask` understands them. `weight` multiplies the region's style
-    loss.
+    Masks are pictures, white inside, or texts of `load_mask`. Without a `style_mask` the whole style image counts.
+    `weight` multiplies the region's style loss; for `apply` it is the strength.
+
+    >>> import impasto
+    >>> impasto.Region("sky.png", "sample:flow", weight=0.5).style_mask is None
+    True
     """
 
     mask: Source
@@ -30,7 +34,13 @@ class Region:
 
 
 def parse_region(text: str) -> Region:
-    """Parse `MASK:PAINTING[:MASK][:WEIGHT]`; `sample:NAME` may stand for a file."""
+    """Return the region of a text `MASK:PAINTING[:MASK][:WEIGHT]`; files may be `sample:NAME`.
+
+    Raises UsageError for any other text.
+
+    >>> parse_region("sky.png:sample:flow:0.5")
+    Region(mask='sky.png', style='sample:flow', style_mask=None, weight=0.5)
+    """
     parts = pieces(text)
     weight = 1.0
     if len(parts) > 2 and parts[-1].replace(".", "", 1).isdigit():
@@ -41,7 +51,13 @@ def parse_region(text: str) -> Region:
 
 
 def parse_mix(texts: Sequence[str]) -> list[tuple[str, float]]:
-    """Parse `FILE=SHARE` texts; the shares add up to 1 at most, and the first style image has the rest."""
+    """Return the files and shares of texts `FILE=SHARE`; the first style image of a run has the rest.
+
+    Raises UsageError for a text without a share, and for shares with a sum above 1.
+
+    >>> parse_mix(["sea.jpg=0.3"])
+    [('sea.jpg', 0.3)]
+    """
     pairs = []
     for text in texts:
         name, sign, share = text.rpartition("=")
@@ -55,11 +71,17 @@ def parse_mix(texts: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def style_shares(style: StyleSource, mix: Sequence[str]) -> list[tuple[Source, float]]:
-    """Return style images with shares that add up to 1: those of `mix`, and `style` with the rest."""
+    """Return style images with shares that add up to 1: those of `mix`, and `style` with the rest.
+
+    Raises UsageError for shares below 0, and for pairs in `style` together with `mix`.
+
+    >>> style_shares("flow.jpg", ["sea.jpg=0.25"])
+    [('flow.jpg', 0.75), ('sea.jpg', 0.25)]
+    """
     if isinstance(style, Sequence) and not isinstance(style, str):
         total = sum(share for _, share in style)
         if mix or not total > 0 or any(share < 0 for _, share in style):
-            raise UsageError("several paintings need shares of at least 0, not all 0, and no `mix` beside them")
+            raise UsageError("several paintings need shares of at least 0, not all 0, and no `mix`")
         return [(source, share / total) for source, share in style if share]
     others = parse_mix(mix)
     rest = 1 - sum(share for _, share in others)
@@ -67,10 +89,11 @@ def style_shares(style: StyleSource, mix: Sequence[str]) -> list[tuple[Source, f
 
 
 def segmentation_regions(maps: str, style: Source) -> list[Region]:
-    """Return a region for each colour that both maps of `MAP:MAP`, the content's and the style image's, have.
+    """Return a region for each colour that the content's map and the style image's map, `MAP:MAP`, have in common.
 
     Colours within the tolerance of masks are equal, because JPEG changes colours a little. JPEG also adds colours along
-    the edges of parts: a region that is nowhere 3 pixels wide is left out, unless all are.
+    edges, so regions that are nowhere 3 pixels wide are left out, unless all regions are so narrow. Raises UsageError
+    for any other text, and for maps without a common colour.
     """
     files = pieces(maps)
     if len(files) != 2 or not all(files):
@@ -80,17 +103,21 @@ def segmentation_regions(maps: str, style: Source) -> list[Region]:
     if not pairs:
         both = f"{', '.join(ours)} and {', '.join(theirs)}"
         raise UsageError(f"the maps '{files[0]}' and '{files[1]}' have no colour in common: {both}")
-    found = [Region(f"{files[0]}{color}", style, f"{files[1]}{match}") for color, match in pairs]
-    return [r for r in found if all(map(_is_wide, (r.mask, r.style_mask)))] or found
+    regions = [Region(f"{files[0]}{color}", style, f"{files[1]}{match}") for color, match in pairs]
+    return [r for r in regions if all(map(_is_wide, (r.mask, r.style_mask)))] or regions
 
 
 def _is_wide(mask: Source | None) -> bool:
-    """Return whether the mask is 3 pixels wide anywhere."""
+    """Return whether the mask is 3 pixels wide anywhere; True without a mask."""
     return mask is None or float((1 - F.max_pool2d(1 - load_mask(mask), 3, 1, padding=1)).max()) > 0.5
 
 
 def parse_rotations(text: str | None) -> list[float]:
-    """Parse degrees such as `90,180,270`."""
+    """Return the degrees of a text such as `90,180,270`; an empty list for None. Raises UsageError for any other text.
+
+    >>> parse_rotations("90,180")
+    [90.0, 180.0]
+    """
     try:
         return [float(part) for part in text.split(",")] if text else []
     except ValueError:

@@ -1,4 +1,4 @@
-"""The scene of `stylize`: content image and style images, read once, coloured once, handed out at any size."""
+"""The scene of `stylize`: content image and style images, read and recoloured once, and returned at any size."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class View(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The content image and the areas that it is painted in.
+    """The content image and its areas.
 
-    `areas` hold the style images in the colours that the losses compare with. `style` is the first style image in its
-    own colours. `size` is the (height, width) of the result. `matcher` is the network that splits areas into matched
-    parts (see `matching.py`); without a matcher there are none.
+    areas: the areas, whose style images have the colours of the losses.
+    style: the first style image in its own colours.
+    size: the (height, width) of the result.
+    matcher: the network that splits areas into matched parts (see `matching.py`), or None for no parts.
     """
 
     settings: StylizeSettings
@@ -51,7 +52,7 @@ class Scene:
 
     @property
     def style_sizes(self) -> list[Size]:
-        """The (height, width) of every style image beside the result."""
+        """The (height, width) of every style image for a result of full size."""
         scale = self.settings.style_scale
         return [
             style_image_size(style_image, self.size, scale) for area in self.areas for style_image in area.style_images
@@ -64,12 +65,12 @@ class Scene:
             .expand(-1, 3, -1, -1)
             .to(device)
         )
-        scaled, count = areas_at_size([*self.areas, *self.parts], size, self.settings, device), len(self.areas)
-        return View(content, scaled[:count], scaled[count:])
+        areas, count = areas_at_size([*self.areas, *self.parts], size, self.settings, device), len(self.areas)
+        return View(content, areas[:count], areas[count:])
 
     @cached_property
     def parts(self) -> list[Area]:
-        """The matched parts of all areas; the parts are found at a small size."""
+        """The matched parts of all areas, computed at a small size."""
         if self.matcher is None:
             return []
         content, size = self.recolor_content(1.0), fitted_size(self.size, min(SIDE, max(self.size)))
@@ -77,11 +78,11 @@ class Scene:
         return matched(self.areas, like, self.matcher, self.settings.matching)
 
     def recolor_content(self, share: float) -> Tensor:
-        """Return the content image with its colours moved by `share` of the way to those of its style images."""
+        """Return the content image with its colours moved by `share` towards those of its style images."""
         return coloring.recolor_content(self.areas, self.content.pixels, share)
 
     def starts(self, share: float) -> dict[str, Callable[[], Tensor]]:
-        """Return the starting points of a run by name; `share` is that of the recoloured content image."""
+        """Return functions that make the starting points of a run, by name; `share` is for `recolor_content`."""
         return {
             "recolored": lambda: self.recolor_content(share),
             "photo": lambda: self.content.pixels,
@@ -89,7 +90,7 @@ class Scene:
         }
 
     def working_image(self, image: Tensor) -> Tensor:
-        """Return the image as the run optimises it: its luminance alone where the content's colours are kept."""
+        """Return the image that the run optimises: its luminance alone where the content's colours are kept."""
         return coloring.working_image(image, self.settings)
 
     def final_image(self, image: Tensor) -> Tensor:
@@ -99,7 +100,10 @@ class Scene:
 
 
 def read_scene(content: Source, style: StyleSource, settings: StylizeSettings, regions: Sequence[Region] = ()) -> Scene:
-    """Read the scene of a run; `regions` are added to those of the settings."""
+    """Return the scene of a run; `regions` are added to those of the settings.
+
+    Raises UsageError for inputs that cannot be read or have no visible pixel, and for invalid regions and masks.
+    """
     image = content_opener(settings)(content)
     image.check_visible()
     size = full_size(settings, image.size)

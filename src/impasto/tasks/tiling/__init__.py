@@ -1,1 +1,1 @@
-"""One objective in parts: the stages and tiles of a network, their memory, and the processes that share them."""
+"""An objective in parts: the stages and tiles of a network, their memory, and the processes that share the tiles."""

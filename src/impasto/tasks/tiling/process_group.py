@@ -1,8 +1,8 @@
-"""The process group of a run: several processes share the tiles of one picture and reach the same numbers.
+"""The process group of a run: several processes share the tiles of one image and compute the same numbers.
 
-Tiles are additive: the sums of all processes add up to the sum over all tiles. Each process does everything else on
-these sums, so nothing else is sent. A program starts the processes and their default group
-(`torch.distributed.init_process_group`) and gives each its rank. A group of one process sends nothing.
+Statistics are additive: the sums of all processes add up to the sum over all tiles. Each process computes everything
+else from these sums, so the processes send nothing else. A program starts the processes and their default group
+(`torch.distributed.init_process_group`) and gives each process its rank. A group of one process sends nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ T = TypeVar("T")
 class ProcessGroup:
     """The rank of this process in a group of `size` processes.
 
-    All processes call the same methods in the same order. Raises ImpastoError where another process has ended.
+    All processes call the same methods in the same order. Methods raise ImpastoError if another process has ended.
+
+    >>> ProcessGroup().single, list(ProcessGroup(rank=1, size=2).share("abcd"))
+    (True, ['b', 'd'])
     """
 
     rank: int = 0
@@ -37,27 +40,27 @@ class ProcessGroup:
         return self.size == 1
 
     def share(self, everything: Iterable[T]) -> Iterator[T]:
-        """Return the share of this process: every `size`-th item, from the `rank`-th on."""
+        """Return the items of this process: every `size`-th item, from index `rank` on."""
         return islice(everything, self.rank, None, self.size)
 
     def all_reduce_(self, tensor: Tensor) -> Tensor:
-        """Sum the tensors of all processes, in place; all get the same bits."""
+        """Return the sum of the tensors of all processes, computed in place; all processes get the same bits."""
         return self._all(tensor, torch.distributed.all_reduce)
 
     def broadcast_(self, tensor: Tensor) -> Tensor:
-        """Copy the tensor of rank 0, in place."""
+        """Return the tensor of rank 0, copied in place."""
         return self._all(tensor, lambda own: torch.distributed.broadcast(own, 0))
 
     def minimum(self, number: float, device: torch.device) -> float:
-        """Return the smallest number of all processes; the message is a tensor on `device`."""
+        """Return the minimum over all processes of a number, which is sent as a tensor on `device`."""
         if self.single:
             return number
-        found = torch.zeros(self.size, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
-        found[self.rank] = number
-        return float(self.all_reduce_(found).min())
+        numbers = torch.zeros(self.size, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+        numbers[self.rank] = number
+        return float(self.all_reduce_(numbers).min())
 
     def check_same(self, text: str, device: torch.device) -> None:
-        """Raise UsageError where the text of a process differs: such processes would wait for each other forever."""
+        """Raise UsageError if the texts of processes differ: processes of different runs would never end."""
         number = float(int.from_bytes(hashlib.sha256(text.encode()).digest()[:3], "big"))
         if self.minimum(number, device) != -self.minimum(-number, device):
             raise UsageError("the processes of this run do not see the same files and settings")
@@ -65,7 +68,7 @@ class ProcessGroup:
     def _all(self, tensor: Tensor, send: Callable[[Tensor], object]) -> Tensor:
         if self.single:
             return tensor
-        # What is sent has to be contiguous; features are, but in another order.
+        # A message has to be contiguous. Features are contiguous with channels last.
         plain = tensor if tensor.ndim != 4 or tensor.is_contiguous() else tensor.permute(0, 2, 3, 1)
         own = plain.contiguous()
         try:

@@ -1,7 +1,8 @@
-"""Stages: the segments of a network at one size of picture, with the tiles of each.
+"""Stages: the segments of a network at one size of the image, with the tiles of each.
 
-Tensors as large as the picture stay on the picture's device, which may differ from the network's: each tile's window
-goes to the network's device, and its features come back. (Not run on a GPU so far: tests count the transfers.)
+Tensors as large as the image stay on the image's device, which may differ from the network's. The window of each tile
+is copied to the network's device, and its features are copied back. (Not run on a GPU so far: tests count the
+transfers.)
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from impasto.losses import IMAGE, Part
 
 @dataclass(frozen=True)
 class Stage:
-    """A segment at one size of picture: the grid of its input, and the side of the tiles on the grid (0: one tile).
+    """A segment at one size of the image.
 
-    `kept_graphs`: number of trailing tiles whose graph is kept for the backward pass; the others are computed twice.
+    size: the size of the image. grid: the size of the segment's input.
+    side: the side of the tiles on the grid; 0 for one tile.
+    kept_graphs: number of trailing tiles whose graph is kept for the backward pass; other tiles are computed twice.
     """
 
     segment: Segment
@@ -71,7 +74,8 @@ class Stage:
         return Part(top, left, bottom - top, right - left, grid)
 
     def own(self, tile: Tile, layer: str, features: Tensor, margin: int = 0) -> tuple[Tensor, Part]:
-        """Return the features of a window without its halo, and `margin` positions more below and to the right."""
+        """Return the features of a window without its halo, plus `margin` positions below and to the right, and the
+        part of the grid that they cover, without the margin."""
         part, ratio = self.part(tile, layer), self.segment.ratios.get(layer, 1)
         top, left = part.top - tile.rows.first // ratio, part.left - tile.columns.first // ratio
         rows, columns = slice(top, top + part.height + margin), slice(left, left + part.width + margin)
@@ -87,26 +91,26 @@ class Stage:
         end = self.end_buffer(x, allocate)
         for tile in self.tiles():
             with torch.no_grad():
-                found = self.features(self.window(tile, x))
-                visit(tile, found)
-                self.store(tile, found, end)
+                features = self.features(self.window(tile, x))
+                visit(tile, features)
+                self.store(tile, features, end)
         return end
 
     def end_buffer(self, x: Tensor, allocate: Allocate = in_memory) -> Tensor | None:
-        """Allocate the features at the segment's end for the input `x`; None for the last segment."""
+        """Return a new tensor for the features at the segment's end, for the input `x`; None for the last segment."""
         if self.segment.end is None:
             return None
         channels, grid = self.encoder.layers[self.segment.end].channels, self.encoder.grid(self.segment.end, self.size)
         return empty_like(x, channels, grid, allocate)
 
-    def store(self, tile: Tile, found: Mapping[str, Tensor], end: Tensor | None) -> None:
+    def store(self, tile: Tile, features: Mapping[str, Tensor], end: Tensor | None) -> None:
         """Copy the tile's part of the segment's end into `end`."""
         if end is not None and self.segment.end:
-            own, part = self.own(tile, self.segment.end, found[self.segment.end])
+            own, part = self.own(tile, self.segment.end, features[self.segment.end])
             part.of(end).copy_(own)
 
     def features(self, window: Tensor) -> dict[str, Tensor]:
-        """Return all features of the segment for a window of its input; the first segment adds the picture itself."""
+        """Return all features of the segment for a window of its input, by layer; the first also has the image."""
         if self.segment.after:
             return self.encoder.features(window, self.segment.wanted, self.segment.after)
         picture = window.expand(-1, 3, -1, -1)
@@ -114,9 +118,9 @@ class Stage:
 
 
 class _Own(torch.autograd.Function):
-    """A rectangle of features, as a view, whose gradient keeps their memory layout.
+    """A rectangle of features, as a view, whose gradient has their memory layout.
 
-    The gradient of an index has another layout: the copies and sums cost a fifth of an evaluation.
+    The gradient of indexing has another layout, whose copies and sums take a fifth of the time of an evaluation.
     """
 
     @staticmethod
@@ -141,80 +145,81 @@ def network_device(encoder: Encoder) -> torch.device:
 
 
 def to_device(x: Tensor, device: torch.device) -> Tensor:
-    """Return the tensor on the device: itself, if it is there already."""
+    """Return the tensor on the device: the same tensor, if it is on the device."""
     return x if x.device == device else x.to(device)
 
 
 def stages(encoder: Encoder, layers: Sequence[str] | frozenset[str], size: Size, sides: Sequence[int]) -> list[Stage]:
-    """Return the stages for these layers of a picture of `size`; `sides` are tile sides, the last for all later stages.
+    """Return the stages for these layers of an image of `size`; `sides` are tile sides, the last for all later stages.
 
-    Raises UsageError for tiles of a network with periodic borders: a window has other borders.
+    Raises UsageError for tiles of a network with periodic borders, which a window does not have.
     """
     if encoder.periodic and any(sides):
-        raise UsageError("a picture that repeats without end has no tiles; leave --tile or --tileable out")
-    found, grid = [], size
+        raise UsageError("a picture with periodic borders has no tiles; leave --tile or --tileable out")
+    result, grid = [], size
     for k, segment in enumerate(segments(encoder, layers)):
-        found.append(Stage(segment, size, grid, sides[min(k, len(sides) - 1)], encoder))
+        result.append(Stage(segment, size, grid, sides[min(k, len(sides) - 1)], encoder))
         if segment.end:
             grid = encoder.grid(segment.end, size)
-    return found
+    return result
 
 
 SMALLEST_TILE = 64
-"""Least side of a tile, in pixels: the halo of a smaller one would outweigh it."""
+"""Least side of a tile, in pixels: a smaller tile is mostly halo."""
 
 
 def halve_tiles(stage: Stage) -> Stage:
-    """Return the stage with tiles of half the side; itself where tiles cannot be smaller."""
+    """Return the stage with tiles of half the side; the same stage if its tiles cannot be smaller."""
     step, most = stage.segment.step, max(stage.grid) if stage.whole else stage.side
     side = max(most // (2 * step), -(-_least(stage) // step)) * step
     return replace(stage, side=side, kept_graphs=0) if side < most else stage
 
 
 def _least(stage: Stage) -> int:
-    """Return the side of the smallest tiles."""
+    """Return the side of the smallest tiles on the grid of the stage."""
     after = stage.segment.after
     return max(1, SMALLEST_TILE // stage.encoder.layers[after].stride) if after else SMALLEST_TILE
 
 
 def keep_graphs(
-    found: Sequence[Stage], budget: float, cost: Callable[[Stage, Tile], float]
+    stages: Sequence[Stage], budget: float, cost: Callable[[Stage, Tile], float]
 ) -> tuple[list[Stage], float]:
-    """Return the stages with as many graphs kept as the budget allows, and the bytes of these; `cost` is in bytes.
+    """Return the stages with as many kept graphs as the budget allows, and the bytes of these graphs.
 
-    The deepest stages come first: they have the most arithmetic for each byte.
+    `budget` and `cost` are in bytes. The graphs of the deepest stages come first: they have the most arithmetic for
+    each byte.
     """
-    kept, taken = list(found), 0.0
-    for k in reversed(range(len(kept)) if budget > 0 else ()):
-        costs = [] if kept[k].whole else [cost(kept[k], tile) for tile in kept[k].tiles()]
+    result, total = list(stages), 0.0
+    for k in reversed(range(len(result)) if budget > 0 else ()):
+        costs = [] if result[k].whole else [cost(result[k], tile) for tile in result[k].tiles()]
         count = 0
-        while count < len(costs) and taken + costs[-1 - count] <= budget:
-            taken += costs[-1 - count]
+        while count < len(costs) and total + costs[-1 - count] <= budget:
+            total += costs[-1 - count]
             count += 1
-        kept[k] = replace(kept[k], kept_graphs=count)
-    return kept, taken
+        result[k] = replace(result[k], kept_graphs=count)
+    return result, total
 
 
 WORTH = 0.9
-"""A stage is shared where the busiest process then has at most this share of the work."""
+"""Largest share of the work of the busiest process for which processes share a stage."""
 
 
-def share_tiles(stage: Stage, members: int) -> Stage:
-    """Return the stage with tiles for `members` processes; process k takes every tile with index k modulo `members`.
+def share_tiles(stage: Stage, processes: int) -> Stage:
+    """Return the stage with tiles for a number of processes; process k has the tiles with index k modulo `processes`.
 
-    The side of the tiles, never larger than before, is the one that gives the busiest process the least work. Where
-    that saves next to nothing, as for small pictures and the deepest stages, the stage is returned unchanged.
+    The side of the tiles is the one with the least work for the busiest process, and not larger than before. If sharing
+    saves little, as for small images and the deepest stages, the stage is returned unchanged.
     """
 
     def busiest(side: int) -> int:
-        loads = [0] * members
+        loads = [0] * processes
         for k, tile in enumerate(replace(stage, side=side).tiles()):
-            loads[k % members] += (tile.rows.last - tile.rows.first) * (tile.columns.last - tile.columns.first)
+            loads[k % processes] += (tile.rows.last - tile.rows.first) * (tile.columns.last - tile.columns.first)
         return max(loads)
 
     longer, step, least = max(stage.grid), stage.segment.step, _least(stage)
     most = longer if stage.whole else stage.side
-    sides = {-(-longer // (count * step)) * step for count in range(2, 2 * members + 1)}
+    sides = {-(-longer // (count * step)) * step for count in range(2, 2 * processes + 1)}
     loads = {side: busiest(side) for side in sorted(sides, reverse=True) if least <= side < most}
     best = min(loads, key=lambda side: loads[side], default=most)
     if best == most or loads[best] > WORTH * busiest(stage.side):
@@ -228,23 +233,23 @@ def visit_features(
     visit: Callable[[str, Tensor, Part], None],
     allocate: Allocate = in_memory,
 ) -> None:
-    """Call `visit` with the features of a picture `(1, 3, H, W)` at all layers, part by part, without gradient."""
+    """Call `visit` with the features of an image `(1, 3, H, W)` at all layers, part by part, without gradient."""
     x: Tensor | None = picture
     for stage in stages:
 
-        def parts(tile: Tile, found: Mapping[str, Tensor], stage: Stage = stage) -> None:
+        def parts(tile: Tile, features: Mapping[str, Tensor], stage: Stage = stage) -> None:
             for layer in stage.segment.layers:
-                visit(layer, *stage.own(tile, layer, found[layer]))
+                visit(layer, *stage.own(tile, layer, features[layer]))
 
         assert x is not None
         x = stage.forward(x, parts, allocate)
 
 
 def empty_like(like: Tensor, channels: int, grid: Size, allocate: Allocate) -> Tensor:
-    """Allocate features `(1, channels, *grid)` of the type and on the device of `like`, channels last."""
+    """Return a new tensor for features `(1, channels, *grid)`, of the type and device of `like`, channels last."""
     return empty(like.dtype, like.device, channels, grid, allocate)
 
 
 def empty(kind: torch.dtype, device: torch.device, channels: int, grid: Size, allocate: Allocate) -> Tensor:
-    """Allocate features `(1, channels, *grid)` of any type on any device, channels last."""
+    """Return a new tensor for features `(1, channels, *grid)`, channels last."""
     return allocate((1, *grid, channels), kind, device).permute(0, 3, 1, 2)

@@ -1,9 +1,9 @@
-"""An objective evaluated tile by tile: the value and gradient of a whole evaluation, in a fraction of the memory.
+"""Evaluation of an objective tile by tile: value and gradient of a whole evaluation, in a fraction of the memory.
 
 Galerne et al. 2024, "Scaling Painting Style Transfer", use two passes. The first sums the additive statistics of all
 tiles. The second computes every tile again, with the derivatives of the losses by their statistics. The result is exact
-up to rounding. They tile the picture once, with a halo as wide as the receptive field of the deepest layer. Here the
-network is split as well (see `encoders/segments.py`): each segment has tiles of its own with narrow halos, and reads
+up to rounding. Their tiles are tiles of the image, with a halo as wide as the receptive field of the deepest layer.
+Here the network is split, too (see `encoders/segments.py`): each segment has its own tiles with narrow halos, and reads
 the features at the end of the segment before. A segment whose activations fit in memory is one tile; its graph is kept
 from the first pass to the second, and nothing is computed twice. Other segments keep the graphs of as many tiles as
 fit.
@@ -27,7 +27,7 @@ from impasto.tasks.tiling.stages import Stage, empty_like, to_device
 
 
 def is_additive(term: Term) -> bool:
-    """Return whether a term can be evaluated with tiles: additive terms, and all terms of the picture itself."""
+    """Return whether a term can be evaluated with tiles: additive terms, and all terms of the image itself."""
     return term.layer == IMAGE or _in_parts(term)
 
 
@@ -36,11 +36,11 @@ def _in_parts(term: Term) -> bool:
 
 
 class TiledObjective:
-    """An objective of pictures `(1, C, H, W)`, C 1 or 3, of one size; returns `(total, parts)` like `Objective`.
+    """An objective of images `(1, C, H, W)`, C 1 or 3, of one size; returns `(total, parts)` like `Objective`.
 
-    Gradients flow to the picture only, and backward runs once. `allocate` allocates tensors as large as the picture.
-    Each process of the `group` computes its share of the tiles; all compute a stage of one tile. Raises UsageError for
-    terms that are not additive.
+    The gradient is that by the image alone, and is computed once. `allocate` allocates tensors as large as the image.
+    Each process of the `group` computes its share of the tiles; every process computes a stage of one tile. The
+    constructor raises UsageError for terms that are not additive.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class TiledObjective:
             group or ProcessGroup(),
         )
         if not self.stages:
-            raise UsageError("without any layer of a network there is nothing to see in tiles")
+            raise UsageError("an objective without layers of a network has no tiles")
         self.terms: list[list[int]] = [[] for _ in self.stages]
         self.others: list[int] = []
         for number, term in enumerate(objective.terms):
             if not is_additive(term):
-                raise UsageError(f"the term {term} looks at the whole picture at once, which takes --tile 0")
+                raise UsageError(f"the term {term} needs the whole picture at once; give --tile 0")
             if not _in_parts(term):
                 self.others.append(number)
                 continue
@@ -89,7 +89,7 @@ class _TileGraph(NamedTuple):
 
 
 class _Evaluation:
-    """One evaluation: `values` by the index of the term, and the `gradient` by the picture."""
+    """One evaluation: `values`, by the index of the term, and `gradient`, by the image."""
 
     def __init__(self, plan: TiledObjective, picture: Tensor) -> None:
         self.plan, self.inputs = plan, [picture]
@@ -119,7 +119,7 @@ class _Evaluation:
         stage, x = self.plan.stages[k], self.inputs[k]
         if stage.whole:
             return self._at_once(k)
-        # Losses that are plain sums of tiles can wait for the second pass.
+        # Losses that are plain sums over tiles are computed in the second pass.
         early, numbers = [n for n in self.plan.terms[k] if self._loss(n).finish], self.plan.terms[k]
         if not (early or stage.kept_graphs or stage.segment.end):
             return None
@@ -137,10 +137,10 @@ class _Evaluation:
                 self._add(n, one.detach())
             with torch.no_grad():
                 stage.store(tile, features, end)
-        return self._together(k, numbers if stage.kept_graphs else early, end)
+        return self._all_reduce(k, numbers if stage.kept_graphs else early, end)
 
     def _at_once(self, k: int) -> Tensor | None:
-        """Do the same for a stage of one tile, in every process."""
+        """Do the same for a stage of one tile, which every process computes."""
         stage = self.plan.stages[k]
         graph = self._compute(stage, next(stage.tiles()), self.inputs[k], self.plan.terms[k])
         self.graphs[k] = [graph]
@@ -153,21 +153,21 @@ class _Evaluation:
         return self.plan.group.share(enumerate(stage.tiles()))
 
     def _end_buffer(self, stage: Stage, x: Tensor) -> Tensor | None:
-        """Allocate the stage's end; the parts of other processes are zero here."""
+        """Return a new tensor for the stage's end; the parts of other processes are zero in this process."""
         end = stage.end_buffer(x, self.plan.allocate)
         return end if end is None or self.plan.group.single else end.zero_()
 
-    def _together(self, k: int, numbers: Sequence[int], end: Tensor | None) -> Tensor | None:
-        """Return the end, and sum the sums, over all processes."""
+    def _all_reduce(self, k: int, numbers: Sequence[int], end: Tensor | None) -> Tensor | None:
+        """Return the end of all processes, and add the sums of all processes."""
         stage, group = self.plan.stages[k], self.plan.group
         if group.single:
             return end
-        if not self.sums.keys() >= set(numbers):  # without an own tile, the first one gives the shapes
+        if not self.sums.keys() >= set(numbers):  # a process without tiles gets the shapes from the first tile
             tile = next(stage.tiles())
             with torch.no_grad():
-                found = stage.features(stage.window(tile, self.inputs[k]))
+                features = stage.features(stage.window(tile, self.inputs[k]))
                 for number in numbers:
-                    self._add(number, torch.zeros_like(self._added(stage, tile, number, found)))
+                    self._add(number, torch.zeros_like(self._added(stage, tile, number, features)))
         for number in numbers:
             self.sums[number] = group.all_reduce_(self.sums[number].clone())  # the tensor may belong to a graph
         return None if end is None else group.all_reduce_(end)
@@ -175,31 +175,31 @@ class _Evaluation:
     def _compute(self, stage: Stage, tile: Tile, x: Tensor, numbers: Sequence[int]) -> _TileGraph:
         with torch.enable_grad():
             leaf = stage.window(tile, x).detach().requires_grad_()
-            found = stage.features(leaf)
-            return _TileGraph(tile, leaf, found, {n: self._added(stage, tile, n, found) for n in numbers})
+            features = stage.features(leaf)
+            return _TileGraph(tile, leaf, features, {n: self._added(stage, tile, n, features) for n in numbers})
 
     def _loss(self, number: int) -> Additive:
         loss = self.plan.objective.terms[number].loss
         assert isinstance(loss, Additive)
         return loss
 
-    def _added(self, stage: Stage, tile: Tile, number: int, found: Mapping[str, Tensor]) -> Tensor:
+    def _added(self, stage: Stage, tile: Tile, number: int, features: Mapping[str, Tensor]) -> Tensor:
         """Return the contribution of a tile to the sum of a term."""
         term, loss = self.plan.objective.terms[number], self._loss(number)
-        return loss.add(*stage.own(tile, term.layer, found[term.layer], loss.margin))
+        return loss.add(*stage.own(tile, term.layer, features[term.layer], loss.margin))
 
     def _add(self, number: int, added: Tensor) -> None:
         self.sums[number] = self.sums[number] + added if number in self.sums else added
 
     def _finish(self) -> None:
         """Compute the losses of the sums, and their derivatives."""
-        for number, found in sorted(self.sums.items()):
+        for number, added in sorted(self.sums.items()):
             weight, loss = self.plan.objective.terms[number].weight, self._loss(number)
             if not loss.finish:
-                self.values[number] = weight * found
+                self.values[number] = weight * added
                 continue
             with torch.enable_grad():
-                total = found.requires_grad_()
+                total = added.requires_grad_()
                 value = weight * loss.finish(total)
                 (self.slopes[number],) = torch.autograd.grad(value, total)
             self.values[number] = value.detach()
@@ -217,13 +217,13 @@ class _Evaluation:
         return self.plan.group.all_reduce_(result)
 
     def _again(self, k: int, x: Tensor) -> Iterator[_TileGraph]:
-        """Return the tiles of this process with their graphs: the kept ones, then new ones.
+        """Return the graphs of the tiles of this process: first the kept graphs, then new ones.
 
-        The new ones also give the losses that are plain sums.
+        Losses that are plain sums are computed from the new graphs.
         """
-        stage, numbers, kept = self.plan.stages[k], self.plan.terms[k], self.graphs.pop(k, [])
-        while kept:
-            yield kept.pop()
+        stage, numbers, graphs = self.plan.stages[k], self.plan.terms[k], self.graphs.pop(k, [])
+        while graphs:
+            yield graphs.pop()
         if not stage.first_kept:
             return
         sums = {n: torch.zeros((), dtype=x.dtype, device=stage.device) for n in numbers if not self._loss(n).finish}
@@ -233,12 +233,12 @@ class _Evaluation:
             graph = self._compute(stage, tile, x, numbers)
             sums = {n: before + graph.sums[n].detach() for n, before in sums.items()}
             yield graph
-        for n, found in sums.items():
-            value = self.plan.objective.terms[n].weight * self.plan.group.all_reduce_(found)
+        for n, added in sums.items():
+            value = self.plan.objective.terms[n].weight * self.plan.group.all_reduce_(added)
             self.values[n] = self.values[n] + value if n in self.values else value
 
     def _zeros(self, x: Tensor, *, last: bool) -> Tensor:
-        """Allocate a zero gradient in the memory layout of `x`."""
+        """Return a new gradient of zeros in the memory layout of `x`."""
         if last:
             return self.plan.allocate(tuple(x.shape), x.dtype, x.device).zero_()
         return empty_like(x, x.shape[1], size_of(x), self.plan.allocate).zero_()
@@ -257,7 +257,7 @@ class _Evaluation:
         return torch.autograd.grad(outputs, graph.leaf, slopes)[0]
 
     def _whole(self, number: int, picture: Tensor) -> None:
-        """Evaluate a term of the whole picture that is not additive."""
+        """Add the value and the gradient of a term of the whole image that is not additive."""
         with torch.enable_grad():
             leaf = picture.detach().requires_grad_()
             value = self.plan.objective.terms[number](leaf.expand(-1, 3, -1, -1))

@@ -1,1 +1,1 @@
-"""Networks that paint in one pass, trained: pieces of photos in, a loss of `stylize`, a file of weights out."""
+"""Training of networks that paint in one pass, with random crops of photos and the losses of `stylize`."""

@@ -1,8 +1,7 @@
 """Training of a network for any style: a decoder learns to invert features that were moved to those of a style image.
 
 The network is a network of transport (`networks/transport_net.py`). Its statistics of a style image need no training,
-so
-some hundreds of style images are enough: the decoder only has to learn the inverse of the features.
+so some hundreds of style images are enough: the decoder learns the inverse of the features alone.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ from impasto.networks import AnyStyle, TransportSettings
 from impasto.networks.grain import SIDE
 from impasto.settings.train import TrainAnySettings
 from impasto.tasks.tiling.process_group import ProcessGroup
-from impasto.tasks.training.base_network import load_base
 from impasto.tasks.training.loop import TrainStep, train
-from impasto.tasks.training.network_training import Painted, PhotoTraining, seeded
+from impasto.tasks.training.network_training import Painted, PhotoTraining, load_base, seeded
 from impasto.tasks.training.photos import Photos, keyed_generator
 from impasto.tasks.training.transport_init import transport_net
 
 SAMPLE = 64
-"""Number of crops of photos, and of style images, that the principal axes are computed from."""
+"""Number of crops of photos, and of style images, for the principal axes."""
 
 PHOTO, PAINTING = (0.6, 1.25), (0.8, 1.2)
-"""Range of the longer sides of photos and style images, over `style_size`: near the sizes of later use, or strokes
-would be too small."""
+"""Ranges of the longer sides of photos and style images, over `style_size`.
+
+They are near the sizes of use: with smaller images, strokes would be too small."""
 
 WIDER = 1.3
 """Side of the crops of style images over that of photos: a small crop has other statistics than the image."""
@@ -48,10 +47,11 @@ def train_any_steps(
     resume: str | Path | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
-    """Train a network for any style, on the photos of one folder and the paintings of another.
+    """Train an any-style network on folders of photos and of paintings; yield a `TrainStep` after each step.
 
-    Some photos and paintings are held back for the sheets. A `base` among the settings is a network for any style,
-    whose training continues. Everything else is as for `train_style_steps`.
+    The network is written to the file `out`. Some photos and paintings are not used for training, but for the sheets.
+    The `base` of the settings is an any-style network whose training continues. `resume`, `group`, the checkpoint and
+    errors are as for `train_style_steps`.
 
     >>> import impasto
     >>> for step in impasto.train_any_steps("photos", "paintings", out="any.safetensors"):  # doctest: +SKIP
@@ -65,32 +65,33 @@ def train_any_steps(
 
 
 class AnyStyleTraining(PhotoTraining):
-    """The training of a network for any style.
+    """The training of an any-style network.
 
-    Each photo of a batch has a crop of a painting as its style. The colours of some crops are augmented, because a few
-    paintings show too few.
+    The style of each photo of a batch is a crop of a painting. The colours of some crops are augmented, because some
+    hundreds of paintings have too few colours.
     """
 
     task = "train any"
 
     def __init__(self, photos: Photos, paintings: Photos, settings: TrainAnySettings) -> None:
         super().__init__(photos, settings, {"paintings": paintings.provenance()})
-        self.pictures, self.colours = paintings, settings.colours
+        self.style_images, self.colours = paintings, settings.colours
         self._network = self._from_base(settings) if settings.base else self._new(settings)
         self._network.to(self.perceptual.device)
         self._network.to(memory_format=layout(self.perceptual.device))  # type: ignore[call-overload]
-        self.shown = [self.placed(painting) for painting in paintings.held(settings.style_size)]
+        self.sheet_paintings = [self.placed(painting) for painting in paintings.held(settings.style_size)]
 
     @staticmethod
     def _from_base(settings: TrainAnySettings) -> AnyStyle:
-        """Return the base network, with a decoder in training."""
+        """Return the base network, with a decoder in training. Raises UsageError for a network of another kind."""
         base = load_base(settings)
         if not isinstance(base, AnyStyle):
-            raise UsageError(f"'{settings.base}' is no network for any painting; only one of these can be trained on")
+            raise UsageError(f"'{settings.base}' is no network for any painting, which --base has to be here")
         base.transformer.decoder.requires_grad_(True)
         return base
 
     def _new(self, settings: TrainAnySettings) -> AnyStyle:
+        """Return a network with the principal axes of a sample of photos and paintings."""
         encoder = cast(Lite, encoders.load("lite", device=self.perceptual.device))
         sample = [torch.cat([self._photo(-k), self._painting(-k, settings.size)]) for k in range(1, SAMPLE + 1)]
         with seeded(settings.seed):
@@ -106,7 +107,7 @@ class AnyStyleTraining(PhotoTraining):
         return torch.cat([self._photo(k) for k in numbers])
 
     def paint(self, photos: Tensor, numbers: Sequence[int]) -> Painted:
-        """Paint each photo after a crop of a painting."""
+        """Return the photos, each in the style of a crop of a painting."""
         side = round(WIDER * self.settings.size / 8) * 8
         paintings = self.placed(torch.cat([self._painting(k, side) for k in numbers]))
         with torch.no_grad():
@@ -121,34 +122,36 @@ class AnyStyleTraining(PhotoTraining):
         return Painted(painted, self.perceptual.targets(paintings, features, photos), torch.split(paintings, 1))
 
     def sheet_columns(self, network: nn.Module) -> list[tuple[Tensor, Tensor]]:
-        """Return the paintings that are held back, and their codes."""
+        """Return the paintings for sheets, and their codes."""
         own = cast(AnyStyle, network)
-        return [(painting, own.code(painting)) for painting in self.shown]
+        return [(painting, own.code(painting)) for painting in self.sheet_paintings]
 
     def finished(self, network: nn.Module) -> AnyStyle:
         """Return the network itself."""
         return cast(AnyStyle, network)
 
     def pop_notice(self) -> str:
-        """Return the notices about photos and paintings, once."""
-        return "; ".join(filter(None, (self.photos.pop_notice(), self.pictures.pop_notice())))
+        """Return the notices about photos and paintings, once each."""
+        return "; ".join(filter(None, (self.photos.pop_notice(), self.style_images.pop_notice())))
 
     def _photo(self, k: int) -> Tensor:
         return self.photos.scaled_crop(k, self.settings.size, *(share * self.settings.style_size for share in PHOTO))
 
     def _painting(self, k: int, side: int) -> Tensor:
-        crop = self.pictures.scaled_crop(k, side, *(share * self.settings.style_size for share in PAINTING))
+        crop = self.style_images.scaled_crop(k, side, *(share * self.settings.style_size for share in PAINTING))
         return augment_colors(crop, self.colours, self.settings.seed, k)
 
 
-def augment_colors(piece: Tensor, share: float, *key: object) -> Tensor:
-    """Return the crop, or in a `share` of all cases a crop with permuted channels and another contrast and
-    brightness."""
+def augment_colors(crop: Tensor, share: float, *key: object) -> Tensor:
+    """Return the crop `(1, 3, H, W)` in [0, 1], with augmented colours in a `share` of all cases.
+
+    The augmentation permutes the channels and changes contrast and brightness, at random by the `key`.
+    """
     generator = keyed_generator(*key, "colours")
     chance, contrast, light = torch.rand(3, generator=generator).tolist()
     if chance >= share:
-        return piece
-    roles = torch.randperm(3, generator=generator)
-    middle = piece.mean(dim=(2, 3), keepdim=True)
-    varied: Tensor = ((piece - middle) * (0.6 + 0.8 * contrast) + middle + 0.3 * (light - 0.5))[:, roles].clamp(0, 1)
-    return varied
+        return crop
+    order = torch.randperm(3, generator=generator)
+    mean = crop.mean(dim=(2, 3), keepdim=True)
+    result: Tensor = ((crop - mean) * (0.6 + 0.8 * contrast) + mean + 0.3 * (light - 0.5))[:, order].clamp(0, 1)
+    return result

@@ -1,5 +1,7 @@
-"""The perceptual loss of a batch: the losses of `stylize` for each picture, on one pass of the encoder (Johnson et al.
-2016)."""
+"""The perceptual loss of a batch: the losses of `stylize` for each picture, from one pass of the encoder.
+
+Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution".
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from impasto.tasks.scene.reading import style_opener
 
 
 class StyleTarget(NamedTuple):
-    """The terms of a style image, and the repetition of its texture: see `losses.repetition`."""
+    """The terms of a style image, and the repetition of its texture (see `losses.repetition`)."""
 
     terms: Sequence[Term]
     repetition: float
@@ -41,83 +43,87 @@ LossAndParts = tuple[Tensor, dict[str, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class _Precomputed(Context):
-    """A context with the features of one image, taken from those of a batch."""
+    """A context with the features of one image, from the features of a batch."""
 
-    found: Mapping[str, Tensor] = field(default_factory=dict)
+    by_layer: Mapping[str, Tensor] = field(default_factory=dict)
 
     def features(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Return the precomputed features."""
-        return dict(self.found)
+        return dict(self.by_layer)
 
     def show(self, picture: Tensor, layers: Iterable[str], visit: Callable[[str, Tensor, Part], None]) -> None:
         """Call `visit` with the precomputed features."""
         for layer in layers:
-            visit(layer, self.found[layer], Part.whole(self.found[layer]))
+            visit(layer, self.by_layer[layer], Part.whole(self.by_layer[layer]))
 
 
 class PerceptualLoss:
     """The losses of `stylize` for batches of photos and of painted pictures, `(B, 3, size, size)`.
 
     `photos` are examples of photos: their total variation, and that of the style image, is the reference for pictures.
-    Without `content` there are no photos and no terms of content.
+    Without `content` there are no photos and no content terms. The constructor raises UsageError for unknown losses and
+    layers, and for crops that are too small for the layers.
     """
 
     def __init__(self, settings: TrainSettings, photos: Sequence[Tensor] = (), content: bool = True) -> None:
         self.settings, self.losses, self.device = settings, settings.losses(), device_of(settings.losses())
         self.encoder = load_encoder(self.losses)
         self.photos = [photo.to(self.device) for photo in photos]
-        chosen = losses_of(self.encoder, self.losses, with_style=False)
-        self.contents, self.content_layers, self.content_weight = chosen.content, chosen.content_layers, 0.0
-        self.styles, self.style_layers, self.style_weight = chosen.style, chosen.style_layers, chosen.style_weight
+        losses = losses_of(self.encoder, self.losses, with_style=False)
+        self.contents, self.content_layers, self.content_weight = losses.content, losses.content_layers, 0.0
+        self.styles, self.style_layers, self.style_weight = losses.style, losses.style_layers, losses.style_weight
         self._style = self.style_weight, self.styles
         if content:
-            self.content_weight = chosen.content_weight
+            self.content_weight = losses.content_weight
         self.draws = RandomDraws(settings.seed, fresh=True)
-        self.style_reads = chosen.style_reads
-        self.content_reads = chosen.content_reads if self.content_weight else []
+        self.style_reads = losses.style_reads
+        self.content_reads = losses.content_reads if self.content_weight else []
         size = settings.size
-        check_size(self.encoder, [*self.style_reads, *self.content_reads], (size, size), "piece of a photo")
+        check_size(self.encoder, [*self.style_reads, *self.content_reads], (size, size), "crop of a photo")
 
     def precision(self) -> AbstractContextManager[None]:
-        """Return a context in which the network in training computes in the precision of the encoder."""
+        """Return a context manager within which the network in training has the precision of the encoder."""
         kind = self.encoder.half_type
         return nullcontext() if kind is None else torch.autocast(self.device.type, kind)
 
     def read(self, painting: Source) -> Area:
-        """Read a style image at its size, on the device; its transparent pixels do not count."""
+        """Return a style image at the size of training, on the device; its transparent pixels do not count.
+
+        Raises UsageError for an image that is too small for the layers or for the repetition loss.
+        """
         side = self.settings.style_size
         area = Area("picture", read_style_images([(painting, 1.0)], read=style_opener(self.losses, side)))
-        found = area_at_size(area, (side, side), self.losses, self.device)
-        height, width = found.style_images[0].pixels.shape[-2:]
+        scaled_area = area_at_size(area, (side, side), self.losses, self.device)
+        height, width = scaled_area.style_images[0].pixels.shape[-2:]
         name = f"painting '{painting}'" if isinstance(painting, str | Path) else "painting"
         check_size(self.encoder, self.style_reads, (height, width), name)
         if self.settings.repetition_weight and min(height, width) < LEAST:
             raise UsageError(
-                f"the {name} comes out at {width}x{height} px; repetition is seen from {LEAST} px a side on: take "
+                f"the {name} comes out at {width}x{height} px; repetition needs {LEAST} px a side: give "
                 "a larger style_size, or a repetition_weight of 0"
             )
-        return found
+        return scaled_area
 
     def target(self, painting: Area) -> StyleTarget:
-        """Return the terms of style of a style image, with the priors."""
+        """Return the style terms of a style image, with the priors."""
         style = style_terms(Context(self.encoder, self.draws), [painting], self.style_layers, *self._style)
         examples = [*self.photos, *(image.pixels for image in painting.style_images)]
         return self._style_target([*style, *self._priors(examples)], [image.pixels for image in painting.style_images])
 
     def targets(self, paintings: Tensor, features: Mapping[str, Tensor], photos: Tensor) -> list[StyleTarget]:
-        """Return the terms of style of each of a batch of style images, for the picture of each photo.
+        """Return the style terms of each style image of a batch, with the priors for the photo with the same index.
 
         `features` are those of the style images at the layers `style_reads`.
         """
-        found: list[StyleTarget] = []
+        result: list[StyleTarget] = []
         for k, (painting, photo) in enumerate(zip(torch.split(paintings, 1), torch.split(photos, 1), strict=True)):
             context = _Precomputed(
-                self.encoder, self.draws, found={name: each[k : k + 1] for name, each in features.items()}
+                self.encoder, self.draws, by_layer={name: each[k : k + 1] for name, each in features.items()}
             )
             area = Area("picture", (StyleImage(painting),))
             style = style_terms(context, [area], self.style_layers, *self._style)
-            found.append(self._style_target([*style, *self._priors([photo, painting])], [painting]))
-        return found
+            result.append(self._style_target([*style, *self._priors([photo, painting])], [painting]))
+        return result
 
     @torch.no_grad()
     def _style_target(self, terms: Sequence[Term], paintings: Sequence[Tensor]) -> StyleTarget:
@@ -132,19 +138,19 @@ class PerceptualLoss:
     def __call__(
         self, pictures: Tensor, photos: Tensor | None, targets: Sequence[StyleTarget], numbers: Sequence[int]
     ) -> LossAndParts:
-        """Return the sum of the losses of all pictures; `numbers` seed the random draws of each."""
+        """Return the sum of the losses of all pictures, and its parts; `numbers` seed the random draws of each."""
         objectives = [
             Objective([*target.terms, *content])
             for target, content in zip(targets, self._content_terms(photos, targets, numbers), strict=True)
         ]
-        wanted = sorted({layer for objective in objectives for layer in objective.layers})
+        layers = sorted({layer for objective in objectives for layer in objective.layers})
         features = (
-            {layer: torch.split(found, 1) for layer, found in self.encoder(pictures, wanted).items()} if wanted else {}
+            {layer: torch.split(batch, 1) for layer, batch in self.encoder(pictures, layers).items()} if layers else {}
         )
         total, parts = pictures.new_zeros(()), dict[str, Tensor]()
         for k, picture in enumerate(torch.split(pictures, 1)):
             self.draws.set_step(numbers[k])
-            loss, own = objectives[k](picture, {layer: found[k] for layer, found in features.items()})
+            loss, own = objectives[k](picture, {layer: split[k] for layer, split in features.items()})
             total = total + loss
             parts = {name: parts.get(name, torch.zeros_like(value)) + value for name, value in own.items()}
         return total, parts
@@ -153,7 +159,7 @@ class PerceptualLoss:
     def _content_terms(
         self, photos: Tensor | None, targets: Sequence[StyleTarget], numbers: Sequence[int]
     ) -> list[list[Term]]:
-        """Return the terms of content of each photo, with the priors that compare with it."""
+        """Return the content terms of each photo, with the priors that compare a picture with its photo."""
         if photos is None:
             return [[] for _ in numbers]
         features = self.encoder(photos, self.content_reads) if self.content_reads else {}
@@ -161,7 +167,7 @@ class PerceptualLoss:
         share, settings = self.style_weight / BALANCE, self.settings
         for k, (photo, target) in enumerate(zip(torch.split(photos, 1), targets, strict=True)):
             context = _Precomputed(
-                self.encoder, self.draws, found={name: each[k : k + 1] for name, each in features.items()}
+                self.encoder, self.draws, by_layer={name: each[k : k + 1] for name, each in features.items()}
             )
             content = content_terms(context, photo, self.content_layers, self.content_weight, self.contents)
             blotch = blotch_terms(photo, settings.blotch_weight * share)

@@ -1,7 +1,7 @@
 """Training of a texture network: from noise to a new image with the texture of a style image, in one pass.
 
-With photos, the network paints a photo from noise, in another way for each noise (Ulyanov et al. 2016; the term of
-diversity is that of Ulyanov et al. 2017).
+With photos, the result is a photo in the style, with other strokes for other noise (Ulyanov et al. 2016; the diversity
+loss is that of Ulyanov et al. 2017).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from impasto.tasks.training.photos import Photos, keyed_generator
 from impasto.tasks.training.style import painting_provenance
 
 SAMPLES = 4
-"""Textures on a sheet."""
+"""Number of textures on a sheet."""
 
 WAYS = 2
-"""Results for each photo on a sheet."""
+"""Number of results for each photo on a sheet."""
 
 
 def train_texture_steps(
@@ -41,9 +41,10 @@ def train_texture_steps(
     resume: str | Path | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[TrainStep]:
-    """Train a network to make textures like `painting`, or to paint the photos of the settings after it.
+    """Train a texture network for the texture of `painting`; yield a `TrainStep` after each step.
 
-    The network is in the file `out` at the end. See `train_style_steps`.
+    With `photos` in the settings, the network paints photos in the style of `painting`. The network is written to the
+    file `out`. `resume`, `group`, the checkpoint and errors are as for `train_style_steps`.
 
     >>> import impasto
     >>> settings = impasto.TrainTextureSettings(steps=1, size=64, batch=1, style_size=64)
@@ -60,8 +61,8 @@ def train_texture_steps(
 class TextureTraining(NetworkTraining):
     """The training of a texture network on one style image, with or without photos.
 
-    With `diversity` each photo comes twice in a row, with other noise. Several processes compare only their own
-    pictures.
+    With `diversity`, each photo is twice in a row in a batch, with different noise. The loss compares the pictures of
+    the same process.
     """
 
     task = "train texture"
@@ -75,8 +76,8 @@ class TextureTraining(NetworkTraining):
         self.painting, self.target = area.style_images[0].pixels, self.perceptual.target(area)
         with seeded(settings.seed):
             shape = settings.scales, settings.channels, settings.norm, self.photos is not None
-            made = TextureNet(TextureSettings(*shape))
-        self._network = made.to(self.perceptual.device)
+            network = TextureNet(TextureSettings(*shape))
+        self._network = network.to(self.perceptual.device)
         self._network.to(memory_format=layout(self.perceptual.device))  # type: ignore[call-overload]
 
     @property
@@ -85,21 +86,21 @@ class TextureTraining(NetworkTraining):
         return self._network
 
     def batch(self, numbers: Sequence[int]) -> Tensor | None:
-        """Return the photos of these numbers; None without photos."""
+        """Return the crops with these numbers; None without photos."""
         if self.photos is None:
             return None
-        crops = {k: self.photos.random_crop(k, self.settings.size) for k in self._shown(numbers)}
-        return self.placed(torch.cat([crops[k] for k in self._shown(numbers)]))
+        crops = {k: self.photos.random_crop(k, self.settings.size) for k in self._photo_numbers(numbers)}
+        return self.placed(torch.cat([crops[k] for k in self._photo_numbers(numbers)]))
 
     def paint(self, photos: Tensor | None, numbers: Sequence[int]) -> Painted:
-        """Make a picture from the noise of each number, and of its photo."""
-        drawn = [self._noise(k, self.settings.size) for k in numbers]
-        noise = [torch.cat(scale).to(self.perceptual.device) for scale in zip(*drawn, strict=True)]
+        """Return a picture for the noise of each number, and its photo."""
+        noises = [self._noise(k, self.settings.size) for k in numbers]
+        noise = [torch.cat(scale).to(self.perceptual.device) for scale in zip(*noises, strict=True)]
         with self.perceptual.precision():
-            made = self.network(noise, photos)
-        return Painted(made, [self.target] * len(numbers), [self.painting] * len(numbers))
+            pictures = self.network(noise, photos)
+        return Painted(pictures, [self.target] * len(numbers), [self.painting] * len(numbers))
 
-    def _shown(self, numbers: Sequence[int]) -> list[int]:
+    def _photo_numbers(self, numbers: Sequence[int]) -> list[int]:
         """Return the numbers of the photos in a batch."""
         if self.photos is None:
             return [0] * len(numbers)
@@ -107,33 +108,33 @@ class TextureTraining(NetworkTraining):
         return [numbers[k - k % 2] if twice else number for k, number in enumerate(numbers)]
 
     def batch_terms(self, pictures: Tensor, numbers: Sequence[int]) -> Mapping[str, Tensor]:
-        """Return the loss of diversity, if it has a weight."""
+        """Return the diversity loss, if it has a weight."""
         if not self.settings.diversity:
             return {}
         if len(pictures) < 2:
             raise UsageError("--diversity compares the pictures of a batch, and a process has one; raise --batch")
-        return {"diversity": self.settings.diversity * alike(pictures, self._shown(numbers))}
+        return {"diversity": self.settings.diversity * alike(pictures, self._photo_numbers(numbers))}
 
     def sheet(self, network: nn.Module) -> Tensor:
-        """Return the style image and textures of twice the training size; or photos down, each in several ways."""
+        """Return the style image and textures of twice the size of crops, or several results for each photo."""
         if self.photos is None:
-            drawn = [self._noise(-1 - k, 2 * self.settings.size) for k in range(SAMPLES)]
-            return contact_sheet([[self.painting.cpu(), *(self._made(network, noise) for noise in drawn)]])
+            noises = [self._noise(-1 - k, 2 * self.settings.size) for k in range(SAMPLES)]
+            return contact_sheet([[self.painting.cpu(), *(self._picture(network, noise) for noise in noises)]])
         side = round(LOOK * self.settings.size)
         rows = [[fit(self.painting.cpu(), side), *WAYS * [torch.ones(1, 3, 1, 1)]]]
         for photo in self.photos.held(side):
-            drawn = [self._noise(-1 - k, size_of(photo)) for k in range(WAYS)]
-            rows.append([photo, *(self._made(network, noise, photo) for noise in drawn)])
+            noises = [self._noise(-1 - k, size_of(photo)) for k in range(WAYS)]
+            rows.append([photo, *(self._picture(network, noise, photo) for noise in noises)])
         return contact_sheet(rows)
 
     def finished(self, network: nn.Module) -> TextureNet:
         """Return the network itself."""
         return cast(TextureNet, network)
 
-    def _made(self, network: nn.Module, noise: Sequence[Tensor], photo: Tensor | None = None) -> Tensor:
-        home = self.perceptual.device
-        made: Tensor = network([z.to(home) for z in noise], None if photo is None else photo.to(home))
-        return made.float().cpu()
+    def _picture(self, network: nn.Module, noise: Sequence[Tensor], photo: Tensor | None = None) -> Tensor:
+        device = self.perceptual.device
+        picture: Tensor = network([z.to(device) for z in noise], None if photo is None else photo.to(device))
+        return picture.float().cpu()
 
     def _noise(self, k: int, size: int | tuple[int, int]) -> list[Tensor]:
         return self.network.noise(1, size, keyed_generator(self.settings.seed, "noise", k))

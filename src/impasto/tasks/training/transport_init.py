@@ -1,4 +1,4 @@
-"""The start of a network of transport: a narrow copy of the first layers of `lite`, and principal axes of features."""
+"""Initial weights of a network of transport: a narrow copy of the first layers of `lite`, and principal axes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from impasto.networks.features import Features, normalised
 from impasto.networks.transport import Normal, merge_normals, normal_of
 
 SIDE = 128
-"""Side of the crops that the copy is fitted to, in pixels."""
+"""Side of the crops for the fit of the copy, in pixels."""
 
 RIDGE = 1e-4
 """Ridge of the least squares, relative to the mean variance of the inputs of a convolution."""
 
 FAINT = 0.01
-"""Least variance of an axis, relative to the variance of the first: axes are divided by their deviation."""
+"""Least variance of an axis, relative to that of the first axis: axes are divided by their standard deviation."""
 
 
 @torch.no_grad()
 def transport_net(encoder: Lite, pictures: Sequence[Tensor], settings: TransportSettings) -> TransportNet:
-    """Return a network with features like `encoder`'s, and principal axes from `pictures`, `(B, 3, H, W)` each.
+    """Return a network with features like those of `encoder`, and the principal axes of `pictures`.
 
-    The weights of its decoder are drawn.
+    `pictures` are batches `(B, 3, H, W)` in [0, 1]. The weights of the decoder are random.
     """
     network = TransportNet(settings)
     narrow(network.features, encoder, pictures)
@@ -41,15 +41,15 @@ def _normals(network: TransportNet, pictures: Iterable[Tensor]) -> list[Normal]:
     """Return the normal distribution of each stage's features over all pictures."""
     parts: list[list[tuple[int, Normal]]] = [[] for _ in network.axes]
     for picture in pictures:
-        for features, found in zip(network.features(picture), parts, strict=True):
-            every = normal_of(features)
+        for features, normals in zip(network.features(picture), parts, strict=True):
+            batch = normal_of(features)
             count = features.shape[2] * features.shape[3]
-            found += [(count, Normal(m[None], c[None])) for m, c in zip(*every, strict=True)]
-    return [merge_normals(found) for found in parts]
+            normals += [(count, Normal(m[None], c[None])) for m, c in zip(*batch, strict=True)]
+    return [merge_normals(normals) for normals in parts]
 
 
 def _set_axes(axes: nn.Conv2d, normal: Normal) -> None:
-    """Set the first principal axes of a distribution, each divided by its deviation."""
+    """Set the weights to the first principal axes of a distribution, each divided by its standard deviation."""
     values, vectors = torch.linalg.eigh(normal.covariance[0].double())
     values, vectors = values.flip(0)[: axes.out_channels], vectors.flip(1)[:, : axes.out_channels]
     deviations = values.clamp(min=FAINT * float(values[0])).sqrt()
@@ -60,11 +60,11 @@ def _set_axes(axes: nn.Conv2d, normal: Normal) -> None:
 
 @torch.no_grad()
 def narrow(features: Features, encoder: Lite, pictures: Iterable[Tensor]) -> None:
-    """Set the weights of `features` so that they imitate `encoder` on `pictures`, `(B, 3, H, W)` each.
+    """Set the weights of `features` to imitate `encoder` on `pictures`, batches `(B, 3, H, W)` in [0, 1].
 
-    In each layer, pivoted Cholesky factors of the covariance choose the encoder's channels that best predict the
-    others. The convolution from the copy's features below to these channels is fitted by least squares (He, Zhang and
-    Sun 2017, "Channel pruning for accelerating very deep neural networks").
+    In each layer, a pivoted Cholesky factorisation of the covariance selects the encoder's channels that best predict
+    the other channels. The convolution from the copy's previous layer to these channels is fitted by least squares (He,
+    Zhang and Sun 2017, "Channel pruning for accelerating very deep neural networks").
     """
     theirs = [normalised(picture[..., :SIDE, :SIDE]) for picture in pictures]
     ours = list(theirs)
@@ -73,10 +73,10 @@ def narrow(features: Features, encoder: Lite, pictures: Iterable[Tensor]) -> Non
             ours, theirs = ([F.max_pool2d(x, 2) for x in each] for each in (ours, theirs))
         for k, module in enumerate(cast(nn.ModuleList, stage), 1):
             convolution, model = cast(nn.Conv2d, module), cast(nn.Conv2d, encoder.convs[f"conv{number}_{k}"])
-            wanted = [F.conv2d(_reflected(x), model.weight, model.bias) for x in theirs]
-            kept = _independent(_covariance([F.relu(x) for x in wanted]), convolution.out_channels)
-            _fit(convolution, ours, [x[:, kept] for x in wanted])
-            ours, theirs = [F.relu(convolution(x)) for x in ours], [F.relu(x) for x in wanted]
+            targets = [F.conv2d(_reflected(x), model.weight, model.bias) for x in theirs]
+            channels = _independent(_covariance([F.relu(x) for x in targets]), convolution.out_channels)
+            _fit(convolution, ours, [x[:, channels] for x in targets])
+            ours, theirs = [F.relu(convolution(x)) for x in ours], [F.relu(x) for x in targets]
 
 
 def _reflected(x: Tensor) -> Tensor:
@@ -90,26 +90,26 @@ def _covariance(maps: list[Tensor]) -> Tensor:
 
 def _independent(covariance: Tensor, count: int) -> list[int]:
     """Return the indices of `count` variables, each of which explains most of the remaining variance."""
-    rest, chosen = covariance.clone(), list[int]()
+    rest, indices = covariance.clone(), list[int]()
     for _ in range(min(count, len(rest))):
         explained = rest.square().sum(0) / rest.diagonal().clamp(min=1e-12)
-        explained[chosen] = -1
+        explained[indices] = -1
         best = int(explained.argmax())
         rest = rest - rest[:, best, None] * rest[best] / rest[best, best].clamp(min=1e-12)
-        chosen.append(best)
-    return chosen
+        indices.append(best)
+    return indices
 
 
-def _fit(convolution: nn.Conv2d, given: list[Tensor], wanted: list[Tensor]) -> None:
-    """Fit a 3x3 convolution by least squares."""
+def _fit(convolution: nn.Conv2d, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+    """Set the weights of a 3x3 convolution by least squares."""
     size = 9 * convolution.in_channels + 1
     products, targets = torch.zeros(size, size).double(), torch.zeros(size, convolution.out_channels).double()
-    for x, y in zip(given, wanted, strict=True):
+    for x, y in zip(inputs, outputs, strict=True):
         patches = F.unfold(_reflected(x), 3)
         patches = torch.cat([patches, torch.ones_like(patches[:, :1])], 1).transpose(1, 2).flatten(0, 1)
         products += (patches.T @ patches).double()
         targets += (patches.T @ y.permute(0, 2, 3, 1).flatten(0, 2)).double()
-    raised = products + RIDGE * products.diagonal().mean() * torch.eye(size)
-    found = torch.linalg.solve(raised, targets).T.to(convolution.weight)
-    convolution.weight.copy_(found[:, :-1].view_as(convolution.weight))
-    cast(Tensor, convolution.bias).copy_(found[:, -1])
+    regularised = products + RIDGE * products.diagonal().mean() * torch.eye(size)
+    solution = torch.linalg.solve(regularised, targets).T.to(convolution.weight)
+    convolution.weight.copy_(solution[:, :-1].view_as(convolution.weight))
+    cast(Tensor, convolution.bias).copy_(solution[:, -1])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from impasto.encoders import load
-from impasto.jobs.deepest import LAST, notices
+from impasto.jobs.labels import LAST, layer_notices
 from impasto.jobs.results import Record
 
 
@@ -19,9 +19,9 @@ from impasto.jobs.results import Record
     ],
 )
 def test_layers_beyond_the_deepest_are_told(layers: str, told: str | None) -> None:
-    found = notices([Record("k", 0, settings={"style_layers": layers})])
+    found = layer_notices([Record("k", 0, settings={"style_layers": layers})])
     assert [told in notice if told else False for notice in found] == ([True] if told else [])
-    assert notices([Record("k", 0, settings={"style_layers": layers, "network": "vgg19"}, network="vgg19")]) == []
+    assert layer_notices([Record("k", 0, settings={"style_layers": layers, "network": "vgg19"}, network="vgg19")]) == []
 
 
 def test_it_is_so_with_the_network() -> None:
