@@ -280,13 +280,13 @@ def test_a_pace_that_cannot_be_is_measured_anew(stylize: Cli, home: Path, measur
 def test_a_home_that_cannot_be_written_costs_a_measurement_each_time(
     stylize: Cli, home: Path, measured: list[str]
 ) -> None:
-    home.write_text("a file where the folder should be")
+    home.write_text("a file where the folder should be", encoding="utf-8")
     for count in (1, 2):
         told = stylize("-o", "out.png")
         assert told.code == 0
         assert told.lines[0].startswith("takes about")
         assert len(measured) == count
-    assert home.read_text() == "a file where the folder should be"
+    assert home.read_text(encoding="utf-8") == "a file where the folder should be"
 
 
 def test_a_file_of_paces_that_is_a_folder_is_no_error(cli: Cli, home: Path, measured: list[str]) -> None:
