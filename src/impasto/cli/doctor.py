@@ -12,7 +12,7 @@ import torch
 
 from impasto.cli.lists import show_rows
 from impasto.encoders.weights import home, status
-from impasto.tasks.tiling.memory import free_memory
+from impasto.process import machine_memory
 from impasto.version import __version__
 
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
@@ -45,12 +45,8 @@ def _devices() -> list[str]:
 
 
 def _memory() -> str:
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not on Windows
-        return "unknown"
-    free = free_memory(torch.device("cpu"))
-    return f"{total / 1e9:.1f} GB" + (f", {free / 1e9:.1f} GB of it free" if isfinite(free) else "")
+    total, free = machine_memory()
+    return f"{total / 1e9:.1f} GB, {free / 1e9:.1f} GB of it free" if isfinite(total) else "unknown"
 
 
 def _embedded() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 
 import typer
@@ -11,6 +12,8 @@ import typer
 from impasto.errors import ImpastoError
 from impasto.image import read_metadata
 from impasto.settings.recipe import command
+
+WINDOWS = os.name == "nt"
 
 THREADS = "threads: torch's choice; other numbers of them may change single levels, and --threads fixes the number"
 
@@ -42,7 +45,12 @@ def _text(value: object) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Return the word for a shell; bytes that are not UTF-8 as in bash, zsh and ksh: $'\\xff.png'."""
+    """Return the word for a shell; bytes that are not UTF-8 as in bash, zsh and ksh: $'\\xff.png'.
+
+    The shells of Windows know double quotes only, and no name there contains one.
+    """
+    if WINDOWS:
+        return word if re.fullmatch(r"[\w=:./\\+-]+", word) else f'"{word}"'
     if word.isprintable():
         return shlex.quote(word)
     safe = (

@@ -63,6 +63,7 @@ def join(device: str) -> ProcessGroup:
         return ProcessGroup()
     import torch  # noqa: PLC0415
 
+    _check_distributed()
     backend = "gloo"
     if device in ("auto", "cuda") and torch.cuda.is_available():
         here, count = _number("LOCAL_RANK", 0), torch.cuda.device_count()
@@ -73,6 +74,13 @@ def join(device: str) -> ProcessGroup:
     store = _store()
     torch.distributed.init_process_group(backend, store=store, rank=rank(), world_size=size(), timeout=PATIENCE)
     return ProcessGroup(rank(), size())
+
+
+def _check_distributed() -> None:
+    import torch  # noqa: PLC0415
+
+    if not torch.distributed.is_available():
+        raise UsageError("this build of PyTorch lacks torch.distributed: it cannot share a run among processes")
 
 
 def leave() -> None:
