@@ -38,3 +38,17 @@ def test_the_help_of_a_group_has_whole_descriptions(capsys: pytest.CaptureFixtur
 def test_a_group_without_a_command_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train"]) == 2
     assert capsys.readouterr().err == "impasto: missing command (see impasto train --help)\n"
+
+
+@pytest.mark.parametrize("width", ["80", "200"])
+def test_square_brackets_stand_in_the_help(
+    width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would be markup for rich."""
+    monkeypatch.setenv("COLUMNS", width)
+    for command, text in (
+        ("stylize", "MASK:PAINTING[:MASK][:WEIGHT]: what the"),
+        ("apply", "MASK:STYLE[:STRENGTH]: what"),
+    ):
+        assert main([command, "--help"]) == 0
+        assert text in " ".join(capsys.readouterr().out.split())
