@@ -31,7 +31,7 @@ def test_the_help_of_a_command_has_sections_in_order(capsys: pytest.CaptureFixtu
 def test_the_help_of_a_group_has_whole_descriptions(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "Tell how alike A and B are: PSNR, SSIM, and the distances of style and content by layer." in text
+    assert "Compare A and B: PSNR, SSIM, and the distances of style and content by layer." in text
     assert "..." not in text.partition("Commands:")[2]
 
 

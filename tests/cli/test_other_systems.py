@@ -13,7 +13,7 @@ import pytest
 import torch
 from tests.processes import LONG
 
-from impasto.cli import info, processes
+from impasto.cli import processes, reports
 from impasto.errors import UsageError
 from impasto.image import write
 
@@ -148,6 +148,6 @@ def test_several_processes_without_torch_distributed_are_refused(monkeypatch: py
 
 
 def test_the_command_of_a_picture_is_quoted_for_the_shells_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(info, "WINDOWS", True)
+    monkeypatch.setattr(reports, "WINDOWS", True)
     words = [r"C:\my photos\a.png", r"D:\a.png", "blend:a.png,b.png?mask=m.png&at=1,2", "--size", "0.5"]
-    assert [info._quoted(word) for word in words] == [f'"{words[0]}"', words[1], f'"{words[2]}"', *words[3:]]
+    assert [reports._quoted(word) for word in words] == [f'"{words[0]}"', words[1], f'"{words[2]}"', *words[3:]]
