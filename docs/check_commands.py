@@ -137,7 +137,7 @@ def make_inputs(folder: Path) -> None:
 def make_files(markdown: str, folder: Path) -> None:
     """Write the files of settings that a page shows: blocks of TOML that begin with a comment of their name."""
     for name, text in re.findall(r"```toml\n# (\S+\.toml)\n(.*?)```", markdown, re.DOTALL):
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def execute(block: Block, folder: str, output: str) -> None:
