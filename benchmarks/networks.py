@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from benchmarks.contract import SEED, conditions, in_turn, spread
 from impasto.networks import Transformer, TransformerSettings, TransportNet, TransportSettings
-from impasto.networks.layers import Enlarging
+from impasto.networks.layers import NearestUpsampling
 
 BUILDS: dict[str, TransformerSettings | TransportSettings] = {
     "transport": TransportSettings(),
@@ -67,10 +67,10 @@ def multiplications(network: nn.Module, through: Pass, image: Tensor) -> int:
     counts: list[int] = []
 
     def count(module: nn.Module, given: object, made: Tensor) -> None:
-        convolution = module.convolution if isinstance(module, Enlarging) else module
+        convolution = module.convolution if isinstance(module, NearestUpsampling) else module
         counts.append(made.numel() * convolution.weight[0].numel())
 
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | Enlarging)]
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | NearestUpsampling)]
     through(image)
     for hook in hooks:
         hook.remove()

@@ -23,8 +23,7 @@ from impasto.encoders import Encoder
 from impasto.encoders.lite import OWN, Lite, load_lite
 from impasto.image import match_colors, resize
 from impasto.losses import gram, relative
-from impasto.losses.feature import distance, energy
-from impasto.losses.style import into_space, positions
+from impasto.losses.feature import distance, energy, into_space, positions
 from pictures import held_out, load_folder
 
 STYLE = Lite.default_style

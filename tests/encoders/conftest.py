@@ -1,4 +1,4 @@
-"""A web server on this machine that serves one file, well or badly as a test asks."""
+"""A local web server that serves one file, correctly or with the errors that a test needs."""
 
 from __future__ import annotations
 

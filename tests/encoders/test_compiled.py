@@ -1,4 +1,4 @@
-"""Compiled networks, by the part of torch.compile that needs no compiler of C++: what it captures is run as it is."""
+"""Compiled networks, with a backend of torch.compile that runs the captured graph and needs no C++ compiler."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LAYERS = ("relu1_1", "conv2_1", "relu2_1", "relu5_1")
 
 def seen(network: VGG, side: int) -> tuple[dict[str, Tensor], Tensor]:
     leaf = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(side)).requires_grad_()
-    found = network(leaf, LAYERS)
-    return found, torch.autograd.grad(sum(f.square().sum() for f in found.values()), leaf)[0]
+    result = network(leaf, LAYERS)
+    return result, torch.autograd.grad(sum(f.square().sum() for f in result.values()), leaf)[0]
 
 
 def test_features_and_gradients_are_the_same(tiny: VGG) -> None:
@@ -35,10 +35,10 @@ def test_features_and_gradients_are_the_same(tiny: VGG) -> None:
 
     network = compile_network(tiny, backend)
     for side in (32, 32, 32, 48, 48):
-        found, slope = seen(network, side)
+        result, slope = seen(network, side)
         for layer in LAYERS:
-            torch.testing.assert_close(found[layer], expected[side][0][layer])
-            assert found[layer].stride() == expected[side][0][layer].stride()
+            torch.testing.assert_close(result[layer], expected[side][0][layer])
+            assert result[layer].stride() == expected[side][0][layer].stride()
         torch.testing.assert_close(slope, expected[side][1])
     assert len(called) == 3, "the first time at each size is not worth compiling, every other one is compiled whole"
 

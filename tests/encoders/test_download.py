@@ -139,8 +139,8 @@ def test_not_found_is_final(site: Any, target: Path) -> None:
 
 
 def test_wrong_hash_deletes_the_part(site: Any, target: Path) -> None:
-    found = hashlib.sha256(site.body).hexdigest()[:8]
-    with pytest.raises(DownloadError, match=f"SHA-256 {found}, expected 0badc0de"):
+    result = hashlib.sha256(site.body).hexdigest()[:8]
+    with pytest.raises(DownloadError, match=f"SHA-256 {result}, expected 0badc0de"):
         download(f"{site.url}/x", target, digest="0badc0de")
     assert not part_of(target).exists()
     assert not target.exists()

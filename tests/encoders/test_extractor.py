@@ -1,4 +1,4 @@
-"""What holds for every encoder, on tiny ones of each kind."""
+"""Properties of all encoders, on a tiny network of each kind."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ def test_shapes(make: Callable[[], Encoder], height: int, width: int) -> None:
     wanted = [name for name in encoder.layers if encoder.smallest([name]) <= min(height, width)]
     features = encoder(picture(height, width).expand(2, -1, -1, -1), wanted)
     assert set(features) == set(wanted)
-    for name, found in features.items():
+    for name, result in features.items():
         about = encoder.layers[name]
         up = about.stride - 1 if isinstance(encoder, ResNet) else 0
-        assert found.shape == (2, about.channels, (height + up) // about.stride, (width + up) // about.stride)
+        assert result.shape == (2, about.channels, (height + up) // about.stride, (width + up) // about.stride)
 
 
 @each_kind

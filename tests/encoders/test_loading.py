@@ -64,9 +64,9 @@ def test_from_a_file(suffix: str, state: dict[str, Tensor], tiny: VGG, tmp_path:
 def test_pooling_and_dtype(state: dict[str, Tensor], tiny: VGG, tmp_path: Path) -> None:
     save_file({name: tensor.half() for name, tensor in state.items()}, tmp_path / "half.safetensors")
     encoder = load("vgg19", weights=tmp_path / "half.safetensors", pooling="average", dtype=torch.float64)
-    found = encoder(torch.rand(1, 3, 32, 32, dtype=torch.float64), ["relu1_2", "pool1"])
-    assert found["pool1"].dtype == torch.float64
-    torch.testing.assert_close(found["pool1"], torch.nn.functional.avg_pool2d(found["relu1_2"], 2))
+    result = encoder(torch.rand(1, 3, 32, 32, dtype=torch.float64), ["relu1_2", "pool1"])
+    assert result["pool1"].dtype == torch.float64
+    torch.testing.assert_close(result["pool1"], torch.nn.functional.avg_pool2d(result["relu1_2"], 2))
 
 
 def test_a_wrong_pooling_or_file_is_found_before_any_download(

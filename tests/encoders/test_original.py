@@ -73,10 +73,10 @@ def test_features_are_those_of_the_file(file: dict[str, Tensor], vgg19: VGG) -> 
         "relu4_2": "block4_conv2",
         "relu5_4": "block5_conv4",
     }
-    found = vgg19(image, list(layers))
+    result = vgg19(image, list(layers))
     for layer, name in layers.items():
         theirs = expected(file, image, name) / UNIT
-        assert (found[layer] - theirs).norm() < 1e-4 * theirs.norm(), layer
+        assert (result[layer] - theirs).norm() < 1e-4 * theirs.norm(), layer
         assert theirs.count_nonzero() > theirs.numel() / 50
 
 
@@ -86,10 +86,10 @@ def test_colours_means_and_border(file: dict[str, Tensor], vgg19: VGG) -> None:
     weight, bias = decoded(file, "block1_conv1")
     red, green, blue = 255 * image.numpy().astype(np.float64)
     planes = [blue - MEANS["B"], green - MEANS["G"], red - MEANS["R"]]
-    found = vgg19(image[None], ["conv1_1"])["conv1_1"][0]
+    result = vgg19(image[None], ["conv1_1"])["conv1_1"][0]
     for k in (0, 21, 63):
         theirs = bias[k] + sum(correlate(p, w, mode="same") for p, w in zip(planes, weight[k], strict=True))
-        np.testing.assert_allclose(found[k].numpy() * UNIT, theirs, rtol=0, atol=1e-3)
+        np.testing.assert_allclose(result[k].numpy() * UNIT, theirs, rtol=0, atol=1e-3)
     mean = torch.tensor([MEANS[c] for c in "RGB"]).view(1, 3, 1, 1).expand(1, 3, 40, 40) / 255
     flat = vgg19(mean, ["conv1_1"])["conv1_1"][0]
     torch.testing.assert_close(flat * UNIT, torch.from_numpy(bias)[:, None, None].expand_as(flat), rtol=0, atol=1e-3)

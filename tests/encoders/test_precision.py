@@ -1,4 +1,4 @@
-"""Networks that compute in bfloat16, against themselves in float32."""
+"""Networks in bfloat16, against the same networks in float32."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.encoders import Encoder, load
 from impasto.encoders.extractor import layout
-from impasto.encoders.precision import has_bfloat16
+from impasto.encoders.loading import has_bfloat16
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 
@@ -86,10 +86,10 @@ def test_what_is_not_a_weight_keeps_its_precision(pair: tuple[Encoder, Encoder])
 
 def test_a_stretch_of_the_network_takes_features_of_either_type(pair: tuple[Encoder, Encoder]) -> None:
     _, half = pair
-    found = half(picture(), ["pool2", "relu3_1"])
-    for before in (found["pool2"], found["pool2"].float()):
+    result = half(picture(), ["pool2", "relu3_1"])
+    for before in (result["pool2"], result["pool2"].float()):
         after = half.features(before, frozenset(["relu3_1"]), "pool2")["relu3_1"]
-        assert torch.equal(after, found["relu3_1"])
+        assert torch.equal(after, result["relu3_1"])
 
 
 def test_a_processor_computes_in_float32() -> None:

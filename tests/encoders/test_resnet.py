@@ -51,9 +51,9 @@ def unfolded(state: dict[str, Tensor], image: Tensor) -> dict[str, Tensor]:
         return F.batch_norm(x, mean, variance, state[f"{norm}.weight"], state[f"{norm}.bias"])
 
     x = (image - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-    found = {"conv1": conv(x, "conv1", "bn1", 2)}
-    found["relu1"] = found["conv1"].relu()
-    x = found["pool1"] = F.max_pool2d(found["relu1"], 3, 2, 1)
+    result = {"conv1": conv(x, "conv1", "bn1", 2)}
+    result["relu1"] = result["conv1"].relu()
+    x = result["pool1"] = F.max_pool2d(result["relu1"], 3, 2, 1)
     for stage, count in enumerate(BLOCKS):
         for i in range(count):
             at, stride = f"layer{stage + 1}.{i}", 2 if stage and i == 0 else 1
@@ -61,8 +61,8 @@ def unfolded(state: dict[str, Tensor], image: Tensor) -> dict[str, Tensor]:
             y = conv(y, f"{at}.conv2", f"{at}.bn2", stride).relu()
             y = conv(y, f"{at}.conv3", f"{at}.bn3")
             shortcut = conv(x, f"{at}.downsample.0", f"{at}.downsample.1", stride) if i == 0 else x
-            x = found[at] = (y + shortcut).relu()
-    return found
+            x = result[at] = (y + shortcut).relu()
+    return result
 
 
 def test_equals_the_unfolded_network_at_every_layer() -> None:
@@ -71,10 +71,12 @@ def test_equals_the_unfolded_network_at_every_layer() -> None:
     network.load_state_dict(network.from_torchvision(state, "a file"))
     image = torch.rand(2, 3, 75, 66, generator=torch.Generator().manual_seed(7))
     expected = unfolded(state, image)
-    found = network(image, network.layers)
-    assert list(network.layers) == list(expected) == list(found)
+    result = network(image, network.layers)
+    assert list(network.layers) == list(expected) == list(result)
     for name, features in expected.items():
-        torch.testing.assert_close(found[name], features, rtol=1e-4, atol=1e-4, msg=lambda text, n=name: f"{n}: {text}")
+        torch.testing.assert_close(
+            result[name], features, rtol=1e-4, atol=1e-4, msg=lambda text, n=name: f"{n}: {text}"
+        )
 
 
 def test_resnet50() -> None:

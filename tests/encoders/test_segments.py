@@ -1,4 +1,4 @@
-"""A network run segment by segment, and on windows, sees what it sees at once."""
+"""Features by segments and by windows equal the features of a single pass."""
 
 import pytest
 import torch
@@ -22,12 +22,12 @@ def picture(*size: int, channels: int = 3) -> Tensor:
 
 
 def by_segments(encoder: Encoder, x: Tensor, layers: list[str]) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
+    result: dict[str, Tensor] = {}
     for segment in segments(encoder, layers):
         seen = encoder.features(x, segment.wanted, segment.after)
-        found |= {layer: seen[layer] for layer in segment.layers}
+        result |= {layer: seen[layer] for layer in segment.layers}
         x = seen[segment.end] if segment.end else x
-    return found
+    return result
 
 
 @every
@@ -36,10 +36,10 @@ def test_segment_by_segment_is_what_the_network_gives_at_once(name, size):
     encoder = network(name)
     x = picture(*size)
     for layers in (list(encoder.layers), [*encoder.default_style], [*encoder.default_content]):
-        found, expected = by_segments(encoder, x, layers), encoder.features(x, frozenset(layers))
-        assert set(found) == set(layers)
+        result, expected = by_segments(encoder, x, layers), encoder.features(x, frozenset(layers))
+        assert set(result) == set(layers)
         for layer in layers:
-            torch.testing.assert_close(found[layer], expected[layer], rtol=1e-12, atol=1e-12, msg=layer)
+            torch.testing.assert_close(result[layer], expected[layer], rtol=1e-12, atol=1e-12, msg=layer)
 
 
 @every
@@ -80,8 +80,8 @@ def test_the_grid_is_the_shape_of_the_features(name):
     encoder = network(name)
     for height in range(33, 81):
         size = height, 113 - height
-        found = encoder.features(picture(*size), frozenset(encoder.layers))
-        shapes = {layer: tuple(features.shape[-2:]) for layer, features in found.items()}
+        result = encoder.features(picture(*size), frozenset(encoder.layers))
+        shapes = {layer: tuple(features.shape[-2:]) for layer, features in result.items()}
         assert shapes == {layer: encoder.grid(layer, size) for layer in encoder.layers}
 
 

@@ -37,12 +37,12 @@ def test_equals_the_plain_network_at_every_layer(tiny: VGG, pooling: str, module
     network = VGG("tiny", tiny.widths, pooling)
     network.load_state_dict(network.from_torchvision(published(plain), "a file"))
     image = torch.rand(2, 3, 67, 50, generator=torch.Generator().manual_seed(5))
-    found = network(image, network.layers)
+    result = network(image, network.layers)
     x = (image - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     assert len(plain) == len(network.layers)
     for name, step in zip(network.layers, plain, strict=True):
         x = step(x)
-        torch.testing.assert_close(found[name], x, msg=name)
+        torch.testing.assert_close(result[name], x, msg=name)
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,11 @@ def test_is_the_convolution_and_its_gradient(
     monkeypatch.setattr(winograd, "TILES", tiles)
     x, weight, bias = draw(2, 5, *size).requires_grad_(), draw(7, 5, 3, 3, seed=1), draw(7, seed=2)
     expected = F.conv2d(x, weight, bias, padding=1)
-    found = convolve(x, transform(weight), bias)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
-    assert found.is_contiguous(memory_format=torch.channels_last)
+    result = convolve(x, transform(weight), bias)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
+    assert result.is_contiguous(memory_format=torch.channels_last)
     pull = draw(*expected.shape, seed=3)
-    ours, theirs = (torch.autograd.grad(y, x, pull)[0] for y in (found, expected))
+    ours, theirs = (torch.autograd.grad(y, x, pull)[0] for y in (result, expected))
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
@@ -121,12 +121,12 @@ def errors(channels: int, width: int) -> list[tuple[float, float, float]]:
         torch.autograd.grad(expected, exact, pull.double())[0],
     )
     pairs = ((result, expected, channels), (*gradients, width))
-    found = []
+    actual = []
     for ours, theirs, terms in pairs:
         error, bound = ours.double() - theirs, ROUNDOFF / 3**0.5 * AMPLIFICATION[0] * (terms / 2 + 14) ** 0.5
         size = theirs.square().mean().sqrt()
-        found.append(((error.norm() / theirs.norm()).item(), (error.abs().max() / size).item(), bound))
-    return found
+        actual.append(((error.norm() / theirs.norm()).item(), (error.abs().max() / size).item(), bound))
+    return actual
 
 
 @pytest.mark.parametrize(("channels", "width"), [(64, 64), (256, 128), (512, 512)])
@@ -291,7 +291,7 @@ def test_new_weights_are_noticed() -> None:
 @pytest.mark.usefixtures("threads")
 def test_inference_mode_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "TILES", 10)
-    monkeypatch.setattr(winograd, "KEPT", threading.local())
+    monkeypatch.setattr(winograd, "BUFFERS", threading.local())
     layer, x = frozen(128, 128), draw(1, 128, 16, 16, dtype=torch.float32)
     with torch.inference_mode():
         first = layer(x)

@@ -98,7 +98,7 @@ def test_bfloat16_is_near_float32() -> None:
 def test_auto_is_bfloat16_where_it_is_fast() -> None:
     network = encoders.load("lite", device="cuda", dtype=torch.bfloat16)
     assert network(picture(0).cuda(), LAYERS)["relu5_1"].dtype == torch.bfloat16
-    from impasto.encoders.precision import has_bfloat16  # noqa: PLC0415
+    from impasto.encoders.loading import has_bfloat16  # noqa: PLC0415
     from impasto.tasks.run.device import precision_of  # noqa: PLC0415
 
     expected = torch.bfloat16 if has_bfloat16(CUDA) else torch.float32

@@ -1,4 +1,4 @@
-"""Memory of what is as large as a picture."""
+"""Allocation of tensors as large as a picture."""
 
 import sys
 from pathlib import Path
@@ -15,12 +15,12 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.float64, torch.uint8])
 @pytest.mark.parametrize("count", [0, 1, 1000, LARGE // 8 + 3])
 def test_memory_is_what_was_asked_for(kind, count):
-    found = in_memory((1, count, 3), kind, CPU)
-    assert (found.shape, found.dtype, found.device) == ((1, count, 3), kind, CPU)
-    assert found.is_contiguous()
-    found.fill_(7)
-    assert (found == 7).all()
-    assert found.data_ptr() % 64 == 0, "on which the rounding of products depends"
+    result = in_memory((1, count, 3), kind, CPU)
+    assert (result.shape, result.dtype, result.device) == ((1, count, 3), kind, CPU)
+    assert result.is_contiguous()
+    result.fill_(7)
+    assert (result == 7).all()
+    assert result.data_ptr() % 64 == 0, "on which the rounding of products depends"
 
 
 def test_large_blocks_do_not_overlap_and_live_as_long_as_a_view_of_them():
@@ -39,9 +39,9 @@ def test_the_system_has_large_blocks_back_at_once():
         return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * 4096
 
     before = resident()
-    found = in_memory((4 * LARGE,), torch.uint8, CPU).fill_(1)
+    result = in_memory((4 * LARGE,), torch.uint8, CPU).fill_(1)
     assert resident() - before > 3.9 * LARGE
-    del found
+    del result
     assert resident() - before < 0.5 * LARGE
 
 
@@ -52,6 +52,6 @@ def test_other_devices_have_their_own_memory():
 @pytest.mark.parametrize("side", [5, 1800])
 def test_a_copy_in_range(side):
     given = torch.linspace(-1, 2, 3 * side * side).view(1, 3, side, side)
-    found = in_range(given)
-    assert found is not given
-    assert torch.equal(found, given.clip(0, 1))
+    result = in_range(given)
+    assert result is not given
+    assert torch.equal(result, given.clip(0, 1))

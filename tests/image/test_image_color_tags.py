@@ -1,4 +1,4 @@
-"""Colours told by chunks of PNG and by EXIF, against the formulas of the standards."""
+"""Colour spaces declared by PNG chunks and by EXIF, against the formulas of the standards."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""AVIF and HEIC: told by their first bytes, read by a decoder that may be missing."""
+"""AVIF and HEIC: recognition by the first bytes, and decoders that may be missing."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def test_avif_is_read_whatever_its_name(picture: Path) -> None:
     with Image.open(picture) as image:
         assert image.format == "AVIF"
         expected = np.asarray(image.convert("RGB"), np.float32) / 255
-    found = read(picture)
-    assert np.abs(found.pixels[0].permute(1, 2, 0).numpy() - expected).max() < 1e-6
-    assert (found.size, found.bits, found.notices) == ((48, 64), 8, ())
+    result = read(picture)
+    assert np.abs(result.pixels[0].permute(1, 2, 0).numpy() - expected).max() < 1e-6
+    assert (result.size, result.bits, result.notices) == ((48, 64), 8, ())
 
 
 def test_brands_tell_the_two_apart() -> None:

@@ -250,8 +250,8 @@ def test_lab_of_16_bits(tmp_path: Path) -> None:
     lab = np.array([[[53.585, 0, 0], [100, 0, 0], [0, 0, 0], [54.29, 80.80, 69.89]]])
     stored = np.concatenate([np.rint(lab[..., :1] * 655.35), np.rint(lab[..., 1:] * 256) % 65536], -1)
     tifffile.imwrite(tmp_path / "a.tif", stored.astype(np.uint16), photometric="cielab", metadata=None)
-    found = read(tmp_path / "a.tif").pixels[0, :, 0].T.numpy() * 255
-    np.testing.assert_allclose(found, [[128, 128, 128], [255, 255, 255], [0, 0, 0], [255, 0, 0]], atol=1.5)
+    result = read(tmp_path / "a.tif").pixels[0, :, 0].T.numpy() * 255
+    np.testing.assert_allclose(result, [[128, 128, 128], [255, 255, 255], [0, 0, 0], [255, 0, 0]], atol=1.5)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

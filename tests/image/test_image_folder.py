@@ -1,4 +1,4 @@
-"""What of a folder is a picture, and what is said about the rest."""
+"""The pictures in a folder, and the notices about other files."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ FLAT = ["._h", ".i", "a.jpg", "b.jfif", "broken.png", "c.jpe", "d.avif", "e.GIF"
 
 
 def test_pictures_are_told_by_their_content(folder: Path) -> None:
-    found = survey(folder, without=folder / "out")
-    assert names(found.pictures, folder) == FLAT
-    assert names(found.others, folder) == ["empty", "notes.txt"]
-    assert names(found.folders, folder) == ["sub"]
-    assert found.notices("; look there") == [
+    result = survey(folder, without=folder / "out")
+    assert names(result.pictures, folder) == FLAT
+    assert names(result.others, folder) == ["empty", "notes.txt"]
+    assert names(result.folders, folder) == ["sub"]
+    assert result.notices("; look there") == [
         f"left out of '{folder}': empty and notes.txt are no pictures",
         f"left out of '{folder}': the folder sub; look there",
     ]
 
 
 def test_folders_in_it_are_looked_into_when_asked(folder: Path) -> None:
-    found = survey(folder, recursive=True, without=folder / "out")
-    assert names(found.pictures, folder) == [*FLAT, "sub/deep/j.png"]
-    assert found.folders == ()
+    result = survey(folder, recursive=True, without=folder / "out")
+    assert names(result.pictures, folder) == [*FLAT, "sub/deep/j.png"]
+    assert result.folders == ()
     assert names(survey(folder, recursive=True).pictures, folder) == [*FLAT, "out/m.png", "sub/deep/j.png"]
 
 
@@ -63,10 +63,10 @@ def test_links_are_not_followed_round_and_round(folder: Path) -> None:
     (folder / "sub" / "loop").symlink_to(folder)
     (folder / "nowhere.png").symlink_to(folder / "missing.png")
     os.mkfifo(folder / "pipe.png")
-    found = survey(folder, recursive=True, without=folder / "out")
-    assert names(found.pictures, folder) == [*FLAT, "sub/deep/j.png"]
-    assert names(found.folders, folder) == ["sub/loop"]
-    assert names(found.others, folder) == ["empty", "notes.txt", "nowhere.png", "pipe.png"]
-    (first, second) = found.notices()
+    result = survey(folder, recursive=True, without=folder / "out")
+    assert names(result.pictures, folder) == [*FLAT, "sub/deep/j.png"]
+    assert names(result.folders, folder) == ["sub/loop"]
+    assert names(result.others, folder) == ["empty", "notes.txt", "nowhere.png", "pipe.png"]
+    (first, second) = result.notices()
     assert first.endswith("empty, notes.txt, nowhere.png and 1 more are no pictures")
     assert second.endswith("the folder sub/loop")

@@ -1,4 +1,4 @@
-"""Pictures drawn by ONNX generators: the bundled one, and small ones of known weights."""
+"""Pictures of ONNX generators: the bundled one, and small ones with known weights."""
 
 import sys
 from pathlib import Path

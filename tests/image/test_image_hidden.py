@@ -1,4 +1,4 @@
-"""Colours under alpha 0: they never count, and never get into visible pixels when pictures are resized or turned."""
+"""Colours of transparent pixels: they do not count, and do not change visible pixels in resized or rotated pictures."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_what_is_loaded_depends_on_nothing_hidden(make, tmp_path):
 
 
 def test_a_colour_of_a_palette_that_is_transparent(tmp_path):
-    found = []
+    result = []
     for hidden in HIDDEN:
         indices = Image.new("P", (60, 40))
         indices.putpalette([10, 200, 30, *hidden])
@@ -74,9 +74,9 @@ def test_a_colour_of_a_palette_that_is_transparent(tmp_path):
         buffer = io.BytesIO()
         indices.save(buffer, "GIF", transparency=1)
         (tmp_path / "a.gif").write_bytes(buffer.getvalue())
-        found.append(load(tmp_path / "a.gif").pixels)
+        result.append(load(tmp_path / "a.gif").pixels)
     expected = torch.tensor([10, 200, 30]).view(1, 3, 1, 1).expand(1, 3, 40, 60) / 255
-    for pixels in found:
+    for pixels in result:
         torch.testing.assert_close(pixels, expected)
 
 
@@ -84,11 +84,11 @@ def test_the_continuation_is_smooth_and_does_not_change_again():
     ramp = torch.linspace(0.2, 0.8, 64).expand(1, 3, 48, 64)
     alpha = torch.ones(1, 1, 48, 64)
     alpha[..., 10:38, 20:50] = 0
-    found = continued(torch.where(alpha > 0, ramp, 0), alpha)
-    assert torch.equal(found[..., :10, :], ramp[..., :10, :])
-    assert (found - ramp).abs().max() < 0.15, "within the range of what is around"
-    assert found.diff(dim=3).abs().max() < 0.1, "no edge at the outline"
-    assert torch.equal(continued(found, alpha), found)
+    result = continued(torch.where(alpha > 0, ramp, 0), alpha)
+    assert torch.equal(result[..., :10, :], ramp[..., :10, :])
+    assert (result - ramp).abs().max() < 0.15, "within the range of what is around"
+    assert result.diff(dim=3).abs().max() < 0.1, "no edge at the outline"
+    assert torch.equal(continued(result, alpha), result)
     opaque = torch.ones_like(alpha)
     assert continued(ramp, opaque) is ramp
 
@@ -97,8 +97,8 @@ def test_the_continuation_is_smooth_and_does_not_change_again():
 def test_one_visible_pixel_colours_all(size):
     alpha = torch.zeros(1, 1, *size)
     alpha[..., -1, -1] = 1 / 255
-    found = continued(colours(*size), alpha)
-    torch.testing.assert_close(found, colours(*size)[..., -1:, -1:].expand_as(found))
+    result = continued(colours(*size), alpha)
+    torch.testing.assert_close(result, colours(*size)[..., -1:, -1:].expand_as(result))
 
 
 def test_nothing_visible_is_black_and_told():
@@ -116,12 +116,12 @@ def test_resizing_is_pillows_of_colours_multiplied_by_alpha(size):
     planes = [
         np.asarray(Image.fromarray(p).resize(size[::-1], Image.Resampling.BICUBIC)) for p in (*image * alpha, alpha)
     ]
-    found = resized(load(np.dstack([*image, alpha])), size)
-    assert found.alpha is not None
-    np.testing.assert_allclose(found.alpha[0, 0].numpy(), planes[3].clip(0, 1), atol=1e-5)
+    result = resized(load(np.dstack([*image, alpha])), size)
+    assert result.alpha is not None
+    np.testing.assert_allclose(result.alpha[0, 0].numpy(), planes[3].clip(0, 1), atol=1e-5)
     seen = planes[3] > 0.02
     expected = np.stack(planes[:3])[:, seen] / planes[3][seen]
-    np.testing.assert_allclose(found.pixels[0].numpy()[:, seen], expected.clip(0, 1), atol=1e-3)
+    np.testing.assert_allclose(result.pixels[0].numpy()[:, seen], expected.clip(0, 1), atol=1e-3)
 
 
 def test_a_white_cut_out_has_no_dark_edge():
@@ -138,10 +138,10 @@ def test_turning_multiplies_by_alpha(degrees):
     alpha = torch.from_numpy(ndimage.gaussian_filter(disc().astype(np.float32), 2))[None, None]
     multiplied, _ = rotate(image * alpha, degrees)
     shown, _ = rotate(alpha.expand(1, 3, 40, 60), degrees)
-    found, inside = rotate(image, degrees, alpha, alpha)
-    torch.testing.assert_close(found * shown, multiplied, atol=1e-3, rtol=0)
+    result, inside = rotate(image, degrees, alpha, alpha)
+    torch.testing.assert_close(result * shown, multiplied, atol=1e-3, rtol=0)
     assert inside is not None
-    assert (found - rotate(image, degrees)[0]).abs().max() > 0.05
+    assert (result - rotate(image, degrees)[0]).abs().max() > 0.05
 
 
 def test_a_maps_hidden_colours_are_no_regions(tmp_path):
@@ -159,12 +159,12 @@ def test_a_maps_hidden_colours_are_no_regions(tmp_path):
 def test_light_is_matched_by_weights():
     grey, other = colours(8, 9)[:, :1] / 2 + 0.2, colours(10, 7)[:, 1:2] / 3 + 0.3
     weights, theirs = colours(8, 9)[:, 1:2], colours(10, 7)[:, :1]
-    found = match_luminance(grey, other, weights, theirs)[0, 0].double().numpy()
-    assert 0 < found.min() < found.max() < 1
-    mean = np.average(found, weights=weights[0, 0].numpy())
+    result = match_luminance(grey, other, weights, theirs)[0, 0].double().numpy()
+    assert 0 < result.min() < result.max() < 1
+    mean = np.average(result, weights=weights[0, 0].numpy())
     aim = np.average(other[0, 0].numpy(), weights=theirs[0, 0].numpy())
     assert mean == pytest.approx(aim, abs=1e-5)
-    assert np.average((found - mean) ** 2, weights=weights[0, 0].numpy()) == pytest.approx(
+    assert np.average((result - mean) ** 2, weights=weights[0, 0].numpy()) == pytest.approx(
         np.average((other[0, 0].numpy() - aim) ** 2, weights=theirs[0, 0].numpy()), rel=1e-4
     )
 

@@ -1,4 +1,4 @@
-"""Light taken out of pictures and put back under their own colours."""
+"""Luminance of pictures, and its combination with their own colours."""
 
 import numpy as np
 import pytest

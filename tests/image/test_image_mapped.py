@@ -65,8 +65,8 @@ def test_all_blocks_are_reserved_before_anything_is_written(tmp_path, monkeypatc
 
     def reserving(file: int, offset: int, size: int) -> None:
         reserve(file, offset, size)
-        found = os.fstat(file)
-        seen.append((offset, size, found.st_size, found.st_blocks * 512 >= size))
+        result = os.fstat(file)
+        seen.append((offset, size, result.st_size, result.st_blocks * 512 >= size))
 
     monkeypatch.setattr(os, "posix_fallocate", reserving)
     mapped(tmp_path)((500, 300), torch.float16, CPU)

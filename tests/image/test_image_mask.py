@@ -65,8 +65,8 @@ def test_the_colours_of_a_map_and_their_shares(map: str) -> None:
 
 def test_a_map_may_have_been_a_jpeg(map: str, tmp_path: Path) -> None:
     Image.open(map).save(tmp_path / "map.jpg", quality=85)
-    exact, found = load_mask(map + "#0a14c8"), load_mask(f"{tmp_path / 'map.jpg'}#0a14c8")
-    assert (exact != found).float().mean() < 0.04
+    exact, result = load_mask(map + "#0a14c8"), load_mask(f"{tmp_path / 'map.jpg'}#0a14c8")
+    assert (exact != result).float().mean() < 0.04
     shares = list(colors_of(tmp_path / "map.jpg").values())
     assert shares[:3] == pytest.approx([0.5, 0.25, 0.25], abs=0.03)
     assert sum(shares[3:]) < 0.06  # the blur between them

@@ -1,4 +1,4 @@
-"""Files that end too early or have small damage: what is there is read, and what is missing is said."""
+"""Files that end too early or have small damage: the available rows are read, and a notice has the missing ones."""
 
 import io
 import struct

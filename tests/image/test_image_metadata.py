@@ -1,4 +1,4 @@
-"""The settings of a run, in and out of every format that can carry them."""
+"""The settings of a run, written to and read from every format that can store them."""
 
 import json
 import struct

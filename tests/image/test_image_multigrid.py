@@ -1,4 +1,4 @@
-"""The solver against solutions that are known, and the number of its cycles."""
+"""The solver against known solutions, and its number of cycles."""
 
 import pytest
 import torch
@@ -51,8 +51,8 @@ def test_a_dozen_cycles_do_for_every_size(size: int, dtype: torch.dtype, monkeyp
     expected = (known * known[:, None])[None, None] * inside
     level = multigrid._levels(inside, expected)[0]
     monkeypatch.setattr(multigrid, "MOST", 12)
-    found = multigrid.solve(inside, level.apply(expected))
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    result = multigrid.solve(inside, level.apply(expected))
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
 
 
 def test_the_transfers_are_each_others_transpose() -> None:

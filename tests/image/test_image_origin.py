@@ -1,4 +1,4 @@
-"""What a photo's file says about the photo, carried into results of every format."""
+"""The metadata of a photo, in results of every format."""
 
 import io
 from pathlib import Path
@@ -175,8 +175,8 @@ def test_texts_of_a_png_stay_texts_and_become_exif_elsewhere(tmp_path: Path) -> 
         write(tmp_path / "a.png", PIXELS, bits=bits, origin=origin)
         with Image.open(tmp_path / "a.png") as image:
             image.load()
-            found = image.text
-        assert (found["Author"], found["Copyright"], found["Creation Time"]) == ("Müller", "© 星", "2020-01-02")
+            result = image.text
+        assert (result["Author"], result["Copyright"], result["Creation Time"]) == ("Müller", "© 星", "2020-01-02")
     for suffix in ("jpg", "webp", "tif"):
         write(tmp_path / f"a.{suffix}", PIXELS, origin=origin)
         assert same_text(exif_in(tmp_path / f"a.{suffix}")[0x8298]) == "© 星".encode()

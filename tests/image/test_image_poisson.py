@@ -1,4 +1,4 @@
-"""Seamless cloning against dense solutions, and what must not change."""
+"""Seamless cloning against dense solutions, and the pixels that must not change."""
 
 import numpy as np
 import pytest
@@ -64,8 +64,8 @@ def dense(source: np.ndarray, target: np.ndarray, inside: np.ndarray, mixed: boo
 def test_as_a_dense_solution_has_it(shape: str, gradients: str) -> None:
     source, target, mask = smooth(24, 31, 0), smooth(24, 31, 1), region(shape, 24, 31)
     expected = dense(source[0].numpy(), target[0].numpy(), mask[0, 0].numpy() > 0.5, gradients == "mixed")
-    found = blend(source, target, mask, gradients=gradients)[0].numpy()
-    np.testing.assert_allclose(found, expected, atol=3e-5)
+    result = blend(source, target, mask, gradients=gradients)[0].numpy()
+    np.testing.assert_allclose(result, expected, atol=3e-5)
     assert np.abs(expected - target[0].numpy()).max() > 0.001
 
 

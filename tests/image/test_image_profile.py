@@ -1,4 +1,4 @@
-"""Colour profiles, built here byte by byte, against the formulas that they stand for."""
+"""Colour profiles, built byte by byte, against their formulas."""
 
 import io
 import struct
@@ -100,10 +100,10 @@ def test_adobe_rgb_at_16_bits_keeps_its_fine_steps(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     ramp = np.linspace(20_000, 40_000, 4000).astype(np.uint16)[None, :, None].repeat(3, -1)
     write_png16(path, ramp, rgb_profile(ADOBE, GAMMA))
-    found = pixels_of(path)
+    result = pixels_of(path)
     assert read(path).bits == 16
-    np.testing.assert_allclose(found, adobe_to_srgb(ramp / 65535), atol=1.5 / 255)
-    assert len(np.unique(found[..., 1])) > 2000
+    np.testing.assert_allclose(result, adobe_to_srgb(ramp / 65535), atol=1.5 / 255)
+    assert len(np.unique(result[..., 1])) > 2000
 
 
 PARAMETERS = {
@@ -134,8 +134,8 @@ def test_sampled_curves_at_16_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
 def test_a_dark_ramp_of_16_bits_stays_a_ramp(tmp_path: Path, gamma: float) -> None:
     """At 8 bits these values are a handful of levels, with jumps back between them."""
-    found = _check_curve(tmp_path / "a.png", curve(gamma), lambda v: v ** (round(gamma * 256) / 256), top=2000)
-    assert (np.diff(found[0, :, 1]) > 0).all()
+    result = _check_curve(tmp_path / "a.png", curve(gamma), lambda v: v ** (round(gamma * 256) / 256), top=2000)
+    assert (np.diff(result[0, :, 1]) > 0).all()
 
 
 def _check_curve(path: Path, trc: bytes, formula, top: int = 65535) -> np.ndarray:
@@ -144,9 +144,9 @@ def _check_curve(path: Path, trc: bytes, formula, top: int = 65535) -> np.ndarra
     columns = {name: xyz(SRGB[:, index]) for index, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
     tags = named("test") | columns | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), trc)
     write_png16(path, ramp, icc(b"RGB ", tags))
-    found = pixels_of(path)
-    np.testing.assert_allclose(found, encoded(formula(ramp / 65535)), atol=0.1 / 255)
-    return found
+    result = pixels_of(path)
+    np.testing.assert_allclose(result, encoded(formula(ramp / 65535)), atol=0.1 / 255)
+    return result
 
 
 def test_grey_of_16_bits(tmp_path: Path) -> None:
@@ -163,13 +163,13 @@ def test_a_table_at_16_bits_is_smooth(tmp_path: Path) -> None:
     table = b"mft1\0\0\0\0" + bytes([3, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + ramp8 * 3 + corners + ramp8 * 3
     ramp = np.linspace(8000, 60_000, 4000).astype(np.uint16)[None, :, None].repeat(3, -1)
     write_png16(tmp_path / "a.png", ramp, icc(b"RGB ", named("table") | {b"A2B0": table}, pcs=b"Lab "))
-    found = pixels_of(tmp_path / "a.png")
+    result = pixels_of(tmp_path / "a.png")
     lightness = ramp / 65535 * 127.5 / 255 * 100
     expected = encoded(np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3))
     assert read(tmp_path / "a.png").notices == ()
-    np.testing.assert_allclose(found, expected, atol=1.5 / 255)
-    assert (np.diff(found[0, :, 1]) >= 0).all()
-    assert len(np.unique(found[..., 1])) > 2000
+    np.testing.assert_allclose(result, expected, atol=1.5 / 255)
+    assert (np.diff(result[0, :, 1]) >= 0).all()
+    assert len(np.unique(result[..., 1])) > 2000
 
 
 def write_png16(path: Path, array: np.ndarray, profile: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Masks on the grids of layers, against scipy's filters and against networks' own receptive fields."""
+"""Masks on the grids of layers, against filters of scipy and receptive fields of networks."""
 
 import numpy as np
 import pytest
@@ -17,20 +17,20 @@ def noise(height: int, width: int) -> torch.Tensor:
 @pytest.mark.parametrize("stride", [1, 2, 4, 8])
 def test_all_is_the_mean_over_each_square(stride: int) -> None:
     mask = noise(24, 40)
-    found = propagate(mask, (24 // stride, 40 // stride), stride, 3)
+    result = propagate(mask, (24 // stride, 40 // stride), stride, 3)
     expected = mask.view(24 // stride, stride, 40 // stride, stride).mean((1, 3))
-    torch.testing.assert_close(found[0, 0], expected)
+    torch.testing.assert_close(result[0, 0], expected)
 
 
 @pytest.mark.parametrize("mode", ["all", "inside"])
 @pytest.mark.parametrize(("size", "rows"), [((3, 5), 24), ((4, 6), 32)])
 def test_grids_may_be_rounded_down_or_up(mode: str, size: tuple[int, int], rows: int) -> None:
     mask = noise(31, 47)
-    found = propagate(mask, size, 8, 8, mode)
-    assert found.shape == (1, 1, *size)
+    result = propagate(mask, size, 8, 8, mode)
+    assert result.shape == (1, 1, *size)
     last = mask[..., rows - 8 : rows, :8]
     expected = last.mean() if mode == "all" else last.min()
-    assert found[0, 0, -1, 0] == pytest.approx(float(expected))
+    assert result[0, 0, -1, 0] == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize("side", [1, 3, 5, 13])
@@ -46,8 +46,8 @@ def test_inside_takes_the_erosion_down(stride: int, side: int) -> None:
     mask = noise(32, 48)
     eroded = minimum_filter(mask[0, 0].numpy(), side, mode="constant", cval=1)
     expected = eroded[stride // 2 :: stride, stride // 2 :: stride]
-    found = propagate(mask, (32 // stride, 48 // stride), stride, side, "inside")
-    np.testing.assert_allclose(found[0, 0].numpy(), expected)
+    result = propagate(mask, (32 // stride, 48 // stride), stride, side, "inside")
+    np.testing.assert_allclose(result[0, 0].numpy(), expected)
 
 
 NETWORKS = {

@@ -1,4 +1,4 @@
-"""What `read` makes of the everyday formats, against Pillow's own decoders."""
+"""`read` for common formats, against Pillow's decoders."""
 
 from pathlib import Path
 
@@ -222,11 +222,11 @@ def test_a_picture_of_many_strips_is_what_the_formula_says(channels, monkeypatch
     """Against the array, turned and divided at once."""
     monkeypatch.setattr(picture_module, "STRIP", 1000)
     values = np.random.default_rng(channels).integers(0, 65536, (90, 70, channels), dtype=np.uint16)
-    found = from_array(values, "array", orientation=6)
+    result = from_array(values, "array", orientation=6)
     whole = np.rot90(values, -1).transpose(2, 0, 1).astype(np.float32) / np.float32(65535)
     colours = whole[:1].repeat(3, axis=0) if channels < 3 else whole[:3]
-    np.testing.assert_array_equal(found.pixels[0].numpy(), colours)
+    np.testing.assert_array_equal(result.pixels[0].numpy(), colours)
     if channels in (2, 4):
-        np.testing.assert_array_equal(found.alpha[0].numpy(), whole[-1:])
+        np.testing.assert_array_equal(result.alpha[0].numpy(), whole[-1:])
     else:
-        assert found.alpha is None
+        assert result.alpha is None

@@ -1,4 +1,4 @@
-"""Bad inputs: each gives one clear line, and none gets as far as a decoder that could run out of memory."""
+"""Invalid files: each gives a clear error in one line, before a decoder can run out of memory."""
 
 import contextlib
 import errno

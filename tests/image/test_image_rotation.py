@@ -1,4 +1,4 @@
-"""Turned pictures, against numpy and scipy."""
+"""Rotated pictures, against numpy and scipy."""
 
 import numpy as np
 import pytest
@@ -16,9 +16,9 @@ def noise(channels: int, height: int, width: int) -> torch.Tensor:
 def test_quarter_turns_are_exact(degrees: float) -> None:
     image, mask = noise(3, 5, 7), noise(1, 5, 7)
     turned, inside = rotate(image, degrees, mask)
-    for found, given in ((turned, image), (inside, mask)):
-        assert found is not None
-        np.testing.assert_array_equal(found[0].numpy(), np.rot90(given[0].numpy(), degrees // 90, (1, 2)))
+    for result, given in ((turned, image), (inside, mask)):
+        assert result is not None
+        np.testing.assert_array_equal(result[0].numpy(), np.rot90(given[0].numpy(), degrees // 90, (1, 2)))
     assert rotate(image, degrees)[1] is None
 
 

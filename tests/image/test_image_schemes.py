@@ -1,4 +1,4 @@
-"""Composed sources: what is loaded, which files they are made from, and what cannot be."""
+"""Sources with a scheme: their pictures, their files, and their errors."""
 
 from pathlib import Path
 from types import ModuleType

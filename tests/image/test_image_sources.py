@@ -1,4 +1,4 @@
-"""Bundled samples, and every other thing that `load` takes."""
+"""Bundled samples, and all other sources that `load` accepts."""
 
 import socket
 from pathlib import Path
@@ -53,8 +53,8 @@ def test_every_sample_is_a_picture() -> None:
 def test_a_sample_is_what_scikit_image_shows() -> None:
     for name in ("chelsea", "grass"):
         expected = getattr(data, name)().reshape(*load_sample(name).size, -1)
-        found = np.rint(load_sample(name).pixels[0].permute(1, 2, 0).numpy() * 255)
-        np.testing.assert_array_equal(found, np.broadcast_to(expected, found.shape))
+        result = np.rint(load_sample(name).pixels[0].permute(1, 2, 0).numpy() * 255)
+        np.testing.assert_array_equal(result, np.broadcast_to(expected, result.shape))
 
 
 def test_unknown_sample() -> None:

@@ -1,4 +1,4 @@
-"""Tiles cover a grid once, and their windows show enough around them."""
+"""Tiles cover a grid once, and their windows include the halo."""
 
 import random
 
@@ -11,14 +11,14 @@ from impasto.image.tiles import tiles
 def cases(count: int) -> list[tuple[tuple[int, int], int, int, int]]:
     """Grids, sides, steps and halos of all kinds, the same ones every time."""
     draw = random.Random(0)
-    found = []
+    result = []
     for _ in range(count):
         step = draw.choice([1, 2, 3, 4, 8])
         grid = draw.randint(1, 150), draw.randint(1, 150)
-        found.append(
+        result.append(
             (grid, draw.choice([0, draw.randint(1, 12), draw.randint(1, 200)]), step, step * draw.randint(0, 5))
         )
-    return found
+    return result
 
 
 CASES = [*cases(300), ((237, 311), 64, 4, 8), ((101, 97), 32, 4, 8), ((7, 5), 4, 8, 8), ((1, 1), 1, 1, 0)]
@@ -81,8 +81,8 @@ def test_as_few_tiles_as_the_side_allows(side, count):
 
 
 def test_tiles_come_row_by_row():
-    found = [(tile.rows.start, tile.columns.start) for tile in tiles((37, 50), 10, 1, 3)]
-    assert found == sorted(found)
+    result = [(tile.rows.start, tile.columns.start) for tile in tiles((37, 50), 10, 1, 3)]
+    assert result == sorted(result)
 
 
 def test_a_window_is_a_view_of_what_its_spans_say():

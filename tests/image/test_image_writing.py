@@ -1,4 +1,4 @@
-"""What `write` leaves on the disk: the exact values, as other decoders see them, and never half a file."""
+"""Files of `write`: exact values in other decoders, and never half a file."""
 
 import errno
 import os

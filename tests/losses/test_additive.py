@@ -1,4 +1,4 @@
-"""What is summed up over the parts of a picture is what the whole picture has."""
+"""Sums over the parts of a picture equal the loss of the whole picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the photo does not explain is found, and nothing else is."""
+"""The penalty of blotches counts variance that the photo does not explain, and no other variance."""
 
 from itertools import pairwise
 
@@ -56,7 +56,7 @@ def test_it_is_what_the_formula_says():
         return np.pad(np.array(rows), ((3, 3), (3, 3), (0, 0)), mode="reflect")
 
     ours, theirs = (means(each[0].permute(1, 2, 0).numpy()) for each in (image, photo))
-    found = []
+    result = []
     for i in range(0, ours.shape[0] - 6, 3):
         for j in range(0, ours.shape[1] - 6, 3):
             target, known = (each[i : i + 7, j : j + 7].reshape(49, 3) for each in (ours, theirs))
@@ -64,8 +64,8 @@ def test_it_is_what_the_formula_says():
             rows = np.vstack([known, np.sqrt(49 * 1e-4) * np.eye(3)])
             targets = np.vstack([target, np.zeros((3, 3))])
             explained = (target * (known @ np.linalg.solve(rows.T @ rows, rows.T @ targets))).sum()
-            found.append(((target**2).sum() - explained) / (49 * 3))
-    assert blotches(image, photo).item() == pytest.approx(np.mean(found), rel=1e-9)
+            result.append(((target**2).sum() - explained) / (49 * 3))
+    assert blotches(image, photo).item() == pytest.approx(np.mean(result), rel=1e-9)
 
 
 def test_gradients_also_of_small_and_odd_pictures():

@@ -12,9 +12,9 @@ def points(seed: int, *shape: int) -> torch.Tensor:
 
 def test_a_cloud_holds_the_feature_vectors_in_the_encoders_own_coordinates():
     f, space = points(0, 1, 3, 4, 5), points(1, 2, 4)
-    found = cloud(LayerFeatures(f, space=space))
-    assert torch.equal(found.points[7], f[0, :, 1, 2])
-    torch.testing.assert_close(found.draw(RandomDraws(), 20)[7], space[:, :-1] @ f[0, :, 1, 2] + space[:, -1])
+    result = cloud(LayerFeatures(f, space=space))
+    assert torch.equal(result.points[7], f[0, :, 1, 2])
+    torch.testing.assert_close(result.draw(RandomDraws(), 20)[7], space[:, :-1] @ f[0, :, 1, 2] + space[:, -1])
 
 
 def test_few_points_are_all_drawn_and_many_by_chance():

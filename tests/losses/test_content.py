@@ -24,8 +24,8 @@ def features(seed: int, *shape: int) -> torch.Tensor:
 
 def test_features_are_compared_position_by_position():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
-    found = CONTENT_LOSSES["features"]()(b, None, RandomDraws(), 0.5)(a)
-    assert found.item() == pytest.approx(0.5 * (a - b).square().sum(1).mean().item())
+    result = CONTENT_LOSSES["features"]()(b, None, RandomDraws(), 0.5)(a)
+    assert result.item() == pytest.approx(0.5 * (a - b).square().sum(1).mean().item())
 
 
 @pytest.mark.parametrize("wide", [None, 7])
@@ -39,8 +39,8 @@ def test_correlation_is_numpys(wide):
         points = points if space is None else space[:, :-1] @ points
         return (points - points.mean(1, keepdim=True)).flatten().numpy()
 
-    found = CONTENT_LOSSES["correlation"]()(photo, space, RandomDraws(), 0.5)(picture)
-    assert found.item() == pytest.approx(1 - np.corrcoef(maps(picture), maps(photo))[0, 1], abs=1e-5)
+    result = CONTENT_LOSSES["correlation"]()(photo, space, RandomDraws(), 0.5)(picture)
+    assert result.item() == pytest.approx(1 - np.corrcoef(maps(picture), maps(photo))[0, 1], abs=1e-5)
 
 
 def test_correlation_leaves_palette_and_contrast_free():
@@ -60,16 +60,16 @@ def test_correlation_leaves_palette_and_contrast_free():
 def test_self_similarity_is_compared_at_so_many_positions():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
     for samples in (8, 1024):
-        found = CONTENT_LOSSES["self-similarity"](samples)(b, None, RandomDraws(3), 0.5)(a)
-        assert found.item() == pytest.approx(self_similarity(a, b, None, RandomDraws(3), samples).item())
+        result = CONTENT_LOSSES["self-similarity"](samples)(b, None, RandomDraws(3), 0.5)(a)
+        assert result.item() == pytest.approx(self_similarity(a, b, None, RandomDraws(3), samples).item())
 
 
 def test_nearest_compares_directions_position_by_position():
     a, b = features(0, 1, 4, 5, 6), features(1, 1, 4, 5, 6)
     loss = CONTENT_LOSSES["nearest"]()
     assert loss.needs_style
-    found, same = (loss(b, None, RandomDraws(), 0.5)(x).item() for x in (a, 3 * b))
-    assert found == pytest.approx(1 - torch.cosine_similarity(a, b).mean().item(), abs=1e-5)
+    result, same = (loss(b, None, RandomDraws(), 0.5)(x).item() for x in (a, 3 * b))
+    assert result == pytest.approx(1 - torch.cosine_similarity(a, b).mean().item(), abs=1e-5)
     assert same == pytest.approx(0, abs=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""What every loss that compares populations or pieces keeps to."""
+"""Properties of all losses that compare distributions or patches."""
 
 import pytest
 import torch
@@ -86,9 +86,9 @@ def test_what_lies_outside_a_mask_does_not_matter(name):
     loss = LOSSES[name]()
     plain = compare(loss, LayerFeatures(x, mask), LayerFeatures(painting, mask))
     moved = elsewhere.requires_grad_()
-    found = compare(loss, LayerFeatures(moved, mask), LayerFeatures(other, mask))
-    (gradient,) = torch.autograd.grad(found, moved)
-    assert found.item() == pytest.approx(plain.item())
+    result = compare(loss, LayerFeatures(moved, mask), LayerFeatures(other, mask))
+    (gradient,) = torch.autograd.grad(result, moved)
+    assert result.item() == pytest.approx(plain.item())
     assert gradient[..., reach:].abs().max() == 0
     assert gradient[..., :5].abs().max() > 0
 

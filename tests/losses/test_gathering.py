@@ -1,4 +1,4 @@
-"""Samples of positions: drawn as they should be, gathered from parts, and seen as a small picture."""
+"""Position samples: their distribution, the gathering from parts, and the features of the small image."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_what_all_parts_gather_is_what_indexing_gives():
         expected = x.flatten(2)[0].T[wanted]
         assert torch.equal(total, expected)
         slopes = tensor(7, 200, 4)
-        found, right = (torch.autograd.grad(y, x, slopes)[0] for y in (total, expected))
-        torch.testing.assert_close(found, right, rtol=1e-12, atol=1e-12)
+        result, right = (torch.autograd.grad(y, x, slopes)[0] for y in (total, expected))
+        torch.testing.assert_close(result, right, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("side", [1, 3])
@@ -84,8 +84,8 @@ def test_single_positions_follow_the_mask():
     inside = left(SIZE).flatten() > 0
     assert inside[sample(SIZE, RandomDraws(3), 1, left(SIZE)).positions].all()
     soft = left(SIZE, 0.25)
-    found = inside[sample(SIZE, RandomDraws(3), 1, soft).positions].double().mean().item()
-    assert found == pytest.approx(float(soft.flatten()[inside].sum() / soft.sum()), abs=0.02)
+    result = inside[sample(SIZE, RandomDraws(3), 1, soft).positions].double().mean().item()
+    assert result == pytest.approx(float(soft.flatten()[inside].sum() / soft.sum()), abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_blocks_are_whole_and_lie_inside_the_grid(grid, side, block, masked):
             top, beside = int(corners[i, j]) // grid[1], int(corners[i, j]) % grid[1]
             assert 0 <= top <= grid[0] - block
             assert 0 <= beside <= grid[1] - block
-            found = layout.positions[block * i : block * (i + 1), block * j : block * (j + 1)]
-            assert torch.equal(found, (top + along)[:, None] * grid[1] + beside + along)
+            result = layout.positions[block * i : block * (i + 1), block * j : block * (j + 1)]
+            assert torch.equal(result, (top + along)[:, None] * grid[1] + beside + along)
 
 
 def middles(layout: Layout) -> Tensor:
@@ -129,9 +129,9 @@ def test_blocks_lie_about_positions_that_count_all_alike():
     mask = torch.zeros(1, 1, *SIZE, dtype=torch.float64)
     mask[..., 20:70, 30:100] = 0.05
     mask[..., 45:70, 30:100] = 1
-    found = torch.cat([middles(sample(SIZE, RandomDraws(seed), 3, mask)).flatten() for seed in range(20)])
-    assert (mask.flatten()[found] > 0).all()
-    upper = (mask.flatten()[found] < 1).double().mean().item()
+    result = torch.cat([middles(sample(SIZE, RandomDraws(seed), 3, mask)).flatten() for seed in range(20)])
+    assert (mask.flatten()[result] > 0).all()
+    upper = (mask.flatten()[result] < 1).double().mean().item()
     assert upper == pytest.approx(0.5, abs=0.05)  # 1280 blocks: 3.5 standard deviations
 
 
@@ -235,8 +235,8 @@ def test_all_parts_of_a_step_see_one_sample_and_fresh_steps_another(side, fresh)
 def test_layers_of_different_sizes_have_different_samples():
     draws = RandomDraws(2)
     drawn = PositionSample(draws, 1, lambda grid: None)
-    found = [drawn.add(x, Part.whole(x))[:, 0] for x in (numbers(SIZE), numbers((SIZE[1], SIZE[0] + 1)))]
-    assert not torch.equal(*found)
+    result = [drawn.add(x, Part.whole(x))[:, 0] for x in (numbers(SIZE), numbers((SIZE[1], SIZE[0] + 1)))]
+    assert not torch.equal(*result)
 
 
 @pytest.mark.parametrize("name", SAMPLED)
@@ -250,11 +250,11 @@ def test_a_small_layer_gives_the_plain_loss(name, mask, wide):
     x = tensor(0, 1, 3, *grid).requires_grad_()
     drawn = PositionSample(RandomDraws(5), loss.side, lambda grid: weights)
     points = torch.stack([drawn.add(part.of(x), part) for part in quarters(grid, 1)]).sum(0)
-    found = loss.distance(loss.statistic(drawn.features(points, space)), target, RandomDraws(5))
+    result = loss.distance(loss.statistic(drawn.features(points, space)), target, RandomDraws(5))
     plain = loss.distance(loss.statistic(LayerFeatures(x, weights, space)), target, RandomDraws(5))
     assert plain.item() > 1e-3
-    assert found.item() == pytest.approx(plain.item(), rel=1e-12)
-    slopes = [torch.autograd.grad(value, x)[0] for value in (found, plain)]
+    assert result.item() == pytest.approx(plain.item(), rel=1e-12)
+    slopes = [torch.autograd.grad(value, x)[0] for value in (result, plain)]
     torch.testing.assert_close(*slopes, rtol=1e-9, atol=1e-12)
 
 
@@ -268,15 +268,15 @@ def test_the_sample_of_a_large_layer_estimates_the_plain_loss(name, masked):
     values = []
     for seed in range(6):
         drawn = PositionSample(RandomDraws(seed), loss.side, lambda grid: weights)
-        found = loss.distance(
+        result = loss.distance(
             loss.statistic(drawn.features(drawn.add(x, Part.whole(x)), None)), target, RandomDraws(seed)
         )
         plain = loss.distance(loss.statistic(LayerFeatures(x, weights)), target, RandomDraws(seed))
-        values.append((found.item(), plain.item()))
+        values.append((result.item(), plain.item()))
     means = torch.tensor(values).mean(0)
     # The losses draw as well: alone, the noisiest of them deviate by 3 to 6 %, from the sample and from everything.
     assert means[0].item() == pytest.approx(means[1].item(), rel=0.06)
-    (slope,) = torch.autograd.grad(found, x)
+    (slope,) = torch.autograd.grad(result, x)
     assert torch.isfinite(slope).all()
     assert slope[..., : SIZE[1] // 2].abs().max() > 0
     if masked and loss.side == 1:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from impasto.losses.gradients import normalised_gradient
+from impasto.losses.objective import normalised_gradient
 
 
 def picture(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -9,8 +9,8 @@ def picture(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
 
 
 def gradient(x: torch.Tensor, scale: float = 1.0, weight: float = 1.0) -> torch.Tensor:
-    (found,) = torch.autograd.grad(scale * normalised_gradient(x, weight).pow(4).sum(), x)
-    return found
+    (result,) = torch.autograd.grad(scale * normalised_gradient(x, weight).pow(4).sum(), x)
+    return result
 
 
 def test_the_value_passes_unchanged():
@@ -37,5 +37,5 @@ def test_no_gradient_stays_none():
 
 def test_gradients_that_reach_the_features_another_way_are_left_alone():
     x = picture(1, 3, 4, 5)
-    (found,) = torch.autograd.grad(normalised_gradient(x).square().sum() + 3 * x.sum(), x)
-    torch.testing.assert_close(found, x.detach() / x.detach().square().mean().sqrt() + 3)
+    (result,) = torch.autograd.grad(normalised_gradient(x).square().sum() + 3 * x.sum(), x)
+    torch.testing.assert_close(result, x.detach() / x.detach().square().mean().sqrt() + 3)

@@ -1,4 +1,4 @@
-"""Statistics of features in half precision, against float64's of the same numbers."""
+"""Statistics of features in half precision, against statistics in float64 of the same numbers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch
 from tests.losses.targets import target_of
 from torch import Tensor
 
-from impasto.losses import STYLE_LOSSES, RandomDraws, distance, energy, gram, precision
+from impasto.losses import STYLE_LOSSES, RandomDraws, distance, energy, feature, gram
 from impasto.losses.content import self_similarity
-from impasto.losses.gradients import normalised_gradient
 from impasto.losses.moments import moment
+from impasto.losses.objective import normalised_gradient
 from impasto.losses.style import LayerFeatures
 
 SHAPE = (1, 6, 24, 20)
@@ -28,17 +28,17 @@ def weights(seed: int) -> Tensor:
 
 @pytest.mark.parametrize("chunk", [1 << 24, 50])
 def test_gram_of_bfloat16_is_summed_and_kept_in_float32(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "CHUNK", chunk)
+    monkeypatch.setattr(feature, "CHUNK", chunk)
     flat = features(0, torch.float64).flatten(2)[0]
-    found = gram(features(0))[0]
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found.double(), flat @ flat.T / flat.shape[1], rtol=1e-5, atol=0)
+    result = gram(features(0))[0]
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result.double(), flat @ flat.T / flat.shape[1], rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("part", [False, True])
 def test_moments_of_bfloat16(masked: bool, part: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "CHUNK", 50)
+    monkeypatch.setattr(feature, "CHUNK", 50)
 
     def of(dtype: torch.dtype) -> Tensor:
         values, mask = features(1, dtype), weights(2).to(torch.bfloat16).to(dtype)
@@ -80,13 +80,13 @@ def test_every_style_loss_sees_the_numbers_as_they_are(name: str, masked: bool) 
 def test_content_sees_the_numbers_as_they_are() -> None:
     space = torch.randn(7, 7, generator=torch.Generator().manual_seed(8))
     for metric in (None, space):
-        found = []
+        result = []
         for dtype in (torch.bfloat16, torch.float32):
             a, b = features(9, dtype), features(10, dtype)
-            found.append(
+            result.append(
                 [distance(a, b, metric), energy(a, metric), self_similarity(a, b, metric, RandomDraws(2), 100)]
             )
-        for half, full in zip(*found, strict=True):
+        for half, full in zip(*result, strict=True):
             torch.testing.assert_close(half, full, rtol=1e-5, atol=0)
 
 

@@ -106,10 +106,10 @@ def test_degree_two_without_a_constant_is_gram():
 def test_the_gaussian_is_by_default_as_wide_as_the_painting():
     f, g = features(3, 1, 3, 6, 5), 2 * features(4, 1, 3, 4, 5)
     sigma = float(np.sqrt(np.median(pdist(rows(g)) ** 2)))
-    found = compare(gaussian(), LayerFeatures(f), LayerFeatures(g)).item()
+    result = compare(gaussian(), LayerFeatures(f), LayerFeatures(g)).item()
     # Of an even number of distances torch takes the lower of the two in the middle.
-    assert found == pytest.approx(compare(gaussian(sigma), LayerFeatures(f), LayerFeatures(g)).item(), rel=1e-2)
-    assert compare(gaussian(), LayerFeatures(50 * f), LayerFeatures(50 * g)).item() == pytest.approx(found)
+    assert result == pytest.approx(compare(gaussian(sigma), LayerFeatures(f), LayerFeatures(g)).item(), rel=1e-2)
+    assert compare(gaussian(), LayerFeatures(50 * f), LayerFeatures(50 * g)).item() == pytest.approx(result)
 
 
 @sampled
@@ -150,8 +150,8 @@ def test_a_mask_cuts_a_part_out(name):
     f[..., :4] += 100
     mask[..., 4:] = 1
     expected = compare(loss, LayerFeatures(f[..., 4:]), LayerFeatures(g)).item()
-    found = compare(loss, LayerFeatures(f, mask), LayerFeatures(g)).item()
-    assert found == pytest.approx(expected, abs=0.1 if loss.stochastic else 1e-9)  # a weighted cloud is drawn from
+    result = compare(loss, LayerFeatures(f, mask), LayerFeatures(g)).item()
+    assert result == pytest.approx(expected, abs=0.1 if loss.stochastic else 1e-9)  # a weighted cloud is drawn from
 
 
 @kernels
@@ -160,8 +160,8 @@ def test_paintings_mix_as_populations(name):
     f, g = LayerFeatures(features(3, 1, 3, 6, 5)), features(4, 1, 3, 4, 20)
     statistic, whole = loss.statistic(f), target_of(loss, [LayerFeatures(g)], [1.0])
     parts = target_of(loss, [LayerFeatures(g[..., :5]), LayerFeatures(g[..., 5:])], [0.25, 0.75])
-    expected, found = (loss.distance(statistic, target, RandomDraws()).item() for target in (whole, parts))
-    assert found == pytest.approx(expected, abs=0.1 if loss.stochastic else 1e-9)
+    expected, result = (loss.distance(statistic, target, RandomDraws()).item() for target in (whole, parts))
+    assert result == pytest.approx(expected, abs=0.1 if loss.stochastic else 1e-9)
     halves = target_of(loss, [LayerFeatures(g[..., :10]), LayerFeatures(g[..., 10:])], [0.5, 0.5])
     assert loss.distance(statistic, halves, RandomDraws()).item() == pytest.approx(expected, rel=1e-9)
 

@@ -1,4 +1,4 @@
-"""What repeats with a grid is found, and nothing else is."""
+"""The lattice penalty counts patterns with the period of a grid, and no others."""
 
 import numpy as np
 import pytest

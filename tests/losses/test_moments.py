@@ -99,8 +99,8 @@ def test_distances_in_a_space_are_those_of_the_wide_features(name):
     a, b, space = heads(40, 6)
     f, g = features(3, 1, 6, 8, 5), 2 * features(4, 1, 6, 8, 5)
     expected = BY_HAND[name](wide(f, a, b), wide(g, a, b))
-    found = compare(name, LayerFeatures(f, space=space), LayerFeatures(g, space=space)).item()
-    assert found == pytest.approx(expected, rel=APPROXIMATELY.get(name, 1e-10))
+    result = compare(name, LayerFeatures(f, space=space), LayerFeatures(g, space=space)).item()
+    assert result == pytest.approx(expected, rel=APPROXIMATELY.get(name, 1e-10))
 
 
 def test_bn_in_a_space_takes_the_rows_of_the_space_for_channels():

@@ -58,8 +58,8 @@ def test_opponent_colours_are_those_of_the_standard():
     x = picture(1, 3, 4, 5)
     expected = rgb2ycbcr(x[0].permute(1, 2, 0).numpy())
     scale = np.array([219, 224, 224])  # scikit-image's are digital levels
-    found = torch.cat(opponent(x), 1)[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(found, (expected - np.array([16, 128, 128])) / scale, atol=1e-4)
+    result = torch.cat(opponent(x), 1)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(result, (expected - np.array([16, 128, 128])) / scale, atol=1e-4)
 
 
 @pytest.mark.parametrize("beta", [1.0, 2.0, 3.0])

@@ -1,4 +1,4 @@
-"""Texture that repeats is told from texture that does not."""
+"""The penalty of repetition distinguishes texture that repeats from texture that does not."""
 
 import numpy as np
 import pytest
@@ -40,8 +40,8 @@ def test_it_is_what_the_formula_says():
     own, shares = (correlate2d(a, a, "full") for a in (fine * window, window))
     away = np.hypot(*np.mgrid[-39:40, -39:40])
     chosen = (away >= 6) & (away <= 19)
-    found = own[chosen] / np.maximum(shares[chosen], 1e-3) / (own[39, 39] / shares[39, 39] + FAINT)
-    assert repetition(picture).item() == pytest.approx(max(found.max(), 0) ** 2, rel=1e-3)
+    result = own[chosen] / np.maximum(shares[chosen], 1e-3) / (own[39, 39] / shares[39, 39] + FAINT)
+    assert repetition(picture).item() == pytest.approx(max(result.max(), 0) ** 2, rel=1e-3)
 
 
 def test_what_a_photo_and_a_painting_repeat_themselves_is_free():

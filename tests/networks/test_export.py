@@ -24,8 +24,8 @@ SIZES = ((24, 24), (45, 38), (64, 96), (101, 67))
 
 def run(path: Path, **inputs: Tensor) -> Tensor:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {name: tensor.detach().numpy() for name, tensor in inputs.items()})
-    return torch.from_numpy(np.asarray(found))
+    (output,) = session.run(None, {name: tensor.detach().numpy() for name, tensor in inputs.items()})
+    return torch.from_numpy(np.asarray(output))
 
 
 @pytest.mark.parametrize("shape", [{}, {"detail": 6}, {"deep": 1}, {"ends": "convolution"}, {"norm": "batch"}])
@@ -48,7 +48,7 @@ def test_a_network_as_large_as_those_in_the_package(tmp_path):
 
 def test_what_it_says_about_itself(tmp_path):
     save(many(), tmp_path / "own.safetensors", {"trained": "never"})
-    files = export(tmp_path / "own.safetensors", tmp_path / "made", {"dawn": "sea=0.5,sand=0.5"})
+    files = export(tmp_path / "own.safetensors", tmp_path / "export", {"dawn": "sea=0.5,sand=0.5"})
     assert [file.name for file in files] == ["own.onnx", "own.json"]
     about = json.loads(files[1].read_text())
     assert about["model"] == "own.onnx"
@@ -76,9 +76,9 @@ def test_the_painting_of_an_any_style_network_has_a_graph_of_its_own(tmp_path):
     assert torch.allclose(torch.tensor([about["styles"][0]["code"]]), expected)
     for size in ((54, 64), (64, 64), (37, 64)):
         small = resize(painting, size).clamp(0, 1)
-        found = run(files[1], painting=small)
-        assert torch.allclose(found, Coder(network, 64)(small), atol=1e-4)
-    assert not torch.allclose(found, expected, atol=1e-3)
+        code = run(files[1], painting=small)
+        assert torch.allclose(code, Coder(network, 64)(small), atol=1e-4)
+    assert not torch.allclose(code, expected, atol=1e-3)
 
 
 def test_the_files_are_whole_and_the_network_stays_as_it_was(tmp_path):

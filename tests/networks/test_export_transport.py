@@ -20,9 +20,9 @@ def test_the_graphs_paint_as_the_network_does(tmp_path, size):
     photo, painting = picture(*size), picture(70, 90, 4)
     with torch.inference_mode():
         code = network.code(painting)
-        wanted = network(photo, code)
+        expected = network(photo, code)
     coder, painter = (onnxruntime.InferenceSession(str(tmp_path / name)) for name in ("any.painter.onnx", "any.onnx"))
-    (found,) = coder.run(None, {"painting": painting.numpy()})
-    np.testing.assert_allclose(found, code, atol=1e-4)
-    (made,) = painter.run(None, {"image": photo.numpy(), "code": found})
-    assert np.abs(made - wanted.numpy()).max() < 1 / 255
+    (exported_code,) = coder.run(None, {"painting": painting.numpy()})
+    np.testing.assert_allclose(exported_code, code, atol=1e-4)
+    (result,) = painter.run(None, {"image": photo.numpy(), "code": exported_code})
+    assert np.abs(result - expected.numpy()).max() < 1 / 255

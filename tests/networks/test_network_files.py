@@ -32,7 +32,7 @@ MAKERS = {
 }
 
 
-def made(name: str):
+def new_network(name: str):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MAKERS[name]()
@@ -45,7 +45,7 @@ def made(name: str):
     return network.eval()
 
 
-def shown(network) -> torch.Tensor:
+def result_of(network) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     if network.kind == "texture":
         return network(network.noise(1, 16, generator))
@@ -61,13 +61,13 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_what_is_saved_is_loaded(name, path):
-    network = made(name)
+    network = new_network(name)
     save(network, path, {"by": "a test"})
     back = load(str(path))
     assert type(back) is type(network)
     assert not back.training
     assert back.description() == network.description()
-    assert torch.equal(shown(back), shown(network))
+    assert torch.equal(result_of(back), result_of(network))
     for (key, ours), (theirs, value) in zip(back.state_dict().items(), network.state_dict().items(), strict=True):
         assert key == theirs
         assert ours.dtype == value.dtype
@@ -76,33 +76,33 @@ def test_what_is_saved_is_loaded(name, path):
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_half_precision_is_half_the_bytes_and_nearly_the_picture(name, path, tmp_path):
-    network = made(name)
+    network = new_network(name)
     save(network, path, half=True)
     save(network, tmp_path / "full.safetensors")
     assert all(t.dtype in (torch.float16, torch.int64) for t in load_file(str(path)).values())
     back = load(path)
     assert all(t.dtype in (torch.float32, torch.int64) for t in back.state_dict().values())
-    assert 0 < (shown(back) - shown(network)).abs().max() < 0.02
+    assert 0 < (result_of(back) - result_of(network)).abs().max() < 0.02
     numbers = sum(t.numel() for t in network.state_dict().values() if t.is_floating_point())
     assert (tmp_path / "full.safetensors").stat().st_size - path.stat().st_size == pytest.approx(2 * numbers, rel=0.02)
 
 
 def test_a_loaded_network_can_be_trained_further(path):
-    save(made("style"), path)
+    save(new_network("style"), path)
     network = load(path).train()
-    shown(network).sum().backward()
+    result_of(network).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
 def test_loading_leaves_the_callers_random_numbers_alone(path):
-    save(made("any"), path)
+    save(new_network("any"), path)
     before = torch.random.get_rng_state()
     load(path)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_the_file_tells_what_it_is(path):
-    save(made("style"), path, {"photos": 3, "encoder": "lite"})
+    save(new_network("style"), path, {"photos": 3, "encoder": "lite"})
     about = describe(path)
     assert about.pop("bytes") == path.stat().st_size
     assert about == {
@@ -114,12 +114,12 @@ def test_the_file_tells_what_it_is(path):
         },
         "provenance": {"photos": 3, "encoder": "lite"},
     }
-    save(made("any"), path)
+    save(new_network("any"), path)
     about = describe(path)["settings"]
     assert about["transport"]["widths"] == [[4], [8], [8, 8], [12]]
 
 
-def rewritten(path, **changes: str | None) -> None:
+def rewrite_metadata(path, **changes: str | None) -> None:
     """The file with other metadata; None takes an entry away."""
     data = path.read_bytes()
     size = struct.unpack("<Q", data[:8])[0]
@@ -158,8 +158,8 @@ def rewritten(path, **changes: str | None) -> None:
     ],
 )
 def test_files_that_do_not_fit_are_refused_in_a_line(path, changes, message):
-    save(made("style"), path)
-    rewritten(path, **changes)
+    save(new_network("style"), path)
+    rewrite_metadata(path, **changes)
     with pytest.raises(UsageError, match=message) as caught:
         load(path)
     assert "\n" not in str(caught.value)
@@ -167,7 +167,7 @@ def test_files_that_do_not_fit_are_refused_in_a_line(path, changes, message):
 
 
 def test_tensors_that_do_not_fit_are_refused(path):
-    network = made("style")
+    network = new_network("style")
     save(network, path)
     tensors = load_file(str(path))
     about = {"impasto": "network", "version": "1", "kind": "style", "provenance": "{}"}
@@ -203,7 +203,7 @@ def test_nothing_in_a_file_is_run(path, tmp_path):
 
 
 def test_files_that_cannot_be_read_are_refused(path, tmp_path):
-    save(made("style"), path)
+    save(new_network("style"), path)
     path.write_bytes(path.read_bytes()[:-10])
     for file, message in [
         (path, "damaged or no safetensors"),
@@ -216,7 +216,7 @@ def test_files_that_cannot_be_read_are_refused(path, tmp_path):
 
 def test_a_file_that_cannot_be_written_says_so(tmp_path):
     with pytest.raises(ImpastoError, match="was not written"):
-        save(made("style"), tmp_path / "nowhere" / "network.safetensors")
+        save(new_network("style"), tmp_path / "nowhere" / "network.safetensors")
 
 
 def test_the_package_ships_what_it_can_load():
@@ -224,7 +224,7 @@ def test_the_package_ships_what_it_can_load():
 
 
 def test_a_network_inside_the_package_is_loaded_as_a_file_is(path, monkeypatch):
-    save(made("style"), path)
+    save(new_network("style"), path)
     monkeypatch.setattr("impasto.networks.checkpoint.files", lambda package: path.parent)
     assert list(shipped()) == ["network"]
-    assert torch.equal(shown(load(shipped()["network"])), shown(made("style")))
+    assert torch.equal(result_of(load(shipped()["network"])), result_of(new_network("style")))

@@ -30,9 +30,9 @@ def test_instance_norm_is_torchs_then_scaled_and_shifted(order):
 def test_its_gradients_are_torchs(order):
     cotangent, gradients = numbers(*X.shape, seed=5), []
     for norm in (ConditionalNorm(5), lambda x, scale, shift: F.instance_norm(x) * scale + shift):
-        given = [X.clone(memory_format=order), SCALE.clone(), SHIFT.clone()]
-        (norm(*(each.requires_grad_() for each in given)) * cotangent).sum().backward()
-        gradients.append([each.grad for each in given])
+        inputs = [X.clone(memory_format=order), SCALE.clone(), SHIFT.clone()]
+        (norm(*(each.requires_grad_() for each in inputs)) * cotangent).sum().backward()
+        gradients.append([each.grad for each in inputs])
     torch.testing.assert_close(*gradients)
 
 
@@ -43,14 +43,14 @@ def test_batch_norm_is_torchs_while_training_and_later():
         batch = X + step
         torch.testing.assert_close(norm(batch, ones, zeros), theirs(batch))
     norm.eval(), theirs.eval()
-    # torch counts the variance that it keeps with one position less
-    kept = norm.running_variance.flatten()
-    theirs.running_var.copy_(kept)
+    # torch counts the running variance with one position less
+    variance = norm.running_variance.flatten()
+    theirs.running_var.copy_(variance)
     torch.testing.assert_close(norm.running_mean.flatten(), theirs.running_mean)
     torch.testing.assert_close(norm(X, ones, zeros), theirs(X))
 
 
-def test_the_kept_variance_is_the_batchs():
+def test_the_running_variance_is_the_batchs():
     norm = ConditionalNorm(5, "batch").double()
     norm(X, SCALE, SHIFT)
     expected = 0.9 + 0.1 * X.var(dim=(0, 2, 3), correction=0)
@@ -58,13 +58,13 @@ def test_the_kept_variance_is_the_batchs():
 
 
 @pytest.mark.parametrize("kind", ["instance", "batch"])
-def test_given_moments_are_used_and_told(kind):
-    norm, seen = ConditionalNorm(5, kind).double(), []
-    given = Moments(numbers(2, 5, 1, 1, seed=3), numbers(2, 5, 1, 1, seed=4) ** 2)
+def test_fixed_moments_are_used_and_reported(kind):
+    norm, used_moments = ConditionalNorm(5, kind).double(), []
+    moments = Moments(numbers(2, 5, 1, 1, seed=3), numbers(2, 5, 1, 1, seed=4) ** 2)
     before = norm.state_dict()
-    result = norm(X, SCALE, SHIFT, given, seen)
-    torch.testing.assert_close(result, (X - given.mean) / (given.variance + 1e-5).sqrt() * SCALE + SHIFT)
-    assert seen == [given]
+    result = norm(X, SCALE, SHIFT, moments, used_moments)
+    torch.testing.assert_close(result, (X - moments.mean) / (moments.variance + 1e-5).sqrt() * SCALE + SHIFT)
+    assert used_moments == [moments]
     assert all(torch.equal(before[name], value) for name, value in norm.state_dict().items())
 
 
@@ -87,10 +87,10 @@ def test_an_unknown_kind_is_refused():
 
 def test_moments_by_weights_are_numpys():
     weights = numbers(2, 1, 6, 7, seed=8).abs()
-    found = ConditionalNorm(5).moments(X, weights)
+    moments = ConditionalNorm(5).moments(X, weights)
     for k in range(2):
         points, counts = X[k].flatten(1).numpy(), weights[k].flatten().numpy()
         mean = np.average(points, axis=1, weights=counts)
-        np.testing.assert_allclose(found.mean[k, :, 0, 0], mean)
+        np.testing.assert_allclose(moments.mean[k, :, 0, 0], mean)
         squares = np.average((points - mean[:, None]) ** 2, axis=1, weights=counts)
-        np.testing.assert_allclose(found.variance[k, :, 0, 0], squares)
+        np.testing.assert_allclose(moments.variance[k, :, 0, 0], squares)

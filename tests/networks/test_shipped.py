@@ -9,7 +9,9 @@ from torch.nn import functional as F
 
 from impasto import encoders, networks
 from impasto.image import fit, load
+from impasto.networks import transport_parts as parts
 from impasto.networks.ground import luma
+from impasto.networks.inputs import add_margin
 from impasto.networks.tone import histogram_of
 from impasto.networks.transport import apply_affine, normal_of
 from impasto.networks.transport_net import MARGIN, TransportNet
@@ -21,11 +23,11 @@ OURS = ("flow", "glass", "ink", "points", "tesserae", "woodcut")
 """The styles whose paintings come with the package, too."""
 
 
-def painted(network: str, style: str) -> torch.Tensor:
+def paint(network: str, style: str) -> torch.Tensor:
     return painter(network, style, ApplySettings(size=SIDE))(PHOTO)
 
 
-def removed(painting: str, picture: torch.Tensor) -> float:
+def style_progress(painting: str, picture: torch.Tensor) -> float:
     """Percent of the photo's distance to the painting, at the size at which networks learn from it, for `lite`."""
     photo, model = (fit(load(source).pixels, side).clamp(0, 1) for source, side in ((PHOTO, SIDE), (painting, 512)))
     with torch.no_grad():
@@ -39,9 +41,9 @@ def steps(provenance: dict[str, Any]) -> list[int]:
 
 
 def test_they_are_two_of_nine_megabytes_at_most():
-    found = networks.shipped()
-    assert set(found) == {"styles", "any"}
-    assert sum(networks.describe(file)["bytes"] for file in found.values()) <= 9e6
+    files = networks.shipped()
+    assert set(files) == {"styles", "any"}
+    assert sum(networks.describe(file)["bytes"] for file in files.values()) <= 9e6
 
 
 def test_they_say_where_they_come_from():
@@ -60,33 +62,34 @@ def test_they_say_where_they_come_from():
 
 @pytest.mark.parametrize("style", OURS)
 def test_each_of_our_paintings_is_a_style(style):
-    assert removed(f"sample:{style}", painted("styles", style)) > 60
-    assert removed(f"sample:{style}", painted("any", f"sample:{style}")) > 45
+    assert style_progress(f"sample:{style}", paint("styles", style)) > 60
+    assert style_progress(f"sample:{style}", paint("any", f"sample:{style}")) > 45
 
 
 def test_styles_differ_and_leave_no_grid():
     """Of two pixels, fixed to the raster: the means of the phases differ by less than two levels of 255."""
-    made = {style: painted("styles", style) for style in networks.load(networks.shipped()["styles"]).styles}
-    pictures = torch.cat(list(made.values()))
-    apart = (pictures[:, None] - pictures[None]).abs().mean(dim=(2, 3, 4)) + torch.eye(len(made))
+    results = {style: paint("styles", style) for style in networks.load(networks.shipped()["styles"]).styles}
+    pictures = torch.cat(list(results.values()))
+    apart = (pictures[:, None] - pictures[None]).abs().mean(dim=(2, 3, 4)) + torch.eye(len(results))
     assert apart.min() > 0.03
-    for picture in made.values():
+    for picture in results.values():
         height, width = (side // 2 * 2 for side in picture.shape[-2:])
         phases = F.pixel_unshuffle(picture[..., :height, :width], 2).unflatten(1, (3, 4)).mean(dim=(3, 4))
         assert 255 * phases.std(dim=2).max() < 2
 
 
-def with_statistics_of(like: torch.Tensor, network: TransportNet, photo: torch.Tensor, code: torch.Tensor, at: int):
-    """`photo`, whose first pixel is pixel `at` of the grain's tile in both directions, by the statistics of `like`."""
-    targets, known = [network.target(code)], network.padded(like)
-    affine = network.colour_maps(normal_of(known), targets)
-    histograms = [histogram_of(luma(apply_affine(known, each))) for each in affine]
-    recolourings = network.recolourings(affine, histograms, targets)
-    own = [normal_of(x) for x in network.feature_maps(network.ground(known, recolourings, targets).picture).axes]
-    ground = network.ground(network.padded(photo), recolourings, targets, origin=(at, at))
-    made = network.paint(ground, network.feature_maps(ground.picture), network.transport_maps(own, targets), targets)
+def with_statistics_of(other: torch.Tensor, network: TransportNet, photo: torch.Tensor, code: torch.Tensor, at: int):
+    """`photo`, whose first pixel is pixel `at` of the grain in both directions, by the statistics of `other`."""
+    styles, other = [network.decode_style(code)], add_margin(other, network.multiple)
+    affine = parts.colour_maps(normal_of(other), styles)
+    histograms = [histogram_of(luma(apply_affine(other, colour_map))) for colour_map in affine]
+    recolour = parts.recolourings(affine, histograms, styles)
+    normals = [normal_of(x) for x in network.feature_maps(parts.ground_of(other, recolour, styles).picture).axes]
+    ground = parts.ground_of(add_margin(photo, network.multiple), recolour, styles, origin=(at, at))
+    maps = parts.transport_maps(normals, styles)
+    result = network.paint(ground, network.feature_maps(ground.picture), maps, styles)
     height, width = photo.shape[-2:]
-    return made[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width].clamp(0, 1)
+    return result[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width].clamp(0, 1)
 
 
 def test_styles_leave_no_border():
@@ -99,8 +102,8 @@ def test_styles_leave_no_border():
         code = styles.code({style: 1})
         with torch.no_grad():
             larger = with_statistics_of(photo, network, F.pad(photo, (around,) * 4, mode="reflect"), code, 0)
-            found = with_statistics_of(photo, network, photo, code, around)
-        difference = found - larger[..., around:-around, around:-around]
+            result = with_statistics_of(photo, network, photo, code, around)
+        difference = result - larger[..., around:-around, around:-around]
         for side in (torch.rot90(difference, k, (2, 3)) for k in range(4)):
             apart.append(255 * float(F.avg_pool2d(side[..., :8, :], (8, 16)).abs().mean()))
     assert sum(apart) / len(apart) < 3

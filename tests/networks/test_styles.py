@@ -70,11 +70,11 @@ def test_styles_need_names_of_their_own(names):
         ManyStyles(Transformer(SETTINGS), names)
 
 
-def test_the_code_of_a_painting_begins_with_what_it_says_of_itself():
+def test_the_code_of_a_painting_begins_with_its_statistics():
     network, painting = anything(), torch.rand(2, 3, 40, 52, generator=seeded())
     codes = network.code(painting)
-    said = network.transformer.style_numbers(painting)
-    assert torch.equal(codes[:, : said.shape[1]], said)
+    statistics = network.transformer.style_numbers(painting)
+    assert torch.equal(codes[:, : statistics.shape[1]], statistics)
     assert not torch.allclose(codes[0], codes[1], atol=1e-3)
 
 
@@ -82,6 +82,6 @@ def test_a_network_of_transport_may_have_named_styles():
     body = moving()
     network = ManyStyles(body, ["sea", "sand"])
     torch.testing.assert_close(network.code({"sand": 1.0}), body.plain_code())
-    again = ManyStyles.described(network.description())
+    again = ManyStyles.from_description(network.description())
     assert again.styles == ("sea", "sand")
     assert again.transformer.settings == body.settings

@@ -10,7 +10,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def made(**settings: object) -> TextureNet:
+def new_network(**settings: object) -> TextureNet:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return TextureNet(TextureSettings(**{"scales": 4, "channels": 4, **settings})).eval()
@@ -19,7 +19,7 @@ def made(**settings: object) -> TextureNet:
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 @pytest.mark.parametrize("content", [False, True])
 def test_any_size_from_two_pixels_at_the_coarsest_scale(norm, content):
-    network = made(norm=norm, content=content)
+    network = new_network(norm=norm, content=content)
     for height, width in ((16, 16), (17, 31), (40, 23)):
         image = torch.rand(2, 3, height, width, generator=seeded()) if content else None
         result = network(network.noise(2, (height, width), seeded()), image)
@@ -31,14 +31,14 @@ def test_any_size_from_two_pixels_at_the_coarsest_scale(norm, content):
 
 
 def test_noise_is_three_uniform_channels_a_scale_from_coarse_to_fine():
-    noise = made().noise(2, (37, 64), seeded())
+    noise = new_network().noise(2, (37, 64), seeded())
     assert [tuple(z.shape) for z in noise] == [(2, 3, 5, 8), (2, 3, 10, 16), (2, 3, 19, 32), (2, 3, 37, 64)]
     values = torch.cat([z.flatten() for z in noise])
     assert 0 <= values.min() < 0.01
     assert 0.99 < values.max() < 1
     assert abs(float(values.mean()) - 0.5) < 0.01
-    assert all(torch.equal(a, b) for a, b in zip(noise, made().noise(2, (37, 64), seeded()), strict=True))
-    assert not torch.equal(noise[-1], made().noise(2, (37, 64), seeded(1))[-1])
+    assert all(torch.equal(a, b) for a, b in zip(noise, new_network().noise(2, (37, 64), seeded()), strict=True))
+    assert not torch.equal(noise[-1], new_network().noise(2, (37, 64), seeded(1))[-1])
 
 
 def test_the_defaults_are_the_papers():
@@ -52,14 +52,14 @@ def test_the_defaults_are_the_papers():
 
 def test_textures_are_seamless():
     """Shifting the noise shifts the texture, across the border too."""
-    network = made()
+    network = new_network()
     noise = network.noise(1, 32, seeded())
-    moved = [z.roll((z.shape[-2] // 2, z.shape[-1] // 4), dims=(2, 3)) for z in noise]
-    torch.testing.assert_close(network(moved), network(noise).roll((16, 8), dims=(2, 3)), atol=1e-5, rtol=1e-4)
+    shifted_noise = [z.roll((z.shape[-2] // 2, z.shape[-1] // 4), dims=(2, 3)) for z in noise]
+    torch.testing.assert_close(network(shifted_noise), network(noise).roll((16, 8), dims=(2, 3)), atol=1e-5, rtol=1e-4)
 
 
 def test_every_scale_of_the_noise_matters():
-    network = made()
+    network = new_network()
     noise = network.noise(1, 32, seeded())
     before = network(noise)
     for k in range(4):
@@ -70,7 +70,7 @@ def test_every_scale_of_the_noise_matters():
 
 def test_neither_the_coarse_scales_nor_the_noise_drown_the_other():
     """Where scales meet both are normalised, so that it does not matter how loud they are."""
-    network = made().double()
+    network = new_network().double()
     coarse, fine = (torch.rand(1, 4, side, side, generator=seeded(), dtype=torch.float64) for side in (8, 16))
     join = network.joins[0]
     torch.testing.assert_close(join(9 * coarse + 1, fine), join(coarse, fine), atol=1e-3, rtol=0)
@@ -80,30 +80,30 @@ def test_neither_the_coarse_scales_nor_the_noise_drown_the_other():
 
 def test_the_photo_is_seen_at_every_scale():
     """What the layers of each scale see beside the noise is the photo, averaged down."""
-    network, image = made(content=True), torch.rand(1, 3, 32, 32, generator=seeded(1))
-    seen: list[torch.Tensor] = []
+    network, image = new_network(content=True), torch.rand(1, 3, 32, 32, generator=seeded(1))
+    inputs: list[torch.Tensor] = []
     for scale in network.scales:
-        scale.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+        scale.register_forward_pre_hook(lambda module, arguments: inputs.append(arguments[0]))
     noise = network.noise(1, 32, seeded())
     network(noise, image)
-    for k, (z, given) in enumerate(zip(noise, seen, strict=True)):
+    for k, (z, x) in enumerate(zip(noise, inputs, strict=True)):
         ratio = 2 ** (3 - k)
-        torch.testing.assert_close(given, torch.cat([z, F.avg_pool2d(image, ratio) if ratio > 1 else image], dim=1))
+        torch.testing.assert_close(x, torch.cat([z, F.avg_pool2d(image, ratio) if ratio > 1 else image], dim=1))
 
 
 def test_batch_norm_keeps_moments_for_later():
-    network = made(norm="batch").train()
-    free = network(network.noise(2, 32, seeded()))
-    kept = {name: value for name, value in network.state_dict().items() if "running" in name}
-    assert kept
-    assert any((value - (1.0 if "var" in name else 0.0)).abs().max() > 0.01 for name, value in kept.items())
+    network = new_network(norm="batch").train()
+    result = network(network.noise(2, 32, seeded()))
+    moments = {name: value for name, value in network.state_dict().items() if "running" in name}
+    assert moments
+    assert any((value - (1.0 if "var" in name else 0.0)).abs().max() > 0.01 for name, value in moments.items())
     network.eval()(network.noise(1, 32, seeded(1)))
-    assert all(torch.equal(value, network.state_dict()[name]) for name, value in kept.items())
-    assert free.requires_grad
+    assert all(torch.equal(value, network.state_dict()[name]) for name, value in moments.items())
+    assert result.requires_grad
 
 
 def test_what_does_not_fit_is_refused():
-    texture, style = made(), made(content=True)
+    texture, style = new_network(), new_network(content=True)
     noise = texture.noise(1, 16, seeded())
     for call, message in [
         (lambda: texture(noise[1:]), "3 maps of noise for 4 scales"),

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from impasto.errors import UsageError
 from impasto.networks import ConditionalNorm, Moments, Transformer, TransformerSettings
-from impasto.networks.layers import Conditions, Convolution, Deep, Enlarging
+from impasto.networks.layers import Conditions, Convolution, Deep, NearestUpsampling
 
 SMALL = {
     "detail": TransformerSettings(width=8, blocks=2, detail=6, deep=0),
@@ -26,7 +26,7 @@ def picture(batch: int = 1, height: int = 32, width: int = 48, seed: int = 0) ->
     return torch.rand(batch, 3, height, width, generator=seeded(seed))
 
 
-def made(settings: TransformerSettings) -> Transformer:
+def new_network(settings: TransformerSettings) -> Transformer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Transformer(settings).eval()
@@ -38,17 +38,17 @@ def some_code(network: Transformer, batch: int = 1, seed: int = 1) -> torch.Tens
 
 @pytest.fixture(params=SMALL)
 def network(request) -> Transformer:
-    return made(SMALL[request.param])
+    return new_network(SMALL[request.param])
 
 
 @pytest.mark.parametrize(("height", "width"), [(24, 24), (25, 39), (41, 26), (48, 31)])
 def test_any_size_from_24(network, height, width):
     """And each picture of a batch for itself."""
-    given, code = picture(2, height, width), some_code(network, 2)
-    result = network(given, code)
+    image, code = picture(2, height, width), some_code(network, 2)
+    result = network(image, code)
     assert result.shape == (2, 3, height, width)
     assert result.std() > 1e-3
-    alone = torch.cat([network(given[k : k + 1], code[k : k + 1]) for k in range(2)])
+    alone = torch.cat([network(image[k : k + 1], code[k : k + 1]) for k in range(2)])
     torch.testing.assert_close(result, alone, rtol=0, atol=1e-4)  # 1,000 roundoffs of pixels in [0, 1]
 
 
@@ -66,7 +66,7 @@ def test_the_network_sees_16_pixels_beyond_the_picture(network):
 
 
 def test_pictures_of_a_batch_do_not_see_each_other():
-    network = made(SMALL["detail"])
+    network = new_network(SMALL["detail"])
     image, code = picture(3), some_code(network, 3)
     alone = torch.cat([network(image[k : k + 1], code[k : k + 1]) for k in range(3)])
     torch.testing.assert_close(network(image, code), alone, atol=1e-5, rtol=1e-4)
@@ -75,9 +75,9 @@ def test_pictures_of_a_batch_do_not_see_each_other():
 def test_the_result_is_clamped_in_eval_only(network):
     image, code = picture(), 9 * some_code(network)
     assert 0 <= network(image, code).min() <= network(image, code).max() <= 1
-    free = network.train()(image, code)
-    assert free.min() < 0
-    assert free.max() > 1
+    unclamped = network.train()(image, code)
+    assert unclamped.min() < 0
+    assert unclamped.max() > 1
 
 
 def test_the_networks_of_the_literature():
@@ -103,7 +103,7 @@ def test_a_code_is_scales_then_shifts_norm_by_norm(network):
     image, code = picture(), some_code(network)
     outputs = []
     for norm in network.norms:
-        norm.register_forward_hook(lambda module, given, output: outputs.append(output.detach().clone()))
+        norm.register_forward_hook(lambda module, inputs, output: outputs.append(output.detach().clone()))
     network(image, code)
     before, at = list(outputs), 0
     for k, norm in enumerate(network.norms):
@@ -132,44 +132,44 @@ def test_halves_by_two_codes(network):
     left = torch.zeros(1, 1, 24, side)
     left[..., : side // 2] = 1
     moments: list[Moments] = []
-    both = network(image, codes[None], torch.cat([left, 1 - left], dim=1), seen=moments)
+    both = network(image, codes[None], torch.cat([left, 1 - left], dim=1), used_moments=moments)
     for code, columns in ((codes[:1], slice(0, 4)), (codes[1:], slice(side - 4, side))):
-        alone = network(image, code, given=moments)
+        alone = network(image, code, fixed_moments=moments)
         torch.testing.assert_close(both[..., columns], alone[..., columns], atol=1e-5, rtol=1e-4)
-    assert (both - network(image, codes[:1], given=moments)).abs().max() > 0.01
+    assert (both - network(image, codes[:1], fixed_moments=moments)).abs().max() > 0.01
 
 
 def test_soft_masks_mix_codes():
-    network = made(SMALL["detail"])
+    network = new_network(SMALL["detail"])
     image, codes = picture(), some_code(network, 2)
     mixed = network(image, codes[None], torch.tensor([0.25, 0.75])[None, :, None, None].expand(1, 2, 32, 48))
     torch.testing.assert_close(mixed, network(image, 0.25 * codes[:1] + 0.75 * codes[1:]), atol=1e-5, rtol=1e-4)
 
 
-def test_its_own_moments_given_change_nothing(network):
+def test_the_moments_of_the_picture_as_fixed_moments_change_nothing(network):
     image, code = picture(), some_code(network)
     moments: list[Moments] = []
-    result = network(image, code, seen=moments)
+    result = network(image, code, used_moments=moments)
     assert len(moments) == len(network.norms)
     again: list[Moments] = []
-    assert torch.equal(network(image, code, given=moments, seen=again), result)
+    assert torch.equal(network(image, code, fixed_moments=moments, used_moments=again), result)
     assert all(a is b for a, b in zip(again, moments, strict=True))
 
 
-def test_with_moments_given_nothing_reaches_further_than_it_says(network):
+def test_with_fixed_moments_nothing_reaches_further_than_reach_says(network):
     """And it says at most a few pixels too many."""
     network, reach = network.double(), network.reach
     assert reach % network.multiple == 0
     side = 2 * reach + 33
     image, code = picture(height=24, width=side).double(), some_code(network).double()
     moments: list[Moments] = []
-    network(image, code, seen=moments)
+    network(image, code, used_moments=moments)
     network.train()  # without the clamp, which has no gradient beyond [0, 1]
     image.requires_grad_()
-    given = [Moments(m.mean.detach(), m.variance.detach()) for m in moments]
+    fixed = [Moments(m.mean.detach(), m.variance.detach()) for m in moments]
     furthest = 0
     for column in range(side // 2 - 4, side // 2 + 4):
-        (gradient,) = torch.autograd.grad(network(image, code, given=given)[..., column].sum(), image)
+        (gradient,) = torch.autograd.grad(network(image, code, fixed_moments=fixed)[..., column].sum(), image)
         touched = gradient.abs().amax(dim=(0, 1, 2)).nonzero()
         furthest = max(furthest, int((touched - column).abs().max()))
     assert reach - 12 <= furthest <= reach
@@ -180,8 +180,8 @@ def on_grey(network: Transformer) -> torch.Tensor:
     rounding."""
     moments: list[Moments] = []
     code = some_code(network).double()
-    network.double()(picture().double(), code, seen=moments)
-    return network(torch.full((1, 3, 32, 32), 0.6, dtype=torch.float64), code, given=moments)
+    network.double()(picture().double(), code, used_moments=moments)
+    return network(torch.full((1, 3, 32, 32), 0.6, dtype=torch.float64), code, fixed_moments=moments)
 
 
 def test_no_checkerboard_whatever_the_weights(network):
@@ -200,7 +200,7 @@ def test_no_border_on_a_constant_picture(network):
 def test_a_convolution_enlarges_and_reflects(up):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        layer = (Enlarging(2, 3) if up == 2 else Convolution(2, 3)).double()
+        layer = (NearestUpsampling(2, 3) if up == 2 else Convolution(2, 3)).double()
     torch.nn.init.normal_(layer.convolution.bias, generator=seeded(1))
     x = torch.rand(1, 2, 4, 5, generator=seeded(), dtype=torch.float64)
     enlarged = np.pad(x[0].numpy().repeat(up, axis=1).repeat(up, axis=2), ((0, 0), (1, 1), (1, 1)), mode="reflect")
@@ -228,7 +228,7 @@ def test_settings_that_make_no_network_are_refused(change, message):
 
 
 def test_what_does_not_fit_is_refused():
-    network = made(SMALL["detail"])
+    network = new_network(SMALL["detail"])
     image, code = picture(), some_code(network)
     mask = torch.ones(1, 1, 32, 48)
     for call, message in [
@@ -238,7 +238,7 @@ def test_what_does_not_fit_is_refused():
         (lambda: network(image, code, mask), "with masks"),
         (lambda: network(image, code[:, None], mask.expand(1, 2, 32, 48)), "2 masks for 1 codes"),
         (lambda: network(image, code[:, None], mask[..., 1:]), "masks of 47x32 for a picture of 48x32"),
-        (lambda: network(image, code, given=[]), "0 moments for 8 norms"),
+        (lambda: network(image, code, fixed_moments=[]), "0 moments for 8 norms"),
     ]:
         with pytest.raises(UsageError, match=message):
             call()
@@ -254,10 +254,10 @@ def test_deep_blocks_add_to_what_comes_in_enlarged_linearly():
     code = torch.zeros(1, size, dtype=torch.float64)
     code[0, -4:] = torch.arange(4)
     torch.testing.assert_close(block(x, Conditions(code)), x + torch.arange(4)[:, None, None])
-    made: list[torch.Tensor] = []
-    block.up.register_forward_hook(lambda module, given, output: made.append(output))
+    outputs: list[torch.Tensor] = []
+    block.up.register_forward_hook(lambda module, inputs, output: outputs.append(output))
     result = block(x, Conditions(torch.randn(1, size, generator=seeded(1), dtype=torch.float64)))
-    added, coarse = (result - x)[0].detach().numpy(), made[0][0].detach().numpy()
+    added, coarse = (result - x)[0].detach().numpy(), outputs[0][0].detach().numpy()
     assert coarse.shape == (4, 4, 5)
     places = np.meshgrid(*[(np.arange(2 * n) + 0.5) / 2 - 0.5 for n in (4, 5)], indexing="ij")
     for ours, theirs in zip(added, coarse, strict=True):

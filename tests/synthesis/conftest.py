@@ -1,4 +1,4 @@
-"""Functions to go down, and what measures them."""
+"""Objectives to minimise, and the functions that evaluate them."""
 
 from __future__ import annotations
 

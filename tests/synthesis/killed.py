@@ -1,4 +1,4 @@
-"""Runs that are killed without warning, again and again, and go on from their checkpoints; see test_resume.py.
+"""Runs that are killed at random times and continue from their checkpoints; see test_resume.py.
 
 python killed.py FOLDER writes the pictures of an undisturbed run and of a killed one, and prints the step that stood in
 the checkpoint at each death. The lives are forks of one process, so that torch is imported once.
@@ -35,9 +35,9 @@ def live(folder: Path, name: str) -> None:
     scales = [
         Scale(size, STEPS, lambda size=size: objective(size), OPTIMIZERS["lbfgs-wolfe"]) for size in ((6, 8), (12, 16))
     ]
-    resume = checkpoint.load(file, name) if file.exists() else None
+    resume = checkpoint.load_state(file, name) if file.exists() else None
     for step in synthesise(noise((6, 8), generator(0)), scales, resize, PARAMETERIZATIONS["pyramid"], resume):
-        checkpoint.save(file, step.state(), name)
+        checkpoint.save_state(file, step.state(), name)
     (folder / name).write_bytes(step.image().numpy().tobytes())
 
 
@@ -61,7 +61,7 @@ def main(folder: Path) -> None:
             wait_for_a_step(file)  # however slow the machine is
             time.sleep(draws.uniform(0, 0.01))
             os.kill(child, signal.SIGKILL)
-            sys.stdout.write(f"{checkpoint.load(file, 'killed').done}\n")
+            sys.stdout.write(f"{checkpoint.load_state(file, 'killed').done}\n")
         _, status = os.waitpid(child, 0)
         killed = os.WIFSIGNALED(status)
         if killed != (death < DEATHS) or (status and not killed):

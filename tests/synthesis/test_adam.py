@@ -3,8 +3,7 @@ from functools import partial
 import pytest
 import torch
 
-from impasto.synthesis import Adam, Point, RMSprop
-from impasto.synthesis.optimizer import OPTIMIZERS
+from impasto.synthesis import OPTIMIZERS, Adam, Point, RMSprop
 
 START = torch.zeros(30, dtype=torch.float64)
 

@@ -1,4 +1,4 @@
-"""L-BFGS whose pairs are kept in rows, in half precision or in memory of the caller's."""
+"""L-BFGS with pairs in separate rows, in half precision, or in memory of the caller."""
 
 import pytest
 import torch
@@ -38,8 +38,8 @@ def test_rows_walk_the_path_of_torchs(memory, bowl, walk, torchs):
         return torch.optim.LBFGS(tensors, lr=1, max_iter=1, history_size=memory, tolerance_grad=0, tolerance_change=0)
 
     mine = walk(LBFGS(memory, reach=INFINITE, allocate=in_memory), bowl[0], start, 25)[1:]
-    found = torch.stack([point.parameters for point in mine])
-    torch.testing.assert_close(found, torchs(make, bowl[0], start, 25), rtol=1e-6, atol=1e-8)
+    result = torch.stack([point.parameters for point in mine])
+    torch.testing.assert_close(result, torchs(make, bowl[0], start, 25), rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("line_search", [None, "wolfe"])

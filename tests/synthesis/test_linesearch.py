@@ -42,9 +42,9 @@ def satisfies(start, trial):
 @pytest.mark.parametrize("name", LINES)
 def test_a_search_ends_where_the_strong_wolfe_conditions_hold(name, first):
     search, trials = searched(LINES[name])
-    found = search.search(first)
-    assert found.at > 0
-    assert satisfies(search.start, found)
+    result = search.search(first)
+    assert result.at > 0
+    assert satisfies(search.start, result)
     assert len(trials) - 1 <= 20
 
 
@@ -53,7 +53,7 @@ def test_scipys_search_agrees_about_what_is_good_enough(name):
     """Its step satisfies our conditions, and ours, handed to it as the first trial, is taken as it is."""
     line = LINES[name]
     search, _ = searched(line)
-    found = search.search(1.0)
+    result = search.search(1.0)
 
     def value(x, scale):
         return float(line(torch.tensor(float(x[0] * scale), dtype=torch.float64)))
@@ -66,7 +66,7 @@ def test_scipys_search_agrees_about_what_is_good_enough(name):
         zero, one = np.zeros(1), np.ones(1)
         return line_search(value, slope, zero, one, args=(scale,), c1=DECREASE, c2=CURVATURE)[0]
 
-    assert scipys(found.at) == 1.0
+    assert scipys(result.at) == 1.0
     assert satisfies(search.start, search._try(scipys(1.0)))
 
 
@@ -81,14 +81,14 @@ def test_no_step_is_longer_than_the_longest():
 
 def test_a_search_gives_up_after_its_evaluations_with_the_best_that_it_found():
     search, trials = searched(lambda t: -t, evaluations=4)
-    found = search.search(1.0)
+    result = search.search(1.0)
     assert len(trials) == 5
-    assert found is trials[-1]
+    assert result is trials[-1]
     # A kink has no place where the slope is small.
     search, trials = searched(lambda t: 10 * (t - 0.37).abs() + t, evaluations=8)
-    found = search.search(1.0)
+    result = search.search(1.0)
     assert len(trials) == 9
-    assert found.loss == min(trial.loss for trial in trials)
+    assert result.loss == min(trial.loss for trial in trials)
 
 
 def test_where_every_step_leads_up_the_start_is_the_answer():
@@ -103,8 +103,8 @@ def test_where_every_step_leads_up_the_start_is_the_answer():
 
 def test_a_loss_that_is_not_a_number_counts_as_too_high():
     search, trials = searched(lambda t: -torch.log(1 - t) - 3 * t)  # no number from 1 on; minimum at 2/3
-    found = search.search(8.0)
-    assert satisfies(search.start, found)
+    result = search.search(8.0)
+    assert satisfies(search.start, result)
     assert any(math.isnan(trial.loss) for trial in trials)
     search, _ = searched(lambda t: (t - 1) ** 2 + torch.where(t > 2, math.inf, 0.0))
     assert satisfies(search.start, search.search(100.0))

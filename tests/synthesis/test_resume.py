@@ -1,4 +1,4 @@
-"""A run that was stopped goes on as if it had not been."""
+"""A resumed run has the same results as an uninterrupted one."""
 
 import subprocess
 import sys
@@ -44,10 +44,10 @@ def check(make, tmp_path):
     """Stop after every step in turn, through a file, and compare all that follows."""
     whole = []
     for step in make(None):
-        checkpoint.save(tmp_path / f"{len(whole)}", step.state(), "")
+        checkpoint.save_state(tmp_path / f"{len(whole)}", step.state(), "")
         whole.append((record(step), step.image(), step.seconds))
     for k in range(len(whole)):
-        resumed = list(make(checkpoint.load(tmp_path / f"{k}", "")))
+        resumed = list(make(checkpoint.load_state(tmp_path / f"{k}", "")))
         expected = whole[k + 1 :] or whole[-1:]
         assert [record(step) for step in resumed] == [known for known, _, _ in expected]
         assert all(torch.equal(step.image(), image) for step, (_, image, _) in zip(resumed, expected, strict=True))

@@ -1,4 +1,4 @@
-"""How often a step asks for numbers: on a GPU every time is a wait for all that was asked before."""
+"""The number of transfers to the CPU in a step: on a GPU each one waits for all earlier work."""
 
 import math
 
@@ -10,7 +10,7 @@ from impasto.image import in_memory
 from impasto.synthesis import LBFGS, Descent, Evaluation, Pixels, Point
 from impasto.synthesis.half_history import Changes, Halves
 from impasto.synthesis.history import Matrix, Rows, Vectors
-from impasto.synthesis.point import numbers
+from impasto.synthesis.optimizer import numbers
 
 SIZE = (6, 5)
 
@@ -69,17 +69,17 @@ def test_a_point_whose_gradient_is_not_finite_is_none_to_go_to(bad):
 
 @pytest.mark.parametrize("make", [lambda: Matrix(6), lambda: Halves(6, in_memory), lambda: Rows(6, in_memory)])
 def test_products_in_one_transfer_are_those_of_two(make):
-    kept, draw = make(), torch.Generator().manual_seed(1)
+    store, draw = make(), torch.Generator().manual_seed(1)
     vectors = [torch.randn(70, generator=draw) for _ in range(5)]
     for s in (0, 2):
         ends = [Point(zero * vectors[s], 0.0, {}, zero * vectors[s + 1]) for zero in (0, 1)]
-        pair = Changes(*ends) if isinstance(kept, Halves) else Vectors(vectors[s], vectors[s + 1])
-        kept.put((s, s + 1), pair)
-    among, along = kept.products((1, 3), vectors[4])
-    assert torch.equal(among, kept.among((1, 3)))
-    assert torch.equal(along, kept.along(vectors[4]))
+        pair = Changes(*ends) if isinstance(store, Halves) else Vectors(vectors[s], vectors[s + 1])
+        store.put((s, s + 1), pair)
+    among, along = store.products((1, 3), vectors[4])
+    assert torch.equal(among, store.row_products((1, 3)))
+    assert torch.equal(along, store.vector_products(vectors[4]))
     assert among.dtype == along.dtype == torch.float64
-    alone, nothing = kept.products((1, 3), None)
+    alone, nothing = store.products((1, 3), None)
     assert torch.equal(alone, among)
     assert nothing is None
 

@@ -144,5 +144,5 @@ def test_a_package_without_networks(monkeypatch):
 
 
 def test_a_painting_that_comes_out_too_small_is_refused():
-    with pytest.raises(UsageError, match="comes out at 24x12 px; at least 24 a side are seen"):
+    with pytest.raises(UsageError, match="comes out at 24x12 px, but networks need at least 24 px a side"):
         Coder(anything(), 24)(picture(60, 120))

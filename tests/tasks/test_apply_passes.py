@@ -23,8 +23,8 @@ def code_of(network: Transformer, count: int = 1) -> Tensor:
 def test_tiles_are_the_whole_picture_with_the_same_moments(shape, size):
     network = body(**shape).double()
     image, code = picture(*size).double(), code_of(network).double()
-    given = moments(network, image, code, thumbnail=100)
-    whole = network(image, code, given=given)
+    fixed = moments(network, image, code, thumbnail=100)
+    whole = network(image, code, fixed_moments=fixed)
     tiled = through(network, image, code, side=64, thumbnail=100)
     assert (tiled - whole).abs().max() < 1e-10
     assert whole.std() > 0.01
@@ -35,8 +35,8 @@ def test_tiles_of_regions_too():
     image, code = picture(150, 170).double(), code_of(network, 2).double()[None]
     mask = torch.linspace(0, 1, 170, dtype=torch.float64).expand(1, 1, 150, 170)
     masks = torch.cat([mask, 1 - mask], 1)
-    given = moments(network, image, code, masks, thumbnail=80)
-    whole = network(image, code, masks, given=given)
+    fixed = moments(network, image, code, masks, thumbnail=80)
+    whole = network(image, code, masks, fixed_moments=fixed)
     tiled = through(network, image, code, masks, side=64, thumbnail=80)
     assert (tiled - whole).abs().max() < 1e-10
 
@@ -44,9 +44,9 @@ def test_tiles_of_regions_too():
 def test_the_thumbnail_of_a_narrow_picture_is_wide_enough_for_the_network():
     network = body().double()
     image, code = picture(26, 300).double(), code_of(network).double()
-    given = moments(network, image, code, thumbnail=277)  # 24x277
+    fixed = moments(network, image, code, thumbnail=277)  # 24x277
     tiled = through(network, image, code, side=64, thumbnail=100)  # would be 9x100
-    assert (tiled - network(image, code, given=given)).abs().max() < 1e-10
+    assert (tiled - network(image, code, fixed_moments=fixed)).abs().max() < 1e-10
 
 
 def test_with_a_thumbnail_as_large_as_the_picture_tiles_are_the_plain_result():

@@ -22,7 +22,7 @@ from impasto.errors import ImpastoError, UsageError
 from impasto.image import Size, in_memory
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, OPTIMIZERS, Step
-from impasto.synthesis.point import Point
+from impasto.synthesis.optimizer import Point
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.style import style_terms
 from impasto.tasks.objective.terms import content_terms

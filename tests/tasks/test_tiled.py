@@ -17,7 +17,7 @@ from impasto.encoders.vgg import VGG
 from impasto.errors import UsageError
 from impasto.losses import IMAGE, STYLE_LOSSES, Additive, Objective, Part, RandomDraws, Term, total_variation
 from impasto.losses.content import pattern_distance
-from impasto.losses.style import positions
+from impasto.losses.feature import positions
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import LBFGS, PARAMETERIZATIONS, Descent, Evaluation
 from impasto.tasks.objective.context import Context

@@ -13,7 +13,7 @@ import torch
 from impasto import networks
 from impasto.errors import UsageError
 from impasto.image import load
-from impasto.losses.diversity import alike
+from impasto.losses.prior import alike
 from impasto.networks import TextureNet
 from impasto.settings.apply import ApplySettings
 from impasto.settings.presets import preset

@@ -1,4 +1,4 @@
-"""Download of one file over HTTP: resumed after an interruption, and renamed only after its hash is verified."""
+"""Download of one file over HTTP, which can resume after an interruption and verifies the hash of the file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,16 @@ except ImportError:  # Windows has no such module
     fcntl = None  # type: ignore[assignment]
 
 Progress = Callable[[int, "int | None"], None]
-"""Called with the number of bytes received and the total (None if the server does not say)."""
+"""Called with the number of received bytes and the total, or None if the server does not give it."""
 
-CHUNK = 1 << 18  # bytes between two reports
-TIMEOUT = 30.0  # seconds without a single byte
-WAITS = (1.0, 2.0, 4.0)  # seconds before each further try; counted from the start after a try that received bytes
+CHUNK = 1 << 18
+"""Number of bytes between two reports of progress."""
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection has failed."""
+
+WAITS = (1.0, 2.0, 4.0)
+"""Seconds before each further try. A try that receives bytes starts this list again."""
 
 
 class DownloadError(ImpastoError):
@@ -34,19 +39,21 @@ class DownloadError(ImpastoError):
 
 
 class _BrokenOffError(DownloadError):
-    """The connection ended early: worth another try."""
+    """The connection ended early; another try may succeed."""
 
 
 class _UnreachableError(_BrokenOffError):
-    """There was no connection: worth another try only after an earlier one."""
+    """There was no connection; another try may succeed if there was a connection before."""
 
 
 def download(url: str, target: Path, *, digest: str, on_progress: Progress | None = None) -> None:
-    """Download `url` to `target`; its SHA-256 must begin with the hex digits `digest`.
+    """Download `url` to `target`. The SHA-256 of the file must begin with the hex digits `digest`.
 
-    Bytes go to `target` + `.part`, which a later call resumes, and move to `target` in one step after verification.
-    Other processes that download the same file wait, then use it. Raises DownloadError for errors of the network,
-    ImpastoError for errors of the disk, UsageError for a `url` that is not HTTP.
+    Bytes go to `target` + `.part`, which a later call resumes. After verification the file moves to `target` in one
+    step. If several processes download the same file, one does and the others wait.
+
+    Raises DownloadError for errors of the network and for a wrong hash, ImpastoError for errors of the disk, and
+    UsageError for a `url` that is not HTTP.
     """
     if not url.lower().startswith(("http://", "https://")):
         raise UsageError(f"weights come over http or https, not from '{url}'")
@@ -56,7 +63,7 @@ def download(url: str, target: Path, *, digest: str, on_progress: Progress | Non
         with _alone(target.with_name(f".{target.name}.lock")):
             if target.exists():
                 return
-            if not (_size(part) and sha256(part).startswith(digest)):  # complete if the last run ended before the move
+            if not (_size(part) and sha256(part).startswith(digest)):  # else the last run ended just before the move
                 _complete(url, part, on_progress)
                 _check(url, part, digest)
             part.replace(target)
@@ -72,7 +79,7 @@ def sha256(path: Path) -> str:
 
 
 def _complete(url: str, part: Path, on_progress: Progress | None) -> None:
-    """Continue `part` to its end, over several connections if needed."""
+    """Download the rest of `part`, over several connections if needed."""
     tries, waits = 0, iter(WAITS)
     while True:
         before = _size(part)
@@ -94,11 +101,11 @@ def _continue(url: str, part: Path, on_progress: Progress | None) -> None:
     """Download over one connection: the rest of `part` if the server can resume, the whole file if not."""
     start = _size(part)
     headers = {"User-Agent": "impasto"} | ({"Range": f"bytes={start}-"} if start else {})
-    try:  # with its own opener: urlopen would install one for the whole process
+    try:  # with an opener of its own, because urlopen would install one for the whole process
         response = build_opener().open(Request(url, headers=headers), timeout=TIMEOUT)
     except HTTPError as error:
         with error:
-            if error.code == 416:  # no bytes after `start`: `part` is not the beginning of this file
+            if error.code == 416:  # there are no bytes after `start`, so `part` is not the beginning of this file
                 part.unlink()
                 raise _BrokenOffError(f"{url} could not be resumed") from error
             kind = _BrokenOffError if error.code == 429 or error.code >= 500 else DownloadError
@@ -115,17 +122,17 @@ def _continue(url: str, part: Path, on_progress: Progress | None) -> None:
 
 
 def _write(response: HTTPResponse, part: Path, start: int, on_progress: Progress | None) -> None:
-    """Write the body of the response to `part` from byte `start` on."""
+    """Write the body of the response to `part` from byte `start` on. Raises _BrokenOffError if it is incomplete."""
     length = response.headers.get("Content-Length", "")
-    done, total = start, start + int(length) if length.isdigit() else None
+    size, total = start, start + int(length) if length.isdigit() else None
     with part.open("ab" if start else "wb") as file:
         while chunk := _read(response):
             file.write(chunk)
-            done += len(chunk)
+            size += len(chunk)
             if on_progress:
-                on_progress(done, total)
-    if total is not None and done < total:  # http.client reports this only for a read without a size
-        raise _BrokenOffError(f"{response.url} broke off after {done} of {total} bytes")
+                on_progress(size, total)
+    if total is not None and size < total:  # http.client reports this only for a read without a size
+        raise _BrokenOffError(f"{response.url} broke off after {size} of {total} bytes")
 
 
 def _read(response: HTTPResponse) -> bytes:
@@ -136,15 +143,15 @@ def _read(response: HTTPResponse) -> bytes:
 
 
 def _check(url: str, part: Path, digest: str) -> None:
-    """Delete `part` if its hash is wrong: it cannot be resumed."""
-    found = sha256(part)
-    if found.startswith(digest):
+    """Raise DownloadError, and delete `part`, if its hash is wrong, because it cannot be resumed."""
+    result = sha256(part)
+    if result.startswith(digest):
         return
     with part.open("rb") as file:
         page = file.read(64).lstrip().startswith(b"<")
     part.unlink()
     what = "is a web page, not weights" if page else "came damaged"
-    raise DownloadError(f"{url} {what}: SHA-256 {found[: len(digest)]}, expected {digest}; the download was deleted")
+    raise DownloadError(f"{url} {what}: SHA-256 {result[: len(digest)]}, expected {digest}; the download was deleted")
 
 
 def _size(path: Path) -> int:
@@ -153,7 +160,7 @@ def _size(path: Path) -> int:
 
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """Turn errors of the disk into an ImpastoError. (Errors of the network are a DownloadError already.)"""
+    """Turn errors of the disk into an ImpastoError. Errors of the network are a DownloadError already."""
     try:
         yield
     except OSError as error:
@@ -163,7 +170,7 @@ def _disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Wait for the lock file `path` and hold it. The lock is released when the process ends, in any way."""
+    """Wait for the lock file `path` and hold the lock, which ends with the process at the latest."""
     with path.open("ab") as file:
         while not _try_lock(file.fileno()):
             time.sleep(0.2)
@@ -187,6 +194,6 @@ def _try_posix(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks
+    except OSError:  # the file system has no locks
         return True
     return True

@@ -1,4 +1,4 @@
-"""The interface of encoders: frozen networks that turn an image into features at named layers."""
+"""The interface of encoders: frozen networks that map an image to features at named layers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from impasto.errors import UsageError, nearest
 class LayerInfo:
     """A layer of a network.
 
-    stride: pixels of the image from one position to the next.
-    channels: number of channels.
-    receptive_field: side of the receptive field of a position, in pixels of the image.
-    convolution: number of convolutions up to the layer (`conv_9` is the ninth).
+    stride: the distance of neighbouring positions, in pixels of the image.
+    channels: the number of channels.
+    receptive_field: the side of the receptive field of a position, in pixels of the image.
+    convolution: the number of convolutions up to the layer (`conv_9` is the ninth).
     """
 
     stride: int
@@ -32,10 +32,10 @@ class LayerInfo:
 class Encoder(nn.Module, ABC):
     """A frozen network: `encoder(image, layers) -> {layer: features}`.
 
-    Images are float `(B, 3, H, W)`, sRGB in [0, 1]; the network's own normalisation happens inside. Features are
-    `(B, C, H / stride, W / stride)`, rounded as the network rounds (VGG down, ResNet up), in the type of its weights.
-    The pass stops at the deepest layer asked for. Names are canonical (`relu4_2`); `resolve` also understands the
-    aliases people type (`conv_9`).
+    Images are float `(B, 3, H, W)`, sRGB in [0, 1]. The network normalises them itself. Features are
+    `(B, C, H / stride, W / stride)` in the dtype of the weights; VGG rounds their size down, ResNet up. The pass stops
+    at the deepest of the layers. Features are returned by the canonical names of layers (`relu4_2`). Arguments may
+    also be aliases, as in published settings (`conv_9`); see `resolve`.
     """
 
     name: str
@@ -52,18 +52,18 @@ class Encoder(nn.Module, ABC):
     @property
     @abstractmethod
     def layers(self) -> Mapping[str, LayerInfo]:
-        """All layers, from shallow to deep."""
+        """Return all layers by their canonical names, from shallow to deep."""
 
     @abstractmethod
     def features(self, x: Tensor, layers: frozenset[str], after: str | None = None) -> dict[str, Tensor]:
-        """Return the features of canonical `layers`; the pass stops at the deepest of them.
+        """Return the features of `layers`, canonical names; the pass stops at the deepest of them.
 
         `x` is an image, or the features of the layer `after`.
         """
 
     @abstractmethod
     def grid(self, layer: str, size: tuple[int, int]) -> tuple[int, int]:
-        """Return (height, width) of the features of a canonical `layer` for an image of `size`."""
+        """Return (height, width) of the features of `layer`, a canonical name, for an image of `size`."""
 
     def aliases(self) -> Mapping[str, str]:
         """Return other names of layers, such as `conv_k`, with their canonical names."""
@@ -77,13 +77,13 @@ class Encoder(nn.Module, ABC):
         return None
 
     def channels(self, layer: str) -> int:
-        """Return the number of channels in the space of distances; it is larger than the layer's for `lite` alone."""
+        """Return the number of channels in the space of distances. Only for `lite` it exceeds that of the layer."""
         return self.layers[self.resolve(layer)].channels
 
     def make_periodic(self) -> None:
         """Give all convolutions periodic borders.
 
-        Features are then those of an image that repeats, if the sides are multiples of the layers' stride.
+        The features then belong to an image that repeats, if the sides are multiples of the strides of the layers.
         """
         self.periodic = True
         for module in self.modules():
@@ -96,29 +96,32 @@ class Encoder(nn.Module, ABC):
         return x.contiguous(memory_format=layout(x.device))
 
     def prepared(self) -> int:
-        """Return the bytes of transformed weights that the first pass makes, beside the weights."""
+        """Return the number of bytes of transformed weights, which the first pass makes in addition to the weights."""
         return 0
 
     def beyond(self, after: str | None) -> tuple[str, ...]:
-        """Return the layers behind the layer `after`, from shallow to deep; all layers for None."""
+        """Return the names of the layers behind the layer `after`, from shallow to deep; of all layers for None."""
         names = tuple(self.layers)
         return names[names.index(after) + 1 :] if after else names
 
     def resolve(self, layer: str) -> str:
-        """Return the canonical name of `layer`; a UsageError names the nearest one and the range of each kind."""
+        """Return the canonical name of `layer`, a name or an alias.
+
+        Raises UsageError for an unknown name, with the nearest name and the names of all layers.
+        """
         if layer in self.layers:
             return layer
         aliases = self.aliases()
         if layer in aliases:
             return aliases[layer]
-        known = [*self.layers, *aliases]
-        kinds = _by_kind(known)
-        hint = nearest(layer, kinds.get(_kind(layer), known))
+        names = [*self.layers, *aliases]
+        kinds = _by_kind(names)
+        hint = nearest(layer, kinds.get(_kind(layer), names))
         ranges = ", ".join(kind[0] if len(kind) == 1 else f"{kind[0]} to {kind[-1]}" for kind in kinds.values())
         raise UsageError(f"{self.name} has no layer '{layer}'{hint}; its layers: {ranges}")
 
     def smallest(self, layers: Iterable[str]) -> int:
-        """Return the least side of an image for these layers, in pixels: two steps of the coarsest."""
+        """Return the least side of an image for these layers, in pixels: twice the largest stride."""
         return max(2 * self.layers[self.resolve(name)].stride for name in layers)
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
@@ -126,31 +129,31 @@ class Encoder(nn.Module, ABC):
 
         Raises UsageError for an unknown layer, and for an image that is not float `(B, 3, H, W)` or is too small.
         """
-        wanted = frozenset(self.resolve(name) for name in layers)
+        requested = frozenset(self.resolve(name) for name in layers)
         if image.ndim != 4 or image.shape[1] != 3:
             raise UsageError(f"an image must have shape (B, 3, H, W), this one has {tuple(image.shape)}")
         if not image.is_floating_point():
             raise UsageError(f"an image must be floating point in [0, 1], this one is {image.dtype}")
-        if wanted:
-            least, (height, width) = self.smallest(wanted), image.shape[-2:]
+        if requested:
+            least, (height, width) = self.smallest(requested), image.shape[-2:]
             if min(height, width) < least:
-                coarsest = next(n for n, layer in self.layers.items() if n in wanted and 2 * layer.stride == least)
+                coarsest = next(n for n, layer in self.layers.items() if n in requested and 2 * layer.stride == least)
                 needs = f"{coarsest} of {self.name} needs pictures of at least {least} px a side"
                 raise UsageError(f"{needs}, this one is {width}x{height}")
-        return self.features(image, wanted)
+        return self.features(image, requested)
 
 
 def layout(device: torch.device) -> torch.memory_format:
-    """The memory layout in which convolutions are fastest: channels last (1.8x for `lite` on two cores).
+    """Return the memory layout in which convolutions are fastest: channels-last (1.8x for `lite` on two cores).
 
-    Not on Apple's GPUs, where PyTorch's gradients of such convolutions were wrong before 2.6 (its issues 140902 and
-    142344) and 30 times as slow after (193349).
+    Apple's GPUs use the contiguous layout. There PyTorch's gradients of channels-last convolutions were wrong before
+    2.6 (its issues 140902 and 142344) and 30 times as slow since then (193349).
     """
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def _by_kind(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return names by their text before the first digit: `conv` of `conv1_1`, `conv_` of `conv_9`."""
+    """Return names grouped by their text before the first digit: `conv` of `conv1_1`, `conv_` of `conv_9`."""
     kinds: dict[str, list[str]] = {}
     for name in names:
         kinds.setdefault(_kind(name), []).append(name)

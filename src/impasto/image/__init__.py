@@ -1,4 +1,4 @@
-"""Pixels in, pixels out.
+"""Images: reading, writing, colours, masks, sizes and tiles.
 
 Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha are `(1, 1, H, W)` in [0, 1].
 """
@@ -8,12 +8,11 @@ from impasto.image.color import MATCHING, match_colors
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.hidden import continued
 from impasto.image.luminance import luminance, match_luminance, with_luminance
-from impasto.image.mask import same_color
+from impasto.image.mask import propagate, same_color
 from impasto.image.metadata import read_metadata
 from impasto.image.origin import NOTHING, Origin
 from impasto.image.picture import Picture
 from impasto.image.poisson import GRADIENTS, blend
-from impasto.image.propagation import propagate
 from impasto.image.reading import read
 from impasto.image.resize import (
     Size,
@@ -25,10 +24,10 @@ from impasto.image.resize import (
     resize_visible,
     resize_wrapped,
     resized,
+    rotate,
     same_shape,
     size_of,
 )
-from impasto.image.rotation import rotate
 from impasto.image.samples import Sample, bundled, load_sample, sample_names, write_samples
 from impasto.image.schemes import corner, files_in, files_named, mask_source, pieces
 from impasto.image.sources import Opener, Source, blended, colors_of, load, load_mask

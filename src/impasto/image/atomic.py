@@ -1,4 +1,4 @@
-"""Atomic replacement of files, and file names that every library accepts."""
+"""Atomic replacement of files, and names of files that every library accepts."""
 
 from __future__ import annotations
 
@@ -35,13 +35,20 @@ def _check_place(path: Path) -> None:
 
 
 def replace_file(path: Path, data: bytes, *, temporary: str | None = None) -> None:
-    """Write `data` to `path`, all of it or nothing.
+    """Write `data` to `path`, completely or not at all.
 
-    The bytes go to a temporary file in the same folder, onto the disk, and then under the name. After an interruption
-    (a full disk, Ctrl-C) the old file is unchanged and the temporary file is removed. A new file has the usual
-    permissions of the user, a replaced file keeps its own, and a link still points to its target. `temporary` is the
-    name of the temporary file, by default a new one each time; with a fixed name, a second attempt after a kill leaves
-    no extra file. Raises ImpastoError.
+    The bytes go to a temporary file in the same folder, which is synchronised with the disk and then renamed. After an
+    interruption (a full disk, Ctrl-C) the old file is unchanged and the temporary file is removed. A new file has the
+    user's default permissions, a replaced file keeps its permissions, and a link still points to its target.
+
+    temporary: the name of the temporary file; by default it is different each time. With a fixed name, the next call
+        overwrites the temporary file of a killed process.
+
+    Raises ImpastoError if the file cannot be written.
+
+    >>> replace_file(Path("a.txt"), b"new")
+    >>> Path("a.txt").read_bytes()
+    b'new'
     """
     try:
         _replace(Path(os.path.realpath(path)), data, temporary)
@@ -50,7 +57,7 @@ def replace_file(path: Path, data: bytes, *, temporary: str | None = None) -> No
 
 
 def _replace(path: Path, data: bytes, name: str | None) -> None:
-    # Opened by name and not by `tempfile`, whose files only their owner may read.
+    # Opened by name, because only their owner may read the files of `tempfile`.
     temporary = path.parent / (name or f".impasto-{secrets.token_hex(8)}.part")
     try:
         with temporary.open("wb" if name else "xb") as file:
@@ -67,7 +74,7 @@ def _replace(path: Path, data: bytes, name: str | None) -> None:
 
 @contextmanager
 def in_utf8(path: Path) -> Iterator[str]:
-    """Yield the name of `path`, or of a link to it if the name is not UTF-8, which safetensors and torch refuse."""
+    """Yield the name of `path`, or of a link to `path` if the name is not UTF-8, as safetensors and torch require."""
     if not any("\udc80" <= sign <= "\udcff" for sign in str(path)):
         yield str(path)
         return

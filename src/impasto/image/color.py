@@ -1,4 +1,4 @@
-"""Matching of colours: the colours of one picture, or of a part, are mapped to those of another."""
+"""Colour matching: maps from the colours of one picture, or of its masked part, to the colours of another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.errors import UsageError, choose
 
 FLOOR = 1e-5
-"""Added to each variance, so that a picture of a single colour can be divided by (1e-5 is half a level of 255)."""
+"""Added to each variance, because the variance of a single colour is 0. 1e-5 is the square of 0.8 levels of 255."""
 
 
 PIECE = 1 << 20
@@ -22,7 +22,7 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Colors:
-    """Colours `values` `(3, N)` with `weights` `(N,)`, not all 0; None for equal weights."""
+    """Colours `values` `(3, N)` with `weights` `(N,)`, which are not all 0; None for equal weights."""
 
     values: Tensor
     weights: Tensor | None = None
@@ -33,9 +33,10 @@ class Colors:
         return (slice(start, min(start + PIECE, count)) for start in range(0, count, PIECE))
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Return the mean `(3, 1)` and the covariance `(3, 3)`, float64, with the floor added to its diagonal.
+        """Return the mean `(3, 1)` and the covariance `(3, 3)`, float64, with `FLOOR` added to the diagonal.
 
-        Sums of products are exact enough: for values in [0, 1] the rounding of float64 is far below the floor.
+        The covariance is computed from sums of products. For values in [0, 1] the rounding errors of float64 are far
+        below `FLOOR`.
         """
         total = torch.zeros(4, 4, dtype=torch.float64)
         for part in self.pieces():
@@ -54,7 +55,7 @@ class Colors:
 
 
 Method = Callable[[Colors, Colors], Tensor]
-"""Maps colours to the distribution of others; both are `(3, N)`, and the result has the dtype of the first."""
+"""A function from two sets of colours to the first, `(3, N)`, with the distribution of the second."""
 
 
 def match_colors(
@@ -66,9 +67,10 @@ def match_colors(
 ) -> Tensor:
     """Return `image` with the colours of `reference`, `(1, 3, H, W)` in [0, 1].
 
-    `method` is a name in `MATCHING`. `image` and `reference` are `(1, 3, H, W)` in [0, 1], of any sizes. `weights` and
-    `reference_weights` are their masks, `(1, 1, H, W)` in [0, 1]: only pixels inside count, and `image` changes in
-    proportion to its mask.
+    image, reference: `(1, 3, H, W)` in [0, 1], of any sizes.
+    method: a name in `MATCHING`.
+    weights, reference_weights: the masks of both pictures, `(1, 1, H, W)` in [0, 1]. Pixels count in proportion to the
+        mask, and `image` changes in proportion to its mask.
 
     Raises UsageError for an unknown method, for a mask of another size than its picture, and for an empty mask.
 
@@ -96,13 +98,13 @@ def _colors(image: Tensor, weights: Tensor | None, name: str) -> Colors:
 
 
 def _linear(matrix: Callable[[Tensor, Tensor], Tensor]) -> Method:
-    """Return a method: the affine map between the means whose `matrix` is computed from both covariances."""
+    """Return the method of an affine map from mean to mean, with a `matrix` that depends on both covariances."""
 
     def method(colors: Colors, goal: Colors) -> Tensor:
-        (mean, covariance), (aim, wanted) = colors.moments(), goal.moments()
-        change, result = matrix(covariance, wanted), torch.empty_like(colors.values)
+        (mean, covariance), (goal_mean, goal_covariance) = colors.moments(), goal.moments()
+        linear, result = matrix(covariance, goal_covariance), torch.empty_like(colors.values)
         for part in colors.pieces():
-            result[:, part] = change @ (colors.values[:, part].double() - mean) + aim
+            result[:, part] = linear @ (colors.values[:, part].double() - mean) + goal_mean
         return result
 
     return method
@@ -119,42 +121,43 @@ def _transport(source: Tensor, target: Tensor) -> Tensor:
 
 
 def _mean(source: Tensor, target: Tensor) -> Tensor:
-    """Match the deviation of each channel (Reinhard et al. 2001, equations 10 and 11, but in RGB)."""
+    """Return the ratio of the deviations of each channel (Reinhard et al. 2001, equations 10 and 11, but in RGB)."""
     return torch.diag((target.diagonal() / source.diagonal()).sqrt())
 
 
 def _pca(source: Tensor, target: Tensor) -> Tensor:
-    """`T^1/2 S^-1/2` (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 4)."""
+    """Return `T^1/2 S^-1/2` (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 4)."""
     return _power(target, 0.5) @ _power(source, -0.5)
 
 
 def _cholesky(source: Tensor, target: Tensor) -> Tensor:
-    """`L_T L_S^-1` of the Cholesky factors (ibid.); unlike the others it depends on the order of the channels."""
+    """Return `L_T L_S^-1` of the Cholesky factors (ibid.), the only method that depends on the order of channels."""
     lower, goal = torch.linalg.cholesky(source), torch.linalg.cholesky(target)
     matrix: Tensor = torch.linalg.solve_triangular(lower, goal, upper=False, left=False)
     return matrix
 
 
 def _histogram(colors: Colors, goal: Colors) -> Tensor:
-    """Match the histogram of each channel: equal ranks have equal values."""
-    ours, theirs, result = colors.shares(), goal.shares(), torch.empty_like(colors.values)
-    for channel, (values, aims) in enumerate(zip(colors.values, goal.values, strict=True)):
-        ranked = _ranked(values.double().numpy(), ours, aims.double().numpy(), theirs)
-        result[channel] = torch.from_numpy(ranked)
+    """Return the colours with the histogram of `goal` in each channel: equal ranks have equal values."""
+    shares, goal_shares, result = colors.shares(), goal.shares(), torch.empty_like(colors.values)
+    for channel, (values, goal_values) in enumerate(zip(colors.values, goal.values, strict=True)):
+        matches = _match_ranks(values.double().numpy(), shares, goal_values.double().numpy(), goal_shares)
+        result[channel] = torch.from_numpy(matches)
     return result
 
 
-def _ranked(
+def _match_ranks(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
     goal: NDArray[np.float64],
     goal_weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    levels, place = np.unique(values, return_inverse=True)
-    goals, goal_place = np.unique(goal[goal_weights > 0], return_inverse=True)
-    ranks = np.cumsum(np.bincount(place, weights, len(levels)))
-    goal_ranks = np.cumsum(np.bincount(goal_place, goal_weights[goal_weights > 0], len(goals)))
-    return np.asarray(np.interp(ranks, goal_ranks, goals)[place])
+    """Return, for each of the `values`, the value of `goal` with the same rank."""
+    levels, index = np.unique(values, return_inverse=True)
+    goal_levels, goal_index = np.unique(goal[goal_weights > 0], return_inverse=True)
+    ranks = np.cumsum(np.bincount(index, weights, len(levels)))
+    goal_ranks = np.cumsum(np.bincount(goal_index, goal_weights[goal_weights > 0], len(goal_levels)))
+    return np.asarray(np.interp(ranks, goal_ranks, goal_levels)[index])
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
@@ -171,4 +174,4 @@ MATCHING: dict[str, Method] = {
     "cholesky": _linear(_cholesky),
     "histogram": _histogram,
 }
-"""Methods by name. All but the last are linear maps, which keep smooth gradients smooth."""
+"""Methods by name. All except `histogram` are linear maps, with which smooth gradients stay smooth."""

@@ -1,10 +1,9 @@
-"""Colour spaces that files declare without an ICC profile: PNG's cICP, sRGB, gAMA and cHRM, and EXIF."""
+"""Colour spaces that files declare without an ICC profile: by cICP, sRGB, gAMA and cHRM of PNG, and by EXIF."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import Image
 
@@ -25,13 +24,13 @@ from impasto.image.origin import COLOR_SPACE, EXIF_IFD, INTEROP_IFD, exif_of
 from impasto.image.picture import unusable
 
 Colors = bytes | Encoding | None
-"""An ICC profile, a formula, or None for sRGB."""
+"""A colour space: an ICC profile, a formula, or None for sRGB."""
 
 GAMMA, WHITE_POINT, PRIMARIES, INTEROP_INDEX = 0xA500, 0x013E, 0x013F, 1
 ADOBE_SPACE, UNCALIBRATED = 2, 65535
 
 FILE_GAMMA, NEAR = 1 / 2.2, 0.05
-"""The gAMA value of sRGB, and the relative tolerance around it (libpng's threshold)."""
+"""The gAMA value of sRGB, and its relative tolerance (libpng's threshold)."""
 
 REC709_CURVE = toe(1 / 0.45, 0.099296826809442, 4.5, 4.5 * 0.018053968510807)
 _CURVES: dict[int, Curve] = {
@@ -52,14 +51,14 @@ _PRIMARIES: dict[int, tuple[tuple[Point, ...], Point]] = {
     12: (((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), D65),
     22: (((0.630, 0.340), (0.295, 0.605), (0.155, 0.077)), D65),
 }
-"""Code points of ITU-T H.273, which cICP uses."""
+"""Primaries and white of the code points of ITU-T H.273, which cICP uses."""
 
 
 def colors_of(image: Image.Image, source: str, cicp: bytes | None = None) -> tuple[Colors, tuple[str, ...]]:
-    """Return the colour space of a Pillow image, and notices about declarations that cannot be followed.
+    """Return the colour space of a Pillow image, and notices about declarations that are ignored.
 
     The order of precedence is that of the PNG specification (third edition, section 4.3): cICP, an ICC profile, sRGB,
-    gAMA with cHRM; then EXIF. `cicp` is the content of that chunk, which Pillow does not read.
+    gAMA with cHRM; then EXIF. `cicp` is the content of the chunk cICP, which Pillow does not read.
     """
     notices: tuple[str, ...] = ()
     if cicp:
@@ -75,12 +74,12 @@ def colors_of(image: Image.Image, source: str, cicp: bytes | None = None) -> tup
     if "gamma" in image.info or "chromaticity" in image.info:
         space = _by_gamma(image.info)
         return space, notices if space else (*notices, f"{source} has damaged gAMA or cHRM chunks; they are ignored")
-    found, more = exif_colors(exif_of(image), source)
-    return found, (*notices, *more)
+    colors, more = exif_colors(exif_of(image), source)
+    return colors, (*notices, *more)
 
 
 def exif_colors(exif: Mapping[int, Any], source: str) -> tuple[Colors, tuple[str, ...]]:
-    """Return the colour space and notices from EXIF alone; the IFDs are under the numbers of their tags."""
+    """Return the colour space that EXIF declares, and notices. `exif` has IFDs under the numbers of their tags."""
     inner = exif.get(EXIF_IFD) or {}
     interop = inner.get(INTEROP_IFD) or {}
     space = inner.get(COLOR_SPACE)
@@ -100,20 +99,8 @@ def exif_colors(exif: Mapping[int, Any], source: str) -> tuple[Colors, tuple[str
     return None, ()
 
 
-def cicp_of(file: BinaryIO) -> bytes | None:
-    """Return the content of the chunk cICP of a PNG, or None; it precedes the pixels."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"cICP":
-            return file.read(length)[:4]
-        if kind in (b"IDAT", b"IEND"):
-            break
-        file.seek(length + 4, 1)
-    return None
-
-
 def _by_cicp(chunk: bytes) -> tuple[Encoding | None, str]:
+    """Return the colour space of a chunk cICP, or None and the reason."""
     if len(chunk) < 4:
         return None, "has a damaged chunk cICP"
     primaries, transfer, matrix, full = chunk
@@ -128,13 +115,14 @@ def _by_cicp(chunk: bytes) -> tuple[Encoding | None, str]:
 def _narrow(curve: Curve) -> Curve:
     """Return `curve` for values with black at 16 and white at 235 of 255, as in video."""
 
-    def expanded(values: Pixels) -> Pixels:
+    def full_range(values: Pixels) -> Pixels:
         return curve(((values * 255 - 16) / 219).clip(0, 1))
 
-    return expanded
+    return full_range
 
 
 def _by_gamma(info: Mapping[Any, Any]) -> Encoding | None:
+    """Return the colour space of gAMA and cHRM, or None if these are damaged."""
     gamma = info.get("gamma", FILE_GAMMA)
     try:
         curve = SRGB_CURVE if abs(gamma / FILE_GAMMA - 1) < NEAR else power(1 / gamma)
@@ -144,5 +132,6 @@ def _by_gamma(info: Mapping[Any, Any]) -> Encoding | None:
 
 
 def _by_points(curve: Curve, numbers: Any) -> Encoding:
+    """Return the colour space with the chromaticities x, y of white, red, green and blue, in this order."""
     white, red, green, blue = ((float(x), float(y)) for x, y in zip(numbers[::2], numbers[1::2], strict=True))
     return by_chromaticities(curve, (red, green, blue), white)

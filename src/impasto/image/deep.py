@@ -1,4 +1,4 @@
-"""More than 8 bits a channel: the pixels of deep PNG and TIFF files, which Pillow alone would cut to 8."""
+"""Decoding of PNG and TIFF files with more than 8 bits a channel, which Pillow alone reduces to 8."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from impasto.errors import UsageError
 from impasto.image.encoding import D50, encoded, from_d50
 from impasto.image.formats import PNG, check_pixels
 from impasto.image.origin import Origin, origin_of_tiff
-from impasto.image.tiff_segments import unpacked
+from impasto.image.tiff_segments import decompress
 
 Array = NDArray[Any]
 
@@ -24,16 +24,16 @@ RGB, LAB = tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.CIELAB
 PLAIN = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, RGB)
 ALPHAS = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 MOST_CHANNELS = 32
-"""Colours, alpha and saved selections of an RGB picture."""
+"""Largest number of channels of an RGB picture: colours, alpha and saved selections."""
 
 
 def png_pixels(file: BinaryIO) -> Array | None:
-    """The pixels of a 16-bit PNG, uint16 `(H, W, C)`; None if the PNG has 8 bits or fewer."""
+    """Return the pixels of a 16-bit PNG, uint16 `(H, W, C)`, or None if the PNG has 8 bits or fewer."""
     image = _reopened(PNG.open, file)
     rawmode = _rawmode(image)
     if not rawmode.endswith(";16B"):
         return None
-    if rawmode == "LA;16B":  # its four bytes a pixel, taken as they are, are two numbers of two bytes
+    if rawmode == "LA;16B":  # the four bytes of a pixel, decoded as RGBA, are two numbers of two bytes
         return _decoded(image, "RGBA").view(">u2")
     key = image.info.get("transparency")
     array = _two_bytes(PNG.open, file, image.mode, "big") if image.mode in ("RGB", "RGBA") else _decoded(image, rawmode)
@@ -46,7 +46,14 @@ def png_pixels(file: BinaryIO) -> Array | None:
 
 @dataclass(frozen=True)
 class DeepTiff:
-    """A TIFF of more than 8 bits: pixels uint16 or float `(H, W, C)`, and what is said about them."""
+    """A decoded TIFF with more than 8 bits a channel.
+
+    pixels: uint16 or float, `(H, W, C)`.
+    profile: the ICC profile, or None.
+    orientation: the EXIF number of the camera's orientation, 1 to 8.
+    pages: the number of pages in the file.
+    origin: the metadata of the file.
+    """
 
     pixels: Array
     profile: bytes | None
@@ -56,7 +63,10 @@ class DeepTiff:
 
 
 def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
-    """A deep TIFF, decoded; None if it has 8 bits or fewer, or colours (CMYK) that Pillow has to sort out."""
+    """Return a decoded TIFF, or None for a TIFF that Pillow reads: with 8 bits or fewer, or with CMYK colours.
+
+    Raises UsageError for too many pixels, channels or planes, and for an unknown compression.
+    """
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         check_pixels(path, page.imagewidth, page.imagelength, max_pixels)
@@ -72,7 +82,7 @@ def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
         except (KeyError, ValueError) as error:
             if "imagecodecs" not in str(error):
                 raise
-            array = unpacked(file, path, page)
+            array = decompress(file, path, page)
         profile, origin = page.tags.valueof("InterColorProfile"), origin_of_tiff(file, page)
         orientation = int(page.tags.valueof("Orientation", default=1))
         if lab:
@@ -81,7 +91,7 @@ def tiff_pixels(file: BinaryIO, path: Path, max_pixels: int) -> DeepTiff | None:
 
 
 def _arranged(array: Array, page: tifffile.TiffPage) -> Array:
-    """Pixels as `(H, W, C)`: white high, whole numbers on all of 16 bits, colours apart from their alpha."""
+    """Return pixels as `(H, W, C)`, with white at the top, integers over all 16 bits, and alpha not multiplied in."""
     array = _interleaved(array, page)
     if array.dtype.kind == "u":
         array = np.rint(array * (65535 / (2**page.bitspersample - 1))).astype(np.uint16)
@@ -91,13 +101,14 @@ def _arranged(array: Array, page: tifffile.TiffPage) -> Array:
 
 
 def _interleaved(array: Array, page: tifffile.TiffPage) -> Array:
-    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:  # one plane after the other
+    """Return pixels as `(H, W, C)`, also for a file with one plane after the other."""
+    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
         array = np.moveaxis(array, 0, -1)
     return np.atleast_3d(array)
 
 
 def _with_alpha(array: Array, page: tifffile.TiffPage) -> Array:
-    """Colours and their alpha: other channels, such as saved selections, are no part of the picture."""
+    """Return the colours and their alpha, without other channels, such as saved selections."""
     colours = 3 if page.photometric == RGB else 1
     kinds = tuple(page.extrasamples) or (tifffile.EXTRASAMPLE.UNASSALPHA,) * (array.shape[2] - colours)
     alphas = [place for place, kind in enumerate(kinds) if kind in ALPHAS]
@@ -109,7 +120,7 @@ def _with_alpha(array: Array, page: tifffile.TiffPage) -> Array:
 
 
 def _from_lab(array: Array) -> Array:
-    """CIE L*a*b* of 16 bits (L* on the whole range, a* and b* signed, 256 a unit), under D50, in sRGB as floats."""
+    """Return sRGB as floats from 16-bit CIE L*a*b* under D50, with L* over the whole range and 256 a* and b* signed."""
     light = array[..., :1] / np.float32(655.35)
     across, down = (array[..., 1:].view(np.int16) / np.float32(256)).transpose(2, 0, 1)[..., None]
     y = (light + 16) / 116
@@ -119,11 +130,12 @@ def _from_lab(array: Array) -> Array:
 
 
 def _top(array: Array) -> int:
+    """Return the value of white."""
     return 65535 if array.dtype.kind == "u" else 1
 
 
 def _unmultiplied(array: Array) -> Array:
-    """`array` with its colours divided by the alpha that they had been multiplied with."""
+    """Return `array` with its colours divided by their alpha, for files whose colours are multiplied by alpha."""
     top = _top(array)
     alpha = array[..., -1:] / top
     colour = np.divide(array[..., :-1], alpha, out=np.zeros(array[..., :-1].shape), where=alpha > 0)
@@ -131,8 +143,10 @@ def _unmultiplied(array: Array) -> Array:
 
 
 def _two_bytes(opener: Callable[[BinaryIO], ImageFile], file: BinaryIO, mode: str, order: str) -> Array:
-    """16-bit pixels, decoded by Pillow twice: it keeps the first byte of each number under one name, the second under
-    the other. `order` is the byte order of the decoder's output."""
+    """Return 16-bit pixels, which Pillow decodes twice: once the first byte of each number, once the second byte.
+
+    `order` is the byte order of the decoder's output.
+    """
     first = _decoded(_reopened(opener, file), f"{mode};16B").astype(np.uint16)
     second = _decoded(_reopened(opener, file), f"{mode};16L").astype(np.uint16)
     high, low = (first, second) if order == "big" else (second, first)
@@ -145,7 +159,7 @@ def _reopened(opener: Callable[[BinaryIO], ImageFile], file: BinaryIO) -> ImageF
 
 
 def _rawmode(image: ImageFile) -> str:
-    """Pillow's name for the layout of the pixels inside the file."""
+    """Return Pillow's name for the layout of the pixels in the file."""
     if not image.tile:
         return ""
     arguments = image.tile[0].args
@@ -153,7 +167,7 @@ def _rawmode(image: ImageFile) -> str:
 
 
 def _decoded(image: ImageFile, rawmode: str) -> Array:
-    """The pixels of `image`, its file read as if it held `rawmode`."""
+    """Return the pixels of `image`, decoded as if the layout of the file were `rawmode`."""
     image.tile = [
         tile._replace(args=(rawmode, *tile.args[1:]) if isinstance(tile.args, tuple) else rawmode)
         for tile in image.tile

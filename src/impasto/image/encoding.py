@@ -1,4 +1,4 @@
-"""Colour spaces given by transfer curves and primaries, converted to sRGB in floating point."""
+"""Colour spaces with a formula, transfer curves and primaries, and their conversion to sRGB in floating point."""
 
 from __future__ import annotations
 
@@ -13,41 +13,44 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 Curve = Callable[[Pixels], Pixels]
-"""Maps encoded values in [0, 1] to linear light in [0, 1]."""
+"""A function from encoded values in [0, 1] to linear light in [0, 1]."""
 
 Point = tuple[float, float]
 """A chromaticity (x, y)."""
 
 D50 = np.array([0.9642, 1.0, 0.8249])
-"""The white of ICC's profile connection space, XYZ."""
+"""The white of the ICC profile connection space, XYZ."""
 
 D65: Point = (0.3127, 0.3290)
 REC709 = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
 ADOBE = ((0.640, 0.330), (0.210, 0.710), (0.150, 0.060))
 
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-"""Maps XYZ to cone responses, in which whites are adapted (ICC.1:2022, annex E)."""
+"""The matrix from XYZ to cone responses, which are scaled to adapt a white (ICC.1:2022, annex E)."""
 
 FINE = 1 << 16
 """Number of samples of tabulated curves."""
 
 SAME = 1.5 / 255
-"""Largest difference from sRGB of a space that is sRGB under another name, with other rounding."""
+"""Largest difference from sRGB of a space that counts as sRGB with other rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
     """A colour space with a formula.
 
-    curves: three, for red, green and blue, or one for grey.
-    matrix: `(3, 3)`, from linear RGB of this space to linear sRGB; None is the identity.
+    curves: three curves, for red, green and blue, or one for grey.
+    matrix: the map from linear RGB of this space to linear sRGB, `(3, 3)`; None for the identity.
+
+    >>> adobe_rgb().is_srgb()
+    False
     """
 
     curves: tuple[Curve, ...]
     matrix: Matrix | None = None
 
     def to_srgb(self, pixels: Pixels) -> Pixels:
-        """Return `pixels` `(H, W, 1 or 3)` in [0, 1] in sRGB; colours outside its gamut are clipped."""
+        """Return `pixels` `(H, W, 1 or 3)` in [0, 1], converted to sRGB; colours outside its gamut are clipped."""
         channels = pixels.shape[2]
         curves = self.curves if len(self.curves) == channels else self.curves[:1] * channels
         linear = np.stack([curve(pixels[..., channel]) for channel, curve in enumerate(curves)], -1)
@@ -56,7 +59,7 @@ class Encoding:
         return encoded(linear)
 
     def is_srgb(self) -> bool:
-        """Return whether all sampled colours move by less than 1.5 levels of 255."""
+        """Return whether the space is sRGB: all colours of a sample change by less than `SAME`."""
         levels = np.linspace(0, 1, 256 if len(self.curves) == 1 else 18, dtype=np.float32)
         axes = [levels] * len(self.curves)
         probe = np.stack(np.meshgrid(*axes), -1).reshape(1, -1, len(axes))
@@ -64,19 +67,19 @@ class Encoding:
 
 
 def encoded(linear: NDArray[Any]) -> Pixels:
-    """Apply the transfer curve of sRGB to linear light, clipped to [0, 1] (IEC 61966-2-1)."""
+    """Return sRGB values in [0, 1] of linear light, which is clipped to [0, 1] (IEC 61966-2-1)."""
     return _srgb_table()(np.clip(linear, 0, 1, dtype=np.float32))
 
 
 @cache
 def _srgb_table() -> Curve:
-    """Return the curve as a table: several times as fast as powers, with an error below 1e-7."""
+    """Return the transfer curve of sRGB as a table, several times as fast as powers, with an error below 1e-7."""
     linear = np.linspace(0, 1, FINE)
     return sampled(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
 
 
 def power(gamma: float) -> Curve:
-    """Return the curve of a pure gamma."""
+    """Return the curve of a pure power, `v ** gamma`."""
     return lambda values: values if gamma == 1 else values ** np.float32(gamma)
 
 
@@ -98,8 +101,8 @@ def sampled(samples: NDArray[Any]) -> Curve:
     def curve(values: Pixels) -> Pixels:
         places = values * np.float32(len(rises))
         below = np.minimum(places.astype(np.int32), len(rises) - 1)
-        found: Pixels = table[below] + rises[below] * (places - below.astype(np.float32))
-        return found
+        light: Pixels = table[below] + rises[below] * (places - below.astype(np.float32))
+        return light
 
     return curve
 
@@ -115,18 +118,21 @@ def to_d50(primaries: tuple[Point, ...], white: Point) -> Matrix:
     except np.linalg.LinAlgError as error:
         raise ValueError(f"the primaries {primaries} lie on one line") from error
     scale = np.diag((BRADFORD @ D50) / (BRADFORD @ light))
-    found: Matrix = np.linalg.inv(BRADFORD) @ scale @ BRADFORD @ matrix
-    return found
+    adapted: Matrix = np.linalg.inv(BRADFORD) @ scale @ BRADFORD @ matrix
+    return adapted
 
 
 def from_d50(matrix: Matrix) -> Matrix:
-    """Return the matrix to linear sRGB for a `matrix` to XYZ under D50."""
-    found: Matrix = np.linalg.inv(to_d50(REC709, D65)) @ matrix
-    return found
+    """Return the matrix from linear RGB to linear sRGB, for the `matrix` from linear RGB to XYZ under D50."""
+    result: Matrix = np.linalg.inv(to_d50(REC709, D65)) @ matrix
+    return result
 
 
 def by_chromaticities(curve: Curve, primaries: tuple[Point, ...], white: Point) -> Encoding:
-    """Return the space of one curve, three primaries and a white, as chromaticities (x, y). Raises ValueError."""
+    """Return the colour space with one curve and the chromaticities (x, y) of three primaries and a white.
+
+    Raises ValueError for points that are no chromaticities, and for primaries on one line.
+    """
     return Encoding((curve,) * 3, from_d50(to_d50(primaries, white)))
 
 
@@ -136,6 +142,7 @@ def adobe_rgb() -> Encoding:
 
 
 def _xyz(point: Point) -> Matrix:
+    """Return XYZ with Y = 1. Raises ValueError for a point that is no chromaticity."""
     x, y = point
     if not (y > 0 and np.isfinite([x, y]).all()):
         raise ValueError(f"({x}, {y}) is no chromaticity")

@@ -1,4 +1,4 @@
-"""The pictures of a folder, recognised by suffix or content, and the files that are left out."""
+"""The pictures in a folder, recognised by suffix or content, and the files that are left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r", "__macosx
 """Files of file managers, in lower case."""
 
 APPLE_DOUBLE = "._"
-"""Prefix of files in which macOS stores attributes of other files, on disks that cannot store attributes."""
+"""Prefix of files in which macOS stores the attributes of other files, on disks without attributes."""
 
 SHOWN = 3
 """Number of names in a notice."""
@@ -21,7 +21,12 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Folder:
-    """Contents of a folder: `pictures`, `others` (files that are no pictures), and `folders` that were not searched."""
+    """The contents of a folder.
+
+    pictures: the files that are pictures.
+    others: the files that are not.
+    folders: the folders inside, which were not searched.
+    """
 
     path: Path
     pictures: tuple[Path, ...]
@@ -30,14 +35,14 @@ class Folder:
 
     def notices(self, remedy: str = "") -> list[str]:
         """Return one line about other files and one about folders; `remedy` says how to include the folders."""
-        found = []
+        notices = []
         if self.others:
             are = "is no picture" if len(self.others) == 1 else "are no pictures"
-            found.append(f"left out of '{self.path}': {self._names(self.others)} {are}")
+            notices.append(f"left out of '{self.path}': {self._names(self.others)} {are}")
         if self.folders:
             what = "the folder" if len(self.folders) == 1 else "the folders"
-            found.append(f"left out of '{self.path}': {what} {self._names(self.folders)}{remedy}")
-        return found
+            notices.append(f"left out of '{self.path}': {what} {self._names(self.folders)}{remedy}")
+        return notices
 
     def _names(self, paths: tuple[Path, ...]) -> str:
         names = [str(path.relative_to(self.path)) for path in paths[:SHOWN]]
@@ -52,8 +57,8 @@ def survey(path: str | Path, *, recursive: bool = False, without: Path | None = 
     recursive: also search the folders inside, except links and hidden ones.
     without: a folder to skip.
 
-    A file is a picture by its suffix, or else by its first bytes. Files of file managers and hidden folders are
-    skipped. Raises OSError if the folder cannot be read.
+    A file is a picture if its suffix or its first bytes are those of a picture. Files of file managers and hidden
+    folders are skipped. Raises OSError if the folder cannot be read.
     """
     path = Path(path)
     pictures, others, folders = list[Path](), list[Path](), list[Path]()

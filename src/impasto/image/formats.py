@@ -1,4 +1,4 @@
-"""File formats: how each is recognised, what it can hold, and how its files are opened."""
+"""File formats: how to recognise each, what each can store, and how to open a file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+from PIL import features
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -19,26 +21,34 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from impasto.errors import ImpastoError, UsageError, choose, nearest
-from impasto.image.containers import AVIF_SIGNATURE, HEIC_SIGNATURE, open_avif, open_heic
 
 MAX_PIXELS = 200_000_000
-"""Default limit of pixels; as float32 they take 2.4 GB."""
+"""Default limit of the number of pixels, which take 2.4 GB as float32."""
 
 MAX_BYTES = 2 << 30
 """Default limit of the size of a file, in bytes."""
 
 UNKNOWN_MODE = "unknown pixel mode"
-"""Pillow's message for a sound file with an unsupported kind of pixels, such as 16-bit Lab."""
+"""Pillow's message for a valid file with an unsupported kind of pixels, such as 16-bit Lab."""
 
 UNLIMITED = 1 << 31
+"""A number above all limits."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One file format. A format without suffixes is read only; `read_as` are suffixes of formats that are only read.
+    """A file format.
 
-    `open` is the plugin of this format. `PIL.Image.open` is not used: it tries some forty formats, and its guard
-    against decompression bombs is a global number of the process.
+    signature: a pattern of the first bytes of a file.
+    open: Pillow's plugin of this format. `PIL.Image.open` is not used, because it tries some forty formats, and its
+        limit against decompression bombs is global.
+    suffixes: the suffixes of files that are written in this format; none for a format that is only read.
+    bits: the largest number of bits a channel that can be written.
+    alpha: whether alpha can be written.
+    longest_side: the largest side, in pixels.
+    longest_settings: the largest number of characters of settings.
+    read_as: the suffixes of a format that is only read.
+    longest_block: the largest number of bytes of a block of EXIF or XMP.
     """
 
     name: str
@@ -51,6 +61,36 @@ class Format:
     longest_settings: int = UNLIMITED
     read_as: tuple[str, ...] = ()
     longest_block: int = UNLIMITED
+
+
+AVIF_SIGNATURE = rb"....ftyp(?:avi[fs]|m[is]f1....(?:....)*?avi[fs])"
+"""ISO/IEC 14496-12: the box `ftyp` has a major brand, a version, and compatible brands. Both formats use `mif1`."""
+
+HEIC_SIGNATURE = rb"....ftyp(?:he[iv][cmsx]|m[is]f1)"
+
+
+def open_avif(file: BinaryIO) -> ImageFile:
+    """Return the AVIF picture in `file`, opened by Pillow. Raises UsageError if Pillow has no decoder."""
+    if "avif" not in features.modules or not features.check("avif"):
+        raise UsageError(f'{_name_of(file)} is an AVIF picture; to read it: pip install --upgrade "pillow>=11.3"')
+    return _plugin("PIL.AvifImagePlugin", "AvifImageFile", file)
+
+
+def open_heic(file: BinaryIO) -> ImageFile:
+    """Return the HEIC picture in `file`, opened by pillow-heif. Raises UsageError if the extra is not installed."""
+    try:
+        return _plugin("pillow_heif", "HeifImageFile", file)
+    except ImportError as error:
+        raise UsageError(f'{_name_of(file)} is a HEIC picture; to read it: pip install "impasto[heic]"') from error
+
+
+def _plugin(module: str, name: str, file: BinaryIO) -> ImageFile:
+    image: ImageFile = getattr(import_module(module), name)(file)
+    return image
+
+
+def _name_of(file: BinaryIO) -> str:
+    return f"'{getattr(file, 'name', 'this')}'"
 
 
 PNG = Format("PNG", rb"\x89PNG\r\n\x1a\n", PngImageFile, (".png",), bits=16, alpha=True)
@@ -74,14 +114,20 @@ FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, GIF, AVIF, HEIC)
 SUFFIXES = {suffix: form for form in FORMATS for suffix in form.suffixes}
 
 READABLE = frozenset(suffix for form in FORMATS for suffix in (*form.suffixes, *form.read_as))
-"""Suffixes of files that are treated as pictures."""
+"""Suffixes of files that count as pictures."""
 
 HEAD = 64
-"""Number of first bytes that are needed to recognise a format."""
+"""Number of first bytes that `recognise` needs."""
 
 
 def format_for(path: Path) -> Format:
-    """Return the format of the suffix of `path`. Raises UsageError with the nearest and all allowed suffixes."""
+    """Return the format in which a file with the suffix of `path` is written.
+
+    Raises UsageError for another suffix, with the nearest and all allowed ones.
+
+    >>> format_for(Path("painting.jpg")).name
+    'JPEG'
+    """
     if not path.suffix:
         raise UsageError(f"'{path}' has no suffix to tell its format by; allowed: {', '.join(SUFFIXES)}")
     return choose(SUFFIXES, path.suffix.lower(), f"suffix in '{path}':")
@@ -89,10 +135,10 @@ def format_for(path: Path) -> Format:
 
 @contextmanager
 def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
-    """Open the file at `path` and recognise its format by its first bytes.
+    """Open the file at `path`, and yield it with its format, which its first bytes determine.
 
-    Raises UsageError, in one line, for a file that is missing, unreadable, empty, too large, of an unknown format or
-    damaged; the last also if a decoder fails inside the `with` block.
+    Raises UsageError, in one line, for a file that is missing, unreadable, empty, too large, or of an unknown format.
+    Any error of a decoder inside the `with` block becomes a UsageError for a damaged file.
     """
     with open_file(path, "a picture") as file:
         size = os.fstat(file.fileno()).st_size
@@ -100,7 +146,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
             raise UsageError(f"'{path}' is empty")
         if size > max_bytes:
             raise UsageError(f"'{path}' has {size} bytes; at most {max_bytes} are read (in Python, raise max_bytes)")
-        form = _recognised(file.read(HEAD), path)
+        form = _format_of(file.read(HEAD), path)
         file.seek(0)
         try:
             yield file, form
@@ -116,7 +162,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, Format]]:
 
 
 def check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
-    """Raise UsageError for a picture with too many pixels, before it is decoded."""
+    """Raise UsageError for more than `max_pixels` pixels. The check comes before the decoding."""
     if width * height > max_pixels:
         megapixels, allowed = width * height / 1e6, max_pixels / 1e6
         raise UsageError(
@@ -126,7 +172,11 @@ def check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
 
 
 def open_file(path: Path, expected: str) -> BinaryIO:
-    """Open the regular file at `path`. Raises UsageError, in one line, with the nearest name in the folder."""
+    """Return the regular file at `path`, opened for reading.
+
+    `expected` says what the file should be, for messages. Raises UsageError, in one line, for a file that is missing,
+    with the nearest name in the folder, or cannot be opened.
+    """
     try:
         if path.is_dir():
             raise UsageError(f"'{path}' is a folder; expected {expected}")
@@ -149,12 +199,16 @@ def _neighbour(path: Path) -> str:
 
 
 def recognise(head: bytes) -> Format | None:
-    """Return the format of a file with these first bytes (HEAD of them), or None."""
+    """Return the format of a file with the first bytes `head`, `HEAD` of them, or None.
+
+    >>> recognise(b"BM").name
+    'BMP'
+    """
     return next((form for form in FORMATS if re.match(form.signature, head, re.DOTALL)), None)
 
 
-def _recognised(head: bytes, path: Path) -> Format:
+def _format_of(head: bytes, path: Path) -> Format:
     if form := recognise(head):
         return form
-    known = ", ".join(form.name for form in FORMATS)
-    raise UsageError(f"'{path}' is not a picture of a known format; allowed: {known}")
+    names = ", ".join(form.name for form in FORMATS)
+    raise UsageError(f"'{path}' is not a picture of a known format; allowed: {names}")

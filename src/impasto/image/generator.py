@@ -1,6 +1,6 @@
-"""Pictures from a generator: an ONNX model that maps a random vector to a picture, run by onnxruntime.
+"""Pictures from a generator: an ONNX model, run by onnxruntime, that maps a random vector to a picture.
 
-An ONNX file is a graph of standard operators and their weights. It contains no code, so it is as safe as a picture.
+An ONNX file is a graph of standard operators with weights. It contains no code, so it is as safe as a picture.
 """
 
 from __future__ import annotations
@@ -24,34 +24,37 @@ if TYPE_CHECKING:
 PREFIX = "generator:"
 SUFFIX = ".onnx"
 RANGES = {"[0, 1]": (0.0, 1.0), "[-1, 1]": (-1.0, 1.0)}
-"""Allowed values of "range" in the metadata of a model: the range of its output."""
+"""Ranges of the output of a model, by the values of "range" that its metadata may have."""
 
 SLACK = 0.02
-"""Tolerance around the range; values within it are clipped, because resampling inside a model overshoots a little."""
+"""Tolerance of the range, in which values are clipped, because resampling in a model overshoots a little."""
 
 
 def draw(file: str, seed: int = 0) -> Picture:
-    """Return the picture that the generator in `file` draws from `seed`; equal seeds give equal pictures.
+    """Return the picture of the generator in `file` for `seed`; equal seeds give equal pictures.
 
-    `file` is the name of a bundled generator ("faces") or the path of an ONNX model from one float32 input, a standard
-    normal vector `(N, LATENT)` or `(N, LATENT, 1, 1)`, to pictures `(N, 3, H, W)`, or `(N, 1, H, W)` for grey. Values
-    are in [0, 1] or [-1, 1], as the metadata of the model say under "range"; without metadata, [-1, 1] if a value is
-    below 0. Raises UsageError for a negative seed, a missing file or another model, ImpastoError without onnxruntime.
+    file: the name of a bundled generator ("faces") or the path of an ONNX model. Its only input is a standard normal
+        vector, float32 `(N, LATENT)` or `(N, LATENT, 1, 1)`. Its output is pictures `(N, 3, H, W)`, or `(N, 1, H, W)`
+        for grey. The metadata of the model have the range of values under "range", "[0, 1]" or "[-1, 1]". Without
+        metadata the range is [-1, 1] if a value is below 0.
+
+    Raises UsageError for a negative seed, a missing file or another kind of model. Raises ImpastoError without
+    onnxruntime.
     """
     if seed < 0:
         raise UsageError(f"the seed of '{file}' is {seed}; allowed: 0 and above")
     session = _session(file)
     latent = np.random.Generator(np.random.PCG64(seed)).standard_normal(_shape(session, file), np.float32)
     try:
-        drawn = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: latent})[0]
-    except Exception as error:  # shapes that do not fit inside the graph fail at the first run
+        output = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: latent})[0]
+    except Exception as error:  # incompatible shapes inside the graph fail only here
         raise UsageError(f"'{file}' cannot be run as a generator: {_line(error)}") from error
-    unit = _unit(drawn, session.get_modelmeta().custom_metadata_map.get("range"), file)
+    unit = _unit(output, session.get_modelmeta().custom_metadata_map.get("range"), file)
     return from_array(unit, f"{PREFIX}{file}?seed={seed}")
 
 
 def _session(file: str) -> Any:
-    """Return a session of the model in `file` with one thread, so that sums have the same order every time."""
+    """Return a session of the model in `file`, with one thread, so that sums always have the same order."""
     try:
         import onnxruntime  # noqa: PLC0415 (an extra)
     except ImportError:
@@ -62,7 +65,7 @@ def _session(file: str) -> Any:
     model = _bytes(file)
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has many unrelated exceptions
+    except Exception as error:  # onnxruntime raises many unrelated exceptions
         raise UsageError(f"'{file}' is not an ONNX model that can be run: {_line(error)}") from error
 
 
@@ -87,7 +90,7 @@ def _bundled() -> dict[str, Traversable]:
 
 
 def _shape(session: Any, file: str) -> tuple[int, ...]:
-    """Return the shape of one latent vector of the model."""
+    """Return the shape of one input of the model. Raises UsageError for another kind of model."""
     inputs = session.get_inputs()
     shape = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else ()
     match shape:
@@ -95,16 +98,16 @@ def _shape(session: Any, file: str) -> tuple[int, ...]:
             return (1, latent)
         case [1 | str() | None, int(latent), 1, 1] if latent > 0:
             return (1, latent, 1, 1)
-    given = ", ".join(f"{i.name} {_text(i.shape)} {i.type}" for i in inputs) or "nothing"
-    raise UsageError(f"'{file}' takes {given}; expected one vector, (N, LATENT) or (N, LATENT, 1, 1), of float32")
+    actual = ", ".join(f"{i.name} {_text(i.shape)} {i.type}" for i in inputs) or "nothing"
+    raise UsageError(f"'{file}' takes {actual}; expected one vector, (N, LATENT) or (N, LATENT, 1, 1), of float32")
 
 
-def _unit(drawn: Any, span: str | None, file: str) -> NDArray[np.float32]:
-    """Return the model's `(1, C, H, W)` as `(H, W, C)` in [0, 1]."""
-    shape = getattr(drawn, "shape", ())  # a model may also return lists and maps
+def _unit(output: Any, span: str | None, file: str) -> NDArray[np.float32]:
+    """Return the output of a model, `(1, C, H, W)`, as `(H, W, C)` in [0, 1]. Raises UsageError for other output."""
+    shape = getattr(output, "shape", ())  # a model may also return lists and maps
     if len(shape) != 4 or shape[:2] not in ((1, 1), (1, 3)) or 0 in shape:
         raise UsageError(f"'{file}' gives {_text(shape)}; expected pictures, (N, 3, H, W) or (N, 1, H, W)")
-    values: NDArray[np.float32] = np.asarray(drawn, np.float32)[0].transpose(1, 2, 0)
+    values: NDArray[np.float32] = np.asarray(output, np.float32)[0].transpose(1, 2, 0)
     low, high = float(values.min()), float(values.max())
     if span is not None:
         bottom, top = choose(RANGES, span, f"range in the metadata of '{file}':")

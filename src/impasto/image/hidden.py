@@ -1,8 +1,8 @@
-"""Colours of transparent pixels: replaced when a picture is loaded, and excluded when it is resized.
+"""Colours of transparent pixels: replacement when a picture is loaded, and exclusion when a picture is resampled.
 
-Where alpha is 0 a file may hold any colour: black, white, or leftovers of an editor. Networks read whole pictures, so
-these colours would reach visible pixels through starts, receptive fields and resampling. They are replaced by a smooth
-continuation of the visible colours, which does not depend on hidden ones.
+Where alpha is 0, a file may have any colour: black, white, or leftovers of an editor. Networks read whole pictures, so
+these colours would change visible pixels through starting points, receptive fields and resampling. They are replaced by
+a smooth continuation of the visible colours, which does not depend on the hidden ones.
 """
 
 from __future__ import annotations
@@ -16,15 +16,23 @@ from torch import Tensor
 from impasto.image.picture import STRIP
 
 FAINT = 1e-3
-"""Alpha below which a colour divided by alpha is mostly rounding error: a quarter of a level of 255."""
+"""Least alpha by which colours are divided, a quarter of a level of 255. Below, rounding errors dominate."""
 
 
 def continued(pixels: Tensor, alpha: Tensor, out: Tensor | None = None) -> Tensor:
     """Return `pixels` `(1, 3, H, W)` with a smooth continuation of the visible colours where `alpha` is 0.
 
-    `alpha` is `(1, 1, H, W)`. Returns the same tensor if no pixel is hidden, and black if no pixel is visible. `out`
-    receives the result and may be `pixels`. The method is pull and push over a pyramid of means weighted by alpha
-    (Gortler et al. 1996, "The Lumigraph", section 3.4), strip by strip, because large pictures may be in files.
+    The result is the same tensor if no pixel is hidden, and black if no pixel is visible.
+
+    alpha: `(1, 1, H, W)` in [0, 1].
+    out: a tensor for the result; it may be `pixels`.
+
+    The method is pull and push over a pyramid of means weighted by alpha (Gortler et al. 1996, "The Lumigraph", section
+    3.4). It runs strip by strip, because large pictures may be memory-mapped.
+
+    >>> alpha = torch.tensor([[[[1.0, 0.0]]]])
+    >>> continued(torch.tensor([0.5, 0.9]).expand(1, 3, 1, 2), alpha)[0, 0]
+    tensor([[0.5000, 0.5000]])
     """
     if float(alpha.min()) > 0:
         return pixels
@@ -39,12 +47,12 @@ def continued(pixels: Tensor, alpha: Tensor, out: Tensor | None = None) -> Tenso
 
 
 def resampled(pixels: Tensor, alpha: Tensor, resample: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply the linear map `resample` to `pixels` `(1, 3, H, W)` in proportion to `alpha`; return them in [0, 1].
+    """Return the linear map `resample` of `pixels` `(1, 3, H, W)`, weighted by `alpha` `(1, 1, H, W)`, in [0, 1].
 
-    Colours multiplied by alpha are resampled and divided by the new alpha (Porter and Duff 1984), so that transparent
-    pixels do not colour visible ones. Where the new alpha is 0, colours are `continued`.
+    Colours times alpha are resampled and divided by the new alpha (Porter and Duff 1984), so that transparent pixels do
+    not colour visible ones. Where the new alpha is 0, colours are `continued`.
     """
-    new = resample(alpha)  # not clamped to [0, 1]: colours overshoot at the same places
+    new = resample(alpha)  # not clamped to [0, 1], because colours overshoot at the same pixels
     planes = []
     for plane in torch.split(pixels, 1, dim=1):  # one channel at a time, for memory
         colors = resample(plane * alpha) / new.clamp(min=FAINT)
@@ -60,9 +68,9 @@ def _strips(alpha: Tensor) -> Iterator[slice]:
 
 
 def _halved(pixels: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """Return means of the visible colours over 2x2 pixels, and the largest alpha of each 2x2 scaled to a maximum of 1.
+    """Return means over 2x2 pixels: of the visible colours, and of alpha, scaled to a maximum of 1.
 
-    With the mean of alpha, a few visible pixels in a large picture would vanish.
+    Without the scale, a few visible pixels in a large picture would vanish.
     """
     means, weights = [], []
     for rows in _strips(alpha):
@@ -76,7 +84,7 @@ def _halved(pixels: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _doubled(image: Tensor, rows: slice, width: int) -> Tensor:
-    """Return these rows of `image` at twice its size, bilinear."""
+    """Return `rows` of `image` at twice its size, bilinear, `width` pixels wide."""
     first = max(rows.start // 2 - 1, 0)
     part = image[..., first : -(-rows.stop // 2) + 1, :]
     large = F.interpolate(part, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""ICC profiles with a formula: a curve for each channel and a matrix (ICC.1:2022, sections 8.3 and 10)."""
+"""ICC profiles with a formula, a curve for each channel and a matrix (ICC.1:2022, sections 8.3 and 10)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLES = ("A2B0", "A2B1", "A2B2", "D2B0", "D2B1")
 
 
 def parse(profile: bytes, channels: int) -> Encoding | None:
-    """Return the formula of a profile for pictures of 1 or 3 `channels`; None for tables and other kinds.
+    """Return the formula of a profile for pictures with 1 or 3 `channels`; None for a profile with tables.
 
     Raises ValueError for bytes that are no profile.
     """
@@ -33,6 +33,7 @@ def parse(profile: bytes, channels: int) -> Encoding | None:
 
 
 def _tags(profile: bytes) -> dict[str, bytes]:
+    """Return the contents of all tags by name. Raises ValueError for bytes that are no profile."""
     if profile[36:40] != b"acsp":
         raise ValueError("these bytes are no ICC profile")
     (count,) = struct.unpack_from(">I", profile, 128)
@@ -56,15 +57,15 @@ def _curve(tag: bytes) -> Curve:
 
 
 def _parametric(tag: bytes) -> Curve:
-    """Return `(a v + b) ** g + e` from `d`, `c v + f` below; the simpler kinds lack some of these numbers."""
+    """Return the curve `(a v + b) ** g + e` for v from `d`, and `c v + f` below; simple kinds lack some numbers."""
     (kind,) = struct.unpack_from(">H", tag, 8)
     if kind > 4:
         raise ValueError(f"{kind} is no kind of parametric curve")
-    given = [number / 65536 for number in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
-    g, a, b, c, d, e, f = given + [0.0] * (7 - len(given))
+    numbers = [number / 65536 for number in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
+    g, a, b, c, d, e, f = numbers + [0.0] * (7 - len(numbers))
     if kind == 0:
         return power(g)
-    if kind in (1, 2):  # below -b / a both are constant, continuous with the power
+    if kind in (1, 2):  # constant below -b / a, and continuous there
         c, d, e, f = 0.0, (-b / a if a else 0.0), c, c
     steps = np.linspace(0, 1, 65536)
     with np.errstate(all="ignore"):

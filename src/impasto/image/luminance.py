@@ -1,4 +1,4 @@
-"""Luminance: taken from a picture, matched to another, and combined with the colours of a photo.
+"""Luminance of a picture: its computation, its match to another picture, and its combination with other colours.
 
 Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving color in neural artistic style transfer", section 5.
 """
@@ -12,39 +12,42 @@ from impasto.errors import UsageError, choose
 from impasto.image.spaces import SPACES, Space
 
 FLOOR = 1e-3
-"""Smallest deviation that is divided by: a grey picture of one level has a deviation of 0."""
+"""Least divisor of `match_luminance`: the deviation of a picture with a single grey is 0."""
 
 HALVINGS = 14
-"""Number of bisections: to a sixtieth of a level of 255."""
+"""Number of bisections, for a precision of a sixtieth of a level of 255."""
 
 
 def luminance(image: Tensor, space: str = "ycbcr") -> Tensor:
     """Return the luminance of `image` `(B, 3, H, W)` as `(B, 1, H, W)` in [0, 1], black at 0 and white at 1.
 
-    This is the first axis of `space` over its value at white: Y, L*/100 or OKLab's L. Only Y keeps the values of grey
-    pixels; the other two raise dark ones. `with_luminance` is the inverse in the same space.
+    Luminance is the first axis of `space` divided by its value at white: Y, L*/100 or OKLab's L. Y of a grey pixel is
+    its own value; the other two are brighter for dark pixels. `with_luminance` is the inverse in the same space.
+
+    Raises UsageError for an unknown space.
 
     >>> luminance(torch.full((1, 3, 2, 2), 0.5))[0, 0, 0, 0]
     tensor(0.5000)
     """
-    known = choose(SPACES, space, "colour space")
-    return (known.forward(image)[:, :1] / known.white).clamp(0, 1)
+    axes = choose(SPACES, space, "colour space")
+    return (axes.forward(image)[:, :1] / axes.white).clamp(0, 1)
 
 
 def with_luminance(photo: Tensor, grey: Tensor, space: str = "ycbcr") -> Tensor:
     """Return the colours of `photo` `(1, 3, H, W)` with the luminance `grey` `(1, 1, H, W)`, both in [0, 1].
 
-    The two colour axes of `space` keep the values of the photo. Where RGB in [0, 1] has no such colour, the luminance
-    moves toward that of the photo, no further than needed; clipping RGB would change the colours. Raises UsageError for
-    different sizes and for an unknown space.
+    The result has the values of the photo on both colour axes of `space`. Where RGB in [0, 1] has no such colour, the
+    luminance moves toward that of the photo, no further than needed, because clipped RGB would change the colours.
+
+    Raises UsageError for different sizes and for an unknown space.
     """
-    known = choose(SPACES, space, "colour space")
+    kind = choose(SPACES, space, "colour space")
     if photo.shape[-2:] != grey.shape[-2:] or grey.shape[1] != 1:
         raise UsageError(f"the light is {_sides(grey)} and the photo {_sides(photo)}; expected one channel of one size")
-    axes = known.forward(photo)
-    find = _within if known.additive else _toward
-    light = find(known, axes, grey.to(axes) * known.white)
-    return known.backward(torch.cat([light, axes[:, 1:]], 1)).clamp(0, 1)
+    axes = kind.forward(photo)
+    find = _within if kind.additive else _toward
+    light = find(kind, axes, grey.to(axes) * kind.white)
+    return kind.backward(torch.cat([light, axes[:, 1:]], 1)).clamp(0, 1)
 
 
 def match_luminance(
@@ -52,12 +55,13 @@ def match_luminance(
 ) -> Tensor:
     """Return `grey` with mean and standard deviation of `reference`, both `(1, 1, H, W)` in [0, 1], of any sizes.
 
-    `L' = s_r / s (L - m) + m_r`, clamped to [0, 1] (Gatys et al. 2016, section 5: the luminance of the painting is
-    matched to the photo before the transfer). `weights` and `reference_weights` are the weights of pixels.
+    The result is `L' = s_r / s (L - m) + m_r`, clamped to [0, 1]. Gatys et al. 2016, section 5, match the luminance of
+    the painting to the photo before the transfer. `weights` and `reference_weights` are the weights of pixels,
+    `(1, 1, H, W)`; None for equal weights.
     """
-    (mean, deviation), (aim, wanted) = _moments(grey, weights), _moments(reference, reference_weights)
-    scale = wanted / deviation.clamp(min=FLOOR)
-    return ((grey - mean) * scale + aim).clamp(0, 1)
+    (mean, deviation), (goal_mean, goal_deviation) = _moments(grey, weights), _moments(reference, reference_weights)
+    scale = goal_deviation / deviation.clamp(min=FLOOR)
+    return ((grey - mean) * scale + goal_mean).clamp(0, 1)
 
 
 def _moments(grey: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -69,40 +73,43 @@ def _moments(grey: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
     return mean, (shares * (grey - mean).square()).sum().sqrt()
 
 
-def _within(space: Space, axes: Tensor, wanted: Tensor) -> Tensor:
-    """Return the nearest luminance to `wanted` in the gamut, if it adds to R, G and B alike: an interval, exact."""
-    colors = space.backward(torch.cat([torch.zeros_like(wanted), axes[:, 1:]], 1))
+def _within(space: Space, axes: Tensor, goal: Tensor) -> Tensor:
+    """Return the luminance in the gamut that is nearest to `goal`, for a space whose first axis is additive.
+
+    Luminance adds the same to R, G and B, so the gamut is an interval, and the result is exact.
+    """
+    colors = space.backward(torch.cat([torch.zeros_like(goal), axes[:, 1:]], 1))
     low, high = -colors.amin(1, keepdim=True), 1 - colors.amax(1, keepdim=True)
-    return torch.minimum(torch.maximum(wanted, low), high)
+    return torch.minimum(torch.maximum(goal, low), high)
 
 
-def _toward(space: Space, axes: Tensor, wanted: Tensor) -> Tensor:
-    """Return the nearest luminance to `wanted` in the gamut, by bisection from that of the photo."""
-    light = wanted.clone()
-    outside = ~_shown(space, wanted, axes)
+def _toward(space: Space, axes: Tensor, goal: Tensor) -> Tensor:
+    """Return the luminance in the gamut that is nearest to `goal`, by bisection from the luminance of the photo."""
+    light = goal.clone()
+    outside = ~_in_gamut(space, goal, axes)
     if not outside.any():
         return light
-    own, goal, colors = axes[:, :1][outside], wanted[outside], _at(axes, outside)
+    own, end, colors = axes[:, :1][outside], goal[outside], _at(axes, outside)
     low, high = torch.zeros_like(own), torch.ones_like(own)
 
     def between(share: Tensor) -> Tensor:
-        return torch.lerp(own, goal, share)
+        return torch.lerp(own, end, share)
 
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        fits = _shown(space, between(middle).view(1, 1, 1, -1), colors).flatten()
+        fits = _in_gamut(space, between(middle).view(1, 1, 1, -1), colors).flatten()
         low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
     light[outside] = between(low)
     return light
 
 
-def _at(axes: Tensor, chosen: Tensor) -> Tensor:
-    """Return the pixels `chosen` of `axes` as a picture of one row."""
-    return axes.permute(0, 2, 3, 1)[chosen[:, 0]].T[None, :, None]
+def _at(axes: Tensor, where: Tensor) -> Tensor:
+    """Return the pixels of `axes` where the mask is True, as a picture of one row."""
+    return axes.permute(0, 2, 3, 1)[where[:, 0]].T[None, :, None]
 
 
-def _shown(space: Space, light: Tensor, axes: Tensor) -> Tensor:
-    """Return where RGB in [0, 1] has the colours of `axes` with luminance `light`."""
+def _in_gamut(space: Space, light: Tensor, axes: Tensor) -> Tensor:
+    """Return a mask, True where the colours of `axes` with luminance `light` are in [0, 1] as RGB."""
     colors = space.backward(torch.cat([light, axes[:, 1:]], 1))
     return ((colors >= 0) & (colors <= 1)).all(1, keepdim=True)
 

@@ -1,4 +1,4 @@
-"""Repair of files that end too early or have small errors, so that they can be read as picture viewers read them."""
+"""Repair of files that end too early or have small errors, so that they can be read, as in picture viewers."""
 
 from __future__ import annotations
 
@@ -14,34 +14,43 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.image.formats import BMP, JPEG, PNG, TIFF, Format
+from impasto.image.png import chunk
 
 MOST_MISSING = 0.5
-"""A picture with more than this share missing is refused."""
+"""Largest missing share of a picture that is repaired."""
 
 GREY = 128
+"""The level of missing pixels."""
+
 PIECE = 1 << 16
+"""Number of bytes that are decompressed at a time."""
 
 
 @dataclass(frozen=True)
 class Mended:
-    """A repaired file, the number of missing rows, and the damage as a verb phrase."""
+    """A repaired file.
+
+    missing: the number of missing rows.
+    height: the number of all rows.
+    damage: the damage as a verb phrase.
+    """
 
     file: BinaryIO
     missing: float
     height: int
-    said: str
+    damage: str
 
     @property
     def notice(self) -> str:
         """Return the notice about the picture, without its name."""
         rows = f"{round(self.missing)} of its {self.height} rows" if self.missing else "no row"
-        return f"{self.said}; {rows} {'are' if self.missing > 1 else 'is'} missing"
+        return f"{self.damage}; {rows} {'are' if self.missing > 1 else 'is'} missing"
 
 
 def mend(file: BinaryIO, form: Format, max_pixels: int) -> Mended | None:
-    """Return `file` without its damage, or None if it cannot be repaired, misses too much, or is too large.
+    """Return the repaired `file`, or None if it cannot be repaired, lacks too much, or is too large.
 
-    May raise any exception of a decoder.
+    The function may raise any exception of a decoder.
     """
     file.seek(0)
     data = file.read()
@@ -55,7 +64,7 @@ def mend(file: BinaryIO, form: Format, max_pixels: int) -> Mended | None:
 
 
 def _jpeg(data: bytes, max_pixels: int) -> Mended | None:
-    """Add an end; the decoder fills missing blocks with mid-grey."""
+    """Return a JPEG with its end marker; the decoder fills missing blocks with middle grey."""
     file = io.BytesIO(data + b"\xff\xd9")
     image = JpegImageFile(file)
     if image.width * image.height > max_pixels:
@@ -64,12 +73,12 @@ def _jpeg(data: bytes, max_pixels: int) -> Mended | None:
     pixels = np.asarray(image).reshape(image.height, image.width, -1)
     lacking = np.all(abs(pixels[:, -8:].astype(np.int16) - GREY) <= 1, axis=(1, 2))
     rows = image.height if lacking.all() else int(np.argmin(lacking[::-1]))
-    said = "lacks its end, and perhaps fine detail" if "progressive" in image.info else "lacks its end"
-    return _enough(Mended(io.BytesIO(file.getvalue()), rows, image.height, said))
+    damage = "lacks its end, and perhaps fine detail" if "progressive" in image.info else "lacks its end"
+    return _enough(Mended(io.BytesIO(file.getvalue()), rows, image.height, damage))
 
 
 def _png(data: bytes, max_pixels: int) -> Mended | None:
-    """Remove damaged ancillary chunks, and fill missing rows with grey (or transparency)."""
+    """Return a PNG without damaged ancillary chunks, with missing rows filled by grey (or transparency)."""
     chunks = [chunk for chunk in _chunks(data) if chunk[2] or not chunk[0][0] & 0x20]  # lower case: ancillary
     if not chunks or chunks[0][0] != b"IHDR" or not chunks[0][2]:
         return None
@@ -77,58 +86,54 @@ def _png(data: bytes, max_pixels: int) -> Mended | None:
     if width * height > max_pixels:
         return None
     stride = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind] + 7) // 8
-    packed = b"".join(body for name, body, _ in chunks if name == b"IDAT")
+    compressed = b"".join(body for name, body, _ in chunks if name == b"IDAT")
     if interlaced:
-        whole, missing = packed, 0
+        whole, missing = compressed, 0
     else:
-        rows = _unpacked(packed, height * stride)
-        there = len(rows) // stride
-        missing = height - there
+        rows = _decompress(compressed, height * stride)
+        count = len(rows) // stride
+        missing = height - count
         if missing > MOST_MISSING * height:
             return None
         grey = bytes([GREY if kind in (0, 2) and depth >= 8 else 0]) * (stride - 1)
-        whole = zlib.compress(rows[: there * stride] + missing * (b"\0" + grey), 1)
+        whole = zlib.compress(rows[: count * stride] + missing * (b"\0" + grey), 1)
     before = [(name, body) for name, body, _ in chunks if name not in (b"IDAT", b"IEND")]
     parts = [*before, (b"IDAT", whole), (b"IEND", b"")]
-    said = "is cut short" if missing else "has damaged parts"
-    return Mended(io.BytesIO(data[:8] + b"".join(_chunk(*part) for part in parts)), missing, height, said)
+    damage = "is cut short" if missing else "has damaged parts"
+    return Mended(io.BytesIO(data[:8] + b"".join(chunk(*part) for part in parts)), missing, height, damage)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Yield name, available content and soundness of each chunk of a PNG."""
-    place = 8
-    while place + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, place)
-        body = data[place + 8 : place + 8 + length]
-        check = data[place + 8 + length : place + 12 + length]
+    """Yield the name and the available content of each chunk of a PNG, and whether its checksum is right."""
+    start = 8
+    while start + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, start)
+        body = data[start + 8 : start + 8 + length]
+        check = data[start + 8 + length : start + 12 + length]
         yield name, body, check == struct.pack(">I", zlib.crc32(name + body))
-        place += 12 + length
+        start += 12 + length
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def _unpacked(packed: bytes, length: int) -> bytes:
-    """Return as many of the `length` bytes as can be unpacked."""
-    unpack, found = zlib.decompressobj(), bytearray()
-    for start in range(0, len(packed), PIECE):
+def _decompress(compressed: bytes, length: int) -> bytes:
+    """Return the first `length` bytes, or as many as can be decompressed."""
+    decoder, data = zlib.decompressobj(), bytearray()
+    for start in range(0, len(compressed), PIECE):
         try:
-            found += unpack.decompress(packed[start : start + PIECE], length + 1 - len(found))
+            data += decoder.decompress(compressed[start : start + PIECE], length + 1 - len(data))
         except zlib.error:
             break
-        if len(found) >= length:
+        if len(data) >= length:
             break
-    return bytes(found[:length])
+    return bytes(data[:length])
 
 
 def _bmp(data: bytes) -> Mended | None:
-    """Pad with black; most BMPs begin with their last row."""
+    """Return an uncompressed BMP with missing bytes filled by black; most BMPs begin with their last row."""
     start, width, height, bits = (
         struct.unpack_from(kind, data, place)[0] for kind, place in (("<I", 10), ("<i", 18), ("<i", 22), ("<H", 28))
     )
-    (packing,) = struct.unpack_from("<I", data, 30)
-    if packing not in (0, 3):
+    (compression,) = struct.unpack_from("<I", data, 30)
+    if compression not in (0, 3):
         return None
     stride = (width * bits + 31) // 32 * 4
     lacking = start + abs(height) * stride - len(data)
@@ -136,7 +141,7 @@ def _bmp(data: bytes) -> Mended | None:
 
 
 def _tiff(data: bytes) -> Mended | None:
-    """Pad missing strips or tiles of uncompressed numbers with zeros."""
+    """Return an uncompressed TIFF with missing strips or tiles filled by zeros."""
     image = TiffImageFile(io.BytesIO(data))
     tags = image.tag_v2
     offsets, lengths = (tags.get(first, tags.get(other, ())) for first, other in ((273, 324), (279, 325)))
@@ -150,10 +155,12 @@ def _tiff(data: bytes) -> Mended | None:
 
 
 def _filled(data: bytes, lacking: int, rows: float, height: int) -> Mended | None:
+    """Return `data` with `lacking` zeros at the end, which are about `rows` rows, or None if too much is missing."""
     if not 0 < lacking <= len(data) or rows > height:
         return None
     return _enough(Mended(io.BytesIO(data + bytes(lacking)), max(1, rows), height, "is cut short"))
 
 
 def _enough(mended: Mended) -> Mended | None:
+    """Return the repaired file, or None if too much is missing."""
     return mended if mended.missing <= MOST_MISSING * mended.height else None

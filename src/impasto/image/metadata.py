@@ -1,4 +1,4 @@
-"""The settings of a run inside its picture: JSON in a text chunk of a PNG, in the EXIF description elsewhere."""
+"""The settings of a run in its picture: JSON in a text chunk of a PNG, or in the EXIF description of other formats."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ from impasto.image.formats import MAX_BYTES, PNG, TIFF, Format, opened
 from impasto.image.origin import DESCRIPTION, EXIF_IFD, NOTHING, RESOLUTION, RESOLUTION_UNIT, Origin
 
 KEY = "impasto"
+"""The keyword of the text chunk, and the key of the settings in a description."""
+
 SOFTWARE = "Impasto"
+"""The name of the software in EXIF."""
+
 LONGEST = 1 << 20
-"""Largest number of bytes of JSON that are written and read."""
+"""Largest number of characters of JSON that are written and read."""
 
 EXIF_SOFTWARE, USER_COMMENT = 0x0131, 0x9286
 _BEFORE, _AFTER = f'{{"{KEY}": ', "}"
 
 
 def to_text(settings: Mapping[str, object]) -> str:
-    """Return `settings` as one line of JSON in ASCII, which every format can hold. Raises UsageError."""
+    """Return `settings` as one line of JSON in ASCII, which every format can store.
+
+    Raises UsageError for settings that JSON cannot store, and for more than `LONGEST` characters.
+
+    >>> to_text({"seed": 7})
+    '{"seed": 7}'
+    """
     try:
         text = json.dumps(dict(settings), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -38,26 +48,26 @@ def description(text: str) -> str:
 
 
 def tags(text: str | None, origin: Origin) -> dict[int, Any]:
-    """Return EXIF tags of the photo and the settings `text`; the EXIF and GPS IFDs are under the numbers of their tags.
+    """Return the EXIF tags of a photo and of the settings `text`, with IFDs under the numbers of their tags.
 
-    The settings replace the description, which becomes the user's comment if there is none.
+    The settings replace the description of the photo. The description becomes the user's comment if there is none.
     """
-    found = dict(origin.exif)
-    if _described(found.get(DESCRIPTION)) is not None:  # the settings of the photo, itself a result
-        del found[DESCRIPTION]
+    result = dict(origin.exif)
+    if _described(result.get(DESCRIPTION)) is not None:  # the photo is itself a result, with settings
+        del result[DESCRIPTION]
     if text is not None:
-        if DESCRIPTION in found:
-            inner = dict(found.get(EXIF_IFD, {}))
-            comment = found[DESCRIPTION]
+        if DESCRIPTION in result:
+            inner = dict(result.get(EXIF_IFD, {}))
+            comment = result[DESCRIPTION]
             comment = comment if isinstance(comment, str) else bytes(comment).decode("utf-8", "replace")
             inner.setdefault(USER_COMMENT, b"UNICODE\0" + comment.encode("utf-16-be"))
-            found[EXIF_IFD] = inner
-        found[DESCRIPTION] = description(text)
-    return found
+            result[EXIF_IFD] = inner
+        result[DESCRIPTION] = description(text)
+    return result
 
 
 def exif(text: str | None, origin: Origin = NOTHING) -> bytes:
-    """Return an EXIF block with the name of the software, the settings `text`, if any, and the tags of the photo."""
+    """Return an EXIF block with the name of the software, the settings `text` and the tags of the photo."""
     block = Image.Exif()
     for tag, value in tags(text, origin).items():
         if isinstance(value, dict):
@@ -72,7 +82,7 @@ def exif(text: str | None, origin: Origin = NOTHING) -> bytes:
 
 
 def text_bytes(value: object) -> object:
-    """Return a text that is not ASCII as its original bytes; Pillow would write question marks."""
+    """Return a text that is not ASCII as its original bytes, because Pillow would write question marks."""
     if not isinstance(value, str) or value.isascii():
         return value
     try:
@@ -84,8 +94,8 @@ def text_bytes(value: object) -> object:
 def read_metadata(path: str | Path, *, max_bytes: int = MAX_BYTES) -> dict[str, object] | None:
     """Return the settings that `write` stored in the picture at `path`, or None.
 
-    No pixel is decoded. Raises UsageError, in one line, for files that `read` refuses, and for settings that are longer
-    than a mebibyte or no JSON object.
+    Pixels are not decoded. Raises UsageError, in one line, for files that `read` refuses, for more than `LONGEST`
+    characters, and for settings that are no JSON object.
     """
     path = Path(path)
     with opened(path, max_bytes) as (file, form):
@@ -94,6 +104,7 @@ def read_metadata(path: str | Path, *, max_bytes: int = MAX_BYTES) -> dict[str, 
 
 
 def _stored(file: BinaryIO, form: Format) -> str | None:
+    """Return the text of the settings, or None."""
     if form is TIFF:
         with tifffile.TiffFile(file) as tiff:
             return _described(tiff.pages.first.tags.valueof(DESCRIPTION))
@@ -105,6 +116,7 @@ def _stored(file: BinaryIO, form: Format) -> str | None:
 
 
 def _described(text: object) -> str | None:
+    """Return the text of the settings in a description, or None; the inverse of `description`."""
     ours = isinstance(text, str) and text.startswith(_BEFORE)
     return str(text)[len(_BEFORE) : -len(_AFTER)] if ours else None
 
@@ -120,6 +132,7 @@ def _parsed(text: str, path: Path) -> dict[str, object]:
 
 
 def _checked(text: str, what: str) -> str:
+    """Return `text`. Raises UsageError if it is too long."""
     if len(text) > LONGEST:
         raise UsageError(f"{what} have {len(text)} characters of JSON; at most {LONGEST} are stored")
     return text

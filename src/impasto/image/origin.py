@@ -1,4 +1,4 @@
-"""Metadata of a photo's file: EXIF, XMP, resolution and texts, and the part that a result keeps."""
+"""Metadata of a photo's file (EXIF, XMP, resolution and texts), and the part that goes into a result."""
 
 from __future__ import annotations
 
@@ -17,11 +17,23 @@ EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 DESCRIPTION, COLOR_SPACE, RESOLUTION, RESOLUTION_UNIT = 0x010E, 0xA001, (0x011A, 0x011B), 0x0128
 ARTIST, COPYRIGHT = 0x013B, 0x8298
 
-KEPT = (0x010D, DESCRIPTION, 0x010F, 0x0110, 0x0132, ARTIST, 0x4746, 0x4749, COPYRIGHT, 0x83BB, *range(0x9C9B, 0x9CA0))
+PHOTO_TAGS = (
+    0x010D,
+    DESCRIPTION,
+    0x010F,
+    0x0110,
+    0x0132,
+    ARTIST,
+    0x4746,
+    0x4749,
+    COPYRIGHT,
+    0x83BB,
+    *range(0x9C9B, 0x9CA0),
+)
 """Tags about the photo (names, camera, date, author, rights, rating, IPTC), not about its file."""
 
-NOT_KEPT = (0x927C, COLOR_SPACE, 0xA002, 0xA003, INTEROP_IFD, 0xA500)
-"""Tags of the EXIF IFD that would be wrong: the maker's note, whose offsets change, the size and the colour space."""
+FILE_TAGS = (0x927C, COLOR_SPACE, 0xA002, 0xA003, INTEROP_IFD, 0xA500)
+"""Tags of the EXIF IFD that a result must not have: size, colour space, and the maker's note with its file offsets."""
 
 XMP_FILE = {
     "Orientation", "ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension", "ColorSpace", "ICCProfile",
@@ -30,26 +42,32 @@ XMP_FILE = {
 """XMP properties about the file."""
 
 XMP_CAMERA = "http://ns.google.com/photos/"
-"""Namespaces of data behind the picture, such as films and depth maps, which a result lacks."""
+"""Start of the namespaces of data in the file after the picture, such as films and depth maps."""
 
 TEXTS = {"Author": ARTIST, "Copyright": COPYRIGHT, "Description": DESCRIPTION, "Title": 0x010D}
-"""Keywords of PNG texts and their tags in EXIF."""
+"""Keywords of PNG texts, with their tags in EXIF."""
+
 OTHER_TEXTS = ("Creation Time", "Disclaimer", "Warning")
+"""Keywords of PNG texts without a tag in EXIF."""
 
 IPTC = {80: ARTIST, 116: COPYRIGHT, 120: DESCRIPTION}
-"""Numbers of IPTC's application record and their tags in EXIF."""
+"""Numbers of data sets in IPTC's application record, with their tags in EXIF."""
 
 UNKNOWN_DPI = 72
-"""Value of an unknown resolution in EXIF and JFIF."""
+"""The resolution that stands for an unknown one in EXIF and JFIF, in pixels per inch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
     """Metadata of a picture's file.
 
-    exif: the tags of the first IFD; under 0x8769 and 0x8825 those of the EXIF and GPS IFDs.
-    xmp: an XMP packet, or empty. dpi: pixels per inch across and down, or None.
+    exif: the tags of the first IFD. The EXIF and GPS IFDs are under 0x8769 and 0x8825.
+    xmp: an XMP packet; empty if there is none.
+    dpi: pixels per inch, across and down, or None.
     texts: the texts of a PNG by their keywords.
+
+    >>> bool(Origin(dpi=(300, 300))), bool(Origin())
+    (True, False)
     """
 
     exif: Mapping[int, Any] = field(default_factory=dict)
@@ -60,10 +78,13 @@ class Origin:
     def __bool__(self) -> bool:
         return bool(any(self.exif.values()) or self.xmp or self.dpi or self.texts)
 
-    def kept(self, *, location: bool = False) -> Origin:
-        """Return the part for a result: no orientation, no thumbnail, nothing about the file; location on request."""
-        exif = {tag: self.exif[tag] for tag in KEPT if tag in self.exif}
-        inner = {tag: value for tag, value in (self.exif.get(EXIF_IFD) or {}).items() if tag not in NOT_KEPT}
+    def for_result(self, *, location: bool = False) -> Origin:
+        """Return the part for a result, without orientation, thumbnail and tags about the file.
+
+        location: whether the result has the place where the photo was taken.
+        """
+        exif = {tag: self.exif[tag] for tag in PHOTO_TAGS if tag in self.exif}
+        inner = {tag: value for tag, value in (self.exif.get(EXIF_IFD) or {}).items() if tag not in FILE_TAGS}
         if inner:
             exif[EXIF_IFD] = {**inner, COLOR_SPACE: 1}
         if location and self.exif.get(GPS_IFD):
@@ -71,11 +92,11 @@ class Origin:
         for keyword, tag in TEXTS.items():
             if keyword in self.texts and tag not in exif:
                 exif[tag] = self.texts[keyword].encode().decode("latin-1")  # as EXIF in UTF-8 is read
-        return Origin(exif, _kept_xmp(self.xmp, location), self.dpi, self.texts)
+        return Origin(exif, _photo_xmp(self.xmp, location), self.dpi, self.texts)
 
 
 NOTHING = Origin()
-"""Of a picture without a file, or without metadata."""
+"""The origin of a picture without a file, or without metadata."""
 
 
 def origin_of(image: Image.Image) -> Origin:
@@ -87,30 +108,30 @@ def origin_of(image: Image.Image) -> Origin:
 
 
 def exif_of(image: Image.Image) -> dict[int, Any]:
-    """Return all EXIF tags, IFDs under the numbers of their tags; empty if EXIF cannot be parsed."""
+    """Return all EXIF tags, with IFDs under the numbers of their tags; empty if EXIF cannot be parsed."""
     try:
         return _nested(image.getexif())
-    except Exception:  # damaged EXIF is no reason to refuse the pixels
+    except Exception:  # damaged EXIF is no reason to refuse a picture
         return {}
 
 
 def _iptc(image: Image.Image) -> dict[int, Any]:
-    """Return IPTC data, in which agencies name author and rights in a JPEG, as EXIF tags."""
+    """Return IPTC data as EXIF tags. Agencies store author and rights of a JPEG in IPTC data."""
     if not isinstance(image, ImageFile):
         return {}
     try:
-        found = getiptcinfo(image) or {}
+        records = getiptcinfo(image) or {}
     except Exception:  # as above
         return {}
-    lines = {tag: found.get((2, number)) for number, tag in IPTC.items()}
+    lines = {tag: records.get((2, number)) for number, tag in IPTC.items()}
     firsts = {tag: line[0] if isinstance(line, list) else line for tag, line in lines.items() if line}
     return {tag: line.rstrip(b"\0").decode("latin-1") for tag, line in firsts.items()}
 
 
 def origin_of_tiff(file: Any, page: tifffile.TiffPage) -> Origin:
-    """Return the metadata of a TIFF that Pillow may not know."""
+    """Return the metadata of a TIFF that Pillow may be unable to open."""
     tags = {tag.code: tag.value for tag in page.tags}
-    exif: dict[int, Any] = {code: tags[code] for code in KEPT if code in tags}
+    exif: dict[int, Any] = {code: tags[code] for code in PHOTO_TAGS if code in tags}
     if not page.parent.is_bigtiff:
         try:
             file.seek(0)
@@ -124,6 +145,7 @@ def origin_of_tiff(file: Any, page: tifffile.TiffPage) -> Origin:
 
 
 def _nested(exif: Image.Exif) -> dict[int, Any]:
+    """Return all tags, with IFDs under the numbers of their tags."""
     inner = dict(exif.get_ifd(EXIF_IFD))
     if INTEROP_IFD in inner:
         inner[INTEROP_IFD] = dict(exif.get_ifd(INTEROP_IFD))
@@ -131,7 +153,7 @@ def _nested(exif: Image.Exif) -> dict[int, Any]:
 
 
 def _resolution(tags: Mapping[int, Any]) -> list[float] | None:
-    """Return pixels per inch from tags of EXIF or TIFF: rational numbers, or pairs of whole numbers."""
+    """Return pixels per inch from tags of EXIF or TIFF, which are rational numbers or pairs of integers."""
     try:
         unit = {2: 1.0, 3: 2.54}[int(tags.get(RESOLUTION_UNIT, 2))]
         pairs = [value if isinstance(value, tuple) else (value, 1) for value in map(tags.__getitem__, RESOLUTION)]
@@ -141,6 +163,7 @@ def _resolution(tags: Mapping[int, Any]) -> list[float] | None:
 
 
 def _dpi(dpi: Any) -> tuple[float, float] | None:
+    """Return pixels per inch, or None for an unknown or impossible resolution."""
     try:
         across, down = float(dpi[0]), float(dpi[1])
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
@@ -150,10 +173,10 @@ def _dpi(dpi: Any) -> tuple[float, float] | None:
     return None if round(across) == round(down) == UNKNOWN_DPI else (round(across, 2), round(down, 2))
 
 
-def _kept_xmp(packet: bytes, location: bool) -> bytes:
-    """Return `packet` without properties about the file; empty if it cannot be parsed."""
+def _photo_xmp(packet: bytes, location: bool) -> bytes:
+    """Return an XMP packet without properties about the file; empty if it cannot be parsed."""
     text = packet.strip(b"\0 \r\n\t")
-    if not text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # entities can grow without bounds
+    if not text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # entities can expand without bounds
         return b""
     try:
         document = minidom.parseString(text)
@@ -169,6 +192,7 @@ def _kept_xmp(packet: bytes, location: bool) -> bytes:
 
 
 def _prune(node: Any, unwanted: Callable[[Any], bool]) -> None:
+    """Remove all unwanted elements and attributes from a tree."""
     for child in list(_elements(node)):
         if unwanted(child):
             node.removeChild(child)

@@ -1,4 +1,4 @@
-"""A picture in memory, and its conversion from arrays."""
+"""A picture in memory, and its conversion from an array."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from impasto.image.profile import Convert, ProfileError, converter
 CPU = torch.device("cpu")
 
 STRIP = 1 << 20
-"""Number of pixels that are converted at a time; at least one row."""
+"""Number of pixels that are converted at a time; a strip has at least one row."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A picture in memory.
 
-    pixels: float32 `(1, 3, H, W)`, sRGB in [0, 1]. Where alpha is 0 the colour is that of the file; `load` replaces it
-        by a continuation of the visible colours (see `image/hidden.py`).
+    pixels: float32 `(1, 3, H, W)`, sRGB in [0, 1]. Where alpha is 0, the file determines the colour, and `load`
+        replaces it by a continuation of the visible colours (see `image/hidden.py`).
     alpha: float32 `(1, 1, H, W)` in [0, 1], or None if all pixels are opaque.
     bits: 8, or 16 if the source has more than 8 bits a channel.
     notices: lines for the user about the reading.
     source: the name of the source, for messages.
-    origin: metadata of the file: author, date, camera, resolution ...
-    whole: False if rows are missing because the file ended too early.
+    origin: the metadata of the file, such as author, date, camera and resolution.
+    whole: whether all rows are there; False if the file ended too early.
 
     >>> Picture(torch.zeros(1, 3, 40, 60)).size
     (40, 60)
@@ -49,11 +49,11 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Return (height, width) in pixels."""
         return self.pixels.shape[-2], self.pixels.shape[-1]
 
     def check_visible(self) -> None:
-        """Raise UsageError if all pixels are transparent: the picture has no colours."""
+        """Raise UsageError if all pixels are transparent, so that the picture has no colours."""
         if self.alpha is not None and not float(self.alpha.max()) > 0:
             raise UsageError(f"{self.source} is transparent everywhere: there is nothing to see")
 
@@ -68,16 +68,21 @@ def from_array(
     origin: Origin = NOTHING,
     allocate: Allocate = in_memory,
 ) -> Picture:
-    """Return a Picture from `(H, W)` or `(H, W, C)`: grey, grey + alpha, RGB or RGBA for C of 1 to 4.
+    """Return the Picture of an array `(H, W)` or `(H, W, C)`: grey, grey and alpha, RGB or RGBA for C from 1 to 4.
 
-    array: integers of 8 or 16 bits over their whole range, or floats in [0, 1]; floats outside are clipped, with a
-        notice.
-    profile: the ICC profile, or the formula of the colours.
+    array: 8-bit or 16-bit integers over their whole range, or floats in [0, 1]. Floats outside [0, 1] are clipped,
+        with a notice.
+    source: the name of the source, for messages.
+    profile: the ICC profile, or the formula of the colours; None for sRGB.
     orientation: the EXIF number of the camera's orientation, 1 to 8.
-    origin: metadata of the file.
+    notices: lines for the user; the conversion adds its own.
+    origin: the metadata of the file.
     allocate: makes the memory of the pixels, which are converted strip by strip.
 
-    Raises UsageError for other shapes and types, for NaN and for infinities.
+    Raises UsageError for other shapes and dtypes, for NaN and for infinities.
+
+    >>> from_array(np.zeros((40, 60, 3), np.uint8), "array").size
+    (40, 60)
     """
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or not array.size:
@@ -85,9 +90,9 @@ def from_array(
     _check(array, source)
     array = _UPRIGHT.get(orientation, _as_it_is)(array)
     height, width, channels = array.shape
-    colours, see_through = (1, channels == 2) if channels < 3 else (3, channels == 4)
+    colours, has_alpha = (1, channels == 2) if channels < 3 else (3, channels == 4)
     pixels = allocate((1, 3, height, width), torch.float32, CPU)
-    alpha = allocate((1, 1, height, width), torch.float32, CPU) if see_through else None
+    alpha = allocate((1, 1, height, width), torch.float32, CPU) if has_alpha else None
     clipped, bits = False, 8 if array.dtype == np.uint8 else 16
     convert, unused = _converter(profile, colours, bits, source)
     for rows in strips(height, width):
@@ -108,7 +113,7 @@ def from_array(
 def _converter(
     profile: bytes | Encoding | None, channels: int, bits: int, source: str
 ) -> tuple[Convert | None, tuple[str, ...]]:
-    """Return the conversion to sRGB, or None, and the notice about a profile that cannot be applied."""
+    """Return the conversion to sRGB, or None, and a notice about a profile that cannot be applied."""
     try:
         return (converter(profile, channels, bits) if profile else None), ()
     except ProfileError:
@@ -127,6 +132,7 @@ def unusable(source: str) -> str:
 
 
 def _check(array: NDArray[Any], source: str) -> None:
+    """Raise UsageError for another dtype, for NaN and for infinities."""
     if array.dtype.kind == "u" and array.dtype.itemsize in (1, 2):
         return
     if array.dtype.kind != "f":

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from importlib.abc import Traversable  # it moves to importlib.resources.abc in Python 3.11
 
 PREFIX = "sample:"
+"""The scheme of the source of a sample."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One bundled picture: `kind` is "photo", "texture" or "painting"; `about` says in one line what it shows."""
+    """A bundled picture.
+
+    kind: "photo", "texture" or "painting".
+    about: a line that says what the picture shows.
+    package, file: the Python package with the file, and the path of the file in the package.
+    """
 
     kind: str
     about: str
@@ -29,18 +35,18 @@ class Sample:
     file: str
 
 
-def _borrowed(kind: str, about: str, file: str) -> Sample:
+def _of_skimage(kind: str, about: str, file: str) -> Sample:
     return Sample(kind, about, "skimage", f"data/{file}")
 
 
-_BORROWED = {
-    "chelsea": _borrowed("photo", "Chelsea, a ginger cat, close up", "chelsea.png"),
-    "coffee": _borrowed("photo", "an espresso cup and a spoon on a wooden table", "coffee.png"),
-    "astronaut": _borrowed("photo", "Eileen Collins in an orange space suit", "astronaut.png"),
-    "rocket": _borrowed("photo", "a Falcon 9 on its pad at dusk", "rocket.jpg"),
-    "grass": _borrowed("texture", "blades of grass, grey", "grass.png"),
-    "brick": _borrowed("texture", "a brick wall, grey", "brick.png"),
-    "gravel": _borrowed("texture", "gravel, grey", "gravel.png"),
+_SKIMAGE = {
+    "chelsea": _of_skimage("photo", "Chelsea, a ginger cat, close up", "chelsea.png"),
+    "coffee": _of_skimage("photo", "an espresso cup and a spoon on a wooden table", "coffee.png"),
+    "astronaut": _of_skimage("photo", "Eileen Collins in an orange space suit", "astronaut.png"),
+    "rocket": _of_skimage("photo", "a Falcon 9 on its pad at dusk", "rocket.jpg"),
+    "grass": _of_skimage("texture", "blades of grass, grey", "grass.png"),
+    "brick": _of_skimage("texture", "a brick wall, grey", "brick.png"),
+    "gravel": _of_skimage("texture", "gravel, grey", "gravel.png"),
 }
 
 _PAINTINGS = {
@@ -54,16 +60,16 @@ _PAINTINGS = {
 
 
 def bundled() -> dict[str, Sample]:
-    """Return all bundled samples by name: photographs, textures, then the paintings in the package's folder."""
+    """Return all bundled samples by name: photographs, textures, then the paintings in the folder of the package."""
     names = sorted(entry.name for entry in (files("impasto.image") / "samples").iterdir())
-    painted = {
+    paintings = {
         name.removesuffix(".jpg"): Sample(
             "painting", _PAINTINGS.get(name.removesuffix(".jpg"), "a painting"), "impasto.image", f"samples/{name}"
         )
         for name in names
         if name.endswith(".jpg")
     }
-    return _BORROWED | painted
+    return _SKIMAGE | paintings
 
 
 def sample_names() -> dict[str, str]:
@@ -76,16 +82,22 @@ def sample_names() -> dict[str, str]:
 
 
 def load_sample(name: str) -> Picture:
-    """Return the bundled sample `name`. Raises UsageError with the nearest and all names; nothing is downloaded."""
+    """Return the bundled sample `name`. Nothing is downloaded.
+
+    Raises UsageError for an unknown name, with the nearest and all names, and ImpastoError for a missing file.
+
+    >>> load_sample("flow").source
+    'sample:flow'
+    """
     sample = choose(bundled(), name, "sample")
     with as_file(_located(name, sample)) as path:
         return replace(read(path), source=PREFIX + name, origin=NOTHING)  # without metadata
 
 
 def write_samples(folder: str | Path) -> list[Path]:
-    """Write every sample as a file into `folder`, which is created if needed; return the files written.
+    """Write every sample as a file into `folder`, which is created if needed, and return the new files.
 
-    Existing files are not changed. Raises ImpastoError for errors of the disk.
+    Existing files do not change. Raises ImpastoError for errors of the disk.
     """
     folder = Path(folder)
     try:
@@ -102,8 +114,9 @@ def write_samples(folder: str | Path) -> list[Path]:
 
 
 def _located(name: str, sample: Sample) -> Traversable:
-    # The file itself, not `skimage.data.NAME()`, which downloads a missing file.
-    found = files(sample.package).joinpath(*sample.file.split("/"))
-    if not found.is_file():
+    """Return the file of a sample. Raises ImpastoError if it is missing."""
+    # Not by `skimage.data.NAME()`, which downloads a missing file.
+    file = files(sample.package).joinpath(*sample.file.split("/"))
+    if not file.is_file():
         raise ImpastoError(f"the sample '{name}' is missing: this {sample.package} has no file {sample.file}")
-    return found
+    return file

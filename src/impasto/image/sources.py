@@ -1,4 +1,4 @@
-"""Sources of pictures: a file, a bundled sample, a tensor, an array, or a picture of Pillow."""
+"""Sources of pictures: files, bundled samples, tensors, arrays and Pillow images."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from impasto.image.samples import load_sample
 from impasto.image.schemes import Composed, parse
 
 Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
+"""A source of a picture; see `load`."""
 
 Opener = Callable[[Source], Picture]
-"""Reads a picture."""
+"""A function that reads a picture."""
 
 INVERSE = "~"
-"""The sign before a mask that is inverted."""
+"""The sign before a mask that stands for its inverse."""
 
 
 def load(
@@ -40,16 +41,18 @@ def load(
     """Return the Picture of `source`, float32 `(1, 3, H, W)` in [0, 1].
 
     source: a path, one of the schemes below, a float tensor `(3, H, W)` or `(1, 3, H, W)` in [0, 1], a numpy array
-    `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow image, or a Picture.
+        `(H, W)` or `(H, W, C)` of uint8, uint16 or floats in [0, 1], a Pillow image, or a Picture.
     max_pixels, max_bytes: limits of a file, as for `read`.
     allocate: makes the memory of the pixels of a file.
 
-    Colours of transparent pixels are replaced by a continuation of the visible ones (see `image/hidden.py`). A Picture
-    that needs no such change is returned itself. Raises UsageError for anything else and for files that cannot be read.
+    "sample:NAME" is a bundled sample; see `sample_names`. "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed" is one
+    source cloned into another; see `blend`. The mask (see `load_mask`) is resized to SOURCE, whose name has no comma.
+    "generator:FILE.onnx?seed=7" is a picture of a generator; see `draw`.
 
-    "sample:NAME": a bundled sample, see `sample_names`. "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed": one
-    source set into another, see `blend`; the mask, see `load_mask`, is resized to SOURCE, whose name has no comma.
-    "generator:FILE.onnx?seed=7": a picture that a network draws from a seed.
+    Colours of transparent pixels are replaced by a continuation of the visible colours (see `image/hidden.py`). A
+    Picture that needs no such change is returned itself.
+
+    Raises UsageError for another kind of source, and for files that cannot be read.
 
     >>> import torch
     >>> import impasto
@@ -96,61 +99,69 @@ def _composed(composed: Composed, max_pixels: int, max_bytes: int) -> Picture:
         from impasto.image.generator import draw  # noqa: PLC0415 (an extra)
 
         return draw(composed.names[0], composed.seed)
-    laid, under = (load(name, max_pixels=max_pixels, max_bytes=max_bytes) for name in composed.names)
+    source, target = (load(name, max_pixels=max_pixels, max_bytes=max_bytes) for name in composed.names)
     return blended(
-        laid, under, composed.options.get("mask"), composed.at, composed.options.get("gradients", "importing")
+        source, target, composed.options.get("mask"), composed.at, composed.options.get("gradients", "importing")
     )
 
 
 def blended(source: Picture, target: Picture, mask: Source | None, at: tuple[int, int], gradients: str) -> Picture:
-    """`blend` for pictures: with the target's alpha and the finer precision of the two.
+    """Return the `blend` of two pictures, with the alpha of the target and the finer precision of both.
 
-    Without a mask, the source's alpha says what to take; a UsageError if it has none either.
+    mask: the source of a mask, which is resized to `source`; None for the alpha of `source`.
+
+    Raises UsageError if there is neither a mask nor alpha, for a mask with other proportions than `source`, and for
+    the errors of `blend`.
     """
-    seen = None if source.alpha is None else source.alpha > 0
+    visible = None if source.alpha is None else source.alpha > 0
     if mask is None:
-        cut = source.alpha
+        region = source.alpha
     else:
-        found = load_mask(mask)
-        own = (found.shape[-2], found.shape[-1])
+        weights = load_mask(mask)
+        own = (weights.shape[-2], weights.shape[-1])
         check_shape(own, source.size, f"the mask '{mask}'" if isinstance(mask, str | Path) else "the mask", "source")
-        cut = resize_mask(found, source.size)
-    if cut is None:
+        region = resize_mask(weights, source.size)
+    if region is None:
         raise UsageError(
             f"nothing says what to take of '{source.source}': it has no transparency, and no mask is given"
         )
-    pixels = blend(source.pixels, target.pixels, cut, at, gradients, seen=seen)
+    pixels = blend(source.pixels, target.pixels, region, at, gradients, visible=visible)
     name = f"blend:{source.source},{target.source}"
     notices = (*source.notices, *target.notices)
     return Picture(pixels, target.alpha, max(source.bits, target.bits), notices, name, target.origin)
 
 
 def load_mask(source: Source, size: tuple[int, int] | None = None) -> torch.Tensor:
-    """The mask `(1, 1, H, W)` in [0, 1] that `source` stands for, at `size` (height, width) if given.
+    """Return the mask of `source`, `(1, 1, H, W)` in [0, 1], at `size` (height, width); None for its own size.
 
-    A grey picture is its luminance, black 0 and white 1; a picture with transparency is its alpha, that of a cut-out.
-    `FILE#rrggbb` is 1 where a colour-coded map has that colour, within a tolerance, and 0 elsewhere. A `~` before
-    either takes the inverse. FILE is whatever `load` takes, and so is `source` besides; a tensor may also be a mask
-    already. Raises UsageError for a colour that the map lacks, naming the nearest that it has.
+    source: a source of a picture (see `load`), or a mask `(1, 1, H, W)` as a tensor. The mask is the alpha of a picture
+        with transparency, and otherwise its luminance, 0 for black and 1 for white. For `FILE#rrggbb` the mask is 1
+        where FILE, a colour-coded map, has this colour within a tolerance, and 0 elsewhere. A `~` before a name inverts
+        the mask.
+
+    Raises UsageError for a colour that the map lacks, with its nearest colours.
+
+    >>> load_mask(torch.rand(1, 1, 20, 30), (10, 15)).shape
+    torch.Size([1, 1, 10, 15])
     """
     if isinstance(source, torch.Tensor) and source.ndim == 4 and source.shape[1] == 1:
-        return _sized(load(source.expand(-1, 3, -1, -1)).pixels[:, :1], size)
+        return _at_size(load(source.expand(-1, 3, -1, -1)).pixels[:, :1], size)
     text = source if isinstance(source, str) else ""
     if text.startswith(INVERSE):
         return 1 - load_mask(text.removeprefix(INVERSE), size)
-    if found := re.fullmatch(r"(.+)(#[^#./\\=]*)", text):
-        file, color = found.groups()
+    if match := re.fullmatch(r"(.+)(#[^#./\\=]*)", text):
+        file, color = match.groups()
         check_color(color, file)
-        return _sized(mask_of_color(load(file), color, file), size)
-    return _sized(mask_of(load(source)), size)
+        return _at_size(mask_of_color(load(file), color, file), size)
+    return _at_size(mask_of(load(source)), size)
 
 
 def colors_of(map: Source) -> dict[str, float]:
-    """The colours "#rrggbb" of a colour-coded map and the share of the picture that each covers, see `colors_in`."""
+    """Return the colours "#rrggbb" of a colour-coded map with their shares of the picture; see `colors_in`."""
     return colors_in(load(map))
 
 
-def _sized(mask: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+def _at_size(mask: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
     return mask if size is None else resize_mask(mask, size)
 
 
@@ -165,6 +176,6 @@ def _from_tensor(tensor: torch.Tensor) -> Picture:
 
 
 def _check_range(what: str, low: float, high: float) -> None:
-    """Floats that are not in [0, 1] are most likely of another scale: better to ask than to clip."""
-    if not (low >= 0 and high <= 1):  # said so that NaN is refused too
+    """Raise UsageError for floats outside [0, 1], which are most likely on another scale, instead of clipping."""
+    if not (low >= 0 and high <= 1):  # also true for NaN
         raise UsageError(f"the {what} has values from {low:.4g} to {high:.4g}; expected [0, 1]")

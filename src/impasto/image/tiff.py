@@ -1,4 +1,4 @@
-"""TIFF files with EXIF in its own directories."""
+"""Writing of TIFF files, with EXIF and GPS tags in directories of their own."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ from impasto.image.origin import DESCRIPTION, EXIF_IFD, GPS_IFD, Origin
 from impasto.image.profile import srgb_profile
 
 BYTE, ASCII, SHORT, LONG = 1, 2, 3, 4
+"""Types of tags."""
+
 XMP, CLASSIC = 700, 42
-HELD = 1
-"""tifffile does not write tags of directories; the unused numbers from here reserve their places in order."""
+"""The tag of XMP, and the version of files below 4 GB."""
+
+OFFSET = 1
+"""tifffile does not write tags of directories. The tags with numbers smaller by `OFFSET`, which are unused, reserve
+their entries."""
 
 
 def encode_tiff(pixels: NDArray[Any], text: str | None, origin: Origin) -> bytes:
-    """Return the bytes of a TIFF of `pixels`, uint8 or uint16 `(H, W, 3 or 4)`, with settings, EXIF and XMP."""
-    said = tags(text, origin)
-    inner = {tag: said.pop(tag) for tag in (EXIF_IFD, GPS_IFD) if said.get(tag)}
-    about: Any = text_bytes(said.pop(DESCRIPTION, None))
-    extra = [_entry(tag, value) for tag, value in said.items() if tag not in (EXIF_IFD, GPS_IFD)]
-    extra += [(tag - HELD, LONG, 1, 0, True) for tag in inner]
+    """Return the bytes of a TIFF with `pixels`, uint8 or uint16 `(H, W, 3 or 4)`, and settings, EXIF and XMP."""
+    exif = tags(text, origin)
+    inner = {tag: exif.pop(tag) for tag in (EXIF_IFD, GPS_IFD) if exif.get(tag)}
+    about: Any = text_bytes(exif.pop(DESCRIPTION, None))
+    extra = [_entry(tag, value) for tag, value in exif.items() if tag not in (EXIF_IFD, GPS_IFD)]
+    extra += [(tag - OFFSET, LONG, 1, 0, True) for tag in inner]
     if origin.xmp:
         extra.append((XMP, BYTE, len(origin.xmp), origin.xmp, True))
     buffer = io.BytesIO()
@@ -51,7 +56,7 @@ def encode_tiff(pixels: NDArray[Any], text: str | None, origin: Origin) -> bytes
 
 
 def _entry(tag: int, value: Any) -> tuple[int, int, int, Any, bool]:
-    """Return an extra tag in tifffile's form."""
+    """Return a tag in the form of tifffile's `extratags`."""
     if isinstance(value, str):
         data = text_bytes(value)
         data = data.encode() if isinstance(data, str) else data
@@ -63,18 +68,18 @@ def _entry(tag: int, value: Any) -> tuple[int, int, int, Any, bool]:
 
 
 def _with_directories(data: bytearray, inner: Mapping[int, Mapping[int, Any]]) -> bytes:
-    """Append EXIF and GPS directories to the file and write their offsets into its first directory."""
+    """Return the file with EXIF and GPS directories at its end, and their offsets in its first directory."""
     order = "<" if data[:2] == b"II" else ">"
     places = _places(data, order)
     for tag, values in inner.items():
-        if tag - HELD not in places:  # a file of the big variant, beyond 4 GB
+        if tag - OFFSET not in places:  # a BigTIFF file, beyond 4 GB
             continue
         data += bytes(len(data) % 2)
         start = len(data)
         directory = ImageFileDirectory_v2(bytes(data[:4]) + bytes(4), group=tag)
         for name, value in values.items():
             directory[name] = value
-        entry = places[tag - HELD]
+        entry = places[tag - OFFSET]
         struct.pack_into(f"{order}H", data, entry, tag)
         struct.pack_into(f"{order}I", data, entry + 8, start)
         data += directory.tobytes(start)

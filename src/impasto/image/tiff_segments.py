@@ -1,4 +1,4 @@
-"""Strips and tiles of a TIFF, decompressed by libtiff: LZW and others, for which tifffile needs another package."""
+"""Strips and tiles of a TIFF, decompressed by libtiff: LZW and other schemes, for which tifffile needs a package."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HORIZONTAL = 2
 SEPARATE = 2
 
 
-def unpacked(file: BinaryIO, path: object, page: tifffile.TiffPage) -> Array:
-    """Return the stored pixels of a page, `(H, W, C)`, or `(C, H, W)` if each channel is a separate plane.
+def decompress(file: BinaryIO, path: object, page: tifffile.TiffPage) -> Array:
+    """Return the pixels of a page, `(H, W, C)`, or `(C, H, W)` if each channel is a separate plane.
 
-    Raises UsageError for compression schemes that libtiff does not know.
+    `path` is the name of the file for messages. Raises UsageError for compression schemes that libtiff does not know.
     """
     if page.dtype is None or page.fillorder != 1 or page.predictor not in (1, HORIZONTAL):
         raise UsageError(_refusal(path, page))
@@ -43,30 +43,30 @@ def unpacked(file: BinaryIO, path: object, page: tifffile.TiffPage) -> Array:
     return whole[..., 0] if separate else whole[0]
 
 
-def _segment(packed: bytes, shape: tuple[int, int, int], page: tifffile.TiffPage, path: object) -> Array:
-    """Return one strip or tile: decompressed as a grey picture of bytes, then read as numbers."""
+def _segment(data: bytes, shape: tuple[int, int, int], page: tifffile.TiffPage, path: object) -> Array:
+    """Return one strip or tile. It is decompressed as a grey picture of bytes, which are then read as numbers."""
     kind = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
     rows, width = shape[0], shape[1] * shape[2] * kind.itemsize
     try:
-        image = TiffImageFile(io.BytesIO(_wrapped(packed, width, rows, int(page.compression))))
+        image = TiffImageFile(io.BytesIO(_grey_tiff(data, width, rows, int(page.compression))))
         image.load()
     except Exception as error:  # Pillow and its libtiff raise various exceptions for unknown schemes
-        if page.compression == LZW:  # which every libtiff knows: the data are damaged
+        if page.compression == LZW:  # every libtiff knows this scheme, so the data are damaged
             raise
         raise UsageError(_refusal(path, page)) from error
     values = np.frombuffer(image.tobytes(), kind).reshape(shape).astype(page.dtype)
     if page.predictor == HORIZONTAL:
-        return np.cumsum(values, axis=1, dtype=page.dtype)  # whole numbers wrap around, as intended
+        return np.cumsum(values, axis=1, dtype=page.dtype)  # integers wrap around, as intended
     return values
 
 
-def _wrapped(packed: bytes, width: int, rows: int, compression: int) -> bytes:
-    """Return a TIFF of 8-bit grey with a single strip."""
-    tags = {256: width, 257: rows, 258: 8, 259: compression, 262: 1, 273: 0, 277: 1, 278: rows, 279: len(packed)}
+def _grey_tiff(data: bytes, width: int, rows: int, compression: int) -> bytes:
+    """Return an 8-bit grey TIFF with a single strip, whose compressed bytes are `data`."""
+    tags = {256: width, 257: rows, 258: 8, 259: compression, 262: 1, 273: 0, 277: 1, 278: rows, 279: len(data)}
     directory = ImageFileDirectory_v2(b"II*\0\x08\0\0\0")
     for tag, value in tags.items():
         directory[tag] = value
-    return b"II*\0\x08\0\0\0" + directory.tobytes(8) + packed  # `tobytes` counts the strip's offset from its end
+    return b"II*\0\x08\0\0\0" + directory.tobytes(8) + data  # `tobytes` counts the offset of the strip from its own end
 
 
 def _refusal(path: object, page: tifffile.TiffPage) -> str:

@@ -1,4 +1,4 @@
-"""Tiles of a grid: each has its own positions, and a window that also has the halo around them."""
+"""Tiles of a grid. Each tile has a window, which is the tile with its halo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impasto.image.resize import Size
 
 @dataclass(frozen=True)
 class Span:
-    """Positions `start` to `stop` along one side, within a window from `first` to `last`."""
+    """The positions from `start` up to `stop` along one side, in a window from `first` up to `last`."""
 
     start: int
     stop: int
@@ -23,7 +23,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Tile:
-    """Rows and columns of a grid."""
+    """A rectangle of a grid: its rows and columns."""
 
     rows: Span
     columns: Span
@@ -34,10 +34,14 @@ class Tile:
 
 
 def tiles(grid: Size, side: int, step: int, halo: int) -> Iterator[Tile]:
-    """Yield tiles of about `side` positions a side that cover a grid (height, width) once, row by row.
+    """Yield tiles that cover a `grid` (height, width) once, row by row.
 
-    Tiles and windows begin at multiples of `step`. Windows extend `halo` (a multiple of `step`) beyond the tile on all
-    sides, within the grid. `side` 0 is one tile for the whole grid.
+    side: the largest side of a tile, in positions, rounded to whole steps; 0 for one tile.
+    step: tiles and windows start at multiples of `step`.
+    halo: the width of the halo on all sides, within the grid; a multiple of `step`.
+
+    >>> [(tile.rows.start, tile.rows.stop) for tile in tiles((10, 4), side=4, step=1, halo=1)]
+    [(0, 3), (3, 6), (6, 10)]
     """
     across = list(_spans(grid[1], side, step, halo))
     for rows in _spans(grid[0], side, step, halo):
@@ -46,8 +50,11 @@ def tiles(grid: Size, side: int, step: int, halo: int) -> Iterator[Tile]:
 
 
 def _spans(length: int, side: int, step: int, halo: int) -> Iterator[Span]:
-    """Yield spans of nearly equal length. None is longer than `side`, rounded to whole steps, and the last is at least
-    one step long, so that every layer has positions in it."""
+    """Yield spans of nearly equal length.
+
+    No span is longer than `side`, rounded to whole steps. The last span has at least one step, so that every layer has
+    positions in it.
+    """
     count = min(-(-length // side), max(1, length // step)) if side else 1
     ends = [k * length // (count * step) * step for k in range(count)] + [length]
     for start, stop in pairwise(ends):

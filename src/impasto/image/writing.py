@@ -1,4 +1,4 @@
-"""Write a picture to a file: in the format of its suffix, atomically, with the settings of its run."""
+"""Writing of pictures to files, in the format of the suffix, atomically, and with the settings of a run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from impasto.image.atomic import check_place, replace_file
 from impasto.image.formats import BMP, JPEG, PNG, SUFFIXES, TIFF, WEBP, Format, format_for
 from impasto.image.origin import NOTHING, Origin
 from impasto.image.picture import strips
-from impasto.image.png16 import encode_png16
+from impasto.image.png import encode_png16
 from impasto.image.profile import srgb_profile
 from impasto.image.tiff import encode_tiff
 
 XMP_HEAD = 31
-"""Bytes that a block of XMP in a JPEG takes beside the XMP."""
+"""Number of bytes before the XMP in the XMP block of a JPEG."""
 
 
 def write(
@@ -41,19 +41,21 @@ def write(
 ) -> tuple[str, ...]:
     """Write `pixels` `(1, 3, H, W)`, sRGB in [0, 1], to `path`, in the format of its suffix; return notices.
 
-    pixels: clamped to [0, 1] and rounded.
+    pixels: they are clamped to [0, 1] and rounded.
     alpha: `(1, 1, H, W)` in [0, 1], or None.
-    bits: 8 or 16 per channel; 16 in PNG and TIFF.
-    quality: 1 to 100, for JPEG and WebP.
-    metadata: stored as JSON; `read_metadata` reads it.
-    origin: `Picture.origin` of a photo. Author, rights, dates, camera, resolution and XMP are written, and with
-        `location` also the place; orientation, thumbnails and facts about the photo's own file are not.
+    bits: the number of bits a channel, 8, or 16 in PNG and TIFF.
+    quality: from 1 to 100, for JPEG and WebP.
+    metadata: the settings of a run, which are stored as JSON. `read_metadata` reads them.
+    origin: `Picture.origin` of a photo. The file gets author, rights, dates, camera, resolution and XMP, but no
+        orientation, thumbnails and data about the photo's own file.
+    location: whether the file gets the place where the photo was taken.
 
-    A format that cannot hold alpha, settings or EXIF leaves them out, with a notice for each. The file appears whole or
-    not at all: an older file is replaced in one step, at the end.
+    Alpha, settings and EXIF are left out, with a notice for each, if the format cannot store them. The file is written
+    completely or not at all: an older file is replaced in one step, at the end.
 
-    Raises UsageError for a path, a size or a depth that is not possible (see `check_writable`) and for metadata that
-    JSON cannot hold; ImpastoError for NaN or infinite pixels, and for errors of the disk.
+    Raises UsageError for a path, a size or a number of bits that is not possible (see `check_writable`), for another
+    quality, and for metadata that JSON cannot store. Raises ImpastoError for NaN or infinite pixels, and for errors of
+    the disk.
 
     >>> import torch
     >>> import impasto
@@ -75,13 +77,16 @@ def write(
         pixels if alpha is None or not form.alpha else torch.cat([pixels, alpha.to(pixels)], 1), bits
     )
     stored = text if text is not None and _settings_fit(form, text) else None
-    kept, more = fitting(path, form, stored, origin.kept(location=location))
-    replace_file(path, _ENCODERS[form.name](_Job(array, stored, quality, kept)))
+    origin, more = fitting(path, form, stored, origin.for_result(location=location))
+    replace_file(path, _ENCODERS[form.name](_Content(array, stored, quality, origin)))
     return (*notices, *more)
 
 
 def check_writable(path: str | Path, *, bits: int = 8, size: tuple[int, int] | None = None) -> None:
-    """Raise UsageError, before hours of work, if a picture of `size` (height, width) could not be written to `path`."""
+    """Raise UsageError if a picture of `size` (height, width) cannot be written to `path`.
+
+    A long run calls this function at its start.
+    """
     path = Path(path)
     form = format_for(path)
     if bits not in (8, 16):
@@ -98,6 +103,7 @@ def check_writable(path: str | Path, *, bits: int = 8, size: tuple[int, int] | N
 
 
 def _check_shapes(pixels: torch.Tensor, alpha: torch.Tensor | None) -> None:
+    """Raise UsageError for wrong shapes."""
     if pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or not pixels.numel():
         raise UsageError(f"pixels have shape {tuple(pixels.shape)}; expected (1, 3, H, W)")
     expected = (1, 1, *pixels.shape[2:])
@@ -106,6 +112,7 @@ def _check_shapes(pixels: torch.Tensor, alpha: torch.Tensor | None) -> None:
 
 
 def _left_out(path: Path, form: Format, alpha: torch.Tensor | None, text: str | None) -> list[str]:
+    """Return notices about alpha and settings that the format cannot store."""
     notices = []
     if alpha is not None and not form.alpha:
         notices.append(f"{path} has no alpha: {form.name} cannot hold it (PNG, WebP and TIFF can)")
@@ -115,15 +122,15 @@ def _left_out(path: Path, form: Format, alpha: torch.Tensor | None, text: str | 
 
 
 def fitting(path: Path, form: Format, text: str | None, origin: Origin) -> tuple[Origin, list[str]]:
-    """As much of `origin` as the format holds beside the settings `text`, and notices about the rest."""
+    """Return the part of `origin` that the format can store beside the settings `text`, and notices about the rest."""
     if form is BMP:
-        carried = bool(origin.exif or origin.xmp or origin.texts)
-        said = f"{path} does not carry the photo's EXIF data: BMP cannot hold it (the other formats can)"
-        return Origin(dpi=origin.dpi), [said] if carried else []
+        is_lost = bool(origin.exif or origin.xmp or origin.texts)
+        notice = f"{path} does not carry the photo's EXIF data: BMP cannot hold it (the other formats can)"
+        return Origin(dpi=origin.dpi), [notice] if is_lost else []
     notices = []
     try:
         long = len(settings.exif(text, origin)) > form.longest_block
-    except Exception:  # values of a damaged block, of whatever kind, that Pillow read and cannot write
+    except Exception:  # Pillow cannot write all values that it reads from a damaged block
         long = True
     if long and origin.exif:
         origin = replace(origin, exif={})
@@ -141,23 +148,32 @@ def _settings_fit(form: Format, text: str) -> bool:
 
 
 def _whole_numbers(pixels: torch.Tensor, bits: int) -> NDArray[Any]:
-    """`(1, C, H, W)` in [0, 1] as `(H, W, C)` of uint8 or uint16; strip by strip, as floats take four times as much."""
+    """Return `(1, C, H, W)` in [0, 1] as uint8 or uint16 `(H, W, C)`. Raises ImpastoError for NaN and infinities.
+
+    The conversion is strip by strip, because floats take four times the memory.
+    """
     top, dtype = (255, np.uint8) if bits == 8 else (65535, np.uint16)
     channels, height, width = pixels.shape[1:]
-    found = np.empty((height, width, channels), dtype)
+    array = np.empty((height, width, channels), dtype)
     for rows in strips(height, width):
         values = pixels[0, :, rows].detach().to("cpu", torch.float32).permute(1, 2, 0).numpy()
         if not np.isfinite(values).all():
             raise ImpastoError(
                 "the picture holds NaN or infinite values and is not written; a smaller step size may help"
             )
-        found[rows] = np.rint(values.clip(0, 1) * np.float32(top))
-    return found
+        array[rows] = np.rint(values.clip(0, 1) * np.float32(top))
+    return array
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What an encoder turns into the bytes of a file."""
+class _Content:
+    """The content of a file, for an encoder.
+
+    array: uint8 or uint16 `(H, W, C)`.
+    text: the settings, or None.
+    quality: from 1 to 100.
+    origin: the metadata of the photo.
+    """
 
     array: NDArray[Any]
     text: str | None
@@ -165,7 +181,7 @@ class _Job:
     origin: Origin
 
     def save(self, form: Format, **options: object) -> bytes:
-        """By Pillow, with the colour profile that all but BMP can hold."""
+        """Return the bytes of a file that Pillow encodes, with the sRGB profile, which only BMP cannot store."""
         buffer = io.BytesIO()
         if self.origin.dpi:
             options["dpi"] = self.origin.dpi
@@ -173,53 +189,55 @@ class _Job:
         return buffer.getvalue()
 
 
-def _png(job: _Job) -> bytes:
-    chunks, exif = _texts(job), settings.exif(None, job.origin) if job.origin.exif else b""
-    if job.array.dtype == np.uint16:
+def _png(content: _Content) -> bytes:
+    chunks, exif = _texts(content), settings.exif(None, content.origin) if content.origin.exif else b""
+    if content.array.dtype == np.uint16:
         more = [(chunk[0], chunk[1]) for chunk in chunks.chunks]
         if exif:
             more.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-        if job.origin.dpi:
-            more.append((b"pHYs", struct.pack(">2IB", *(round(dots / 0.0254) for dots in job.origin.dpi), 1)))
-        return encode_png16(job.array, more)
-    return job.save(PNG, pnginfo=chunks, **({"exif": exif} if exif else {}))
+        if content.origin.dpi:
+            more.append((b"pHYs", struct.pack(">2IB", *(round(dots / 0.0254) for dots in content.origin.dpi), 1)))
+        return encode_png16(content.array, more)
+    return content.save(PNG, pnginfo=chunks, **({"exif": exif} if exif else {}))
 
 
-def _texts(job: _Job) -> PngImagePlugin.PngInfo:
+def _texts(content: _Content) -> PngImagePlugin.PngInfo:
+    """Return the text chunks of a PNG."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("Software", settings.SOFTWARE)
-    if job.text is not None:
-        chunks.add_itxt(settings.KEY, job.text)
-    for name, text in job.origin.texts.items():
+    if content.text is not None:
+        chunks.add_itxt(settings.KEY, content.text)
+    for name, text in content.origin.texts.items():
         chunks.add_text(name, text)
-    if job.origin.xmp:
-        chunks.add_itxt("XML:com.adobe.xmp", job.origin.xmp.decode())
+    if content.origin.xmp:
+        chunks.add_itxt("XML:com.adobe.xmp", content.origin.xmp.decode())
     return chunks
 
 
-def _jpeg(job: _Job) -> bytes:
-    return job.save(JPEG, quality=job.quality, subsampling="4:4:4", **_blocks(job))
+def _jpeg(content: _Content) -> bytes:
+    return content.save(JPEG, quality=content.quality, subsampling="4:4:4", **_blocks(content))
 
 
-def _webp(job: _Job) -> bytes:
-    # exact: the colours under full transparency are somebody's too
-    return job.save(WEBP, quality=job.quality, exact=True, **_blocks(job))
+def _webp(content: _Content) -> bytes:
+    # exact: fully transparent pixels have the right colours, too
+    return content.save(WEBP, quality=content.quality, exact=True, **_blocks(content))
 
 
-def _blocks(job: _Job) -> dict[str, bytes]:
-    blocks = {"exif": settings.exif(job.text, job.origin)}
-    return blocks | {"xmp": job.origin.xmp} if job.origin.xmp else blocks
+def _blocks(content: _Content) -> dict[str, bytes]:
+    """Return the blocks of EXIF and XMP of a JPEG or WebP."""
+    blocks = {"exif": settings.exif(content.text, content.origin)}
+    return blocks | {"xmp": content.origin.xmp} if content.origin.xmp else blocks
 
 
-def _tiff(job: _Job) -> bytes:
-    return encode_tiff(job.array, job.text, job.origin)
+def _tiff(content: _Content) -> bytes:
+    return encode_tiff(content.array, content.text, content.origin)
 
 
-def _bmp(job: _Job) -> bytes:
-    return job.save(BMP)
+def _bmp(content: _Content) -> bytes:
+    return content.save(BMP)
 
 
-_ENCODERS: dict[str, Callable[[_Job], bytes]] = {
+_ENCODERS: dict[str, Callable[[_Content], bytes]] = {
     PNG.name: _png,
     JPEG.name: _jpeg,
     WEBP.name: _webp,

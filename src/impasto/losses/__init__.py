@@ -1,4 +1,4 @@
-"""Losses: features to a scalar, in pure functions: a statistic, a distance, and an objective of named terms."""
+"""Losses: pure functions from features, or from an image, to a scalar."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,8 @@ from impasto.losses.blotch import blotches, blotches_of
 from impasto.losses.content import CONTENT_LOSSES, ContentLoss, self_similarity
 from impasto.losses.feature import difference, distance, energy, relative
 from impasto.losses.gathering import PositionSample, sample
-from impasto.losses.gradients import normalised_gradient
 from impasto.losses.moments import gram
-from impasto.losses.objective import IMAGE, Objective, Term
+from impasto.losses.objective import IMAGE, Objective, Term, normalised_gradient
 from impasto.losses.patch import replaced
 from impasto.losses.prior import (
     alpha_norm,

@@ -1,4 +1,4 @@
-"""Losses that add up over the parts of an image; exact tiles depend on them."""
+"""Losses that are sums over the parts of an image; exact tiles depend on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Part:
-    """A rectangle of a layer's `grid` (height, width): the positions from row `top` and column `left` on."""
+    """A rectangle of the `grid` (height, width) of a layer, with its first row `top` and its first column `left`.
+
+    >>> Part(0, 0, 2, 4, grid=(4, 4)).share
+    0.5
+    """
 
     top: int
     left: int
@@ -21,28 +25,33 @@ class Part:
 
     @classmethod
     def whole(cls, features: Tensor) -> Part:
-        """Return the part that covers all of `(..., H, W)`."""
+        """Return the part that covers the whole grid of `features` `(..., H, W)`."""
         height, width = features.shape[-2:]
         return cls(0, 0, height, width, (height, width))
 
     @property
     def share(self) -> float:
-        """The share of all positions."""
+        """Return the number of positions divided by that of the grid."""
         return self.height * self.width / (self.grid[0] * self.grid[1])
 
     def of(self, everything: Tensor) -> Tensor:
-        """Return the part of a tensor `(..., H, W)` over the whole grid, as a view."""
+        """Return this part of a tensor `(..., H, W)` over the whole grid, as a view."""
         return everything[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 @dataclass(frozen=True)
 class Additive:
-    """A loss that is `finish` of a sum over parts: `finish(add(features, part) + add(features', part') + ...)`.
+    """A loss that is a function of a sum over parts: `finish(add(features, part) + add(features', part') + ...)`.
 
-    add: takes the features of the part, and up to `margin` more rows below and columns to the right.
-    finish: makes the loss of the sum; without it the sum, a scalar, is the loss, and the gradient of a part is
+    add: returns the contribution of a part, from its features.
+    finish: returns the loss of the sum. Without it the sum, a scalar, is the loss, and the gradient of a part is
         independent of other parts.
-    whole: a faster loss of all features.
+    margin: the number of rows below and of columns to the right that `add` needs beside the part.
+    whole: a faster function for all features at once.
+
+    >>> total = Additive(lambda features, part: features.sum())
+    >>> total(torch.ones(1, 3, 4, 4))
+    tensor(48.)
     """
 
     add: Callable[[Tensor, Part], Tensor]
@@ -62,12 +71,15 @@ class Additive:
 
 
 STRIP = 3 << 21
-"""Number of values in a strip; at least a row."""
+"""Number of values in a strip; a strip has at least one row."""
 
 
 @torch.no_grad()
 def in_strips(loss: Additive, image: Tensor) -> Tensor:
-    """Return the loss of an image `(1, C, H, W)`, strip by strip, so that intermediate tensors are small."""
+    """Return the loss of an image `(1, C, H, W)`, a scalar.
+
+    The computation is strip by strip, so that intermediate tensors are small.
+    """
     height, width = image.shape[-2:]
     rows, total = max(1, STRIP // (width * image.shape[1])), torch.zeros((), dtype=image.dtype, device=image.device)
     for top in range(0, height, rows):

@@ -1,6 +1,6 @@
 """Features as a weighted point cloud: the statistic of losses that draw samples.
 
-The points stay in the encoder's narrow coordinates; only drawn points are mapped into the space of distances.
+The points stay in the narrow coordinates of the encoder. Only sampled points are mapped into the space of distances.
 """
 
 from __future__ import annotations
@@ -12,29 +12,35 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from impasto.losses.feature import into_space
 from impasto.losses.sampling import RandomDraws
-from impasto.losses.style import LayerFeatures, into_space
+from impasto.losses.style import LayerFeatures
 
 REFERENCE = 512
-"""Number of points from which constants of a whole cloud are estimated."""
+"""Number of points from which constants of a cloud are estimated."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """Points `(N, C)`; their `shares` `(N,)` with a sum of 1 (None: equal); their `space` (None: their own)."""
+    """A weighted point cloud.
+
+    points: `(N, C)`.
+    shares: the weights of the points, `(N,)` with a sum of 1; None for equal weights.
+    space: the encoder's metric (see `LayerFeatures`); None for the points themselves.
+    """
 
     points: Tensor
     shares: Tensor | None = None
     space: Tensor | None = None
 
     def exhausted_by(self, count: int) -> bool:
-        """Return whether a draw of `count` is every point once, in order, without randomness."""
+        """Return whether a draw of `count` points has every point once, in order, without randomness."""
         return self.shares is None and count >= len(self.points)
 
     def draw(self, draws: RandomDraws, count: int) -> Tensor:
-        """Return `count` points in the space, `(count, K)`, drawn in proportion to their shares.
+        """Return `count` points in the space, `(count, K)`, sampled in proportion to their shares.
 
-        With equal shares and no more than `count` points, these are all points (see `RandomDraws.positions`).
+        With equal shares and at most `count` points, the result has all points (see `RandomDraws.positions`).
         """
         if self.exhausted_by(count):
             return into_space(self.points, self.space)
@@ -43,15 +49,18 @@ class Cloud:
 
     @cached_property
     def reference(self) -> Tensor:
-        """A draw of `REFERENCE` points, the same every time, without gradient."""
+        """Return a sample of `REFERENCE` points without gradient, the same at every call."""
         return self.draw(RandomDraws(), REFERENCE).detach()
 
     @cached_property
     def spread(self) -> float:
-        """The median squared distance of two points. If most are equal the mean; if all are, their mean squared length,
-        or 1."""
-        between = torch.pdist(self.reference.cpu()).square()  # not available on every device
-        for guess in (between.median(), between.mean(), self.reference.square().sum(1).mean()):
+        """Return the median squared distance between two points.
+
+        The result is the mean squared distance if most points are equal. If all are equal, it is their mean squared
+        length, or 1 for a length of 0.
+        """
+        distances = torch.pdist(self.reference.cpu()).square()  # pdist is not available on every device
+        for guess in (distances.median(), distances.mean(), self.reference.square().sum(1).mean()):
             if guess > 0:
                 return float(guess)
         return 1.0
@@ -63,9 +72,9 @@ def cloud(features: LayerFeatures) -> Cloud:
 
 
 def mix_clouds(clouds: Sequence[Cloud], shares: Sequence[float]) -> Cloud:
-    """Return the union of clouds in one space; each cloud has its share of the total weight.
+    """Return the union of clouds in one space, in which each cloud has its share of the total weight.
 
-    Clouds of the same size without shares, in equal parts, stay without shares.
+    The union of equally many points of each cloud, all with equal weights, has no shares.
     """
     points = torch.cat([c.points for c in clouds])
     sizes = {(len(c.points), share) for c, share in zip(clouds, shares, strict=True)}
@@ -76,6 +85,7 @@ def mix_clouds(clouds: Sequence[Cloud], shares: Sequence[float]) -> Cloud:
 
 
 def _shares(cloud: Cloud) -> Tensor:
+    """Return the weights of the points, `(N,)`, also if they are equal."""
     if cloud.shares is not None:
         return cloud.shares
     return cloud.points.new_full((len(cloud.points),), 1 / len(cloud.points))

@@ -1,6 +1,6 @@
 """Style as a distribution of features: the squared maximum mean discrepancy (MMD) with a kernel.
 
-`MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y)` for independent positions x, x' of the picture and y, y' of the painting
+`MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y)` for independent features x, x' of the picture and y, y' of the painting
 (Gretton et al. 2012, lemma 6). Li et al. 2017, "Demystifying Neural Style Transfer", show that Gram matrices are the
 case `k(x, y) = (x.y)^2`. Polynomial kernels of low degree need no sampling.
 """
@@ -27,15 +27,17 @@ Kernel = Callable[[Tensor, Tensor], Tensor]
 
 
 def linear() -> StyleLoss:
-    """`k(x, y) = x.y`: the means alone, as `mean`."""
+    """Return the loss with the kernel `k(x, y) = x.y`: that of `mean`."""
     return replace(mean(), name="mmd-linear")
 
 
 def polynomial(degree: int = 2, c: float = 0.0, samples: int = 2048) -> StyleLoss:
-    """`k(x, y) = (x.y + c)^degree`, over the distance of the painting from nothing, `E k(y, y') - c^degree`.
+    """Return the loss with the kernel `k(x, y) = (x.y + c)^degree`, over `E k(y, y') - c^degree`.
 
-    Degrees 1 and 2 are exact and additive: of degree 1 only the means are left, whatever c; degree 2 with `c = 0` is
-    `gram`. Higher degrees are estimated from `samples` positions of each picture. c is in units of squared features.
+    The divisor is the distance of the painting from features of 0; c is in units of squared features. Degrees 1 and 2
+    are exact and additive: degree 1 is `mean` for any c, and degree 2 with `c = 0` is `gram`. Higher degrees are
+    estimated from `samples` positions of each picture.
+
     Raises UsageError for a degree below 1, a c below 0, and less than 2 samples.
     """
     check_count("mmd-polynomial", degree, "degree")
@@ -49,7 +51,10 @@ def polynomial(degree: int = 2, c: float = 0.0, samples: int = 2048) -> StyleLos
 
 
 def _quadratic(c: float) -> StyleLoss:
-    """Degree 2 from second moments of `[x; sqrt(c)]`, without the corner `c^2`, which is the same in all pictures."""
+    """Return the loss of degree 2, from second moments of `[x; sqrt(c)]`.
+
+    The corner `c^2` of the moment is left out, because it is the same for all pictures.
+    """
 
     def scaled(moment: Tensor) -> Tensor:
         return torch.cat([moment[:-1, :-1].flatten(), (2 * c) ** 0.5 * moment[:-1, -1]])
@@ -60,17 +65,19 @@ def _quadratic(c: float) -> StyleLoss:
 
 
 def _power(target: Cloud, degree: int, c: float) -> tuple[Kernel, float]:
-    """Return the kernel and its value at 0, in units of the painting's mean square, which keep all powers finite."""
+    """Return the kernel and its value at 0, in units of the painting's mean square, so that all powers are finite."""
     unit = float(target.reference.square().sum(1).mean()) or 1.0
     return lambda x, y: (x @ y.T / unit + c / unit).pow(degree), (c / unit) ** degree
 
 
 def gaussian(sigma: float | None = None, samples: int = 1024) -> StyleLoss:
-    """`k(x, y) = exp(-|x - y|^2 / 2 sigma^2)`, over `E k(y, y')`, estimated from `samples` positions of each picture.
+    """Return the loss with the kernel `k(x, y) = exp(-|x - y|^2 / 2 sigma^2)`, over `E k(y, y')`.
 
-    `sigma`, in units of the features: by default the painting's own, `sigma^2` the median of the squared distances
-    between pairs of its positions (the rule of Gretton et al. 2012). Far from the painting the loss levels off, at
-    `1 + 1 / E k(y, y')` at most. Raises UsageError for a sigma that is not above 0, and for less than 2 samples.
+    It is estimated from `samples` positions of each picture. `sigma` is in units of the features. By default `sigma^2`
+    is the median squared distance between two features of the painting (Gretton et al. 2012). Far from the painting
+    the loss is nearly constant, at most `1 + 1 / E k(y, y')`.
+
+    Raises UsageError for a sigma that is not above 0, and for less than 2 samples.
     """
     check_count("mmd-gaussian", samples, "samples", 2)
     if sigma is not None and not 0 < sigma < math.inf:
@@ -80,7 +87,7 @@ def gaussian(sigma: float | None = None, samples: int = 1024) -> StyleLoss:
 
     def kernel(target: Cloud) -> tuple[Kernel, float]:
         square = target.spread if sigma is None else sigma**2
-        centre = target.reference.mean(0)  # distances by inner products round less near the origin
+        centre = target.reference.mean(0)  # near the origin, distances by inner products have smaller rounding errors
         return lambda x, y: (_squared(x - centre, y - centre) / (-2 * square)).exp(), 0.0
 
     return _sampled("mmd-gaussian", kernel, samples)
@@ -95,11 +102,15 @@ def _squared(x: Tensor, y: Tensor) -> Tensor:
 def _sampled(
     name: str, kernel_for: Callable[[Cloud], tuple[Kernel, float]], samples: int, itself: bool = False
 ) -> StyleLoss:
-    """Return a loss estimated from drawn positions: exact, and 0 for equal pictures, if there are no more positions.
+    """Return a loss that is estimated from sampled positions.
 
-    The estimate is unbiased unless a point also meets `itself`, which makes it the distance of the two samples and
-    never negative. An unbounded kernel needs this: while an optimiser sees the same sample, it can push points apart
-    and lower the unbiased estimate without bound (with degree 3: -40,000 after 120 steps, and a picture of noise).
+    The loss is exact, and 0 for equal pictures, if neither picture has more than `samples` positions. Otherwise the
+    estimate is unbiased.
+
+    itself: whether `E k(x, x')` includes pairs of a point with itself. The estimate is then the distance of the two
+        samples, which is never negative. An unbounded kernel needs this: while the sample is fixed, an optimiser can
+        push points apart and lower the unbiased estimate without bound (degree 3: -40,000 after 120 steps, and a
+        picture of noise).
     """
 
     def distance(a: Cloud, b: Cloud, draws: RandomDraws) -> Tensor:
@@ -112,9 +123,9 @@ def _sampled(
 
 
 def _own(values: Tensor, whole: bool) -> Tensor:
-    """Return `E k(x, x')` from the kernel's values `(N, N)` of a sample or of all positions.
+    """Return `E k(x, x')` from the values `(N, N)` of the kernel for a sample, or for a `whole` picture.
 
-    Two draws from a distribution are seldom the same point. In a sample each point meets itself, which must not count.
+    Two independent draws are seldom the same point. So pairs of a point with itself do not count in a sample.
     """
     if whole:
         return values.mean()
@@ -123,7 +134,10 @@ def _own(values: Tensor, whole: bool) -> Tensor:
 
 
 def _size(kernel: Kernel, target: Cloud, nothing: float) -> Tensor:
-    """Return the painting's distance from 0, the same at every step, and at least the resolution of the estimate."""
+    """Return the distance of the painting from features of 0, at least the resolution of the estimate.
+
+    It is the same at every step, because `reference` is fixed.
+    """
     values = kernel(target.reference, target.reference)
     size = _own(values, target.exhausted_by(len(target.reference))) - nothing
     return torch.maximum(size, values.diagonal().mean() / len(values))

@@ -1,8 +1,8 @@
 """Style as the first two moments of the features: Gram matrices, means, covariances, normal distributions.
 
-All are computed from the mean of `[f; 1] [f; 1]^T` over positions, or from a part of it. This mean is additive, and the
-moment of several images together is the weighted mean of their moments. In a space `R` the small matrix of the narrow
-features is transformed, `[R; 0 .. 0 1] M [R; 0 .. 0 1]^T`: no wide tensor is needed.
+All losses are computed from the mean of `[f; 1] [f; 1]^T` over positions, or from a part of this matrix. The mean is
+additive: the moment of several images together is the weighted mean of their moments. In a space `R`, the small moment
+M of the narrow features is transformed, `[R; 0 .. 0 1] M [R; 0 .. 0 1]^T`. So no wide tensor is needed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impasto.losses.feature import difference, over, relative
-from impasto.losses.precision import sums
-from impasto.losses.style import LayerFeatures, StyleLoss, into_space, positions, weighted_mean
+from impasto.losses.feature import difference, into_space, over, positions, relative, sums
+from impasto.losses.style import LayerFeatures, StyleLoss, weighted_mean
 
 FLOOR = 1e-2
-"""Least unit of a mean or a covariance, as a share of the painting's energy. The unit is the painting's own, but a
-painting without means (or a flat one, without covariance) would give huge numbers."""
+"""Least divisor of a distance of means or covariances, as a share of the energy of the painting.
+
+The divisor is the square of the painting's own means or covariances. For a painting without means, or a flat one
+without covariances, the loss would otherwise be huge.
+"""
 
 ROOT = 1e-5
 """Added to a variance before its root is taken, as a share of the painting's mean square."""
@@ -30,11 +32,13 @@ RIDGE = 1e-4
 
 
 class _Moment(torch.autograd.Function):
-    """The mean of `f f^T` over weighted points `(B, N, C)`; with `means` that of `[f; 1] [f; 1]^T`.
+    """The mean of `f f^T` over weighted points `(B, N, C)`; with `means` the mean of `[f; 1] [f; 1]^T`.
 
-    One for each of the B, or `together` one for all, with `shares` `(B N,)`. The gradient by the points is one product,
-    `X (W + W^T)` plus the gradient of the means; autograd takes two. Points in half precision have moments in float32
-    and a gradient product in half precision.
+    together: one mean for all B instead of one each.
+    shares: the weights of the points, `(B N,)`.
+
+    The gradient by the points is one product, `X (W + W^T)` plus the gradient of the means; autograd takes two
+    products. For points in half precision, the moment is float32 and the product of the gradient half precision.
     """
 
     @staticmethod
@@ -65,17 +69,20 @@ class _Moment(torch.autograd.Function):
 
 
 def _mean(points: Tensor, shares: Tensor | None) -> Tensor:
+    """Return the weighted mean over points `(N, C)`, `(C,)`."""
     return points.mean(-2) if shares is None else shares @ points
 
 
 def _gram(points: Tensor, shares: Tensor | None, space: Tensor | None, together: bool = False) -> Tensor:
+    """Return the mean of `f f^T` in the space, `(B, K, K)`; with `together` over all B, `(1, K, K)`."""
     narrow: Tensor = _Moment.apply(points, shares, space is not None, together)  # type: ignore[no-untyped-call]
     return narrow if space is None else space @ narrow @ space.T
 
 
 def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
-    """Return the Gram matrix `F F^T / N` of `(B, C, H, W)`, `(B, K, K)`: Gatys et al. 2015, eq. 3, over the number of
-    positions.
+    """Return the Gram matrix `F F^T / N` of features `(B, C, H, W)`, `(B, K, K)`.
+
+    Gatys et al. 2015, eq. 3, divided by the number N of positions. `space` is an encoder's metric, as for `into_space`.
 
     >>> gram(torch.ones(1, 2, 4, 4))
     tensor([[[1., 1.],
@@ -85,7 +92,12 @@ def gram(features: Tensor, space: Tensor | None = None) -> Tensor:
 
 
 def moment(features: LayerFeatures) -> Tensor:
-    """Return the mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1."""
+    """Return the mean of `[f; 1] [f; 1]^T` in the space, `(K + 1, K + 1)`: second moments, means, and a 1.
+
+    >>> moment(LayerFeatures(2 * torch.ones(1, 1, 4, 4)))
+    tensor([[4., 2.],
+            [2., 1.]])
+    """
     narrow: Tensor = _Moment.apply(features.rows, features.shares, True, True)[0]  # type: ignore[no-untyped-call]
     if features.space is None:
         return narrow
@@ -100,13 +112,17 @@ def mean_of(features: LayerFeatures) -> Tensor:
 
 
 def mean_and_covariance(moment: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean `(K,)` and the covariance `(K, K)` (over the count, not the count minus 1) of a `moment`."""
+    """Return the mean `(K,)` and the covariance `(K, K)` of a `moment`, with the divisor N instead of N - 1.
+
+    >>> mean_and_covariance(torch.tensor([[4.0, 2.0], [2.0, 1.0]]))
+    (tensor([2.]), tensor([[0.]]))
+    """
     mean = moment[:-1, -1]
     return mean, moment[:-1, :-1] - mean[:, None] * mean
 
 
 def _energy(moment: Tensor) -> Tensor:
-    """Return the mean squared length of the feature vectors."""
+    """Return the mean squared length of the feature vectors of a `moment`."""
     return moment.diagonal()[:-1].sum()
 
 
@@ -117,26 +133,26 @@ def _additive(
 
 
 def gram_loss() -> StyleLoss:
-    """Gram matrices: `|G - G*|^2 / |G*|^2` (Gatys et al. 2015, eq. 4, but normalised)."""
+    """Return the loss of Gram matrices: `|G - G*|^2 / |G*|^2` (Gatys et al. 2015, eq. 4, but normalised)."""
     return _additive("gram", lambda f: _gram(f.rows, f.shares, f.space, together=True)[0], relative)
 
 
 def mean() -> StyleLoss:
-    """Means alone: `|m - m*|^2 / |m*|^2`, the squared MMD with the linear kernel of Li et al. 2017."""
+    """Return the loss of means: `|m - m*|^2 / |m*|^2`, the squared MMD with a linear kernel (Li et al. 2017)."""
     return _additive("mean", mean_of, relative)
 
 
 def bn() -> StyleLoss:
-    """Mean and standard deviation of each channel (the BN statistics of Li et al. 2017; Huang and Belongie 2017):
-    `(|m - m*|^2 + |s - s*|^2) / (|m*|^2 + |s*|^2)`.
+    """Return the loss of means and standard deviations: `(|m - m*|^2 + |s - s*|^2) / (|m*|^2 + |s*|^2)`.
 
-    In a space the channels are the axes that the rows of R stand for: turned against those of the network it imitates.
+    m and s have a number for each channel: the BN statistics of Li et al. 2017; Huang and Belongie 2017. In the space
+    of an encoder a channel is a row of `R`. These axes are rotated against the channels of the wide network.
     """
     return _additive("bn", _powers, _bn)
 
 
 def _powers(features: LayerFeatures) -> Tensor:
-    """Return the means of f and of f^2 for each channel, `(2, K)`."""
+    """Return the means of f and of f^2 of each channel, `(2, K)`."""
     if features.space is not None:
         full = moment(features)
         return torch.stack([full[:-1, -1], full.diagonal()[:-1]])
@@ -145,7 +161,7 @@ def _powers(features: LayerFeatures) -> Tensor:
 
 
 class _Powers(torch.autograd.Function):
-    """The means of f and of f^2, `(2, C)`, of points `(N, C)`, in fewer passes over them than autograd takes."""
+    """The means of f and of f^2, `(2, C)`, of points `(N, C)`, in fewer passes over the points than autograd takes."""
 
     @staticmethod
     def forward(ctx: Any, points: Tensor, shares: Tensor | None) -> Tensor:
@@ -165,7 +181,7 @@ def _bn(a: Tensor, target: Tensor) -> Tensor:
     tiny = ROOT * target[1].mean() + torch.finfo(target.dtype).tiny
 
     def both(powers: Tensor) -> Tensor:
-        # A root of finite slope at 0 that is 0 there: `sqrt(v + tiny) - sqrt(tiny)`.
+        # `sqrt(v + tiny) - sqrt(tiny)` is 0 at 0 and has a finite slope there.
         variance = (powers[1] - powers[0].square()).clamp(min=0)
         return torch.stack([powers[0], (variance + tiny).sqrt() - tiny.sqrt()])
 
@@ -173,51 +189,60 @@ def _bn(a: Tensor, target: Tensor) -> Tensor:
 
 
 def covariance() -> StyleLoss:
-    """Means and covariances, half each: `|m - m*|^2 / 2 |m*|^2 + |C - C*|^2 / 2 |C*|^2` (but see `FLOOR`)."""
+    """Return the loss of means and covariances: `|m - m*|^2 / 2 |m*|^2 + |C - C*|^2 / 2 |C*|^2`.
+
+    Both divisors have a lower limit, a share of the energy of the painting (`FLOOR`).
+    """
     return _additive("covariance", moment, _covariance)
 
 
 def _covariance(a: Tensor, target: Tensor) -> Tensor:
-    (mean, _), (wanted, _) = mean_and_covariance(a), mean_and_covariance(target)
-    means = over(difference(mean, wanted), torch.maximum(wanted.square().sum(), FLOOR * _energy(target)))
+    (mean, _), (goal, _) = mean_and_covariance(a), mean_and_covariance(target)
+    means = over(difference(mean, goal), torch.maximum(goal.square().sum(), FLOOR * _energy(target)))
     return (means + _coral(a, target)) / 2
 
 
 def coral() -> StyleLoss:
-    """Covariances alone: `|C - C*|^2 / |C*|^2`: CORAL, Sun and Saenko 2016, eq. 1, but normalised (see `FLOOR`)."""
+    """Return the loss of covariances: `|C - C*|^2 / |C*|^2` (CORAL: Sun and Saenko 2016, eq. 1, but normalised).
+
+    The divisor has a lower limit, a share of the energy of the painting (`FLOOR`).
+    """
     return _additive("coral", moment, _coral)
 
 
 def _coral(a: Tensor, target: Tensor) -> Tensor:
-    (_, spread), (_, wanted) = mean_and_covariance(a), mean_and_covariance(target)
-    return over(difference(spread, wanted), torch.maximum(wanted.square().sum(), (FLOOR * _energy(target)).square()))
+    (_, covariance), (_, goal) = mean_and_covariance(a), mean_and_covariance(target)
+    return over(difference(covariance, goal), torch.maximum(goal.square().sum(), (FLOOR * _energy(target)).square()))
 
 
 def w2() -> StyleLoss:
-    """The squared 2-Wasserstein distance of the normal distributions with these means and covariances,
-    `|m - m*|^2 + tr C + tr C* - 2 tr (C*^1/2 C C*^1/2)^1/2` (Dowson and Landau 1982), over `|m*|^2 + tr C*`.
+    """Return the loss of the squared 2-Wasserstein distance between normal distributions, over `|m*|^2 + tr C*`.
 
-    Both covariances are those of a little noise more (`RIDGE`): nothing at all is 0.98 to 1 away.
+    The distance of the normal distributions with these means and covariances is
+    `|m - m*|^2 + tr C + tr C* - 2 tr (C*^1/2 C C*^1/2)^1/2` (Dowson and Landau 1982). A little white noise (`RIDGE`) is
+    added to both covariances, so the loss of features of 0 is 0.98 to 1.
     """
     return _additive("w2", moment, _w2)
 
 
 def _w2(a: Tensor, target: Tensor) -> Tensor:
-    (mean, spread), (wanted, goal) = mean_and_covariance(a), mean_and_covariance(target)
-    ridge = (RIDGE * _energy(target) / len(wanted)).clamp(min=1e-30)
-    noise = ridge * torch.eye(len(wanted), dtype=target.dtype, device=target.device)
-    fidelity: Tensor = _Fidelity.apply(spread + noise, goal + noise, ridge)  # type: ignore[no-untyped-call]
-    bures = (spread.diagonal() + goal.diagonal()).sum() + 2 * ridge * len(wanted) - 2 * fidelity
-    return over(difference(mean, wanted) + bures, _energy(target))
+    (mean, covariance), (goal, goal_covariance) = mean_and_covariance(a), mean_and_covariance(target)
+    ridge = (RIDGE * _energy(target) / len(goal)).clamp(min=1e-30)
+    noise = ridge * torch.eye(len(goal), dtype=target.dtype, device=target.device)
+    fidelity: Tensor = _Fidelity.apply(  # type: ignore[no-untyped-call]
+        covariance + noise, goal_covariance + noise, ridge
+    )
+    bures = (covariance.diagonal() + goal_covariance.diagonal()).sum() + 2 * ridge * len(goal) - 2 * fidelity
+    return over(difference(mean, goal) + bures, _energy(target))
 
 
 class _Fidelity(torch.autograd.Function):
-    """`tr (T^1/2 S T^1/2)^1/2` of two symmetric matrices `(K, K)` with eigenvalues of at least `least`; differentiable
-    by S.
+    """`tr (T^1/2 S T^1/2)^1/2` of symmetric matrices `(K, K)`, whose eigenvalues are at least `least`.
 
-    With any L such that `T = L L^T` the eigenvalues are those of `L^T S L`, and the derivative is
-    `L (L^T S L)^-1/2 L^T / 2`, which needs no derivative of eigenvectors (infinite where eigenvalues meet). Computed in
-    float64 on the CPU: the eigenvalues are squares of what counts, and not every device has either.
+    It is differentiable by S. With any L such that `T = L L^T`, the eigenvalues are those of `L^T S L`, and the
+    derivative is `L (L^T S L)^-1/2 L^T / 2`. This form needs no derivative of eigenvectors, which is infinite where
+    eigenvalues meet. The computation is in float64, because the results are roots of the eigenvalues, and on the CPU,
+    because not every device has float64 or eigenvalues.
     """
 
     @staticmethod
@@ -239,7 +264,7 @@ class _Fidelity(torch.autograd.Function):
 
 
 def _factor(t: Tensor, floor: float) -> Tensor:
-    """Return L with `T = L L^T`; negative eigenvalues from rounding (of a flat painting) are raised first."""
+    """Return L with `T = L L^T`; negative eigenvalues, which rounding makes for a flat painting, are raised first."""
     factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(t)
     if failed:

@@ -1,7 +1,7 @@
-"""Random draws for losses that read some of all positions, or project on some directions.
+"""Random draws for losses that sample positions or directions.
 
-A draw depends on the seed and the number of the step alone. So a run that continues from a checkpoint has the same
-draws as an uninterrupted one, and all evaluations within a step (a line search) are of one function.
+A draw depends only on the seed and the number of the step. So a run that continues from a checkpoint has the same draws
+as an uninterrupted run, and all evaluations of one step, as in a line search, are of the same function.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from torch import Tensor
 
 
 class RandomDraws:
-    """The random draws of one evaluation of an objective; `set_step` starts those of the next.
+    """The random draws of the evaluations of an objective; `set_step` starts the draws of a step.
 
-    `fresh`: new draws every step, for optimisers that use gradients alone (Adam, RMSprop); otherwise the same draws in
-    all steps, for optimisers that compare gradients of successive steps (L-BFGS).
+    seed: the seed of all draws.
+    fresh: whether each step has new draws, for optimisers that use only gradients (Adam, RMSprop). Otherwise all steps
+        have the same draws, for optimisers that compare gradients of successive steps (L-BFGS).
+
+    >>> RandomDraws().positions(total=3, count=5)
+    tensor([0, 1, 2])
     """
 
     def __init__(self, seed: int = 0, fresh: bool = False) -> None:
@@ -28,29 +32,32 @@ class RandomDraws:
         self._generator.manual_seed((self.seed * 1_000_003 + (step if self.fresh else 0)) % 2**63)
 
     def branch(self, number: int) -> RandomDraws:
-        """Return other draws for the same step, the same at every call, for a second use of draws within a step."""
+        """Return other draws for the same step, which depend on `number` and are the same at every call.
+
+        A second use of draws within a step needs its own branch.
+        """
         other = RandomDraws(self.seed * 31 + number + 1, self.fresh)
         other.set_step(self.step)
         return other
 
     def positions(self, total: int, count: int, shares: Tensor | None = None) -> Tensor:
-        """Return `count` indices out of `total`, int64, with equal chances or in proportion to `shares` `(total,)`.
+        """Return `count` indices below `total`, int64, with equal probability or in proportion to `shares` `(total,)`.
 
-        Without shares and with `count >= total` they are all indices, in order; other draws are independent and may
-        repeat.
+        Without shares and with `count >= total`, the result is all indices in order. Other draws are independent, with
+        replacement.
         """
         if shares is not None:
-            # torch.multinomial refuses more than 2^24 categories; the inverse of the cumulative sum does not.
+            # By the inverse of the cumulative sum, because torch.multinomial allows at most 2^24 categories.
             ends = shares.detach().cpu().double().cumsum(0)
             where = torch.rand(count, generator=self._generator, dtype=torch.float64) * ends[-1]
-            found: Tensor = torch.searchsorted(ends, where, right=True).clamp(max=total - 1)
-            return found.to(shares.device)
+            indices: Tensor = torch.searchsorted(ends, where, right=True).clamp(max=total - 1)
+            return indices.to(shares.device)
         if count >= total:
             return torch.arange(total)
-        anywhere: Tensor = torch.randint(total, (count,), generator=self._generator)
-        return anywhere
+        uniform: Tensor = torch.randint(total, (count,), generator=self._generator)
+        return uniform
 
     def directions(self, channels: int, count: int) -> Tensor:
-        """Return `count` directions `(channels, count)`, uniform on the unit sphere, float64 on the CPU."""
-        drawn = torch.randn(channels, count, generator=self._generator, dtype=torch.float64)
-        return torch.nn.functional.normalize(drawn, dim=0)
+        """Return `count` random unit vectors as columns `(channels, count)`, float64 on the CPU."""
+        normal = torch.randn(channels, count, generator=self._generator, dtype=torch.float64)
+        return torch.nn.functional.normalize(normal, dim=0)

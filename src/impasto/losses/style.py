@@ -1,9 +1,9 @@
 """Style losses: a statistic of features, and a distance between two statistics.
 
-The statistic of the painting is computed once. A statistic that is a mean over positions is `additive`: statistics of
-parts of a picture, weighted by their share, add up to that of the whole, which makes tiles exact. Several paintings are
-mixed as distributions: their positions are united in the given shares. For an additive statistic this is the weighted
-mean of the statistics.
+The statistic of the painting is computed once. A statistic that is a mean over positions is additive: the sum of the
+statistics of parts of a picture, weighted by their shares, is the statistic of the whole. So tiles are exact. Several
+paintings are mixed as distributions: their positions are united, each painting with its share. For an additive
+statistic the mixture is the weighted mean of the statistics.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.losses.precision import widened
+from impasto.losses.feature import into_space, positions, widened
 from impasto.losses.sampling import RandomDraws
 
 
@@ -24,13 +24,14 @@ from impasto.losses.sampling import RandomDraws
 class LayerFeatures:
     """Features of one picture at one layer, for a style loss.
 
-    values: `(1, C, H, W)`.
-    weights: `(1, 1, H, W)`, at least 0 and not all 0: weights of positions, from a mask (None: equal).
-    space: an encoder's metric, the matrix `R (K, C + 1)`; a feature vector `f` stands for `R [f; 1]` (None: for `f`).
+    values: the features, `(1, C, H, W)`.
+    weights: the weights of positions, from a mask, `(1, 1, H, W)`, at least 0 and not all 0; None for equal weights.
+    space: an encoder's metric, the matrix `R (K, C + 1)`, which maps a feature vector `f` to `R [f; 1]`; None for the
+        features themselves.
 
     A position counts in proportion to its weight. Gatys et al. 2017 multiply the features by a guide `T`, so that a
     position counts by `T^2`. For a mask of 0 and 1 this is the same. With soft masks that add up to 1, only
-    proportional weights give statistics that add up to those of the whole picture.
+    proportional weights give statistics that add up to the statistics of the whole picture.
     """
 
     values: Tensor
@@ -39,21 +40,28 @@ class LayerFeatures:
 
     @property
     def points(self) -> Tensor:
-        """The feature vectors, `(N, C)`: no copy in the channels-last layout, unless they are in half precision."""
-        return widened(positions(self.values).squeeze(0))  # an index would copy them in the backward pass
+        """Return the feature vectors, `(N, C)`, in float32 or wider.
+
+        In the channels-last layout only half precision is copied.
+        """
+        return widened(positions(self.values).squeeze(0))  # an index would copy the gradient in the backward pass
 
     @property
     def rows(self) -> Tensor:
-        """The same vectors in one row, `(1, N, C)`, or, for a part of a larger picture, in its rows `(H, W, C)`.
+        """Return the feature vectors without a copy, in the dtype of the network.
 
-        Neither is copied; a copy would take four times as long as its use. In half precision if the network is."""
-        found = self.values.permute(0, 2, 3, 1)
-        apart = found.shape[0] == 1 and not found.is_contiguous() and found.stride()[2:] == (found.shape[3], 1)
-        return found[0] if apart else found.flatten(1, 2)
+        They are `(1, N, C)`, or `(H, W, C)` for a part of a larger picture. A copy would take four times as long as its
+        use.
+        """
+        vectors = self.values.permute(0, 2, 3, 1)
+        is_part = (
+            vectors.shape[0] == 1 and not vectors.is_contiguous() and vectors.stride()[2:] == (vectors.shape[3], 1)
+        )
+        return vectors[0] if is_part else vectors.flatten(1, 2)
 
     @property
     def shares(self) -> Tensor | None:
-        """The weights of the points, `(N,)` with a sum of 1; or None."""
+        """Return the weights of the points, `(N,)` with a sum of 1, or None for equal weights."""
         if self.weights is None:
             return None
         flat = widened(self.weights.flatten())
@@ -62,14 +70,18 @@ class LayerFeatures:
 
 @dataclass(frozen=True)
 class StyleLoss:
-    """A style loss: `distance(statistic(features), target, draws)` is a scalar: 0 if equal, 1 for features that are 0.
+    """A style loss: `distance(statistic(features), target, draws)`, a scalar.
 
-    mix: makes the statistic of several style images from theirs and their shares, which add up to 1.
+    Unless the docstring of its factory says otherwise, the loss is 0 for equal statistics and 1 for features of 0.
+
+    statistic: returns the statistic of features.
+    distance: returns the distance of a statistic from that of the painting.
+    mix: returns the statistic of several style images from their statistics and shares, which add up to 1.
     additive: whether the statistic is a mean over positions.
     stochastic: whether the distance uses random draws.
-    pixels: whether it compares the images themselves, `(1, 3, H, W)` in [0, 1], instead of a layer.
-    side: side of the squares of positions that it compares.
-    samples: whether a sample of positions serves for a large image.
+    pixels: whether the loss compares images `(1, 3, H, W)` in [0, 1] instead of features of a layer.
+    side: the side of the squares of positions that the loss compares.
+    samples: whether a sample of positions is enough for a large image.
     """
 
     name: str
@@ -83,32 +95,23 @@ class StyleLoss:
     samples: bool = True
 
     def mixed(self, statistics: Sequence[Any], shares: Sequence[float]) -> Any:
-        """Return the statistic of several style images from theirs."""
+        """Return the statistic of one or several style images from their statistics and shares."""
         return statistics[0] if len(statistics) == 1 else self.mix(statistics, shares)
 
 
-def positions(features: Tensor) -> Tensor:
-    """Return `(B, C, H, W)` as `(B, N, C)`: no copy in the channels-last layout."""
-    return features.permute(0, 2, 3, 1).flatten(1, 2)
-
-
-def into_space(points: Tensor, space: Tensor | None) -> Tensor:
-    """Return points `(..., N, C)` in the space, `(..., N, K)`; half precision becomes float32."""
-    points = widened(points)
-    if space is None:
-        return points
-    return points @ space[:, :-1].T + space[:, -1]
-
-
 def weighted_mean(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-    """Return the mixture of additive statistics."""
+    """Return the mixture of additive statistics.
+
+    >>> weighted_mean([torch.tensor(0.0), torch.tensor(4.0)], [0.75, 0.25])
+    tensor(1.)
+    """
     return torch.stack([share * statistic for share, statistic in zip(shares, statistics, strict=True)]).sum(0)
 
 
 def from_function(function: Callable[[Tensor, Tensor], Tensor]) -> StyleLoss:
-    """Return a style loss from a function of two tensors of features `(1, C, H, W)`, the picture's and the painting's.
+    """Return a style loss from a function of the features of picture and painting, two tensors `(1, C, H, W)`.
 
-    It supports neither masks nor mixtures of paintings.
+    The loss supports neither masks nor mixtures of paintings; it raises UsageError for both.
     """
     name = getattr(function, "__name__", type(function).__name__)
 

@@ -1,7 +1,8 @@
-"""Style as a distribution that is moved to the painting's: optimal transport, and bounds of it.
+"""Style as a distribution of features, compared by optimal transport or by bounds of it.
 
-In one dimension optimal transport keeps the order of points (`sliced`, `histogram`). In more dimensions, moving each
-point to its nearest is cheaper than any transport: a lower bound, and fast (`remd`, `palette`).
+In one dimension, optimal transport preserves the order of points (`sliced`, `histogram`). In more dimensions, moving
+each point to its nearest neighbour costs less than any transport: a lower bound that is fast to compute (`remd`,
+`palette`).
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from impasto.losses.sampling import RandomDraws
 from impasto.losses.style import LayerFeatures, StyleLoss, weighted_mean
 
 LEVEL = 1 / 255
-"""One level of brightness: the least mean brightness of a painting's colours."""
+"""Least divisor of `palette`, one level of 255: a black painting has colours of length 0."""
 
 
 def sliced(samples: int = 4096, directions: int = 64) -> StyleLoss:
-    """The sliced Wasserstein distance, squared (Heitz et al. 2021): features projected on directions drawn from the
-    sphere, both pictures' sorted, their mean squared difference over the painting's mean square.
+    """Return the loss of the squared sliced Wasserstein distance (Heitz et al. 2021).
 
-    `samples` positions are drawn from each picture, and no more than `4 K` of the directions where there are K
-    channels, since few dimensions are soon seen from all sides. Raises UsageError for less than 1 of either.
+    The features of both pictures are projected on random directions and sorted along each direction. The value is the
+    mean squared difference of the sorted projections, over the mean square of the painting's projections.
+
+    `samples` positions are sampled from each picture. For K channels at most `4 K` of the directions are used, because
+    a few directions cover a space of few dimensions. Raises UsageError for less than 1 of `samples` or `directions`.
     """
     check_count("sliced", samples, "samples")
     check_count("sliced", directions, "directions")
@@ -45,12 +48,12 @@ def sliced(samples: int = 4096, directions: int = 64) -> StyleLoss:
 
 
 def histogram(samples: int = 8192) -> StyleLoss:
-    """Each channel's histogram matched to the painting's: squared distance to the matched values over the painting's
-    mean square (Risser et al. 2017).
+    """Return the loss of histograms: the squared distance of each channel to its match with the painting's histogram.
 
-    `samples` positions are drawn from each picture; values go to those of the same rank, and a rank has no gradient, so
-    that what is matched stays fixed as there. The channels are the network's own, not those of an encoder's space,
-    which is turned against what it stands for. Raises UsageError for less than 1 sample.
+    Risser et al. 2017; here divided by the mean square of the painting. `samples` positions are sampled from each
+    picture, and each value is matched with the value of the same rank. Ranks have no gradient, so the match is constant
+    in the backward pass, as in the paper. The loss uses the channels of the network. The axes of an encoder's space
+    are rotated against the channels of the wide network. Raises UsageError for less than 1 sample.
     """
     check_count("histogram", samples, "samples")
 
@@ -64,20 +67,23 @@ def histogram(samples: int = 8192) -> StyleLoss:
 
 
 def _in_order(a: Tensor, target: Tensor) -> Tensor:
-    """Return squared differences of the sorted columns of `(N, D)` and `(M, D)`, over the target's squares."""
+    """Return the mean squared difference of the sorted columns of `(N, D)` and `(M, D)`, over the target's square."""
     a, target = a.T.sort(1).values, target.T.sort(1).values
-    if a.shape != target.shape:  # the target's quantiles, at as many ranks as there are points
+    if a.shape != target.shape:  # N quantiles of the target
         target = F.interpolate(target[None], a.shape[1], mode="linear")[0]
     return over((a - target).square().mean(), target.square().mean())
 
 
 def remd(samples: int = 1024) -> StyleLoss:
-    """The relaxed earth mover's distance with cosine distances (Kolkin et al. 2019, eqs. 5 to 8): how far each of the
-    picture's features is from the painting's nearest, or the other way round if that is more.
+    """Return the loss of the relaxed earth mover's distance with cosine distances (Kolkin et al. 2019, eqs. 5 to 8).
 
-    From 0 to 2 and not normalised: nothing at all is 1 away. `samples` positions are drawn from each picture; from
-    different positions even of one picture it is not quite 0. Several paintings are thrown together and must have equal
-    shares. Raises UsageError for unequal ones, and for less than 1 sample.
+    The value is the mean distance of the picture's features to their nearest neighbours in the painting, or of the
+    painting's features to their nearest neighbours in the picture, whichever is larger. It is from 0 to 2 and not
+    normalised: features of 0 have a value of 1.
+
+    `samples` positions are sampled from each picture. Two samples of the same picture have a value slightly above 0.
+    Several paintings are united, and must have equal shares. Raises UsageError for unequal shares, and for less than 1
+    sample.
     """
     check_count("remd", samples, "samples")
 
@@ -88,11 +94,11 @@ def remd(samples: int = 1024) -> StyleLoss:
 
 
 def palette(samples: int = 1024) -> StyleLoss:
-    """The relaxed earth mover's distance of the pixels' colours, over the mean length of the painting's (Kolkin et al.
-    2019).
+    """Return the loss of the relaxed earth mover's distance of colours (Kolkin et al. 2019).
 
-    It looks at the picture, not at features; distances are Euclidean in light and colour (Y, Cb, Cr of ITU-R BT.601),
-    which depend on each other less than red, green and blue do. Sampling, mixing and errors as in `remd`.
+    It compares the pixels of the pictures, not features. The value is divided by the mean length of the painting's
+    colours. Distances are Euclidean in light and colour (Y, Cb and Cr of ITU-R BT.601), which depend on each other less
+    than red, green and blue. Sampling, mixing and errors are as for `remd`.
     """
     check_count("palette", samples, "samples")
 
@@ -108,18 +114,20 @@ def palette(samples: int = 1024) -> StyleLoss:
 
 
 def _length(a: Tensor, b: Tensor) -> Tensor:
-    """Return `|a - b|` of the rows, with a slope of 0 at 0."""
+    """Return `|a - b|` of the rows of two `(N, K)`, `(N,)`, with a gradient of 0 at 0."""
     length: Tensor = ((a - b).square().sum(1) + EPSILON).sqrt() - EPSILON**0.5
     return length
 
 
 def _relaxed(a: Tensor, b: Tensor, cost: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return the larger of both mean costs of moving each point to the nearest of the others; a scalar."""
+    """Return the mean cost of moving each point to its nearest in the other set, the larger of both; a scalar."""
     there, back = cost(a, nearest(a, b)), cost(nearest(b, a), b)
     return torch.maximum(there.mean(), back.mean())
 
 
 def _equal_parts(name: str) -> Callable[[Sequence[Cloud], Sequence[float]], Cloud]:
+    """Return a `mix` of the loss `name` that raises UsageError for unequal shares."""
+
     def mix(clouds: Sequence[Cloud], shares: Sequence[float]) -> Cloud:
         check_equal(name, shares)
         return mix_clouds(clouds, shares)
@@ -128,18 +136,18 @@ def _equal_parts(name: str) -> Callable[[Sequence[Cloud], Sequence[float]], Clou
 
 
 def moments() -> StyleLoss:
-    """Means and covariances by their absolute differences, `mean |m - m*| + mean |C - C*|` over the same of m* and C*
-    (Kolkin et al. 2019, eq. 9, normalised).
+    """Return the loss of absolute differences of means and covariances (Kolkin et al. 2019, eq. 9, but normalised).
 
-    Absolute values depend on the axes: in an encoder's space they are those of the rows of R.
+    It is `mean |m - m*| + mean |C - C*|` over `mean |m*| + mean |C*|`. Absolute values depend on the axes. In the space
+    of an encoder the axes are the rows of R.
     """
     return StyleLoss("moments", moment, _moments, weighted_mean, additive=True)
 
 
 def _moments(a: Tensor, target: Tensor, draws: RandomDraws) -> Tensor:
     pairs = list(zip(mean_and_covariance(a), mean_and_covariance(target), strict=True))
-    away = torch.stack([(x - y).abs().mean() for x, y in pairs]).sum()
-    return over(away, torch.stack([y.abs().mean() for _, y in pairs]).sum())
+    distance = torch.stack([(x - y).abs().mean() for x, y in pairs]).sum()
+    return over(distance, torch.stack([y.abs().mean() for _, y in pairs]).sum())
 
 
 LOSSES: dict[str, Callable[..., StyleLoss]] = {

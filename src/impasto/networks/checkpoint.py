@@ -1,6 +1,6 @@
 """Files of trained networks: safetensors, with the settings of the network in the metadata.
 
-Loading needs no knowledge of the architecture, and never runs code from the file.
+The metadata describe the architecture, so `load` needs only the file. It never runs code from the file.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ from torch.overrides import TorchFunctionMode
 
 from impasto.errors import UsageError, choose
 from impasto.image.atomic import in_utf8, replace_file
-from impasto.networks.arbitrary import AnyStyle
-from impasto.networks.styles import ManyStyles
+from impasto.networks.styles import AnyStyle, ManyStyles
 from impasto.networks.texture_net import TextureNet
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable  # it moves to importlib.resources.abc in Python 3.11
 
 VERSION = "1"
-"""Version of the file's layout and of the computation of the networks: raised when either changes."""
+"""Version of the format of the file and of the computation of the networks. Change it with either of them."""
 
 Network = ManyStyles | AnyStyle | TextureNet
 KINDS: dict[str, type[ManyStyles] | type[AnyStyle] | type[TextureNet]] = {
@@ -39,10 +38,19 @@ KINDS: dict[str, type[ManyStyles] | type[AnyStyle] | type[TextureNet]] = {
 def save(
     network: Network, path: str | Path, provenance: Mapping[str, object] | None = None, *, half: bool = False
 ) -> None:
-    """Write `network` to `path`, atomically; with `half`, weights are in half precision.
+    """Write `network` to `path`, completely or not at all.
 
-    `provenance`: where the weights come from, as anything that JSON can hold. Raises ImpastoError if the file cannot be
-    written.
+    provenance: the training of the weights, in values of JSON.
+    half: whether weights are in half precision.
+
+    Raises ImpastoError if the file cannot be written.
+
+    >>> from impasto.networks import TextureSettings
+    >>> save(TextureNet(TextureSettings(scales=3, channels=2)), "texture.safetensors", {"steps": 0})
+    >>> describe("texture.safetensors")["provenance"]
+    {'steps': 0}
+    >>> load("texture.safetensors").settings.scales
+    3
     """
     metadata = {
         "impasto": "network",
@@ -52,65 +60,82 @@ def save(
         "provenance": json.dumps(dict(provenance or {})),
     }
     state = network.state_dict()
-    data = packed({name: _stored(tensor, half) for name, tensor in state.items()}, metadata)
+    data = packed({name: _copy(tensor, half) for name, tensor in state.items()}, metadata)
     replace_file(Path(path), data)
 
 
 def describe(path: str | Path | Traversable) -> dict[str, Any]:
-    """Return the metadata of a network's file, without its tensors: "kind", "settings", "provenance", "version", and
-    the "bytes" of the file. Raises UsageError as `load` does."""
+    """Return the metadata of a network's file, without its tensors.
+
+    The keys are "kind", "settings", "provenance", "version", and "bytes", the size of the file. Raises UsageError as
+    `load` does.
+
+    >>> describe(shipped()["styles"])["kind"]
+    'style'
+    """
     return _read(path, tensors=False)[0]
 
 
 def load(path: str | Path | Traversable) -> Network:
-    """Return the network in a file that `save` wrote, in float32.
+    """Return the network in a file of `save`, in float32 and in `eval()`.
 
     Raises UsageError for a file that is missing, damaged, no network, or of another version.
+
+    >>> load(shipped()["any"]).kind
+    'any'
     """
     about, tensors = _read(path)
     try:
-        with torch.device("meta"), _Undrawn():  # no memory and no random numbers for weights from the file
-            network = KINDS[about["kind"]].described(about["settings"])
+        # The weights come from the file, so new weights need no memory and no random numbers.
+        with torch.device("meta"), _NoInitialisation():
+            network = KINDS[about["kind"]].from_description(about["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"'{path}' has settings that make no network: {error}") from error
-    _match(network, tensors, path)
+    _check_tensors(network, tensors, path)
     network.load_state_dict(tensors, assign=True)
     return network.eval()
 
 
 def shipped() -> dict[str, Traversable]:
-    """Return the files of the networks inside the package, by name."""
-    found = {e.name: e for e in files("impasto.networks").iterdir() if e.name.endswith(".safetensors")}
-    return {name.removesuffix(".safetensors"): found[name] for name in sorted(found)}
+    """Return the files of the networks inside the package, by name, in alphabetical order.
+
+    >>> list(shipped())
+    ['any', 'styles']
+    """
+    entries = {e.name: e for e in files("impasto.networks").iterdir() if e.name.endswith(".safetensors")}
+    return {name.removesuffix(".safetensors"): entries[name] for name in sorted(entries)}
 
 
-class _Undrawn(TorchFunctionMode):
-    """Skips the initialisation of weights: for tensors without memory torch would import its compiler, in a second."""
+class _NoInitialisation(TorchFunctionMode):
+    """A mode of torch without the initialisation of weights.
+
+    For tensors without memory torch would import its compiler, which takes a second.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = kwargs or {}
-        if getattr(func, "__name__", "").endswith(("normal_", "uniform_")):  # a tensor's, or those of nn.init
-            return given.get("tensor", args[0] if args else None)
-        return func(*args, **given)
+        keywords = kwargs or {}
+        if getattr(func, "__name__", "").endswith(("normal_", "uniform_")):  # methods of tensors, functions of nn.init
+            return keywords.get("tensor", args[0] if args else None)
+        return func(*args, **keywords)
 
 
-def _stored(tensor: Tensor, half: bool = False) -> Tensor:
-    """Return a copy in the precision asked for; integers (counts) keep their type."""
+def _copy(tensor: Tensor, half: bool = False) -> Tensor:
+    """Return a contiguous copy in memory, in full or half precision; integers (counts) keep their dtype."""
     dtype = torch.float16 if half else torch.float32
-    kept = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
-    return kept.contiguous()
+    copy = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+    return copy.contiguous()
 
 
 def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the metadata of the network, and its tensors in float32."""
-    with nullcontext(Path(path)) if isinstance(path, str | Path) else as_file(path) as here:
+    """Return the metadata of the network, and its tensors in float32 unless `tensors` is false."""
+    with nullcontext(Path(path)) if isinstance(path, str | Path) else as_file(path) as local:
         try:
-            with in_utf8(here) as plain, safe_open(plain, "pt") as file:
+            with in_utf8(local) as name, safe_open(name, "pt") as file:
                 metadata = file.metadata() or {}
-                names = list(file.keys()) if tensors else []
-                # Copies: sums over memory mapped at any address may be rounded otherwise.
-                read = {name: _stored(file.get_tensor(name)) for name in names}
-            size = here.stat().st_size
+                keys = list(file.keys()) if tensors else []
+                # Copies, because the rounding of sums depends on the address, and mapped memory may have any.
+                weights = {key: _copy(file.get_tensor(key)) for key in keys}
+            size = local.stat().st_size
         except OSError as error:
             raise UsageError(f"the network '{path}' cannot be read: {error.strerror or error}") from error
         except SafetensorError as error:
@@ -125,17 +150,17 @@ def _read(path: str | Path | Traversable, *, tensors: bool = True) -> tuple[dict
         about |= {key: dict(json.loads(metadata[key])) for key in ("settings", "provenance")}
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"the network '{path}' is damaged: its metadata cannot be read") from error
-    return about, read
+    return about, weights
 
 
-def _match(network: Network, tensors: Mapping[str, Tensor], path: object) -> None:
+def _check_tensors(network: Network, tensors: Mapping[str, Tensor], path: object) -> None:
     """Raise UsageError for tensors that do not fit `network`."""
-    wanted = network.state_dict()
-    for name in [*wanted, *tensors]:
-        found, shape = tensors.get(name), wanted[name].shape if name in wanted else None
-        if found is None or shape != found.shape:
-            there = "none" if found is None else str(tuple(found.shape))
-            asked = "none" if shape is None else str(tuple(shape))
-            raise UsageError(f"'{path}' does not fit its own settings: {name} is {there}, not {asked}")
-        if not found.isfinite().all():
+    state = network.state_dict()
+    for name in [*state, *tensors]:
+        tensor, shape = tensors.get(name), state[name].shape if name in state else None
+        if tensor is None or shape != tensor.shape:
+            actual = "none" if tensor is None else str(tuple(tensor.shape))
+            expected = "none" if shape is None else str(tuple(shape))
+            raise UsageError(f"'{path}' does not fit its own settings: {name} is {actual}, not {expected}")
+        if not tensor.isfinite().all():
             raise UsageError(f"'{path}' is damaged: {name} holds values that are no numbers")

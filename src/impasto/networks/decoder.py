@@ -1,6 +1,6 @@
 """The decoder of a network of transport: from maps at strides 1, 2, 4 and 8 to a picture.
 
-It has no norm, because the maps have the statistics of the style already.
+The decoder has no norm, because the maps already have the statistics of the style.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from impasto.networks.layers import Convolution, ToPixels
 SLOPE = 0.2
 """Slope of the leaky ReLUs."""
 
-START = 0.2
-"""Initial factor of a residual block, relative to the usual one."""
+RESIDUAL_SCALE = 0.2
+"""Initial factor of the last weights of a residual block, relative to the usual ones."""
+
+FINE, COARSE = (1.0, -4.0, 6.0, -4.0, 1.0), (1.0, 4.0, 6.0, 4.0, 1.0)
+"""Sixteen times filters along an axis: at f waves per pixel they are `sin^4(pi f)` and `cos^4(pi f)`."""
+
+WEAVE = 1.3725
+"""Factor of `FINE`, for which a wave of 3 / 8 along an axis is removed whole."""
 
 Modulation = tuple[Tensor, Tensor]
 """Scales and shifts of a level, `(B, C, 1, 1)`, or maps of the level's size."""
@@ -28,8 +34,16 @@ Modulation = tuple[Tensor, Tensor]
 class Decoder(nn.Module):
     """Levels from coarse to fine: the maps of each are added to the output of the coarser level, with residual blocks.
 
-    inputs: channels of the maps at each stride, finest first. channels, blocks: of each level.
+    inputs: channels of the maps at each stride, finest first.
+    channels, blocks: of each level.
+
     The initial output is 0.
+
+    >>> decoder = Decoder([3, 5], [4, 8], [0, 1])
+    >>> maps = [torch.rand(1, 3, 8, 8), torch.rand(1, 5, 4, 4)]
+    >>> modulation = [(torch.ones(1, width, 1, 1), torch.zeros(1, width, 1, 1)) for width in (4, 8)]
+    >>> decoder(maps, modulation).shape
+    torch.Size([1, 3, 8, 8])
     """
 
     def __init__(self, inputs: Sequence[int], channels: Sequence[int], blocks: Sequence[int]) -> None:
@@ -41,26 +55,45 @@ class Decoder(nn.Module):
             nn.Sequential(*(Residual(width) for _ in range(count)))
             for width, count in zip(channels, blocks, strict=True)
         )
-        self.enlarge = nn.ModuleList(Upsampling(below, here) for here, below in pairwise(channels))
+        self.enlarge = nn.ModuleList(BilinearUpsampling(coarse, fine) for fine, coarse in pairwise(channels))
         self.last = ToPixels(channels[0])
         nn.init.zeros_(self.last.convolution.weight)
         nn.init.zeros_(self.last.convolution.bias)  # type: ignore[arg-type]
 
     def forward(self, maps: Sequence[Tensor], modulation: Sequence[Modulation]) -> Tensor:
-        """Return `(B, 3, H, W)` from maps at strides 1, 2, 4, 8."""
+        """Return a picture, `(B, 3, H, W)`, of any range.
+
+        maps: `(B, C, H / 2^k, W / 2^k)` for each level k, finest first.
+        modulation: of the entering maps of each level.
+        """
         x: Tensor | None = None
         for k in reversed(range(len(maps))):
-            entered = self.enter[k](maps[k].contiguous(memory_format=torch.channels_last))
+            level = self.enter[k](maps[k].contiguous(memory_format=torch.channels_last))
             if x is not None:
-                entered = entered + self.enlarge[k](F.leaky_relu(x, SLOPE))
+                level = level + self.enlarge[k](F.leaky_relu(x, SLOPE))
             scale, shift = modulation[k]
-            x = self.blocks[k](torch.addcmul(shift, entered, scale))
+            x = self.blocks[k](torch.addcmul(shift, level, scale))
         return self.last(F.leaky_relu(cast(Tensor, x), SLOPE))  # type: ignore[no-any-return]
 
 
-class Upsampling(Convolution):
-    """A 3x3 convolution and bilinear upsampling by 2. After nearest upsampling one position of a coarse map is a
-    square, and networks paint squares."""
+def without_weave(strokes: Tensor) -> Tensor:
+    """Return `strokes`, `(B, 3, H, W)`, without the finest waves along rows and columns.
+
+    Upsampling leaves copies of coarse waves at finer frequencies along both axes, and networks make them stronger than
+    paintings have them, at a period of 8 / 3 pixels most of all. They look like woven cloth. Waves at an angle stay.
+    Zeros are beyond the border: it lies in the margin, which is cut off.
+    """
+    fine, coarse = (strokes.new_tensor(taps) / 16 for taps in (FINE, COARSE))
+    kernel = WEAVE * (torch.outer(fine, coarse) + torch.outer(coarse, fine))
+    each = torch.eye(strokes.shape[1]).to(strokes)[:, :, None, None]  # torch's grouped convolutions are slow
+    return strokes - F.conv2d(strokes, each * kernel, padding=2)
+
+
+class BilinearUpsampling(Convolution):
+    """A 3x3 convolution, then bilinear upsampling by 2.
+
+    After nearest upsampling one position of a coarse map is a square, and networks paint squares.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `(B, out, 2H, 2W)`."""
@@ -74,7 +107,7 @@ class Residual(nn.Module):
         super().__init__()
         self.first, self.second = Convolution(channels, channels), Convolution(channels, channels)
         with torch.no_grad():
-            self.second.convolution.weight *= START
+            self.second.convolution.weight *= RESIDUAL_SCALE
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum of `x` and the block's output."""

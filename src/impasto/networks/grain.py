@@ -19,82 +19,94 @@ from impasto.networks.transport import from_lower_triangle, full_precision, lowe
 SIDE = 256
 """Period of the noise, in pixels."""
 
-REACH = 16
+RADIUS = 16
 """Radius of a kernel, in pixels."""
 
 WINDOW = 64
 """Side of the windows in which a spectrum is measured, in pixels; they overlap by half."""
 
-FAINT = 1e-8
-"""Added to the power of a texture."""
+EPSILON = 1e-8
+"""Added to the power and to the variance of detail."""
 
-QUIET = 0.1
+LOW_ENERGY = 0.1
 """Share of the mean energy below which windows have less weight."""
 
-KERNEL = 2 * REACH + 1
-PHASES = 4
-"""Side of the squares of pixels that one convolution makes at once. `KERNEL + PHASES - 1` is a multiple of it."""
-
-HALF = KERNEL**2 // 2 + 1
+KERNEL = 2 * RADIUS + 1
+HALF_KERNEL = KERNEL**2 // 2 + 1
 COLOURS = 6
-NUMBERS = COLOURS + HALF
-"""Numbers of a grain: the root of the covariance of its colours, and one half of a point-symmetric kernel."""
+CODE_SIZE = COLOURS + HALF_KERNEL
+"""Length of a code of grain: the root of the covariance of its colours, and one half of a point-symmetric kernel."""
 
 
 def grain_code(detail: Tensor, alpha: Tensor | None = None) -> Tensor:
-    """Return the grain `(B, NUMBERS)` of pictures from their detail, `(B, 3, H, W)` of mean 0.
+    """Return the codes of grain `(B, CODE_SIZE)` of pictures from their detail, `(B, 3, H, W)` of mean 0.
 
-    Its variance, summed over the colours, is 1. Positions are weighted by `alpha`, `(B, 1, H, W)`, not all 0.
+    alpha: weights of pixels, `(B, 1, H, W)`, not all 0.
+
+    The variance of the grain, summed over the colours, is 1.
+
+    >>> grain_code(torch.randn(1, 3, 96, 96)).shape
+    torch.Size([1, 551])
     """
     with full_precision(detail):
         detail = detail.float()
         covariance = normal_of(detail, alpha).covariance
         trace = torch.diagonal(covariance, dim1=1, dim2=2).sum(1)[:, None, None]
-        colours = symmetric_root(covariance / trace.clamp(min=FAINT))
-        kernel = _kernel(_power(detail, alpha)).flatten(1)[:, :HALF]
+        colours = symmetric_root(covariance / trace.clamp(min=EPSILON))
+        kernel = _kernel(_power(detail, alpha)).flatten(1)[:, :HALF_KERNEL]
         return torch.cat([lower_triangle(colours), kernel.to(colours)], dim=1).to(detail)
 
 
 def no_grain(like: Tensor) -> Tensor:
-    """Return the code of no grain, `(1, NUMBERS)`."""
-    return like.new_zeros(1, NUMBERS)
+    """Return the code of no grain, `(1, CODE_SIZE)`, with dtype and device of `like`."""
+    return like.new_zeros(1, CODE_SIZE)
 
 
 def colour_root(grain: Tensor) -> Tensor:
-    """Return the symmetric root of the covariance of colours, `(B, 3, 3)`."""
+    """Return the symmetric root of the covariance of the colours, `(B, 3, 3)`, of codes of grain."""
     return from_lower_triangle(grain[:, :COLOURS], 3)
 
 
 def noise_tile(grain: Tensor, noise: Tensor) -> Tensor:
-    """Return periodic grain `(B, 3, SIDE, SIDE)` from white `noise`, `(3, 1, SIDE, SIDE)`."""
+    """Return periodic grain `(B, 3, SIDE, SIDE)`: white noise, convolved with the kernel and coloured.
+
+    grain: codes of grain, `(B, CODE_SIZE)`.
+    noise: the Hartley transform of the white noise, along both axes, `(3, 1, SIDE, SIDE)`; it is white noise, too.
+
+    A convolution is a product of spectra. The Hartley transform is real (Bracewell 1983, "Discrete Hartley transform").
+
+    >>> noise_tile(no_grain(torch.zeros(())), torch.randn(3, 1, SIDE, SIDE)).shape
+    torch.Size([1, 3, 256, 256])
+    """
     half = grain[:, COLOURS:]
     kernel = torch.cat([half, half[:, :-1].flip(1)], dim=1).view(-1, 1, KERNEL, KERNEL)
+    cosines, sines, hartley = (table.to(grain) for table in _hartley_tables())
     with full_precision(grain):
-        made = _filtered(F.pad(noise.to(grain), (REACH,) * 4, mode="circular"), kernel).transpose(0, 1)
-        return torch.einsum("bij,bjhw->bihw", colour_root(grain), made)
+        noise = noise.to(grain)[:, 0]
+        even, odd = cosines @ kernel @ cosines.T, sines @ kernel @ sines.T
+        spectrum = even * noise + odd * noise.flip(1, 2).roll((1, 1), (1, 2))
+        return torch.einsum("bij,bjhw->bihw", colour_root(grain), hartley @ spectrum @ hartley / SIDE)
 
 
-def _filtered(noise: Tensor, kernels: Tensor) -> Tensor:
-    """Return `F.conv2d(noise, kernels)`, `(3, B, SIDE, SIDE)`, with squares of `PHASES` x `PHASES` pixels as channels.
+@cache
+def _hartley_tables() -> tuple[Tensor, Tensor, Tensor]:
+    """Return cosines and sines of each frequency at the kernel's positions, `(SIDE, KERNEL)`, and the transform."""
+    steps = torch.arange(SIDE, dtype=torch.float64)
+    positions = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64)
+    kernel_angles, angles = (2 * math.pi / SIDE * torch.outer(steps, points) for points in (positions, steps))
+    return kernel_angles.cos(), kernel_angles.sin(), angles.cos() + angles.sin()
 
-    A convolution of one channel with large kernels is slow: it uses no more than one output at a time.
+
+def tile_window(tile: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:
+    """Return a part of the size `(height, width)` of a periodic image, from the pixel `origin`, `(B, 3, *size)`.
+
+    >>> tile_window(torch.arange(SIDE).expand(1, 3, SIDE, SIDE), (1, 3), (0, SIDE - 1))[0, 0]
+    tensor([[255,   0,   1]])
     """
-    side = (KERNEL + PHASES - 1) // PHASES
-    steps, blocks, places = (torch.arange(count, device=noise.device) for count in (PHASES, side, KERNEL))
-    place = (PHASES * blocks - steps[:, None, None] + steps[:, None]).flatten()  # for each output, input and block
-    chosen = (place[:, None] == places).to(kernels)
-    weights = (chosen @ kernels[:, 0] @ chosen.T).view(-1, PHASES, PHASES, side, PHASES, PHASES, side)
-    weights = weights.permute(0, 1, 4, 2, 5, 3, 6).reshape(-1, PHASES**2, side, side)
-    made = F.conv2d(F.pixel_unshuffle(noise, PHASES), weights)
-    return F.pixel_shuffle(made, PHASES)
-
-
-def tile_window(square: Tensor, size: tuple[int, int], origin: tuple[int, int]) -> Tensor:
-    """Return `(B, 3, *size)`: a periodic square over the part of a picture whose first pixel is `origin`."""
     rows, columns = (
-        (torch.arange(side, device=square.device) + start) % SIDE for side, start in zip(size, origin, strict=True)
+        (torch.arange(side, device=tile.device) + start) % SIDE for side, start in zip(size, origin, strict=True)
     )
-    return square[:, :, rows][..., columns]
+    return tile[..., columns][:, :, rows]  # rows last: whole rows are copied
 
 
 def _power(detail: Tensor, alpha: Tensor | None) -> Tensor:
@@ -104,35 +116,35 @@ def _power(detail: Tensor, alpha: Tensor | None) -> Tensor:
     """
     batch, edge = len(detail), WINDOW // 2
     windows = _windows(detail if alpha is None else detail * alpha, edge)
-    cosines, sines, window = (table.to(detail) for table in _tables())
+    cosines, sines, window = (table.to(detail) for table in _fourier_tables())
     windows = windows * window
     along, across = windows @ cosines, windows @ sines
     real, imaginary = cosines @ along - sines @ across, cosines @ across + sines @ along
     power = (real.square() + imaginary.square()).view(batch, 3, -1, WINDOW, WINDOW).sum(1)
-    energy = power.sum((2, 3), keepdim=True)  # normalises windows: a texture is typical detail, not an edge
-    return (power / (energy + QUIET * energy.mean(1, keepdim=True) + FAINT)).mean(1)
+    energy = power.sum((2, 3), keepdim=True)  # windows are normalised: a texture is typical detail, not an edge
+    return (power / (energy + LOW_ENERGY * energy.mean(1, keepdim=True) + EPSILON)).mean(1)
 
 
 def _windows(detail: Tensor, edge: int) -> Tensor:
-    """`(B x 3 x N, WINDOW, WINDOW)`."""
-    found = F.unfold(F.pad(detail, (edge,) * 4).flatten(0, 1)[:, None], WINDOW, stride=edge)
-    return found.transpose(1, 2).reshape(-1, WINDOW, WINDOW)
+    """Return N windows of each channel, `(B x 3 x N, WINDOW, WINDOW)`."""
+    windows = F.unfold(F.pad(detail, (edge,) * 4).flatten(0, 1)[:, None], WINDOW, stride=edge)
+    return windows.transpose(1, 2).reshape(-1, WINDOW, WINDOW)
 
 
 def _kernel(power: Tensor) -> Tensor:
     """Return a kernel `(B, KERNEL, KERNEL)` of norm 1 and phase 0; white noise convolved with it has this spectrum."""
-    cosines, sines, _ = (table.to(power) for table in _tables())
-    height = (power + FAINT).sqrt()
-    whole = cosines @ height @ cosines - sines @ height @ sines
-    order = torch.arange(-REACH, REACH + 1, device=power.device) % WINDOW
+    cosines, sines, _ = (table.to(power) for table in _fourier_tables())
+    amplitude = (power + EPSILON).sqrt()
+    periodic = cosines @ amplitude @ cosines - sines @ amplitude @ sines
+    order = torch.arange(-RADIUS, RADIUS + 1, device=power.device) % WINDOW
     fade = torch.hann_window(KERNEL + 2, periodic=False, device=power.device, dtype=power.dtype)[1:-1]
-    kernel: Tensor = whole[:, order][..., order] * fade[:, None] * fade
+    kernel: Tensor = periodic[:, order][..., order] * fade[:, None] * fade
     return kernel / kernel.square().sum((1, 2), keepdim=True).sqrt()
 
 
 @cache
-def _tables() -> tuple[Tensor, Tensor, Tensor]:
-    """Return cosines and sines of the discrete Fourier transform, and the window."""
+def _fourier_tables() -> tuple[Tensor, Tensor, Tensor]:
+    """Return cosines and sines of the discrete Fourier transform, and the window function."""
     steps = torch.arange(WINDOW, dtype=torch.float64)
     angles = 2 * math.pi / WINDOW * torch.outer(steps, steps)
     fade = torch.hann_window(WINDOW, periodic=False, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Conditional normalisation (Dumoulin, Shlens and Kudlur 2017): scales and shifts after each norm make the style."""
+"""Conditional instance normalisation (Dumoulin, Shlens and Kudlur 2017): a style is scales and shifts after norms."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from torch.nn import functional as F
 from impasto.errors import choose
 
 NORMS = ("instance", "batch")
+
 EPSILON = 1e-5
+"""Added to variances, as in torch's norms."""
+
 MOMENTUM = 0.1
+"""Weight of a batch in the running averages, as in torch's batch norm."""
 
 
 class Moments(NamedTuple):
-    """Mean and variance of each channel, `(B, C, 1, 1)` each."""
+    """The statistics of a norm: mean and variance of each channel, `(B, C, 1, 1)` each."""
 
     mean: Tensor
     variance: Tensor
@@ -25,8 +29,13 @@ class Moments(NamedTuple):
 class ConditionalNorm(nn.Module):
     """Features minus their mean, divided by their deviation, with scale and shift from the caller.
 
-    Kind "instance" (Ulyanov 2016) uses the moments of each picture, so that the contrast of a photo does not matter.
-    Kind "batch" uses those of the batch in training, and their averages later.
+    Kind "instance" (Ulyanov et al. 2017) has the moments of each picture, so the contrast of a photo does not matter.
+    Kind "batch" has the moments of the batch in training, and their running averages in `eval()`. Raises UsageError for
+    another kind.
+
+    >>> norm = ConditionalNorm(1)
+    >>> norm(torch.tensor([[[[0.0, 2.0]]]]), torch.ones(1, 1, 1, 1), torch.full((1, 1, 1, 1), 5.0)).round(decimals=3)
+    tensor([[[[4., 6.]]]])
     """
 
     def __init__(self, channels: int, kind: str = "instance") -> None:
@@ -42,28 +51,31 @@ class ConditionalNorm(nn.Module):
         x: Tensor,
         scale: Tensor,
         shift: Tensor,
-        given: Moments | None = None,
-        seen: list[Moments] | None = None,
+        fixed_moments: Moments | None = None,
+        used_moments: list[Moments] | None = None,
         *,
         weights: Tensor | None = None,
     ) -> Tensor:
-        """Return `x` normalised; `scale` and `shift` are `(B, C, 1, 1)`, or maps of the size of `x`.
+        """Return `x`, `(B, C, H, W)`, normalised, times `scale`, plus `shift`.
 
-        The moments are `given`, or those of `x` (see `moments`). They are appended to `seen`.
+        scale, shift: `(B, C, 1, 1)`, or maps of the size of `x`.
+        fixed_moments: moments instead of those of `x`; see `moments`.
+        used_moments: a list that the moments are appended to.
+        weights: of positions in the moments of `x`, `(B, 1, H, W)`, not all 0.
         """
-        if given is None and weights is None and self.kind == "instance" and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        if fixed_moments is None and weights is None and self.kind == "instance" and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
             one = x.new_ones(self.channels)  # an operator of ONNX; a trace has no constant number of channels
             return F.instance_norm(x, weight=one, bias=torch.zeros_like(one)) * scale + shift
-        moments = given or self.moments(x, weights)
-        if seen is not None:
-            seen.append(moments)
+        moments = fixed_moments or self.moments(x, weights)
+        if used_moments is not None:
+            used_moments.append(moments)
         gain = scale * (moments.variance + EPSILON).rsqrt()
         return _affine(x, gain, shift - moments.mean * gain)
 
     def moments(self, x: Tensor, weights: Tensor | None = None) -> Moments:
         """Return the moments for `forward`. The variance is divided by the number of positions, as in torch's norms.
 
-        `weights` `(B, 1, H, W)`, not all 0: weights of positions in a picture's own moments.
+        weights: of positions, for the kind "instance" only, `(B, 1, H, W)`, not all 0.
         """
         if self.kind == "instance" and weights is not None:
             shares = weights / weights.sum((2, 3), keepdim=True)
@@ -74,13 +86,13 @@ class ConditionalNorm(nn.Module):
             mean = rows.mean(positions, keepdim=True)
             variance = (rows - mean).square().mean(positions, keepdim=True)
             return Moments(mean.view(*x.shape[:2], 1, 1), variance.view(*x.shape[:2], 1, 1))
-        average, spread = cast(Tensor, self.running_mean), cast(Tensor, self.running_variance)
+        running_mean, running_variance = cast(Tensor, self.running_mean), cast(Tensor, self.running_variance)
         if self.training:
             variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0, keepdim=True)
-            average.lerp_(mean.detach().to(average), MOMENTUM)
-            spread.lerp_(variance.detach().to(spread), MOMENTUM)
+            running_mean.lerp_(mean.detach().to(running_mean), MOMENTUM)
+            running_variance.lerp_(variance.detach().to(running_variance), MOMENTUM)
         else:
-            mean, variance = average.to(x), spread.to(x)
+            mean, variance = running_mean.to(x), running_variance.to(x)
         return Moments(mean.expand(len(x), -1, -1, -1), variance.expand(len(x), -1, -1, -1))
 
 
@@ -96,12 +108,12 @@ def _rows(x: Tensor) -> tuple[Tensor, int]:
 
 
 def _affine(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """Return `gain * x + offset`; the gradients of a gain for each channel are also summed over rows."""
+    """Return `gain * x + offset`; the gradient of a gain of one number for each channel is a sum over rows, too."""
     if gain.shape[-2:] != (1, 1):
         return torch.addcmul(offset, x, gain)
     rows, positions = _rows(x)
-    gain, offset = (each.flatten(1).unsqueeze(positions) for each in (gain, offset))
-    made = torch.addcmul(offset, rows, gain)
+    gain, offset = (numbers.flatten(1).unsqueeze(positions) for numbers in (gain, offset))
+    result = torch.addcmul(offset, rows, gain)
     if positions == 1:
-        return made.view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
-    return made.view_as(x)
+        return result.view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
+    return result.view_as(x)

@@ -1,4 +1,7 @@
-"""A network for many styles: a table of codes (Dumoulin, Shlens and Kudlur 2017)."""
+"""Networks with codes of styles: a table of codes for named styles, or the code of any style image.
+
+The table of codes is that of Dumoulin, Shlens and Kudlur (2017).
+"""
 
 from __future__ import annotations
 
@@ -11,78 +14,122 @@ from torch import Tensor, nn
 
 from impasto.errors import UsageError, choose
 from impasto.networks.transformer import Transformer, TransformerSettings
-from impasto.networks.transport_net import TransportNet, TransportSettings
+from impasto.networks.transport_net import TransportNet
+from impasto.networks.transport_parts import TransportSettings
 
 Body = Transformer | TransportNet
+"""The network that maps an image and a code to an image."""
 
 
 class Styled(nn.Module):
-    """A network with codes of styles; calls go to the network."""
+    """A body, and a method that returns codes for it."""
 
     def __init__(self, transformer: Body) -> None:
         super().__init__()
         self.transformer = transformer
 
     def forward(self, image: Tensor, code: Tensor, masks: Tensor | None = None) -> Tensor:
-        """Run the network; see its own `forward`."""
+        """Return the result of the body; see `Transformer.forward` and `TransportNet.forward`."""
         return self.transformer(image, code, masks)  # type: ignore[no-any-return]
 
 
 class ManyStyles(Styled):
-    """A network with a code for each of its named styles."""
+    """A network with a code for each of its named styles, at the start the body's plain code.
+
+    Raises UsageError without styles, and for names that occur twice or are not text.
+
+    >>> from impasto.networks import TransformerSettings
+    >>> network = ManyStyles(Transformer(TransformerSettings(width=8, blocks=1)), ["starry", "wave"])
+    >>> network.code({"starry": 0.7, "wave": 0.3}).shape == (1, network.transformer.code_size)
+    True
+    """
 
     kind = "style"
 
     def __init__(self, transformer: Body, styles: Sequence[str]) -> None:
         super().__init__(transformer)
         if not styles or len(set(styles)) < len(styles) or not all(isinstance(name, str) for name in styles):
-            told = ", ".join(map(str, styles)) or "none"
-            raise UsageError(f"styles are {told}; at least one is needed, and each with a name of its own")
+            listing = ", ".join(map(str, styles)) or "none"
+            raise UsageError(f"styles are {listing}; at least one is needed, and each with a name of its own")
         self.styles = tuple(styles)
         self.codes = nn.Parameter(torch.empty(len(styles), transformer.code_size))
         with torch.no_grad():
             self.codes.copy_(transformer.plain_code())
 
     def code(self, shares: Mapping[str, float]) -> Tensor:
-        """Return the mean of the codes of styles, weighted by their shares (at least 0, not all 0), `(1, D)`."""
-        table = {name: k for k, name in enumerate(self.styles)}
-        rows = [choose(table, name, "style") for name in shares]
+        """Return the mean of the codes of styles, weighted by their shares, `(1, code_size)`.
+
+        Raises UsageError for unknown styles, and for shares that are negative, infinite or all 0.
+        """
+        rows_by_name = {name: k for k, name in enumerate(self.styles)}
+        rows = [choose(rows_by_name, name, "style") for name in shares]
         total = sum(shares.values())
         if not all(share >= 0 for share in shares.values()) or not 0 < total < math.inf:
-            told = ", ".join(f"{name}={share:g}" for name, share in shares.items())
-            raise UsageError(f"the shares of styles are {told or 'none'}; allowed: from 0, and not all 0")
+            listing = ", ".join(f"{name}={share:g}" for name, share in shares.items())
+            raise UsageError(f"the shares of styles are {listing or 'none'}; allowed: from 0, and not all 0")
         weights = torch.tensor([share / total for share in shares.values()]).to(self.codes)
         return weights[None] @ self.codes[rows]
 
     def description(self) -> dict[str, Any]:
-        """Return the settings of a network of the same shape, for `described`."""
-        return {**described_body(self.transformer), "styles": list(self.styles)}
+        """Return the settings of a network of the same shape, for `from_description`."""
+        return {**body_description(self.transformer), "styles": list(self.styles)}
 
     @classmethod
-    def described(cls, description: Mapping[str, Any]) -> ManyStyles:
-        """Return a network with these settings and new weights."""
-        return cls(body_of(description), description["styles"])
+    def from_description(cls, description: Mapping[str, Any]) -> ManyStyles:
+        """Return a network with these settings and new weights; raises UsageError for invalid settings."""
+        return cls(new_body(description), description["styles"])
 
 
-def described_body(body: Body) -> dict[str, Any]:
-    """Return the settings of a network of the same shape as `body`, for `body_of`."""
+class AnyStyle(Styled):
+    """A network of transport with a code for any style image, computed from the image."""
+
+    kind = "any"
+    transformer: TransportNet
+
+    def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
+        """Return the codes `(B, code_size)` of style images `(B, 3, H, W)` in [0, 1].
+
+        alpha: weights of pixels, `(B, 1, H, W)`, not all 0.
+        """
+        return self.transformer.code(painting, alpha)
+
+    def description(self) -> dict[str, Any]:
+        """Return the settings of a network of the same shape, for `from_description`."""
+        return body_description(self.transformer)
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> AnyStyle:
+        """Return a network with these settings and new weights; raises UsageError for invalid settings."""
+        body = new_body({"transport": description["transport"]})
+        assert isinstance(body, TransportNet)
+        return cls(body)
+
+
+def body_description(body: Body) -> dict[str, Any]:
+    """Return the settings of a body, for `new_body` and for JSON.
+
+    >>> from impasto.networks import TransformerSettings
+    >>> body_description(Transformer(TransformerSettings(width=8)))["transformer"]["width"]
+    8
+    """
     name = "transport" if isinstance(body, TransportNet) else "transformer"
-    return {name: {key: _listed(value) for key, value in vars(body.settings).items()}}
+    return {name: {key: _as_lists(value) for key, value in vars(body.settings).items()}}
 
 
-def body_of(description: Mapping[str, Any]) -> Body:
-    """Return a network with these settings and new weights."""
+def new_body(description: Mapping[str, Any]) -> Body:
+    """Return a body with the settings of `body_description` and new weights; raises UsageError for invalid settings."""
     if "transport" in description:
         return TransportNet(
-            TransportSettings(**{key: _fixed(value) for key, value in description["transport"].items()})
+            TransportSettings(**{key: _as_tuples(value) for key, value in description["transport"].items()})
         )
     return Transformer(TransformerSettings(**description["transformer"]))
 
 
-def _listed(value: object) -> object:
-    """As JSON has it."""
-    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+def _as_lists(value: object) -> object:
+    """Return a value with lists instead of tuples, as JSON returns it."""
+    return [_as_lists(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _fixed(value: Any) -> Any:
-    return tuple(_fixed(each) for each in value) if isinstance(value, list) else value
+def _as_tuples(value: Any) -> Any:
+    """Return a value with tuples instead of lists, as settings have it."""
+    return tuple(_as_tuples(part) for part in value) if isinstance(value, list) else value

@@ -1,144 +1,66 @@
-"""One pass, any style: the photo's features are moved to the painting's distribution, and a decoder paints them.
+"""Style transfer in one pass for any style image, by optimal transport of features and a decoder.
 
-A style is a normal distribution of colours, and of features at strides 1, 2, 4 and 8, a mean and a covariance each, and
-a grain. The optimal transport between the photo's and the painting's distributions has a closed form
-(`networks/transport.py`), so no network predicts styles, and unseen paintings are matched as exactly as others. First,
-colours are moved, and grain is added where the photo is plain: the ground. Then features of the ground are computed and
-moved. From these the decoder paints strokes, which are added to the photo in its new colours.
+A style is a normal distribution of colours and of features at strides 1, 2, 4 and 8, a mean and a covariance each; a
+distribution of luma; a palette; and a grain. The optimal transport between the photo's and the painting's distributions
+has a closed form (`networks/transport.py`), so no network predicts styles, and paintings outside the training set are
+matched as exactly as others. First, the colours of the photo are transported, and grain is added where the photo is
+plain: this is the ground. Then the features of the ground are computed and transported. From these the decoder paints
+strokes, which are added to the photo in its new colours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from impasto.errors import UsageError
-from impasto.networks.decoder import Decoder, Modulation
+from impasto.networks.decoder import Decoder, without_weave
 from impasto.networks.features import Features
-from impasto.networks.grain import SIDE, colour_root, grain_code, noise_tile, tile_window
-from impasto.networks.ground import (
-    AMOUNT,
-    CELL,
-    FINE,
-    WIDE,
-    detail,
-    enlarged,
-    flatness,
-    limited,
-    luma,
-    luma_variance,
-    smooth_chroma,
-    zero_local_mean,
-)
-from impasto.networks.palette import energy_at, palette_code, restricted
+from impasto.networks.grain import SIDE, colour_root, grain_code, noise_tile
+from impasto.networks.ground import CELL, FINE, WIDE, detail, limit_strokes, luma, luma_variance, zero_local_mean
+from impasto.networks.inputs import MARGIN, add_margin, check_inputs
+from impasto.networks.palette import palette_code
 from impasto.networks.style_code import CodeLayout
-from impasto.networks.tone import curve_to, distribution_of, histogram_of, toned
-from impasto.networks.transport import Normal, apply_affine, normal_of, transport
-
-MARGIN = 16
-"""Width of the reflected margin around the picture, in pixels; it is cut off from the result. With 8, strokes run along
-the border."""
+from impasto.networks.tone import distribution_of, histogram_of
+from impasto.networks.transport import Normal, apply_affine, normal_of
+from impasto.networks.transport_parts import (
+    DecodedStyle,
+    FeatureMaps,
+    Ground,
+    TransportSettings,
+    blend,
+    colour_maps,
+    ground_of,
+    pool_to,
+    recolourings,
+    transport_maps,
+)
 
 MULTIPLE = 8
-SMALLEST = 24
-"""Least shorter side of a picture, in pixels: more than the reflected margin."""
-
-UNIT = 0.6
-"""Typical deviation of features, by which they are divided for the decoder."""
-
 COLOURS = 3
-LEVELS = 4
-MOST = 1024
-LOUD = 8.0
-"""Factor of grain at the decoder's input."""
 
-FAITHFUL = 1e-3
-"""The ridge of the transport of colours; see `transport.RIDGE`."""
+FEATURE_DEVIATION = 0.6
+"""Typical deviation of features, which the decoder's inputs are divided by."""
 
-
-@dataclass(frozen=True)
-class TransportSettings:
-    """Shape of a transport network, finest level first.
-
-    `widths`: channels of the feature extractor's convolutions, stage by stage; `axes`: principal axes of each stage's
-    features; `channels` and `blocks`: of the decoder.
-    """
-
-    widths: Sequence[Sequence[int]] = ((16, 24), (48, 32), (96, 32, 32, 48), (128,))
-    axes: Sequence[int] = (12, 32, 56, 72)
-    channels: Sequence[int] = (12, 24, 64, 128)
-    blocks: Sequence[int] = (0, 1, 2, 3)
-
-    def __post_init__(self) -> None:
-        table = {"widths": [len(self.widths)], "axes": self.axes, "channels": self.channels, "blocks": self.blocks}
-        for name, numbers in table.items():
-            least, levels = int(name != "blocks"), len(self.widths) if name == "widths" else len(numbers)
-            if levels != LEVELS or not all(_is_whole(n, least) for n in numbers):
-                told = list(getattr(self, name))
-                raise UsageError(f"{name} is {told}; allowed: {LEVELS} whole numbers from {least} to {MOST}")
-        if not all(stage and all(_is_whole(width, 1) for width in stage) for stage in self.widths):
-            raise UsageError(f"widths is {self.widths}; allowed: for each stage whole numbers from 1 to {MOST}")
-
-
-def _is_whole(number: object, least: int) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= MOST
-
-
-class StyleTarget(NamedTuple):
-    """A decoded style: distributions of colours and of each level's axes, finest first; of luma; a tile of grain and
-    the variance of its luma; a palette; the decoder's scales and shifts."""
-
-    normals: Sequence[Normal]
-    tone: Tensor
-    grain: Tensor
-    variance: Tensor
-    palette: Tensor
-    modulation: Sequence[Modulation]
-
-
-class Recolouring(NamedTuple):
-    """Maps a photo's colours to a style's: an affine map `(B, 3, 4)`, then a curve of luma `(B, KNOTS)`."""
-
-    affine: Tensor
-    curve: Tensor
-
-    def __call__(self, photo: Tensor) -> Tensor:
-        """Return `photo`, `(B, 3, H, W)`, in the style's colours; values may lie outside [0, 1]."""
-        return toned(apply_affine(photo, self.affine), self.curve)
-
-
-class Ground(NamedTuple):
-    """The photo in the painting's colours and the grain on it, `(B, 3, H, W)` each, and the variance of the painting's
-    detail at the same luma, `(B, 1, H / 8, W / 8)`."""
-
-    base: Tensor
-    grain: Tensor
-    detail: Tensor
-
-    @property
-    def picture(self) -> Tensor:
-        """The sum, from which features are extracted."""
-        return self.base + self.grain
-
-
-class FeatureMaps(NamedTuple):
-    """Features of a picture and their projections on principal axes, finest first."""
-
-    axes: Sequence[Tensor]
-    features: Sequence[Tensor]
+GRAIN_GAIN = 8.0
+"""Factor of the grain in the decoder's inputs."""
 
 
 class TransportNet(nn.Module):
-    """Maps a picture and a code to the picture in the code's style.
+    """A network from a picture and the code of any style to the picture in this style.
 
-    A code, `(B, code_size)`, has the normal distributions of a style, its grain, its palette, and a scale and a shift
-    for each channel of the decoder, which are 1 and 0 except for trained styles.
+    A code, `(B, code_size)`, has the distributions, the palette and the grain of a style, and a scale and a shift for
+    each channel of the decoder. Scales are 1 and shifts 0 except for trained styles.
+
+    >>> network = TransportNet(TransportSettings(((4,), (8,), (8,), (12,)), (3, 6, 6, 8), (4, 6, 8, 8), (0, 1, 1, 1)))
+    >>> photo, painting = torch.rand(1, 3, 24, 32), torch.rand(1, 3, 40, 30)
+    >>> network(photo, network.code(painting)).shape
+    torch.Size([1, 3, 24, 32])
     """
+
+    margin, multiple = MARGIN, MULTIPLE
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
         super().__init__()
@@ -153,17 +75,10 @@ class TransportNet(nn.Module):
         self.layout = CodeLayout((COLOURS, *settings.axes), tuple(settings.channels))
         self.register_buffer("noise", torch.randn(COLOURS, 1, SIDE, SIDE))
 
-    margin = MARGIN
-
     @property
     def code_size(self) -> int:
         """Length of a code."""
         return self.layout.size
-
-    @property
-    def multiple(self) -> int:
-        """The sides of padded pictures are multiples of this."""
-        return MULTIPLE
 
     def plain_code(self) -> Tensor:
         """Return the neutral style, `(1, code_size)`; see `CodeLayout.plain`."""
@@ -171,142 +86,87 @@ class TransportNet(nn.Module):
 
     @property
     def reach(self) -> int:
-        """Radius of the receptive field in pixels, with all statistics given; a multiple of `MULTIPLE`."""
-        far: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 2
-        far += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
-        far += (2 * (FINE // 2) + WIDE // 2 + 3) * MULTIPLE
-        return -(-far // MULTIPLE) * MULTIPLE
+        """Radius of the receptive field in pixels, with fixed statistics; a multiple of `multiple`."""
+        radius: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 4
+        radius += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
+        radius += (2 * (FINE // 2) + WIDE // 2 + 3) * MULTIPLE
+        return -(-radius // MULTIPLE) * MULTIPLE
 
     @property
     def floats_per_pixel(self) -> float:
-        """Number of values per pixel in memory: features, axes, moved axes and the decoder's inputs."""
-        sizes = [self.settings.widths[0][0] + 3 * COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
+        """Number of values per pixel in memory: features, axes, transported axes and the decoder's inputs."""
+        widths = [self.settings.widths[0][0] + 3 * COLOURS, *(stage[0] for stage in self.settings.widths[1:])]
         return sum(
             (width + 3 * axes) / (1 << 2 * k)
-            for k, (width, axes) in enumerate(zip(sizes, self.settings.axes, strict=True))
+            for k, (width, axes) in enumerate(zip(widths, self.settings.axes, strict=True))
         )
 
-    def padded(self, image: Tensor) -> Tensor:
-        """`image`, reflected by `MARGIN` on all sides and up to a multiple of 8 on the right and below."""
-        below, right = (MARGIN + -side % MULTIPLE for side in image.shape[-2:])
-        return F.pad(image, (MARGIN, right, MARGIN, below), mode="reflect")
-
     def feature_maps(self, picture: Tensor) -> FeatureMaps:
-        """The features of a padded picture, and their axes."""
+        """Return the features of a picture with margin, and their projections on the principal axes."""
         features = self.features(picture.contiguous(memory_format=torch.channels_last))
         return FeatureMaps([axes(x) for axes, x in zip(self.axes, features, strict=True)], features)
 
     def normals(self, picture: Tensor, alpha: Tensor | None = None) -> list[Normal]:
-        """The distribution of each level's axes over a padded picture; positions are weighted by `alpha`."""
+        """Return the distribution of each level's axes over a picture with margin; `alpha`: weights of pixels."""
         return [normal_of(x, pool_to(alpha, x)) for x in self.feature_maps(picture).axes]
 
     @torch.no_grad()
     def style_numbers(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """Return distributions, grain and palette of paintings `(B, 3, H, W)`, `(B, N)`: the first part of their codes.
+        """Return the statistics of paintings `(B, 3, H, W)`, the first numbers of their codes, `(B, N)`.
 
-        Positions are weighted by `alpha`, `(B, 1, H, W)`, not all 0.
+        alpha: weights of pixels, `(B, 1, H, W)`, not all 0.
         """
-        painting, alpha = self.padded(painting), None if alpha is None else self.padded(alpha)
+        painting, alpha = add_margin(painting, MULTIPLE), None if alpha is None else add_margin(alpha, MULTIPLE)
         normals = [normal_of(painting, alpha), *self.normals(painting, alpha)]
         tone = distribution_of(histogram_of(luma(painting), alpha))
-        return self.layout.packed(normals, tone, grain_code(detail(painting), alpha), palette_code(painting, alpha))
+        return self.layout.pack(normals, tone, grain_code(detail(painting), alpha), palette_code(painting, alpha))
 
     def code(self, painting: Tensor, alpha: Tensor | None = None) -> Tensor:
         """Return the codes of paintings, `(B, code_size)`; see `style_numbers`."""
-        return self.layout.whole(self.style_numbers(painting, alpha))
+        return self.layout.complete(self.style_numbers(painting, alpha))
 
-    def target(self, code: Tensor) -> StyleTarget:
-        """Decode codes `(B, D)`. Gradients reach only scales and shifts: the rest is not trained."""
-        fixed = code.detach()
-        others, normals = self.layout.others(fixed), self.layout.normals(fixed)
-        grain = others["grain"]
-        tile, variance = noise_tile(grain, cast(Tensor, self.noise)), luma_variance(colour_root(grain))
-        modulation = self.layout.modulation(code)
-        return StyleTarget(normals, others["tone"], tile, variance, others["palette"], modulation)
-
-    def transport_maps(
-        self, own: Sequence[Normal], targets: Sequence[StyleTarget], strength: float = 1.0
-    ) -> list[list[Tensor]]:
-        """Return for each target the affine map `(B, C, C + 1)` of each level from the distributions `own`.
-
-        A strength below 1 interpolates between the identity and the map."""
-        return [
-            [_partial_transport(*each, strength) for each in zip(own, target.normals[1:], strict=True)]
-            for target in targets
-        ]
-
-    def colour_maps(self, own: Normal, targets: Sequence[StyleTarget], strength: float = 1.0) -> list[Tensor]:
-        """Return for each target the affine map `(B, 3, 4)` from the distribution `own` of a photo's colours."""
-        return [_partial_transport(own, target.normals[0], strength, FAITHFUL) for target in targets]
-
-    def recolourings(
-        self,
-        affine: Sequence[Tensor],
-        histograms: Sequence[Tensor],
-        targets: Sequence[StyleTarget],
-        strength: float = 1.0,
-    ) -> list[Recolouring]:
-        """Return for each target its map of `colour_maps` and a curve of luma.
-
-        `histograms` are those of the photo's luma after the maps."""
-        return [
-            Recolouring(each, curve_to(target.tone, histogram, strength))
-            for each, histogram, target in zip(affine, histograms, targets, strict=True)
-        ]
-
-    def ground(
-        self,
-        photo: Tensor,
-        recolourings: Sequence[Recolouring],
-        targets: Sequence[StyleTarget],
-        masks: Tensor | None = None,
-        *,
-        origin: tuple[int, int] = (0, 0),
-        strength: float = 1.0,
-    ) -> Ground:
-        """Return the ground of a padded photo, or of the part of one that begins at `origin`.
-
-        `masks`, `(B, K, H, W)`: the region of each target.
-        """
-        moved = [recolour(photo) for recolour in recolourings]
-        cells = [
-            restricted(F.avg_pool2d(each, CELL), target.palette, strength)
-            for each, target in zip(moved, targets, strict=True)
-        ]
-        base = smooth_chroma(_blend(moved, masks), _blend(cells, pool_to(masks, cells[0]))).clamp(0, 1)
-        size, light = (photo.shape[-2], photo.shape[-1]), F.avg_pool2d(luma(base), MULTIPLE)
-        shares = pool_to(masks, light)
-        energy = _blend([energy_at(light, target.palette) for target in targets], shares).clamp(min=0)
-        grain = enlarged(energy).sqrt() * _blend([tile_window(t.grain, size, origin) for t in targets], masks)
-        detail = energy * _blend([target.variance for target in targets], shares)
-        amount = AMOUNT * strength
-        return Ground(base, amount * flatness(base, amount**2 * detail) * grain, detail)
+    def decode_style(self, code: Tensor) -> DecodedStyle:
+        """Return the parts of codes `(B, code_size)`. Gradients reach only the modulation: the rest is not trained."""
+        constant = code.detach()
+        parts, normals = self.layout.parts(constant), self.layout.normals(constant)
+        grain = noise_tile(parts["grain"], cast(Tensor, self.noise))
+        variance = luma_variance(colour_root(parts["grain"]))
+        return DecodedStyle(normals, parts["tone"], grain, variance, parts["palette"], self.layout.modulation(code))
 
     def paint(
         self,
         ground: Ground,
         maps: FeatureMaps,
-        transport_maps: Sequence[Sequence[Tensor]],
-        targets: Sequence[StyleTarget],
+        affine: Sequence[Sequence[Tensor]],
+        styles: Sequence[DecodedStyle],
         masks: Tensor | None = None,
     ) -> Tensor:
-        """Return the picture, `(B, 3, H, W)`, before clamping.
+        """Return the result with its margin, `(B, 3, H, W)`; values may lie outside [0, 1].
 
-        `maps`: features of `ground.picture`; `transport_maps` and `masks`, `(B, K, H, W)`: one for each target.
+        maps: features of `ground.picture`.
+        affine: the maps of `transport_maps`, for each style.
+        masks: the region of each style, `(B, K, H, W)`.
         """
         shares = [pool_to(masks, x) for x in maps.axes]
         axes = [
-            _blend([apply_affine(x, affine[k]) for affine in transport_maps], share)
+            blend([apply_affine(x, levels[k]) for levels in affine], share)
             for k, (x, share) in enumerate(zip(maps.axes, shares, strict=True))
         ]
-        inputs = [torch.cat([axes[0], 2 * ground.base - 1, LOUD * ground.grain], dim=1)]
-        inputs += [torch.cat([x, own / UNIT], dim=1) for x, own in zip(axes[1:], maps.features[1:], strict=True)]
+        inputs = [torch.cat([axes[0], 2 * ground.base - 1, GRAIN_GAIN * ground.grain], dim=1)]
+        inputs += [
+            torch.cat([x, features / FEATURE_DEVIATION], dim=1)
+            for x, features in zip(axes[1:], maps.features[1:], strict=True)
+        ]
         modulation = [
-            (_blend([t.modulation[k][0] for t in targets], share), _blend([t.modulation[k][1] for t in targets], share))
+            (
+                blend([style.modulation[k][0] for style in styles], share),
+                blend([style.modulation[k][1] for style in styles], share),
+            )
             for k, share in enumerate(shares)
         ]
-        strokes = zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
-        return ground.base + limited(strokes, ground.base, ground.detail)
+        strokes = cast(Tensor, self.decoder(inputs, modulation)).to(ground.base).contiguous()
+        strokes = zero_local_mean(without_weave(strokes))
+        return ground.base + limit_strokes(strokes, ground.base, ground.detail_variance)
 
     def forward(
         self,
@@ -320,55 +180,25 @@ class TransportNet(nn.Module):
     ) -> Tensor:
         """Return `image`, `(B, 3, H, W)` in [0, 1], in the style of `code`; clamped to [0, 1] in `eval()` only.
 
-        code: `(B, D)`; with masks `(B, K, D)`, region k has code k.
+        code: `(B, code_size)`; with masks `(B, K, code_size)`, region k has code k.
         masks: `(B, K, H, W)` with a sum of 1 everywhere.
+        strength: 0 keeps the photo's statistics, 1 replaces them by the painting's.
+        origin: the row and the column of the periodic grain at the first pixel.
         alpha: weights of pixels in the photo's statistics, `(B, 1, H, W)`, not all 0.
-        strength: 0 keeps the photo's statistics, 1 takes the painting's.
-        origin: the first pixel of the tile of grain.
+
+        Raises UsageError for a picture smaller than 24x24, and for inputs whose shapes do not fit together.
         """
-        self.check(image, code, masks)
-        photo = self.padded(image)
-        weights, regions = (None if each is None else self.padded(each) for each in (alpha, masks))
-        targets = [self.target(each) for each in ([code] if masks is None else code.unbind(1))]
-        affine = self.colour_maps(normal_of(photo, weights), targets, strength)
-        histograms = [histogram_of(luma(apply_affine(photo, each)), weights) for each in affine]
-        recolourings = self.recolourings(affine, histograms, targets, strength)
-        ground = self.ground(photo, recolourings, targets, regions, origin=origin, strength=strength)
+        check_inputs(image, code, masks, self.code_size)
+        photo = add_margin(image, MULTIPLE)
+        weights, regions = (None if x is None else add_margin(x, MULTIPLE) for x in (alpha, masks))
+        styles = [self.decode_style(x) for x in ([code] if masks is None else code.unbind(1))]
+        affine = colour_maps(normal_of(photo, weights), styles, strength)
+        histograms = [histogram_of(luma(apply_affine(photo, colour_map)), weights) for colour_map in affine]
+        recolour = recolourings(affine, histograms, styles, strength)
+        ground = ground_of(photo, recolour, styles, regions, origin=origin, strength=strength)
         maps = self.feature_maps(ground.picture)
-        own = [normal_of(x, pool_to(weights, x)) for x in maps.axes]
-        made = self.paint(ground, maps, self.transport_maps(own, targets, strength), targets, regions)
+        normals = [normal_of(x, pool_to(weights, x)) for x in maps.axes]
+        result = self.paint(ground, maps, transport_maps(normals, styles, strength), styles, regions)
         height, width = image.shape[-2:]
-        made = made[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
-        return made if self.training else made.clamp(0, 1)
-
-    def check(self, image: Tensor, code: Tensor, masks: Tensor | None) -> None:
-        """Raise UsageError for inputs that do not fit together."""
-        height, width = image.shape[-2:]
-        if min(height, width) < SMALLEST:
-            raise UsageError(f"a picture of {width}x{height} is too small; the least is {SMALLEST}x{SMALLEST}")
-        if code.shape[-1] != self.code_size or code.ndim != (2 if masks is None else 3):
-            wanted = f"(B, {self.code_size})" if masks is None else f"(B, K, {self.code_size}) with masks"
-            raise UsageError(f"the code is {tuple(code.shape)}; expected {wanted}")
-        if masks is not None and masks.shape[1] != code.shape[1]:
-            raise UsageError(f"{masks.shape[1]} masks for {code.shape[1]} codes; there must be as many")
-        if masks is not None and masks.shape[-2:] != image.shape[-2:]:
-            (h, w), (height, width) = masks.shape[-2:], image.shape[-2:]
-            raise UsageError(f"masks of {w}x{h} for a picture of {width}x{height}; they must be as large")
-
-
-def pool_to(masks: Tensor | None, x: Tensor) -> Tensor | None:
-    """Return `masks` `(B, K, H, W)`, averaged to the grid of the features `x`; None for None."""
-    return None if masks is None else F.avg_pool2d(masks, x.shape[-2] and masks.shape[-2] // x.shape[-2])
-
-
-def _partial_transport(own: Normal, target: Normal, strength: float, *ridge: float) -> Tensor:
-    """Return the affine map that goes a part of the way to `target`."""
-    affine = transport(own, target, *ridge)
-    return torch.eye(affine.shape[1], affine.shape[2]).to(affine).lerp(affine, strength)
-
-
-def _blend(parts: Sequence[Tensor], shares: Tensor | None) -> Tensor:
-    """Return the mixture of several maps at each position, with shares `(B, K, h, w)`."""
-    if shares is None:
-        return parts[0]
-    return torch.stack([part * shares[:, k : k + 1] for k, part in enumerate(parts)]).sum(0)
+        result = result[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return result if self.training else result.clamp(0, 1)

@@ -1,18 +1,25 @@
-"""A scalar to a new image: starting points, parameterizations, optimisers, and the loop over scales."""
+"""Image synthesis: starting points, parameterizations, optimisers, and the loop over scales."""
 
-from impasto.synthesis.adam import Adam
-from impasto.synthesis.checkpoint import State
-from impasto.synthesis.checkpoint import discard as discard_state
-from impasto.synthesis.checkpoint import load as load_state
-from impasto.synthesis.checkpoint import save as save_state
+from collections.abc import Callable
+from functools import partial
+
+from impasto.synthesis.checkpoint import State, discard_state, load_state, save_state
 from impasto.synthesis.descent import Descent, Evaluate, Evaluation
+from impasto.synthesis.first_order import Adam, RMSprop
 from impasto.synthesis.lbfgs import LBFGS
 from impasto.synthesis.loop import Scale, Step, synthesise
 from impasto.synthesis.noise import generator, noise, pink_noise
-from impasto.synthesis.optimizer import OPTIMIZERS, Optimizer
+from impasto.synthesis.optimizer import Measure, Optimizer, Point
 from impasto.synthesis.parameterization import PARAMETERIZATIONS, PERIODIC_PARAMETERIZATIONS, Parameterization, Pixels
-from impasto.synthesis.point import Measure, Point
-from impasto.synthesis.rmsprop import RMSprop
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "lbfgs": LBFGS,
+    "lbfgs-wolfe": partial(LBFGS, line_search="wolfe"),
+    "adam": Adam,
+    "adam-carried": partial(Adam, carry=True),
+    "rmsprop": RMSprop,
+}
+"""Optimisers by name: each factory returns an optimiser from its settings, which all have defaults."""
 
 __all__ = [
     "LBFGS",

@@ -1,4 +1,4 @@
-"""Checkpoints: the state after a step in one file."""
+"""Checkpoints: the state of a run after a step, in one file."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as packed
+from safetensors.torch import save
 from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.image.atomic import in_utf8, replace_file
 
 VERSION = "2"
-"""Version of the layout of the file and of the computation of steps; a change of either raises it."""
+"""Version of the format of the file and of the computation of steps. Change it with either of them."""
 
 
 @dataclass(frozen=True)
 class State:
     """Everything that a run needs to continue after a step.
 
-    `scale`: the number of the scale that the last step was taken at, from 1, or 0 where there was none; `taken` and
-    `done`: steps taken at that scale and over all; `seconds`: time spent; `descent`: what `Descent.state` tells, a tree
-    of tensors, numbers, texts and lists of numbers.
+    scale: the number of the scale of the last step, from 1; 0 before the first step.
+    taken: the number of steps at this scale.
+    done: the number of steps at all scales.
+    seconds: the time since the start of the run.
+    descent: the result of `Descent.state`, a tree of tensors, numbers, texts and lists of numbers.
     """
 
     scale: int
@@ -36,27 +38,27 @@ class State:
     descent: Mapping[str, Any]
 
 
-def save(path: str | Path, state: State, fingerprint: str) -> None:
+def save_state(path: str | Path, state: State, fingerprint: str) -> None:
     """Write `state` to `path`, completely or not at all, with the `fingerprint` of its run.
 
-    The file is safetensors: the tensors, and the rest as JSON in its metadata (whose floats are exact, since they are
-    written as `repr` does). With L-BFGS it holds `2 * memory + 3` pictures of parameters, in half precision
-    `memory + 3`. Raises ImpastoError where the file cannot be written.
+    The file is safetensors: tensors, and everything else as JSON in the metadata. Floats in JSON are exact, because
+    they are written as by `repr`. With L-BFGS the tensors are as large as `2 * memory + 3` images, in half precision
+    `memory + 3`. Raises ImpastoError if the file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
 
-    def taken(name: str, tensor: Tensor) -> dict[str, str]:
+    def store(name: str, tensor: Tensor) -> dict[str, str]:
         tensors[name] = tensor.detach().cpu().contiguous()
         return {"tensor": name}
 
-    tree = _mapped(dict(vars(state)), "", taken)
+    tree = _mapped(dict(vars(state)), "", store)
     metadata = {"impasto": "checkpoint", "version": VERSION, "fingerprint": fingerprint, "state": json.dumps(tree)}
-    # The last point is often the best one; the format wants no memory under two names.
-    data = packed({name: tensor.clone() for name, tensor in tensors.items()}, metadata)
+    # The last point is often the best one, and the format allows no memory under two names.
+    data = save({name: tensor.clone() for name, tensor in tensors.items()}, metadata)
     replace_file(Path(path), data, temporary=_part(Path(path)).name)
 
 
-def discard(path: str | Path) -> None:
+def discard_state(path: str | Path) -> None:
     """Delete the checkpoint at `path`, and an incomplete one of a killed process."""
     for file in (Path(path), _part(Path(path))):
         file.unlink(missing_ok=True)
@@ -68,10 +70,10 @@ def _part(path: Path) -> Path:
 
 
 REMEDY = "give another --checkpoint"
-"""Advice for a file that is not the checkpoint of a run."""
+"""Default advice of `load_state` for a file that is not the checkpoint of the run."""
 
 
-def load(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable: bool = True) -> State:
+def load_state(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable: bool = True) -> State:
     """Return the state in the file at `path`, on the CPU.
 
     Raises UsageError, with the advice `remedy`, for a file that is damaged, no checkpoint, of another version, or of a
@@ -81,7 +83,7 @@ def load(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable
     try:
         with in_utf8(Path(path)) as name, safe_open(name, "pt") as file:
             metadata = file.metadata() or {}
-            # Copies: sums over memory mapped at any address may be rounded otherwise.
+            # Copies, because the rounding of sums depends on the address, and mapped memory may have any.
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (no mapping)
     except OSError as error:
         raise UsageError(f"the checkpoint '{path}' cannot be read: {error.strerror or error}") from error
@@ -104,12 +106,12 @@ def load(path: str | Path, fingerprint: str, remedy: str = REMEDY, *, disposable
 
 def on_device(tree: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """Return the tree with its tensors on `device`."""
-    moved: dict[str, Any] = _mapped(tree, "", lambda _, tensor: tensor.to(device))
-    return moved
+    result: dict[str, Any] = _mapped(tree, "", lambda _, tensor: tensor.to(device))
+    return result
 
 
 def _mapped(tree: Any, name: str, change: Callable[[str, Tensor], Any]) -> Any:
-    """Return the tree with each tensor changed; the name of a tensor is its path."""
+    """Return the tree with `change(name, tensor)` for each tensor; the name of a tensor is its path in the tree."""
     if isinstance(tree, Tensor):
         return change(name, tree)
     if isinstance(tree, Mapping):
@@ -118,6 +120,7 @@ def _mapped(tree: Any, name: str, change: Callable[[str, Tensor], Any]) -> Any:
 
 
 def _restored(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Return the tree with its tensors, the inverse of `store`."""
     if not isinstance(tree, dict):
         return tree
     if list(tree) == ["tensor"]:

@@ -1,6 +1,6 @@
 """The history of L-BFGS in half precision, for large images: half the memory of float32.
 
-All computation is in chunks that stay in the cache, so that a step allocates nothing but its result.
+All computation runs over chunks that fit the cache. So a step allocates no long tensor except its result.
 """
 
 from __future__ import annotations
@@ -12,27 +12,29 @@ import torch
 from torch import Tensor
 
 from impasto.image import Allocate
-from impasto.synthesis.history import parts, widest
-from impasto.synthesis.point import Memory, Point, numbers
+from impasto.synthesis.history import chunks, widest
+from impasto.synthesis.optimizer import OptimizerState, Point, numbers
 
 HALF = torch.float16
 """11 bits of mantissa; bfloat16 has 8."""
 
 TOP = 15
-"""Rows are scaled to below 2 ** TOP, near the end of the range (65504), so that small values keep their precision."""
+"""Rows are scaled to below 2 ** TOP. This is near the largest float16 (65504), so small values keep their precision."""
 
 CHUNK = 1 << 15
-"""Number of values of a row in one call: the most that PyTorch computes in one thread. A call takes 10 microseconds; a
-second thread saves a few of them, but waiting for it took 100 on two busy cores."""
+"""Number of values of a row in one call on a CPU: the most that PyTorch computes in one thread.
+
+A call takes 10 microseconds. A second thread saves a few of them, but on two busy cores the wait for it took 100.
+"""
 
 LARGE = 1 << 21
-"""The same on a GPU, where a call is expensive. (Not run on a GPU so far.)"""
+"""Number of values of a row in one call on a GPU, where a call is expensive. (Not measured on a GPU so far.)"""
 
 
 class Changes:
-    """A pair for `Halves`: the step from one point to the next, and the change of the gradient.
+    """The curvature pair of two points, for `Halves`: the differences of their parameters and of their gradients.
 
-    Both differences are computed twice, in chunks. To keep them would need new memory of two images, which costs as
+    Both differences are computed twice, in chunks. Storing them would need new memory of two images, which takes as
     much time as the computation.
     """
 
@@ -41,21 +43,21 @@ class Changes:
         device = before.gradient.device
         products = torch.zeros(2, dtype=widest(device), device=device)
         ends = []
-        for _, both in self.parts():
+        for _, both in self.chunks():
             products += both @ both[1]
             ends.append(torch.stack([*torch.aminmax(both[0]), *torch.aminmax(both[1])]))
-        # The norm of the largest, torch.linalg.vector_norm(vector, math.inf), takes 14 times as long.
+        # torch.linalg.vector_norm(vector, math.inf) takes 14 times as long.
         largest = torch.stack(ends).abs().amax(0).view(2, 2).amax(1)
         self.curvature, self.square, *self.largest = numbers([*products, *largest])
 
     def __len__(self) -> int:
         return self.before.gradient.numel()
 
-    def parts(self) -> Iterator[tuple[slice, Tensor]]:
-        """Return each chunk and both differences in it, `(2, numbers)`; all chunks share their memory."""
+    def chunks(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield each chunk with both differences in it, `(2, numbers)`; all chunks share one buffer."""
         before, after = _vectors(self.before), _vectors(self.after)
         buffer = _buffer(2, before[0], before[0].dtype)
-        for part in parts(len(self), buffer.shape[1]):
+        for part in chunks(len(self), buffer.shape[1]):
             both = buffer[:, : part.stop - part.start]
             for k, out in enumerate(both):
                 torch.sub(after[k][part], before[k][part], out=out)
@@ -63,14 +65,14 @@ class Changes:
 
 
 class Halves:
-    """Rows of `HALF` in memory of their own, made by `allocate` when a row is first put (a `History`).
+    """A `History` of float16 rows in separate tensors, which `allocate` makes at the first use of a row.
 
-    A row is that times a power of two, which takes nothing from its 11 bits; only numbers below 4e-9 of the row's
-    largest have fewer. Sums are of the rows as they are kept, so that the matrix of inner products is that of the
-    vectors which the direction is made of: in float32 over a part, and of all parts in float64.
+    Each row has a scale, a power of two. So all numbers have 11 bits, except those below 4e-9 of the row's largest.
+    Inner products use the rounded rows, because the direction is a sum of rounded rows. They are float64 sums of the
+    float32 inner products of chunks.
 
-    A part of all rows is one matrix, of the same shape whichever of them are there: on its shape depends the rounding,
-    and a run that goes on from a file has none of the rows that are not in use.
+    A chunk of all rows is one matrix. Its shape does not depend on the rows in use, because the rounding depends on
+    the shape, and a run that continues from a checkpoint has only the rows in use.
     """
 
     def __init__(self, count: int, allocate: Allocate) -> None:
@@ -81,40 +83,40 @@ class Halves:
     def put(self, indices: tuple[int, int], pair: Changes) -> None:
         """See `History`."""
         scales = [_scale(size) for size in pair.largest]
-        for part, both in pair.parts():
+        for part, both in pair.chunks():
             for index, vector, scale in zip(indices, both, scales, strict=True):
                 self._row(index, len(pair), vector.device)[part] = vector.mul_(1 / scale)
         self._scales.update(zip(indices, scales, strict=True))
 
-    def among(self, indices: Sequence[int]) -> Tensor:
+    def row_products(self, indices: Sequence[int]) -> Tensor:
         """See `History`."""
         return self._products(indices, None)
 
-    def along(self, vector: Tensor) -> Tensor:
+    def vector_products(self, vector: Tensor) -> Tensor:
         """See `History`."""
         return self._products((), vector)[:, 0]
 
     def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `History`; each row is converted once for both."""
-        found = self._products(indices, vector)
-        return found[:, : len(indices)], None if vector is None else found[:, -1]
+        both = self._products(indices, vector)
+        return both[:, : len(indices)], None if vector is None else both[:, -1]
 
     def _products(self, indices: Sequence[int], vector: Tensor | None) -> Tensor:
         like = next(iter(self._rows.values()))
         shape = (self.count, len(indices) + (vector is not None))
         total = torch.zeros(shape, dtype=widest(like.device), device=like.device)
         buffer = _buffer(1, like, torch.float32)[0]
-        for part, rows in self._parts(self._rows, like, torch.float32):
+        for part, rows in self._chunks(self._rows, like, torch.float32):
             others = [rows[index] for index in indices]
             if vector is not None:
                 others.append(buffer[: part.stop - part.start].copy_(vector[part]))
             total += torch.stack([torch.mv(rows, other) for other in others], 1)
         scales = torch.tensor([self._scales.get(index, 0.0) for index in range(self.count)], dtype=torch.float64)
-        found = total.cpu().double() * scales[:, None]
-        found[:, : len(indices)] *= scales[list(indices)]
-        return found
+        products = total.cpu().double() * scales[:, None]
+        products[:, : len(indices)] *= scales[list(indices)]
+        return products
 
-    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+    def combine(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
         total = self.allocate((len(vector),), vector.dtype, vector.device)
         factors = torch.zeros(self.count, dtype=torch.float64)
@@ -122,16 +124,16 @@ class Halves:
             factors[index] = float(coefficients[index]) * scale
         rows = {index: row for index, row in self._rows.items() if factors[index]}
         here = factors.to(vector.dtype).to(vector.device)
-        for part, matrix in self._parts(rows, vector, vector.dtype):
+        for part, matrix in self._chunks(rows, vector, vector.dtype):
             torch.addmv(vector[part], matrix.T, here, beta=gain, out=total[part])
         return total
 
-    def state(self, indices: Sequence[int]) -> Memory:
-        """See `History`; with the factors by which the rows are to be multiplied."""
+    def state(self, indices: Sequence[int]) -> OptimizerState:
+        """See `History`; the scales of the rows are also returned."""
         pairs = torch.stack([self._rows[index] for index in indices]) if indices else torch.empty(0)
         return {"pairs": pairs, "scales": [self._scales[index] for index in indices]}
 
-    def restore(self, indices: Sequence[int], state: Memory) -> None:
+    def restore(self, indices: Sequence[int], state: OptimizerState) -> None:
         """See `History`."""
         self._rows.clear()
         self._scales = dict(zip(indices, state["scales"], strict=True))
@@ -143,11 +145,13 @@ class Halves:
             self._rows[index] = self.allocate((length,), HALF, device)
         return self._rows[index]
 
-    def _parts(self, rows: Mapping[int, Tensor], like: Tensor, kind: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
-        """Each part, and the rows there as a matrix `(count, numbers)`, zero for those not given, in the memory of the
-        part before."""
+    def _chunks(self, rows: Mapping[int, Tensor], like: Tensor, kind: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
+        """Yield each chunk with its `rows` as a matrix `(count, numbers)`, zero for other rows.
+
+        All chunks share one buffer.
+        """
         buffer = _buffer(self.count, like, kind)
-        for part in parts(len(like), buffer.shape[1]):
+        for part in chunks(len(like), buffer.shape[1]):
             matrix = buffer[:, : part.stop - part.start]
             for index, row in rows.items():
                 matrix[index].copy_(row[part])
@@ -159,7 +163,7 @@ def _vectors(point: Point) -> tuple[Tensor, Tensor]:
 
 
 def _buffer(count: int, like: Tensor, kind: torch.dtype) -> Tensor:
-    """Zeros `(count, numbers)` for a part of so many vectors."""
+    """Return zeros `(count, numbers)` for a chunk of `count` vectors."""
     length = min(len(like), CHUNK if like.device.type == "cpu" else LARGE)
     return torch.zeros(count, length, dtype=kind, device=like.device)
 

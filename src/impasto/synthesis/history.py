@@ -1,7 +1,7 @@
-"""The history of L-BFGS: the storage of curvature pairs, and the products that a step takes with them.
+"""The history of L-BFGS: storage of curvature pairs, and the products that a step needs.
 
-A row is a step s or a gradient change y, with as many numbers as the image; two rows are a curvature pair. A caller
-addresses rows by index and uses only rows that it has stored; other rows count as zero.
+A row is a step s or a gradient change y, with one number for each parameter. Two rows are a curvature pair. A caller
+addresses rows by index, and uses only rows that it has stored. Other rows count as zero.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from impasto.image import Allocate
-from impasto.synthesis.point import Memory, numbers
+from impasto.synthesis.optimizer import OptimizerState, numbers
 
 CHUNK = 1 << 19
-"""Number of values of a row in one call: 2 MB."""
+"""Number of values of a row in one call: 2 MB in float32."""
 
 
 class Pair(Protocol):
-    """A curvature pair: a step s, the change y of the gradient, and the products that decide on its use."""
+    """A curvature pair: a step s and the change y of the gradient, with the products that decide on its use."""
 
     curvature: float
     """The inner product of s and y."""
@@ -42,41 +42,46 @@ P_contra = TypeVar("P_contra", contravariant=True)
 
 
 class History(Protocol[P_contra]):
-    """Rows, and products with them; inner products are float64 on the CPU. Generic in the kind of pairs."""
+    """Storage of rows, and products with them.
+
+    Inner products are float64 tensors on the CPU. The type parameter is the class of the pairs.
+    """
 
     def put(self, indices: tuple[int, int], pair: P_contra) -> None:
-        """Store a copy of s and y of a pair as two rows."""
+        """Store copies of s and y of `pair` as the rows at `indices`."""
         ...
 
-    def among(self, indices: Sequence[int]) -> Tensor:
-        """Return the inner products of all rows with the rows at `indices`, one column for each."""
+    def row_products(self, indices: Sequence[int]) -> Tensor:
+        """Return the inner products of all rows with the rows at `indices`, `(rows, indices)`."""
         ...
 
-    def along(self, vector: Tensor) -> Tensor:
-        """Return the inner products of all rows with `vector`."""
+    def vector_products(self, vector: Tensor) -> Tensor:
+        """Return the inner products of all rows with `vector`, `(rows,)`."""
         ...
 
     def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return both products; without a `vector` only the first."""
+        """Return `row_products` and, with a `vector`, `vector_products`."""
         ...
 
-    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
-        """Return `gain` times `vector` plus the sum of all rows times their coefficients."""
+    def combine(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+        """Return `gain` times `vector` plus the sum of all rows times their `coefficients`."""
         ...
 
-    def state(self, indices: Sequence[int]) -> Memory:
+    def state(self, indices: Sequence[int]) -> OptimizerState:
         """Return copies of the rows at `indices`."""
         ...
 
-    def restore(self, indices: Sequence[int], state: Memory) -> None:
-        """Restore the rows of a `state()` at `indices`, and no others."""
+    def restore(self, indices: Sequence[int], state: OptimizerState) -> None:
+        """Restore the rows of a `state()` at `indices`, and forget all other rows."""
         ...
 
 
 class Matrix:
-    """Rows in one matrix of the vectors' type: a product is one call. `count` is the number of rows.
+    """Rows in one matrix with the dtype of the vectors, so that a product is one call.
 
-    On the CPU a row takes memory only after it was stored: the system maps the matrix and backs the pages on writing.
+    count: the number of rows.
+
+    On the CPU a row takes memory only after its first use: the system backs pages of the matrix when they are written.
     """
 
     def __init__(self, count: int) -> None:
@@ -88,36 +93,35 @@ class Matrix:
         for index, vector in zip(indices, (pair.s, pair.y), strict=True):
             self._put(index, vector)
 
-    def among(self, indices: Sequence[int]) -> Tensor:
+    def row_products(self, indices: Sequence[int]) -> Tensor:
         """See `History`."""
-        return self._among(indices).cpu().double()  # in this order: not every device has float64
+        return self._row_products(indices).cpu().double()  # in this order, because not every device has float64
 
-    def _among(self, indices: Sequence[int]) -> Tensor:
-        return (
-            self._rows @ torch.stack([self._rows[index] for index in indices]).T
-        )  # a list as index would be sent over
+    def _row_products(self, indices: Sequence[int]) -> Tensor:
+        # A list as an index would be transferred to the device.
+        return self._rows @ torch.stack([self._rows[index] for index in indices]).T
 
-    def along(self, vector: Tensor) -> Tensor:
+    def vector_products(self, vector: Tensor) -> Tensor:
         """See `History`."""
         return (self._rows @ vector).cpu().double()
 
     def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """See `History`; in one transfer."""
+        """See `History`; both products come in one transfer."""
         if vector is None:
-            return self.among(indices), None
-        found = torch.cat([self._among(indices), (self._rows @ vector)[:, None]], 1).cpu().double()
-        return found[:, :-1], found[:, -1]
+            return self.row_products(indices), None
+        both = torch.cat([self._row_products(indices), (self._rows @ vector)[:, None]], 1).cpu().double()
+        return both[:, :-1], both[:, -1]
 
-    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+    def combine(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
         here = coefficients.to(self._rows.dtype).to(self._rows.device, non_blocking=self._rows.is_cuda)
         return torch.addmv(vector * gain, self._rows.T, here)
 
-    def state(self, indices: Sequence[int]) -> Memory:
+    def state(self, indices: Sequence[int]) -> OptimizerState:
         """See `History`."""
         return {"pairs": self._rows[list(indices)] if indices else torch.empty(0)}
 
-    def restore(self, indices: Sequence[int], state: Memory) -> None:
+    def restore(self, indices: Sequence[int], state: OptimizerState) -> None:
         """See `History`."""
         self._rows = torch.empty(0)
         for index, row in zip(indices, state["pairs"], strict=True):
@@ -130,9 +134,9 @@ class Matrix:
 
 
 class Rows:
-    """Rows in memory of their own, made by `allocate` when a row is first put.
+    """Rows in separate tensors, which `allocate` makes at the first use of a row.
 
-    Sums run over chunks, each summed in the vectors' type and all of them in float64.
+    An inner product is the float64 sum of the inner products of chunks, each in the dtype of the vectors.
     """
 
     def __init__(self, count: int, allocate: Allocate) -> None:
@@ -144,34 +148,34 @@ class Rows:
         for index, vector in zip(indices, (pair.s, pair.y), strict=True):
             self._put(index, vector)
 
-    def among(self, indices: Sequence[int]) -> Tensor:
+    def row_products(self, indices: Sequence[int]) -> Tensor:
         """See `History`."""
         return self._sums([self._rows[index] for index in indices])
 
-    def along(self, vector: Tensor) -> Tensor:
+    def vector_products(self, vector: Tensor) -> Tensor:
         """See `History`."""
         return self._sums([vector])[:, 0]
 
     def products(self, indices: Sequence[int], vector: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """See `History`."""
-        return self.among(indices), None if vector is None else self.along(vector)
+        return self.row_products(indices), None if vector is None else self.vector_products(vector)
 
-    def combined(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
+    def combine(self, vector: Tensor, gain: float, coefficients: Tensor) -> Tensor:
         """See `History`."""
         total = torch.mul(vector, gain, out=self.allocate((len(vector),), vector.dtype, vector.device))
         factors = {index: float(coefficients[index]) for index in sorted(self._rows)}
-        for part in parts(len(total), CHUNK):
+        for part in chunks(len(total), CHUNK):
             piece = total[part]
-            for index, factor in factors.items():  # in one order, whichever way the rows came: sums are rounded
+            for index, factor in factors.items():  # in a fixed order, because sums are rounded
                 if factor:
                     piece.add_(self._rows[index][part], alpha=factor)
         return total
 
-    def state(self, indices: Sequence[int]) -> Memory:
+    def state(self, indices: Sequence[int]) -> OptimizerState:
         """See `History`."""
         return {"pairs": torch.stack([self._rows[index] for index in indices]) if indices else torch.empty(0)}
 
-    def restore(self, indices: Sequence[int], state: Memory) -> None:
+    def restore(self, indices: Sequence[int], state: OptimizerState) -> None:
         """See `History`."""
         self._rows.clear()
         for index, row in zip(indices, state["pairs"], strict=True):
@@ -183,28 +187,28 @@ class Rows:
         self._rows[index].copy_(vector)
 
     def _sums(self, others: Sequence[Tensor]) -> Tensor:
-        """Inner products `(count, others)` of the rows with others."""
+        """Return the inner products of all rows with `others`, `(count, others)`."""
         rows = list(self._rows.values())
         device = rows[0].device
         total = torch.zeros(len(rows), 1, dtype=widest(device), device=device)
-        for part in parts(len(rows[0]), CHUNK):
-            found = [torch.stack([torch.dot(row[part], other[part]) for other in others]) for row in rows]
-            total = total + torch.stack(found).to(total.dtype)
-        whole = torch.zeros(self.count, total.shape[1], dtype=torch.float64)
-        whole[list(self._rows)] = total.cpu().double()
-        return whole
+        for part in chunks(len(rows[0]), CHUNK):
+            products = [torch.stack([torch.dot(row[part], other[part]) for other in others]) for row in rows]
+            total = total + torch.stack(products).to(total.dtype)
+        result = torch.zeros(self.count, total.shape[1], dtype=torch.float64)
+        result[list(self._rows)] = total.cpu().double()
+        return result
 
 
 def widest(device: torch.device) -> torch.dtype:
-    """Return the widest number type of a device for sums: Apple's GPUs have no float64."""
+    """Return the dtype of sums on a device: float64, but float32 on Apple's GPUs, which have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 def zeros(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Tensor:
-    """Zeros that take memory only where they are written, on the CPU.
+    """Return zeros that take memory on the CPU only after they are written.
 
-    torch.zeros writes them all. numpy.zeros asks the system for fresh pages, but without the alignment of torch's
-    memory, on which the rounding of products depends.
+    torch.zeros writes all pages. numpy.zeros maps fresh pages of the system, but without the alignment of torch, on
+    which the rounding of products depends. So the tensor starts at the first aligned byte.
     """
     if device.type != "cpu":
         return torch.zeros(shape, dtype=kind, device=device)
@@ -214,7 +218,11 @@ def zeros(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Te
     return raw[start : start + size].view(kind).view(shape)
 
 
-def parts(length: int, size: int) -> Iterator[slice]:
-    """Parts of so many numbers, the last of the rest."""
+def chunks(length: int, size: int) -> Iterator[slice]:
+    """Yield slices of `size` numbers that cover `length` numbers; the last may be shorter.
+
+    >>> list(chunks(5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     for start in range(0, length, size):
         yield slice(start, min(start + size, length))

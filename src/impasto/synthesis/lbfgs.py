@@ -1,4 +1,4 @@
-"""Limited-memory BFGS: the curvature of the loss from the last gradients."""
+"""L-BFGS: a quasi-Newton optimiser that estimates the curvature of the loss from the last gradients."""
 
 from __future__ import annotations
 
@@ -12,33 +12,38 @@ from impasto.image import Allocate, in_memory
 from impasto.synthesis.half_history import Changes, Halves
 from impasto.synthesis.history import History, Matrix, Pair, Rows, Vectors, widest
 from impasto.synthesis.linesearch import StrongWolfe, Trial
-from impasto.synthesis.point import Measure, Memory, Point
+from impasto.synthesis.optimizer import Measure, OptimizerState, Point
 
 GROWTH = 2.0
-"""Largest growth of the length of a step while there is no curvature pair, or only the first."""
+"""Growth of the longest allowed step from one step to the next, while there are too few curvature pairs."""
 
 
 class LBFGS:
     """Limited-memory BFGS (Liu and Nocedal 1989) in the vector-free form (Chen et al. 2014).
 
-    The direction lies in the span of the last `memory` steps s, gradient changes y, and the gradient. The two-loop
-    recursion runs on the small matrix of their inner products; of the long vectors it takes two products with the
-    stacked history a step, where the textbook form runs 4 `memory` separate kernels. `memory` costs `2 * memory`
-    images. The first move has an l1 norm of at most `rate`, as in torch.optim.LBFGS; later ones are `rate` times the
-    quasi-Newton step. No move is longer than `reach` (root mean square, in the units of the picture): far from the
-    goal, from noise for instance, the first curvature pairs promise steps that leave the range of pictures altogether.
-    Where the loss bends down from the start, as that of shallow layers does about noise, there is no pair to keep:
-    each move along the gradient is then `GROWTH` times as long as the last, and none that follows is longer, since the
-    first pair spans the end of the bend and underrates what comes.
+    The direction is a linear combination of the gradient, the last `memory` steps s and the last gradient changes y.
+    The two-loop recursion runs on the small matrix of their inner products. So a step takes two products with the
+    stacked history, where the textbook form runs 4 `memory` separate kernels.
 
-    `line_search`: None takes the move as it is, one evaluation a step; "wolfe" takes it as the first trial of a search
-    for a step that satisfies the strong Wolfe conditions, at most 20 evaluations: fewer, dearer steps that never lead
-    up. It compares losses, and so needs an objective that is the same function at every step.
+    memory: the number of curvature pairs. The history takes as much memory as `2 * memory` images.
+    rate: the first move has an l1 norm of at most `rate`, as in torch.optim.LBFGS. Later moves are `rate` times the
+        quasi-Newton step.
+    reach: the length of the longest move: root mean square, in the units of the image. Far from the optimum, for
+        example from noise, the first curvature pairs give steps that leave [0, 1] by far.
+    line_search: None takes each move as it is, with one evaluation a step. "wolfe" uses the move as the first trial of
+        a search for the strong Wolfe conditions, with at most 20 evaluations. Its steps are fewer, take longer, and
+        never raise the loss. It compares losses, so the objective must be the same function at every step.
+    precision: "full" stores the pairs in the dtype of the parameters. "half" stores them in float16, each with a
+        scale: half the memory of float32.
+    allocate: makes the memory of rows at their first use, and of other tensors of the same length: memory-mapped
+        files, for instance. Without it a full history is one matrix, which is faster than rows and differs only by
+        rounding.
 
-    `precision`: "full" keeps the pairs in the parameters' type; "half" in float16 with a scale each, half the memory
-    of float32. `allocate` makes the memory of rows, when they are first needed, and of what else is as long as they
-    are: memory-mapped files, for instance. A full history without it is one matrix, faster than rows and other than
-    them in rounding only.
+    Where the curvature is negative from the start, as in shallow layers near noise, no pair can be stored. Each move
+    along the gradient is then `GROWTH` times as long as the last one. After the first pair, the longest allowed move
+    grows by the same factor, because this pair spans the end of the region and underestimates the curvature behind it.
+
+    Raises UsageError for an unknown `line_search` or `precision`.
     """
 
     clamps = False
@@ -59,45 +64,45 @@ class LBFGS:
         self.memory, self.rate, self.reach, self.line_search = memory, rate, reach, line_search
         self.precision, self.allocate = precision, allocate
         self._order: list[int] = []  # slots of the ring, oldest first
-        self._begun = 0  # moves made
-        self._leash = 0.0  # the length that the next move may have, where it is bounded so
+        self._moves = 0
+        self._limit = 0.0  # the length of the longest allowed move beside `reach`; 0 for no limit
         self._forget()
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """Make a step along minus the inverse-Hessian estimate times the gradient, with or without a line search."""
+        """Return the point after a step along minus the inverse-Hessian estimate times the gradient."""
         gradient = point.gradient.flatten()
         direction = self._direction(gradient)
         rate = self.rate
-        if not self._begun:  # only the direction is known; a unit l1 norm is short enough for anything
+        if not self._moves:  # there is no scale yet; a unit l1 norm is a short step for any objective
             rate *= min(1.0, 1.0 / max(float(torch.linalg.vector_norm(gradient, 1)), 1e-30))
-        # That two moves find no pair is usual; what comes of it then is as good without a bound.
-        known, self._begun = bool(self._order) or self._begun < 2, self._begun + 1
+        # The first two moves often have no pair, and are as good without a limit.
+        normal, self._moves = bool(self._order) or self._moves < 2, self._moves + 1
         if self.line_search:
             return self._search(point, direction.view_as(point.gradient), rate, measure)
         move = direction.mul_(rate) if rate != 1 else direction
         length = measure.length(move.view_as(point.gradient))
-        bound = min(self.reach, self._leash or self.reach)
-        if length > bound or (self._leash and not known and length):
+        bound = min(self.reach, self._limit or self.reach)
+        if length > bound or (self._limit and not normal and length):
             move *= bound / length
             length = bound
-        if self.precision == "half":  # what is kept of the move is rounded anyway: its memory becomes the next point's
-            arrived = measure(move.view_as(point.gradient).add_(point.parameters))
+        if self.precision == "half":  # the pair is computed from the points, so the next point can reuse the memory
+            after = measure(move.view_as(point.gradient).add_(point.parameters))
         else:
-            there = torch.add(point.parameters, move.view_as(point.gradient), out=self._new(point.parameters))
-            arrived = measure(there)
-        self._leash = self._longer(length if arrived.loss < point.loss else 0.0, known)
-        self._remember(self._pair(point, arrived, move))
-        return arrived
+            parameters = torch.add(point.parameters, move.view_as(point.gradient), out=self._new(point.parameters))
+            after = measure(parameters)
+        self._limit = self._next_limit(length if after.loss < point.loss else 0.0, normal)
+        self._remember(self._pair(point, after, move))
+        return after
 
-    def _longer(self, length: float, known: bool) -> float:
-        """Return the bound of the length of the next step, after one of `length` (0 if the loss rose); 0 for no bound.
+    def _next_limit(self, length: float, normal: bool) -> float:
+        """Return the limit of the next move, after one of `length` (0 if the loss rose); 0 for no limit.
 
-        A mean over pixels has small gradients: the rate times a gradient may be next to no step, and less in a larger
-        image.
+        normal: whether there is a pair, or the run has just begun. Without a pair, the rate times the gradient may be
+        next to no step, because a mean over pixels has small gradients: the larger the image, the smaller.
         """
-        if not known:
+        if not normal:
             return GROWTH * length
-        return GROWTH * self._leash if self._leash < self.reach else 0.0
+        return GROWTH * self._limit if self._limit < self.reach else 0.0
 
     def average(self) -> Tensor | None:
         """Return None: the best point is the result."""
@@ -111,30 +116,31 @@ class LBFGS:
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
         """Take over nothing: curvature pairs of another size are not exact at this one."""
 
-    def state(self) -> Memory:
-        """Return the rate, the bound of the next step, the pairs, and their order in the ring."""
+    def state(self) -> OptimizerState:
+        """Return the rate, the limit of the next move, the pairs, and their order in the ring."""
         self._settle()
         order, products = list(self._order), self._products.clone()
-        state = {"rate": self.rate, "leash": self._leash, "begun": self._begun, "order": order, "products": products}
-        return {**state, **self._history.state(self._used())}
+        state = {"rate": self.rate, "leash": self._limit, "begun": self._moves, "order": order, "products": products}
+        return {**state, **self._history.state(self._rows())}
 
-    def restore(self, state: Memory) -> None:
-        """Restore the pairs of a `state()`."""
+    def restore(self, state: OptimizerState) -> None:
+        """Restore a `state()`."""
         self._forget()
-        self.rate, self._leash, self._begun = state["rate"], state["leash"], state["begun"]
+        self.rate, self._limit, self._moves = state["rate"], state["leash"], state["begun"]
         self._order.extend(state["order"])
-        self._history.restore(self._used(), state)
+        self._history.restore(self._rows(), state)
         self._products = state["products"].clone().cpu()
 
     def _forget(self) -> None:
-        self._history = self._empty()  # rows: s_0 .. s_m-1, y_0 .. y_m-1, in a ring
-        self._products = torch.zeros(2 * self.memory, 2 * self.memory, dtype=torch.float64)  # of the rows
+        """Start again with an empty history."""
+        self._history = self._empty()  # rows s_0 .. s_m-1, y_0 .. y_m-1, in a ring
+        self._products = torch.zeros(2 * self.memory, 2 * self.memory, dtype=torch.float64)  # of all rows
         self._order.clear()
-        self._fresh: int | None = None  # a slot whose products are not known yet
-        self._begun, self._leash = 0, 0.0
+        self._fresh: int | None = None  # a slot whose products are not computed yet
+        self._moves, self._limit = 0, 0.0
 
     def _new(self, like: Tensor) -> Tensor:
-        """Allocate a tensor of this kind."""
+        """Return an uninitialised tensor with the shape, dtype and device of `like`."""
         return (self.allocate or in_memory)(tuple(like.shape), like.dtype, like.device)
 
     def _empty(self) -> History[Any]:
@@ -142,35 +148,38 @@ class LBFGS:
             return Halves(2 * self.memory, self.allocate or in_memory)
         return Matrix(2 * self.memory) if self.allocate is None else Rows(2 * self.memory, self.allocate)
 
-    def _used(self) -> list[int]:
+    def _rows(self) -> list[int]:
+        """Return the indices of the rows in use."""
         slots = sorted(self._order)
         return [*slots, *(self.memory + slot for slot in slots)]
 
     def _search(self, point: Point, direction: Tensor, rate: float, measure: Measure) -> Point:
-        def trial(at: float, found: Point) -> Trial:
-            return Trial(at, found, float((found.gradient * direction).sum(dtype=widest(direction.device))))
+        """Return the point after a line search; `point` itself, with an empty history, if no step lowers the loss."""
+
+        def trial(at: float, point: Point) -> Trial:
+            return Trial(at, point, float((point.gradient * direction).sum(dtype=widest(direction.device))))
 
         start, length = trial(0.0, point), measure.length(direction)
-        if not start.slope < 0:  # nothing to gain: a gradient of zero, or rounding
+        if not start.slope < 0:  # the gradient is zero, or the slope is a rounding error
             self._forget()
             return point
         search = StrongWolfe(lambda at: trial(at, measure(point.parameters + at * direction)), start)
-        found = search.search(rate, self.reach / length if length else float("inf"))
-        if found is start:  # not even a short step goes down: the pairs mislead
+        end = search.search(rate, self.reach / length if length else float("inf"))
+        if end is start:  # not even a short step lowers the loss, so the pairs are wrong
             self._forget()
         else:
-            self._remember(self._pair(point, found.point, direction.mul_(found.at).flatten()))
-        return found.point
+            self._remember(self._pair(point, end.point, direction.mul_(end.at).flatten()))
+        return end.point
 
     def _pair(self, before: Point, after: Point, move: Tensor) -> Pair:
-        """Return the curvature pair (s, y) of a step; in half precision its memory is the next point's."""
+        """Return the curvature pair (s, y) of a step; in half precision from the points, without `move`."""
         if self.precision == "half":
             return Changes(before, after)
         gradient = before.gradient.flatten()
         return Vectors(move, torch.sub(after.gradient.flatten(), gradient, out=self._new(gradient)))
 
     def _remember(self, pair: Pair) -> None:
-        """Keep a pair if its curvature is positive, in place of the oldest when the ring is full."""
+        """Store a pair if its curvature is positive; it replaces the oldest if the ring is full."""
         self._settle()
         if not pair.curvature > 1e-10 * pair.square:
             return
@@ -182,30 +191,32 @@ class LBFGS:
         self._fresh = slot
 
     def _settle(self, gradient: Tensor | None = None) -> Tensor | None:
-        """Take note of the products of the pair that came last; returns those of all rows with a gradient, which a GPU
-        can tell together with them."""
+        """Compute the products of the last pair; return the products of all rows with `gradient`, or None.
+
+        Both come in one transfer from a GPU. The result is None without a gradient and for an empty history.
+        """
         if self._fresh is None:
-            return None if gradient is None or not self._order else self._history.along(gradient)
+            return None if gradient is None or not self._order else self._history.vector_products(gradient)
         slot, self._fresh = self._fresh, None
         rows = (slot, self.memory + slot)
-        fresh, along = self._history.products(rows, gradient)
+        fresh, with_gradient = self._history.products(rows, gradient)
         for column, row in enumerate(rows):
             self._products[row] = self._products[:, row] = fresh[:, column]
-        if self._products[slot, self.memory + slot] > 0:  # what was kept may be rounded
+        if self._products[slot, self.memory + slot] > 0:  # the curvature of the pair after rounding
             self._order.append(slot)
-        return along
+        return with_gradient
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """Return `-(H g)` as coefficients of the history's rows and of the gradient, by the two-loop recursion."""
-        along = self._settle(gradient)
-        if along is None or not self._order:
+        """Return `-(H g)`, by the two-loop recursion on coefficients of the rows and of the gradient."""
+        products_with_gradient = self._settle(gradient)
+        if products_with_gradient is None or not self._order:
             return torch.neg(gradient, out=self._new(gradient))
         m, products = self.memory, self._products.unbind()
-        curvatures: list[float] = self._products.diagonal(m).tolist()  # s_i y_i
-        with_gradient: list[float] = along.tolist()
+        curvatures: list[float] = self._products.diagonal(m).tolist()  # the inner products of s_i and y_i
+        with_gradient: list[float] = products_with_gradient.tolist()
         rows = torch.zeros(2 * m, dtype=torch.float64)
-        weights = rows.numpy()  # the same memory: a number is read and written there ten times as fast
-        gain = -1.0  # coefficient of the gradient itself
+        weights = rows.numpy()  # the same memory; single numbers are ten times as fast in numpy
+        gain = -1.0  # the coefficient of the gradient
 
         def dot(row: int) -> float:
             return float(torch.dot(products[row], rows)) + gain * with_gradient[row]
@@ -221,4 +232,4 @@ class LBFGS:
         for slot in self._order:
             beta = dot(m + slot) / curvatures[slot]
             weights[slot] += alphas[slot] - beta
-        return self._history.combined(gradient, gain, rows)
+        return self._history.combine(gradient, gain, rows)

@@ -1,4 +1,4 @@
-"""How far to go along a direction: a step that satisfies the strong Wolfe conditions.
+"""A line search: the length of a step that satisfies the strong Wolfe conditions.
 
 Nocedal and Wright, *Numerical Optimization* (2nd ed.), algorithms 3.5 (bracket) and 3.6 (zoom), with the cubic
 interpolation of their eq. 3.59.
@@ -10,23 +10,23 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from impasto.synthesis.point import Point
+from impasto.synthesis.optimizer import Point
 
 DECREASE = 1e-4
-"""c1: a step must bring this share of the decrease that the slope at its start promises (3.7a)."""
+"""c1: the least decrease of the loss, relative to the decrease that the slope at the start predicts (eq. 3.7a)."""
 
 CURVATURE = 0.9
-"""c2: where it ends the slope must be at most this share of the one at its start (3.7b)."""
+"""c2: the largest absolute slope at the end of the step, relative to the slope at the start (eq. 3.7b)."""
 
 GROWTH = 10.0
-"""While the line still goes down steeply, the next trial lies at most this many times as far."""
+"""Largest ratio of two successive step lengths, until a bracket is found."""
 
 MARGIN = 0.1
-"""A trial within a bracket keeps this share of its width from either end, so that the bracket shrinks."""
+"""Least distance of a trial from both ends of the bracket, relative to its width. So every trial narrows it."""
 
 
 ROUNDING = 1e-8
-"""A bracket that promises less than this share of the loss is below what the loss can tell apart."""
+"""Smallest predicted decrease within a bracket, relative to the loss. Smaller ones drown in rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,35 @@ class Trial:
 
     @property
     def loss(self) -> float:
-        """The loss at the point."""
+        """Return the loss at the point."""
         return self.point.loss
 
 
 class StrongWolfe:
-    """One search along one line. `try_at` evaluates a step length, `start` is the trial at 0, of negative slope.
+    """One search along one line.
 
-    `search(first, longest)` begins at `first` and goes no further than `longest`. After `evaluations` trials, or at
-    `longest`, it settles for the best trial so far that brings a sufficient decrease; that is `start` if none does. A
-    loss that is not a number counts as one that is too high.
+    try_at: evaluates a step length.
+    start: the trial at length 0; its slope must be negative.
+    evaluations: the largest number of trials.
+
+    >>> import torch
+    >>> def parabola(at):
+    ...     point = Point(torch.tensor([at]), (at - 3) ** 2, {}, torch.tensor([2 * (at - 3)]))
+    ...     return Trial(at, point, 2 * (at - 3))
+    >>> StrongWolfe(parabola, parabola(0.0)).search(first=1.0).at
+    1.0
     """
 
     def __init__(self, try_at: Callable[[float], Trial], start: Trial, evaluations: int = 20) -> None:
         self._try_at, self.start, self.left = try_at, start, evaluations
 
     def search(self, first: float, longest: float = math.inf) -> Trial:
-        """Algorithm 3.5: go further until a bracket holds a good step, or one is found."""
+        """Return a trial that satisfies the strong Wolfe conditions (algorithm 3.5).
+
+        The search starts with a step of length `first`, and no step is longer than `longest`. When no trial is left, or
+        at `longest`, the result is the best trial so far with a sufficient decrease, or `start` if there is none. A
+        loss of NaN counts as too high.
+        """
         before, at = self.start, min(first, longest)
         while self.left:
             trial = self._try(at)
@@ -73,7 +85,10 @@ class StrongWolfe:
         return before
 
     def _zoom(self, low: Trial, high: Trial) -> Trial:
-        """Algorithm 3.6: `low` is the best trial that decreases enough, and a good step lies between the two."""
+        """Return a trial between two others that satisfies the conditions (algorithm 3.6).
+
+        `low` is the best trial so far with a sufficient decrease.
+        """
         while self.left:
             a, b = sorted((low.at, high.at))
             inset = MARGIN * (b - a)
@@ -103,7 +118,7 @@ class StrongWolfe:
 
 
 def cubic_minimum(a: Trial, b: Trial) -> float:
-    """Where the cubic with the two trials' values and slopes has its minimum (eq. 3.59); NaN where it has none."""
+    """Return the minimum of the cubic with the losses and slopes of two trials (eq. 3.59); NaN if it has none."""
     if a.at > b.at:
         a, b = b, a
     width = b.at - a.at

@@ -1,6 +1,7 @@
-"""The loop: evaluate, step, report; one scale after another.
+"""The optimisation loop: evaluate, step and report, one scale after another.
 
-Terminal, notebook, web page and log all read the same `Step` records. A caller stops a run by reading no more of them.
+The terminal, a notebook, a web page and a log all read the same `Step` records. A caller stops a run by reading no
+more records.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ Resize = Callable[[Tensor, tuple[int, int]], Tensor]
 
 @dataclass(frozen=True)
 class Scale:
-    """One size of a coarse-to-fine run: its (height, width), steps, objective and optimiser."""
+    """One size of a coarse-to-fine run: (height, width), number of steps, objective and optimiser."""
 
     size: tuple[int, int]
     steps: int
     prepare: Callable[[], Evaluate]
-    """Makes the objective at the start of the scale, so that memory holds the targets of one scale at a time."""
+    """Makes the objective at the start of the scale, so that memory holds the targets of only one scale."""
     optimizer: Callable[[], Optimizer]
     stochastic: bool = False
-    """Whether the objective has new random draws at every step; then losses of different steps cannot be compared."""
+    """Whether the objective has new random draws at every step, so that losses of steps cannot be compared."""
 
 
 def _nothing(*_: object) -> NoReturn:
+    """Raise ImpastoError: the default of `Step.state`, and the objective of a scale whose steps are done."""
     raise ImpastoError("there is nothing to go on from")
 
 
@@ -43,13 +45,15 @@ def _nothing(*_: object) -> NoReturn:
 class Step:
     """One step of a run.
 
-    index: from 1 to `total` over all scales.
-    scale: from 1 to `scales`, at `size` (height, width).
+    index: the number of the step over all scales, from 1 to `total`.
+    scale: the number of the scale, from 1 to `scales`.
+    size: (height, width) of the scale.
     loss, terms: the loss after the step, and its parts by name.
     seconds: the time since the start of the run.
-    notice: a line for the user, mostly empty.
-    image: makes the best image so far, `(1, C, H, W)` in [0, 1].
-    state: makes the state to continue from; it must be called before the next step is read.
+    notice: a line for the user, or an empty text.
+    image: returns the best image so far, `(1, C, H, W)` in [0, 1].
+    state: returns the state from which a run can continue. Call it before the next step is read; later it raises
+        ImpastoError.
     """
 
     index: int
@@ -72,13 +76,17 @@ def synthesise(
     parameterization: Callable[[tuple[int, int]], Parameterization] = Pixels,
     resume: State | None = None,
 ) -> Iterator[Step]:
-    """Optimise `start` `(1, C, H, W)` at each scale; a scale starts from the resized best image of the scale before.
+    """Yield the steps of a run: `start` `(1, C, H, W)` is optimised at each scale in turn.
 
-    `parameterization` makes the parameterization of a size. A scale without steps only resizes; if it is the last one,
-    a final `Step` has the image at its size. `resume` is the state of a step of the same run, which continues after it,
-    with the same bits on the same machine; a finished run yields its last step again. `start` then only gives the
-    device. Raises UsageError for the state of another schedule, ImpastoError for a loss that is not finite at the start
-    or repeatedly.
+    Each scale starts from the best image of the last one, resized by `resize`.
+
+    scales: a scale without steps only resizes. If it is the last one, a final `Step` has the image at its size.
+    parameterization: makes the parameterization of a size.
+    resume: the state of a step of the same run. The run continues after this step, with the same bits on the same
+        machine. A finished run yields its last step again. `start` then only determines the device.
+
+    Raises UsageError for the state of another schedule. Raises ImpastoError if the loss is not finite at the start, or
+    diverges repeatedly.
     """
     run = _Run(start, scales, resize, parameterization)
     if resume:
@@ -87,7 +95,7 @@ def synthesise(
 
 
 class _Run:
-    """The state of a run: its scale, its number of steps, its image."""
+    """A run in progress: its scale, its number of steps, its image."""
 
     def __init__(
         self,
@@ -100,11 +108,11 @@ class _Run:
         self.total, self.done, self.began = sum(scale.steps for scale in scales), 0, time.perf_counter()
         self.picture = start
         self.descent: Descent | None = None
-        self.descending = self.taken = 0  # the index of the scale of `descent`, and its number of steps
+        self.number = self.taken = 0  # the number of the scale of `descent`, and of its steps
         self.records = 0
 
     def resume(self, state: State) -> None:
-        """Continue from a state."""
+        """Continue from a state. Raises UsageError for the state of another schedule."""
         self.began -= state.seconds
         if not state.scale:
             return
@@ -112,7 +120,7 @@ class _Run:
         fits = state.scale <= len(self.scales) and state.taken <= self.scales[state.scale - 1].steps
         if not fits or before + state.taken != state.done:
             raise UsageError("the state to resume from is of another schedule of sizes and steps")
-        self.descending, self.taken, self.done = state.scale, state.taken, state.done
+        self.number, self.taken, self.done = state.scale, state.taken, state.done
         scale = self.scales[state.scale - 1]
         # A finished scale needs no objective.
         evaluate = scale.prepare() if self.taken < scale.steps else _nothing
@@ -122,13 +130,13 @@ class _Run:
         self.picture = self.descent.picture
 
     def steps(self) -> Iterator[Step]:
-        """Run the remaining steps."""
+        """Yield the remaining steps."""
         for number, scale in enumerate(self.scales, 1):
-            if number < self.descending:
+            if number < self.number:
                 continue
-            if number > self.descending:
+            if number > self.number:
                 self._begin(number, scale)
-            if number == self.descending and self.taken < scale.steps:
+            if number == self.number and self.taken < scale.steps:
                 yield from self._descend(number, scale.steps)
                 if number == len(self.scales):
                     return
@@ -146,19 +154,19 @@ class _Run:
             yield self._record(number, descent.notice)
 
     def _begin(self, number: int, scale: Scale) -> None:
-        """Resize the image to the size of a scale, and prepare its steps, if it has any."""
+        """Start a scale: resize the image, and prepare the steps, if there are any."""
         self.picture = self.resize(self.picture, scale.size)
         if not scale.steps:
             return
         old = self.descent.optimizer if self.descent else None
-        self.descent = None  # frees its targets before the next are made
+        self.descent = None  # frees the targets of the last scale before the next ones are computed
         parameterization, optimizer = self.parameterization(scale.size), scale.optimizer()
         if parameterization.bounded:
             optimizer.carry_over(old, scale.size)
         measure = Evaluation(parameterization, scale.prepare())
         measure.step = self.done
         self.descent = Descent(parameterization.encode(self.picture), measure, optimizer, scale.stochastic)
-        self.descending, self.taken = number, 0
+        self.number, self.taken = number, 0
 
     def _record(self, number: int, notice: str = "") -> Step:
         self.records += 1
@@ -169,7 +177,7 @@ class _Run:
             if record != self.records:
                 raise ImpastoError("the run has gone on since this step; its state is gone")
             descent = self.descent.state() if self.descent else {}
-            return State(self.descending, self.taken, self.done, seconds, descent)
+            return State(self.number, self.taken, self.done, seconds, descent)
 
         return Step(
             self.done,

@@ -1,33 +1,76 @@
-"""The interface of optimisers, and the table of all.
+"""The interface of optimisers, and the points that they move between.
 
-An optimiser changes one tensor of parameters. It takes the current point and a function that evaluates others, and
-returns the next point. Its state depends on gradients, never on the parameters.
+An optimiser changes one tensor of parameters. `Optimizer.step` takes the current point and a function that evaluates
+other points, and returns the next point. The state of an optimiser depends on gradients, never on parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Protocol
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
-from impasto.synthesis.adam import Adam
-from impasto.synthesis.lbfgs import LBFGS
-from impasto.synthesis.point import Measure, Memory, Point
-from impasto.synthesis.rmsprop import RMSprop
+OptimizerState = dict[str, Any]
+"""The state of an optimiser: tensors, numbers, texts and lists of numbers by name."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters, the loss of their image, its named parts, and the gradient in the shape of the parameters.
+
+    The loss is NaN if the gradient is not finite.
+    """
+
+    parameters: Tensor
+    loss: float
+    terms: Mapping[str, float]
+    gradient: Tensor
+
+    @property
+    def finite(self) -> bool:
+        """Return whether the loss and the whole gradient are finite."""
+        return math.isfinite(self.loss)
+
+
+def numbers(values: Sequence[Tensor]) -> list[float]:
+    """Return the values of scalars, with one transfer from each device: a GPU is idle during a transfer.
+
+    >>> numbers([torch.tensor(1.0), torch.tensor(2.0)])
+    [1.0, 2.0]
+    """
+    results: dict[int, float] = {}
+    for device in dict.fromkeys(value.device for value in values):
+        here = {k: value.detach() for k, value in enumerate(values) if value.device == device}
+        results |= zip(here, torch.stack(list(here.values())).tolist(), strict=True)
+    return [results[k] for k in range(len(values))]
+
+
+class Measure(Protocol):
+    """A function from parameters to points, with a measure of the length of steps."""
+
+    def __call__(self, parameters: Tensor) -> Point:
+        """Return the point at `parameters`. If the parameters are clamped, the point has the clamped ones."""
+        ...
+
+    def length(self, move: Tensor) -> float:
+        """Return the root mean square change of the image for a change `move` of the parameters."""
+        ...
 
 
 class Optimizer(Protocol):
-    """An optimiser."""
+    """The methods that all optimisers have."""
 
     clamps: bool
-    """Whether pixels may be clamped to [0, 1] after a step; clamping spoils curvature pairs."""
+    """Whether pixels may be clamped to [0, 1] after a step. L-BFGS forbids clamping, which spoils curvature pairs."""
 
     def step(self, point: Point, measure: Measure) -> Point:
-        """Make a step from `point`, with one call of `measure` or more.
+        """Return the point after a step from `point`, with one call of `measure` or more.
 
-        Return a point from `measure`, or `point` itself if none is better.
+        The result is a point from `measure`, or `point` itself if no other point is better.
         """
         ...
 
@@ -40,22 +83,13 @@ class Optimizer(Protocol):
         ...
 
     def carry_over(self, old: object, size: tuple[int, int]) -> None:
-        """Take over the state of `old`, the optimiser of the scale before, as far as it is useful at `size`."""
+        """Take over from `old`, the optimiser of the last scale, the state that is useful at `size`."""
         ...
 
-    def state(self) -> Memory:
+    def state(self) -> OptimizerState:
         """Return a copy of everything that the next step depends on."""
         ...
 
-    def restore(self, state: Memory) -> None:
-        """Restore a `state()`; the next steps are the same to the bit."""
+    def restore(self, state: OptimizerState) -> None:
+        """Restore a `state()`. The next steps are then the same to the bit."""
         ...
-
-
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "lbfgs": LBFGS,
-    "lbfgs-wolfe": partial(LBFGS, line_search="wolfe"),
-    "adam": Adam,
-    "adam-carried": partial(Adam, carry=True),
-    "rmsprop": RMSprop,
-}

@@ -42,16 +42,13 @@ WHOLE_BYTES = 5e8
 TILE_BYTES = 256e6
 """Bytes of the pass of a tile: large enough that halos cost little. (Layer by layer, strips take less.)"""
 
-TRANSPORT_TILE_BYTES = 1.2e9
-"""Bytes of the pass of a tile through a network of transport: its halo is 216 pixels wide, and smaller tiles are mostly
+TRANSPORT_TILE_BYTES = 1.6e9
+"""Bytes of the pass of a tile through a network of transport: its halo is 232 pixels wide, and smaller tiles are mostly
 halo. A whole picture may take twice as many."""
 
-TRANSPORT_SHARE = 0.5
-"""Share of the memory left for tiles that the pass of one tile is planned with. Such a network keeps the ground,
-features, moved features and the decoder's inputs at once: at 7680x4320 a pass took 1.9 times what is counted."""
-
 IMAGES = 2
-"""Images in memory beside the pass and the photo: the result, and a copy for writing."""
+"""Images in memory beside the pass and the photo: the result, and a copy for writing. A network of transport also has
+the photo with its margin."""
 
 HIDDEN = 0.01
 """Share of a photo's statistics that is the mean over all pixels, transparent ones included.
@@ -161,7 +158,8 @@ class Painter:
         if self.settings.tile is not None:
             return self.settings.tile
         pixels, home = size[0] * size[1], next(network.parameters()).device
-        whole, pictures = pixels * tiled.cost(network), IMAGES * 12.0 * pixels * (home.type == "cpu")
+        images = IMAGES + isinstance(network, TransportNet)
+        whole, pictures = pixels * tiled.cost(network), images * 12.0 * pixels * (home.type == "cpu")
         tile, most = TILE_BYTES, WHOLE_BYTES
         if isinstance(network, TransportNet):
             tile, most = TRANSPORT_TILE_BYTES, 2 * TRANSPORT_TILE_BYTES
@@ -181,8 +179,7 @@ class Painter:
             return 0
         if isinstance(network, Transformer) and held(network) * pixels + TILE_BYTES <= budget:
             return None
-        share = TRANSPORT_SHARE if isinstance(network, TransportNet) else 1.0
-        return tiled.side_for(network, min(tile, share * budget))
+        return tiled.side_for(network, min(tile, budget))
 
 
 def painter(

@@ -22,7 +22,7 @@ from impasto.encoders import Encoder
 from impasto.errors import UsageError
 from impasto.image import Picture, Source, continued, fitted_size, load, propagate, resized, size_of
 from impasto.losses import Term
-from impasto.losses.style import into_space, positions
+from impasto.losses.feature import into_space, positions
 from impasto.settings.editing import CompareSettings
 from impasto.tasks.objective.context import Context
 from impasto.tasks.objective.layers import parse_layers

@@ -22,8 +22,8 @@ from impasto.errors import UsageError
 from impasto.image.atomic import check_place, replace_file
 from impasto.networks import AnyStyle, ManyStyles, Network, TextureNet, Transformer, TransportNet, describe
 from impasto.networks import load as load_network
+from impasto.networks.inputs import SMALLEST
 from impasto.networks.style_request import Coder, StyleRequest, find
-from impasto.networks.transformer import SMALLEST
 
 OPSET = 17
 VERSION = 1

@@ -9,7 +9,7 @@ import torch
 from impasto import encoders
 from impasto.encoders import Encoder
 from impasto.encoders.compiled import compile_network
-from impasto.encoders.precision import has_bfloat16
+from impasto.encoders.loading import has_bfloat16
 from impasto.encoders.weights import find
 from impasto.errors import UsageError
 from impasto.settings.synthesis import StylizeSettings, SynthesisSettings

@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.errors import ImpastoError
 from impasto.image import Size, size_of
 from impasto.losses import Objective, Term
-from impasto.losses.gradients import with_gradient
+from impasto.losses.objective import with_gradient
 from impasto.synthesis import Evaluate
 from impasto.tasks.objective.context import Context
 from impasto.tasks.tiling.memory import graph

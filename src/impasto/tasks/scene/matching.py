@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from impasto.encoders import Encoder
 from impasto.image import fitted_size, size_of
-from impasto.losses.style import into_space, positions
+from impasto.losses.feature import into_space, positions
 from impasto.tasks.scene.areas import Area, StyleImage, resize_clamped
 
 SIDE = 256

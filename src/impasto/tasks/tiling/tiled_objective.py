@@ -21,7 +21,7 @@ from impasto.errors import UsageError
 from impasto.image import Allocate, in_memory, size_of
 from impasto.image.tiles import Tile
 from impasto.losses import IMAGE, Additive, Objective, Term
-from impasto.losses.gradients import with_gradient
+from impasto.losses.objective import with_gradient
 from impasto.tasks.tiling.process_group import ProcessGroup
 from impasto.tasks.tiling.stages import Stage, empty_like, to_device
 

@@ -17,7 +17,7 @@ from impasto.errors import UsageError
 from impasto.image import fit, fitted_size, load, reduced, resize
 from impasto.image.folder import Folder, survey
 from impasto.image.formats import READABLE
-from impasto.networks.transformer import SMALLEST
+from impasto.networks.inputs import SMALLEST
 
 HELD = 3
 """Number of photos that are held back from training, for sheets; fewer of a small folder."""

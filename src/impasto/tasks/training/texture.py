@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from impasto.encoders.extractor import layout
 from impasto.errors import UsageError
 from impasto.image import Source, fit, size_of
-from impasto.losses.diversity import alike
+from impasto.losses.prior import alike
 from impasto.networks import TextureNet
 from impasto.networks.texture_net import TextureSettings
 from impasto.settings.train import TrainTextureSettings
