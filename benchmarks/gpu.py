@@ -408,11 +408,15 @@ def run_all(args: argparse.Namespace, weights: Path) -> int:
         except subprocess.TimeoutExpired as error:
             code, parts = -1, (error.stdout or b"", error.stderr or b"")
             output = "".join(part.decode(errors="replace") for part in parts) + f"\nstopped after {BUDGETS[name]} s"
-        (args.out / f"{name}.log").write_text(output)
+        (args.out / f"{name}.log").write_text(output, encoding="utf-8")
         failed += code != 0
-        body = result.read_text() if code == 0 and result.exists() else f"```\n{output[-3000:].strip()}\n```"
+        body = (
+            result.read_text(encoding="utf-8")
+            if code == 0 and result.exists()
+            else f"```\n{output[-3000:].strip()}\n```"
+        )
         written += [f"## {name} ({time.perf_counter() - began:.0f} s)", "", body.strip(), ""]
-        (args.out / "gpu.md").write_text("\n".join(written))
+        (args.out / "gpu.md").write_text("\n".join(written), encoding="utf-8")
         print("\n".join(written[-4:]), flush=True)
     return failed
 
@@ -431,7 +435,7 @@ def main() -> None:
         raise SystemExit("there is no CUDA device here; --device cpu --small runs the same code without one")
     if args.part:
         lines = PARTS[args.part](plan(args.device, args.small, args.weights))
-        (args.out / f"{args.part}.md").write_text("\n".join(lines) + "\n")
+        (args.out / f"{args.part}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return
     with tempfile.TemporaryDirectory() as folder:
         weights = args.weights or Path(folder) / "vgg19.safetensors"

@@ -66,7 +66,7 @@ def run(words: tuple[str, ...], folder: Path) -> Run:
     """One `impasto` command."""
     weights = ("--weights", str(random_weights(folder))) if "vgg19" in words else ()
     command = [sys.executable, "-m", "impasto", *words, *weights, "--json", "--checkpoint", "no"]
-    with (folder / "told").open("w+") as told:
+    with (folder / "told").open("w+", encoding="utf-8") as told:
         process = subprocess.Popen([*command, "-o", str(folder / "result.png")], stdout=told)
         peak, mapped = watch(process)
         if process.returncode:
@@ -94,10 +94,10 @@ def watch(process: subprocess.Popen[bytes]) -> tuple[float, float]:
         if process.poll() is not None:
             return (own if mapped else peak), mapped
         with suppress(OSError, StopIteration):
-            lines = (about / "status").read_text().splitlines()
+            lines = (about / "status").read_text(encoding="utf-8").splitlines()
             peak = float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6
-            if look % LOOKS == 0 and ".impasto-" in (about / "maps").read_text():
-                here, files = resident((about / "smaps").read_text().splitlines())
+            if look % LOOKS == 0 and ".impasto-" in (about / "maps").read_text(encoding="utf-8"):
+                here, files = resident((about / "smaps").read_text(encoding="utf-8").splitlines())
                 own, mapped = max(own, here), max(mapped, files)
         time.sleep(PAUSE)
     raise AssertionError

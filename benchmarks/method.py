@@ -28,10 +28,7 @@ from impasto.tasks.scene.regions import Region
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = 256
 LAYERS = (1, 2, 4, 5, 7, 8, 11)
-SEEDS = (
-    "The deeper the layer, the less of the pixels it holds. What two seeds differ in is fine noise:"
-    " a blur takes it away."
-)
+SEEDS = "A deeper layer determines the pixels less. Two seeds differ in fine noise, which a blur removes."
 TEXTURES = ("conv_1-5", "conv_4-8", "conv_7-11", "conv_1,conv_2,conv_5,conv_9,conv_13")
 
 
@@ -93,7 +90,7 @@ def regions(photo: str, mask: str, inside: str, outside: str) -> list[str]:
     picture = impasto.stylize(photo, outside, impasto.StylizeSettings(size=SIZE * 2), regions=[Region(mask, inside)])
     grid = (picture.shape[-2], picture.shape[-1])
     masks = [resize_clamped(load_mask(mask), grid), 1 - resize_clamped(load_mask(mask), grid)]
-    rows = ["| where | own painting | the other's | ratio |", "|---|---|---|---|"]
+    rows = ["| where | own painting | other painting | ratio |", "|---|---|---|---|"]
     paintings = [fit(load(name).pixels, max(grid)).clamp(0, 1) for name in (inside, outside)]
     for k, where in enumerate(("inside the mask", "outside")):
         own, other = (style_distance(picture, paintings[j], encoder.default_style, masks[k]) for j in (k, 1 - k))
@@ -164,7 +161,7 @@ def main() -> None:
         "",
     ]
     lines += colors("sample:coffee", "sample:flow")
-    args.out.write_text("\n".join(lines) + "\n")
+    args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 

@@ -181,7 +181,7 @@ def run(recipe: Recipe, pair: str, size: int, keep: Callable[[int, Tensor], None
 
 def logged(log: Path) -> list[Row]:
     """What was run so far."""
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
 
 
 def run_all(study: str, pairs: Sequence[str], size: int, log: Path, pictures: Path | None) -> None:
@@ -199,7 +199,7 @@ def run_all(study: str, pairs: Sequence[str], size: int, log: Path, pictures: Pa
                     write(pictures / f"{size} {name} {steps}.png".replace(" ", "_"), picture)
 
             row = run(recipe, pair, size, keep)
-            with log.open("a") as file:
+            with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             last = row["points"][-1]
             print(pair, recipe, f"cost {last['cost']:.1f} loss {last['loss']:.5f}", *row["notices"], flush=True)

@@ -66,33 +66,38 @@ def speed(rows: Sequence[Row]) -> list[str]:
         for side in sides
     ]
     image = f"![Seconds of a whole picture](plots/{PLOTS['speed']})"
-    told = "\n".join(f"- {line}" for line in notes(rows, sides))
-    return [table((*head, *(f"times the {name}'s" for _, name in ours)), lines), image, told]
+    text = "\n".join(f"- {line}" for line in notes(rows, sides))
+    return [table((*head, *(f"times the {name}'s" for _, name in ours)), lines), image, text]
 
 
 def notes(rows: Sequence[Row], sides: Sequence[Side]) -> list[str]:
-    """What the figures are not."""
-    told = [
+    """Return notes on the figures."""
+    lines = [
         f"{rows[0]['size']} px. The pictures are not the same: Impasto's own settings use the small network `lite`, "
-        "the others VGG-19, with random weights where the published ones do not come along (they change no time). "
-        "How pictures compare is told elsewhere (`docs/notebook/lite.md`, `benchmarks/reach.py`)."
+        "the others use VGG-19, with random weights if the published ones are missing, which does not change the time. "
+        "`docs/notebook/lite.md` and `benchmarks/reach.py` compare the pictures."
     ]
     if any(side.extrapolated for side in sides):
-        told.append(
-            "Extrapolated: a few steps at each size were run; the median, without the first, times the program's own "
-            "number of steps, and the rest of the process as it was."
+        lines.append(
+            "Extrapolated: the run had a few steps at each size. The time is their median, without the first step, "
+            "times the program's own number of steps, plus the rest of the process."
         )
     known = {side.key: side for side in sides}
     if {"textbook", "vgg19"} <= set(known):
         ratio = known["textbook"].step.middle / known["vgg19"].step.middle
-        told.append(f"A step of VGG-19 at equal settings takes the textbook {ratio:.2f} times as long as Impasto.")
+        lines.append(
+            f"A step of VGG-19 at equal settings takes {ratio:.2f} times as long in the textbook loop as in Impasto."
+        )
     if compared := trusted(rows):
-        told.append(f"The textbook loop ran {compared[0]:,.1f} s; extrapolated in that way: {compared[1]:,.1f} s.")
+        lines.append(f"The textbook loop took {compared[0]:,.1f} s; the extrapolation gives {compared[1]:,.1f} s.")
     if any(side.history_grows for side in sides):
-        told.append("Grows: L-BFGS keeps up to 100 pairs of pictures (24 bytes a pixel each), few of which were there.")
+        lines.append(
+            "Grows: L-BFGS keeps up to 100 curvature pairs (24 bytes for each pixel and pair), of which the run made a "
+            "few."
+        )
     if any(row.get("torchvision") == "stand-in" for row in rows):
-        told.append("Programs that import torchvision had a stand-in for the few parts of it that they use.")
-    return told
+        lines.append("Programs that import torchvision used a stand-in for the few parts that they need.")
+    return lines
 
 
 def scaling(rows: Sequence[Row]) -> list[str]:

@@ -137,13 +137,13 @@ def make_inputs(folder: Path) -> None:
 def make_files(markdown: str, folder: Path) -> None:
     """Write the files of settings that a page shows: blocks of TOML that begin with a comment of their name."""
     for name, text in re.findall(r"```toml\n# (\S+\.toml)\n(.*?)```", markdown, re.DOTALL):
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def execute(block: Block, folder: str, output: str) -> None:
     """Run a block in `folder`, in a process of its own, with what it prints in the file `output`."""
     os.chdir(folder)
-    with open(output, "w") as file:  # noqa: PTH123 (the descriptors are what is needed)
+    with open(output, "w", encoding="utf-8") as file:  # noqa: PTH123 (the descriptors are what is needed)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ["COLUMNS"] = "120"
@@ -186,7 +186,7 @@ def _run(block: Block, folder: str, context: multiprocessing.context.BaseContext
             process.kill()
             process.join()
             return f"still running after {PATIENCE} s"
-        text = Path(output.name).read_text(errors="replace")
+        text = Path(output.name).read_text(encoding="utf-8", errors="replace")
         return f"exit code {process.exitcode}\n{text[-3000:]}" if process.exitcode else ""
 
 

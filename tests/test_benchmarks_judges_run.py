@@ -74,7 +74,7 @@ def test_pairs_are_read_from_the_folder_of_their_file(pairs_file: Path) -> None:
     ],
 )
 def test_wrong_pairs_are_refused(pairs_file: Path, text: str, message: str) -> None:
-    pairs_file.write_text(text)
+    pairs_file.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=message):
         read_pairs(pairs_file)
 

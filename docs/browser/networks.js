@@ -1,14 +1,14 @@
-// Networks, opened in the worker: what they are told and what they answer.
+// Networks, which the worker opens and computes: requests to the worker, and its answers.
 
 const worker = new Worker("worker.js", { type: "module" });
-const waiting = new Map(); // number of a question -> what to do with its answer
-const opened = new Map(); // address -> promise of a network
-let asked = 0;
-let whileLoading = () => {};
+const waiting = new Map(); // id of a request -> the functions that settle its promise
+const promises = new Map(); // address -> promise of a network
+let lastId = 0;
+let reportLoading = () => {};
 
 worker.onmessage = ({ data: { id, error, ...answer } }) => {
   if (!id) {
-    whileLoading(answer);
+    reportLoading(answer);
     return;
   }
   const { resolve, reject } = waiting.get(id);
@@ -22,40 +22,40 @@ worker.onerror = ({ message }) => {
   waiting.clear();
 };
 
-function ask(task, given) {
+function request(task, inputs) {
   return new Promise((resolve, reject) => {
-    waiting.set(++asked, { resolve, reject });
-    worker.postMessage({ id: asked, task, ...given });
+    waiting.set(++lastId, { resolve, reject });
+    worker.postMessage({ id: lastId, task, ...inputs });
   });
 }
 
-// `told`: called with { received, expected }, in bytes, while files come.
-export function onLoading(told) {
-  whileLoading = told;
+// Call `report` with { received, expected }, in bytes, while files are loading.
+export function onLoading(report) {
+  reportLoading = report;
 }
 
-// The network whose JSON, as `impasto export` writes it, is at `address`: { styles, size, paint, read }; `size` is that
-// at which it sees paintings, undefined where it has but styles of its own. `missing` says what to do where none is.
+// Return the network of a JSON file of `impasto export` at `address`: { styles, size, paint, read }. `size` is the longer
+// side of paintings for the network, undefined for a network of named styles. `missing` is the message without a file.
 export function open(address, missing) {
-  if (!opened.has(address)) {
+  if (!promises.has(address)) {
     const network = load(address, missing);
-    opened.set(address, network);
-    network.catch(() => opened.delete(address)); // to be tried again
+    promises.set(address, network);
+    network.catch(() => promises.delete(address)); // the next call tries again
   }
-  return opened.get(address);
+  return promises.get(address);
 }
 
 async function load(address, missing) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(missing);
-  const about = await answer.json();
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(missing);
+  const about = await response.json();
   const beside = (file) => file && new URL(file, new URL(address, location)).href;
   const network = address;
-  await ask("open", { network, model: beside(about.model), painter: beside(about.painter?.model) });
+  await request("open", { network, model: beside(about.model), painter: beside(about.painter?.model) });
   return {
     styles: about.styles,
     size: about.painter?.size,
-    paint: (given) => ask("paint", { network, ...given }),
-    read: async (painting) => (await ask("read", { network, painting })).code,
+    paint: (inputs) => request("paint", { network, ...inputs }),
+    read: async (painting) => (await request("read", { network, painting })).code,
   };
 }

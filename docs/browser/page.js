@@ -1,47 +1,47 @@
-// The page: what a person does, and what is shown. Styles are in styles.js, what computes in worker.js.
+// The page: controls, status and result. The styles are in styles.js, the computation in worker.js.
 //
-// ?model=FILE.json shows another network than model/styles.json; `impasto export` writes such files.
+// ?model=FILE.json opens another network than model/styles.json; `impasto export` writes such files.
 
 import { onLoading, open } from "./networks.js";
 import { bitmap, closeCamera, openCamera, pixels } from "./pictures.js";
 import { SIDE, addStyle, mixture, onChange, only, reset, showIn, surprise } from "./styles.js";
 
-const FIRST = "model/styles.json"; // the styles that are there from the start
-const ANY = "model/any.json"; // fetched when a painting is given, for a network that takes none
+const FIRST = "model/styles.json"; // the network of the page, opened at the start
+const ANY = "model/any.json"; // the network for paintings, fetched with the first painting
 const SAMPLE = "sample.jpg";
 
 const element = (id) => document.getElementById(id);
 const [result, video] = [element("result"), element("video")];
 const exported = (name) => `no network here: run "impasto export ${name} -o docs/browser/model", then reload`;
 
-let network; // the first one
-let source; // the photo as a bitmap, or the camera's video
+let network; // the network of the page
+let source; // the photo as a bitmap, or the video of the camera
 let photo, painted; // pixels
-let photos = 0; // how many there were
-let painting; // the work on pictures, a promise; undefined where there is none
-let again = false;
+let photos = 0; // number of photos so far
+let painting; // promise of the pictures in work; undefined if there are none
+let again = false; // the controls have changed since the last picture began
 
-// --- telling ---
+// --- status ---
 
-function tell(state, text) {
+function showStatus(state, text) {
   document.body.dataset.state = state;
   element("status").textContent = text;
   element("progress").hidden = state !== "loading";
 }
 
-const guarded = (work) => async (...given) => {
+const guarded = (work) => async (...inputs) => {
   try {
-    await work(...given);
+    await work(...inputs);
   } catch (error) {
-    tell("error", error.message.split("\n")[0]);
+    showStatus("error", error.message.split("\n")[0]);
   }
 };
 
 onLoading(({ received, expected }) => {
   if (document.body.dataset.state !== "loading") return;
-  const [come, all] = [received, expected].map((bytes) => Math.ceil(bytes / 1e6));
+  const [done, total] = [received, expected].map((bytes) => Math.ceil(bytes / 1e6));
   Object.assign(element("progress"), expected ? { max: expected, value: received } : {});
-  element("status").textContent = received < expected ? `loading: ${come} of ${all} MB` : "preparing the network";
+  element("status").textContent = received < expected ? `loading: ${done} of ${total} MB` : "preparing the network";
 });
 
 function show(image) {
@@ -50,20 +50,20 @@ function show(image) {
   result.getContext("2d").putImageData(image, 0, 0);
 }
 
-const showWhatIsAsked = () => show(element("before").ariaPressed === "true" ? photo : painted);
+const showResult = () => show(element("before").ariaPressed === "true" ? photo : painted);
 
 // --- painting ---
 
-// The picture by what the controls say; asked for while one is being painted, it is painted after that one.
+// Paint the picture of the controls. A call during a picture paints another one afterwards.
 const paint = guarded(async () => {
   if (!source || !network) return;
   again = true;
   if (painting) return;
-  painting = paintWhileAsked();
+  painting = paintUntilDone();
   await painting;
 });
 
-async function paintWhileAsked() {
+async function paintUntilDone() {
   try {
     while (again) {
       again = false;
@@ -76,37 +76,37 @@ async function paintWhileAsked() {
   }
 }
 
-let seen; // what `photo` was made of
+let origin; // source and side of `photo`
 
 async function paintOnce() {
   const side = Number(element("size").value);
-  if (source === video || seen?.source !== source || seen?.side !== side) {
+  if (source === video || origin?.source !== source || origin?.side !== side) {
     photo = pixels(source, side);
-    seen = { source, side };
+    origin = { source, side };
     photos++;
   }
   const size = `${photo.width}x${photo.height}`;
   const style = mixture();
   const strength = Number(element("strength").value) / 100;
-  let told = "the photo itself";
-  let made = photo;
-  if (source !== video) tell("busy", `painting ${size}`);
+  let caption = "the photo itself";
+  let image = photo;
+  if (source !== video) showStatus("busy", `painting ${size}`);
   if (style && strength) {
     const key = source === video ? undefined : `${photos}: ${style.key}`;
     const colours = element("colours").checked;
     const { picture, seconds } = await style.network.paint({ photo, code: style.code, strength, colours, key });
-    made = picture;
-    told = `${style.name}, ${size} in ${seconds.toFixed(2)} s`;
+    image = picture;
+    caption = `${style.name}, ${size} in ${seconds.toFixed(2)} s`;
     document.body.dataset.seconds = seconds;
   }
-  painted = made;
-  showWhatIsAsked();
-  result.ariaLabel = `the picture: ${told}`;
+  painted = image;
+  showResult();
+  result.ariaLabel = `the picture: ${caption}`;
   for (const id of ["before", "save"]) element(id).disabled = false;
-  if (source !== video && !again) tell("done", told);
+  if (source !== video && !again) showStatus("done", caption);
 }
 
-// The tiles, one by one while nothing else is to be painted.
+// Paint the tiles of the styles, one by one, while there is no other picture to paint.
 const paintTiles = guarded(async () => {
   const own = source;
   if (!own || own === video) return;
@@ -119,13 +119,13 @@ const paintTiles = guarded(async () => {
   if (await showIn(small, free)) document.body.dataset.tiles = "done";
 });
 
-// --- what a person does ---
+// --- controls ---
 
 async function take(picture) {
   leaveCamera();
   source = picture;
   if (!network) {
-    show(pixels(source, Number(element("size").value))); // painted as soon as there is one
+    show(pixels(source, Number(element("size").value))); // painted when the network is open
     return;
   }
   await paint();
@@ -138,11 +138,11 @@ const takePaintings = guarded(async (files) => {
   if (!files.length) return;
   let host = network;
   if (!host?.size) {
-    tell("loading", "loading the network for paintings");
+    showStatus("loading", "loading the network for paintings");
     host = await open(ANY, exported("any"));
   }
   for (const file of files) {
-    tell("busy", `looking at ${file.name}`);
+    showStatus("busy", `looking at ${file.name}`);
     const code = await host.read(pixels(await bitmap(file), host.size));
     only(addStyle(element("paintings"), host, file.name.replace(/\.[^.]*$/, ""), code));
   }
@@ -151,13 +151,13 @@ const takePaintings = guarded(async (files) => {
 
 const camera = guarded(async () => {
   if (source === video) {
-    await take(await createImageBitmap(video)); // its last picture stays, as a photo
+    await take(await createImageBitmap(video)); // the last picture of the camera stays, as a photo
     return;
   }
   await openCamera(video);
   source = video;
   Object.assign(element("camera"), { textContent: "Stop", ariaPressed: "true" });
-  tell("busy", "the camera, as fast as it goes");
+  showStatus("busy", "the camera, as fast as it goes");
   await paint();
 });
 
@@ -181,7 +181,7 @@ function listen() {
   const on = (id, kind, work) => element(id).addEventListener(kind, work);
   const files = (work) => ({ target }) => {
     work([...target.files]);
-    target.value = ""; // so that the same file can be chosen again
+    target.value = ""; // so that the user can choose the same file again
   };
   on("photo", "change", files(([file]) => takePhoto(file)));
   on("painting", "change", files(takePaintings));
@@ -195,11 +195,11 @@ function listen() {
   });
   on("before", "click", ({ target }) => {
     target.ariaPressed = target.ariaPressed !== "true";
-    showWhatIsAsked();
+    showResult();
   });
   for (const id of ["strength", "size", "colours"]) on(id, "input", paint);
   on("result", "pointerdown", () => show(photo));
-  for (const kind of ["pointerup", "pointerleave", "pointercancel"]) on("result", kind, showWhatIsAsked);
+  for (const kind of ["pointerup", "pointerleave", "pointercancel"]) on("result", kind, showResult);
   for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, drag);
   onChange(paint);
 }
@@ -212,10 +212,10 @@ function drag(event) {
   if (event.type === "drop") (own ? takePaintings : ([file]) => takePhoto(file))([...event.dataTransfer.files]);
 }
 
-// --- the beginning ---
+// --- start ---
 
 const start = guarded(async () => {
-  tell("loading", "loading");
+  showStatus("loading", "loading");
   listen();
   const sample = await createImageBitmap(await (await fetch(SAMPLE)).blob());
   if (!source) await take(sample);

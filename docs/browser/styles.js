@@ -1,13 +1,13 @@
-// The styles to choose from: for each a tile, with the photo in it, its name, and a slider for its share.
+// The styles of the page. Each has a tile with the painted photo, the name, and a slider for the share.
 
-export const SIDE = 96; // pixels of a tile's picture
-const MOST = 3; // styles of a surprise
+export const SIDE = 96; // side of the picture of a tile, in pixels
+const MOST = 3; // largest number of styles of a surprise
 
 const styles = []; // { network, name, code, button, slider, chip }
-let changed = () => {};
+let report = () => {};
 
 export function onChange(work) {
-  changed = work;
+  report = work;
 }
 
 export function addStyle(place, network, name, code) {
@@ -31,15 +31,16 @@ export function addStyle(place, network, name, code) {
 const shares = (network) => styles.filter((style) => style.network === network).map((style) => [style, share(style)]);
 const share = ({ slider }) => Number(slider.value);
 
-// All styles to these shares; those not named to 0. Codes of two networks do not mix: they never have a share together.
-function set(wanted) {
+// Set the shares of all styles, 0 for styles that are not in `newShares`. Codes of two networks do not mix, so only
+// styles of one network have shares at the same time.
+function set(newShares) {
   for (const style of styles) {
-    style.slider.value = wanted.get(style) ?? 0;
+    style.slider.value = newShares.get(style) ?? 0;
     style.slider.ariaValueText = `${style.slider.value} %`;
     style.button.ariaPressed = share(style) > 0;
     style.tile.classList.toggle("used", share(style) > 0);
   }
-  changed();
+  report();
 }
 
 export function only(style) {
@@ -50,19 +51,19 @@ export function reset() {
   if (styles.length) only(styles[0]);
 }
 
-// Some styles of the first network, with some shares.
+// Choose random styles of the first network, with random shares.
 export function surprise() {
   if (!styles.length) return;
-  const known = shares(styles[0].network).map(([style]) => style);
-  const wanted = new Map();
-  for (let count = 1 + Math.floor(MOST * Math.random()); count > 0 && known.length; count--) {
-    const [style] = known.splice(Math.floor(known.length * Math.random()), 1);
-    wanted.set(style, Math.round(20 + 80 * Math.random()));
+  const others = shares(styles[0].network).map(([style]) => style);
+  const chosen = new Map();
+  for (let count = 1 + Math.floor(MOST * Math.random()); count > 0 && others.length; count--) {
+    const [style] = others.splice(Math.floor(others.length * Math.random()), 1);
+    chosen.set(style, Math.round(20 + 80 * Math.random()));
   }
-  set(wanted);
+  set(chosen);
 }
 
-// What the sliders say: { network, code, name, key }, the mean of the codes by their shares; null where all stand at 0.
+// Return the mixture of the sliders, { network, code, name, key }: the mean of the codes by their shares; null if all are 0.
 export function mixture() {
   const used = styles.filter(share);
   if (!used.length) return null;
@@ -74,7 +75,7 @@ export function mixture() {
   return { network: used[0].network, code, key, name: used.map((style) => style.name + part(style)).join(", ") };
 }
 
-// Show `photo`, a square of SIDE pixels, in each style; `free()` is awaited before each, and ends it by false.
+// Show `photo`, a square of SIDE pixels, in each style. Await `free()` before each style, and stop if it returns false.
 export async function showIn(photo, free) {
   for (const { network, code, chip } of [...styles]) {
     if (!(await free())) return false;

@@ -1,20 +1,20 @@
-// The networks at work, beside the page, which stays responsive: pictures and codes in, pictures out.
+// Computes the networks in a thread of its own, so that the page stays responsive: pictures and codes in, pictures out.
 
-const RUNTIME = "./node_modules/onnxruntime-web/dist/"; // of all that npm installs, these two files are used:
+const RUNTIME = "./node_modules/onnxruntime-web/dist/"; // of all files that npm installs, the page uses these two:
 const SCRIPT = "ort.wasm.bundle.min.mjs";
 const BINARY = "ort-wasm-simd-threaded.wasm";
 const MOST_THREADS = 4;
 
 let ort;
 const networks = new Map(); // address -> { transformer, coder }
-let latest = {}; // the pass that is to be kept: { key, made }
+let latest = {}; // the last pass of the network: { key, made }
 
 // --- loading ---
 
 let received = 0;
 let expected = 0;
 
-// The bytes of a file; the page is told how many of all have come.
+// Return the bytes of a file, and report to the page how many bytes of all files have arrived.
 async function download(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`${address}: ${answer.status} ${answer.statusText}`);
@@ -38,7 +38,7 @@ async function loadRuntime() {
   } catch {
     throw new Error("the runtime is not here; run: npm ci --prefix docs/browser");
   }
-  // More than one only where the server isolates the page by its headers (README.md).
+  // Several threads need a page that the headers of its server isolate (README.md).
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
 }
 
@@ -48,7 +48,7 @@ async function session(bytes) {
 
 // --- pictures ---
 
-// RGBA bytes, row by row, as the three planes that networks take.
+// Return RGBA bytes, row by row, as the three planes of a network's input.
 function planes({ data, width, height }) {
   const count = width * height;
   const values = new Float32Array(3 * count);
@@ -62,7 +62,7 @@ function planes({ data, width, height }) {
 
 const luma = (r, g, b) => 0.299 * r + 0.587 * g + 0.114 * b;
 
-// The planes as a picture; of the photo's colours under the painting's light, and of the photo itself, what is asked.
+// Return the planes as a picture, with the photo's colours under the painted light if `colours`, blended with the photo.
 function blended(made, photo, strength, colours) {
   const count = photo.width * photo.height;
   const own = photo.data;
@@ -72,7 +72,7 @@ function blended(made, photo, strength, colours) {
     let [red, green, blue] = [made[i], made[count + i], made[2 * count + i]];
     if (colours) {
       const change = luma(red, green, blue) - luma(r, g, b);
-      const kept = Math.min(Math.max(change, -Math.min(r, g, b)), 1 - Math.max(r, g, b)); // no colour is cut off
+      const kept = Math.min(Math.max(change, -Math.min(r, g, b)), 1 - Math.max(r, g, b)); // so that no colour is clipped
       [red, green, blue] = [r + kept, g + kept, b + kept];
     }
     data[k] = 255 * (r + strength * (red - r));
@@ -83,18 +83,18 @@ function blended(made, photo, strength, colours) {
   return new ImageData(data, photo.width, photo.height);
 }
 
-// --- what the page asks for ---
+// --- requests of the page ---
 
 const tasks = {
   async open({ network, model, painter }) {
     const files = [model, painter].map((address) => address && download(address));
-    for (const file of files) file?.catch(() => {}); // told below, after the runtime
+    for (const file of files) file?.catch(() => {}); // reported below, after the runtime
     await loadRuntime();
     networks.set(network, { transformer: await session(files[0]), coder: painter && (await session(files[1])) });
     return {};
   },
 
-  // With a `key`, the pass is kept: the same key again has another strength, or other colours, at once.
+  // With a `key`, the worker stores the pass: a request with the same key and another strength, or other colours, is fast.
   async paint({ network, photo, code, strength = 1, colours = false, key }) {
     const began = performance.now();
     let { made } = key && key === latest.key ? latest : {};
@@ -114,7 +114,7 @@ const tasks = {
   },
 };
 
-let before = Promise.resolve(); // one thing at a time: sessions are not to be run twice at once
+let before = Promise.resolve(); // one request at a time: a session must not run twice at the same time
 
 self.onmessage = ({ data: { id, task, ...given } }) => {
   before = before.then(async () => {

@@ -1,4 +1,4 @@
-"""What the gallery shows: sections of pictures, each with the command that makes it."""
+"""The sections of the gallery: pictures, each with its command."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def _reconstructions() -> list[Entry]:
 SECTIONS: list[Section] = [
     (
         "Style losses",
-        "What is compared with the painting, all at the same strength. (At 320 px the woodcut's strokes are wider than"
-        " the features of a face; a lower strength would keep them.)",
+        "Losses that compare the result with the painting, all at the same strength. (At 320 px the woodcut's strokes"
+        " are wider than the features of a face; a lower strength would keep the features.)",
         _losses(),
     ),
     (
@@ -120,7 +120,7 @@ SECTIONS: list[Section] = [
     ),
     (
         "Strength and priors",
-        "How much style, how smooth, how close to the photo's edges.",
+        "The amount of style, smoothness, and the photo's edges.",
         [
             *(Entry(f"strength-{s}", f"strength {s}", f"{CAT} --strength {s}") for s in (0.1, 0.3, 0.7, 1.0)),
             Entry("tv-none", "no total variation", f"{CAT} --tv-weight 0 --tv-chroma-weight 0"),
@@ -135,7 +135,7 @@ SECTIONS: list[Section] = [
     ),
     (
         "Paintings and regions",
-        "Mixtures, masks, scale and turns of the painting. The masks are in `docs/gallery/masks`.",
+        "Mixtures of paintings, masks, scale and rotations of the painting. The masks are in `docs/gallery/masks`.",
         [
             *(
                 Entry(f"mix-{s}", f"{1 - s:g} glass, {s} waves", f"{CUP} --mix sample:woodcut={s}")
@@ -166,8 +166,9 @@ SECTIONS: list[Section] = [
     ),
     (
         "Colours",
-        "The painting's, the photo's kept, or one matched to the other. Methods that match channel by channel (mean,"
-        " histogram) leave the painting its own contrast of blue and yellow; those that match the covariance do not.",
+        "The painting's colours, the photo's colours kept, or one matched to the other. Methods that match channel by"
+        " channel (mean, histogram) keep the painting's contrast of blue and yellow; methods that match the covariance"
+        " do not.",
         [
             *(Entry(f"keep-{s}", f"kept in {s}", f"{CAT} --keep-color {s}") for s in ("ycbcr", "lab", "oklab")),
             Entry("keep-matched", "kept, light matched", f"{CAT} --keep-color oklab --match-luminance"),
@@ -180,8 +181,8 @@ SECTIONS: list[Section] = [
         ],
     ),
     (
-        "Starts, canvases, optimizers",
-        "Where the run begins, what is changed, and how.",
+        "Starts, parameterizations, optimizers",
+        "The start of a run, its parameters, and its optimizer.",
         [
             *(Entry(f"init-{i}", f"from {i}", f"{CAT} --init {i}") for i in ("photo", "noise", "pink", "painting")),
             Entry("init-file", "from another picture", f"{CAT} --init sample:coffee"),
@@ -196,16 +197,16 @@ SECTIONS: list[Section] = [
             Entry("average", "average pooling", f"{CAT} --pooling average"),
         ],
     ),
-    ("Textures", "From noise.", _textures()),
+    ("Textures", "Textures from noise.", _textures()),
     (
-        "What layers remember",
-        "Reconstructions from noise. Deep layers care little for colour, which much total variation then washes out;"
-        " self-similarity alone knows no picture, only which places are alike.",
+        "Reconstructions from layers",
+        "From noise. Deep layers have little colour, so a large weight of total variation fades the colours;"
+        " self-similarity alone has no picture, only the places that are alike.",
         _reconstructions(),
     ),
     (
-        "Made pictures",
-        "A blend, generated faces ([a sheet of them](../pictures/faces.jpg), 64 px each), and both painted.",
+        "Composed pictures",
+        "A blend and generated faces ([a sheet of faces](../pictures/faces.jpg), 64 px each), both also painted.",
         [
             Entry("blend", "importing gradients", f"blend {BLEND}"),
             Entry("blend-mixed", "mixed gradients", f"blend {BLEND} --gradients mixed"),

@@ -1,6 +1,6 @@
-"""Make the gallery: every loss, prior, control and start on the same pictures, with the command under each.
+"""Make the gallery: every loss, prior, control and start on the same pictures, each with its command.
 
-python docs/gallery/make.py [NAME ...]     (all that are missing, or those named, again)
+python docs/gallery/make.py [NAME ...]     (makes the missing pictures, or the named ones again)
 
 Run from the root of the repository, with Impasto installed with its extras. Two processes of one thread each: about a
 quarter of an hour on two cores. Writes docs/gallery/*.jpg and docs/gallery/README.md.
@@ -24,7 +24,7 @@ COLUMNS = 4
 
 
 def paint(entry: Entry) -> str:
-    """Run the entry's command; what it printed where it failed."""
+    """Run the command of an entry; return an empty string, or the error."""
     words = [sys.executable, "-m", "impasto", *shlex.split(entry.command), "-o", str(HERE / f"{entry.name}.jpg")]
     words += ["--quiet", "--output-quality", "85"]
     words += [] if entry.command.startswith("blend") else ["--threads", "1"]
@@ -33,7 +33,7 @@ def paint(entry: Entry) -> str:
 
 
 def page() -> str:
-    """The page of all entries, in tables of `COLUMNS`."""
+    """Return the page of all entries, in tables of `COLUMNS`."""
     lines = [
         "# Gallery",
         "",
@@ -58,11 +58,11 @@ def main(names: Sequence[str]) -> None:
     known = {entry.name for entry in entries}
     if unknown := set(names) - known:
         sys.exit(f"no such picture: {', '.join(sorted(unknown))}")
-    wanted = [e for e in entries if e.name in names or (not names and not (HERE / f"{e.name}.jpg").exists())]
+    missing = [e for e in entries if e.name in names or (not names and not (HERE / f"{e.name}.jpg").exists())]
     with ThreadPoolExecutor(2) as pool:
-        for entry, failure in zip(wanted, pool.map(paint, wanted), strict=True):
+        for entry, failure in zip(missing, pool.map(paint, missing), strict=True):
             print(failure or entry.name, flush=True)
-    (HERE / "README.md").write_text(page())
+    (HERE / "README.md").write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -271,7 +271,11 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 def outdated() -> list[str]:
     """The names of the pages that are not what this script writes."""
-    return [name for name, page in PAGES.items() if not (HERE / name).exists() or (HERE / name).read_text() != page()]
+    return [
+        name
+        for name, page in PAGES.items()
+        if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != page()
+    ]
 
 
 def main(args: Sequence[str]) -> int:
@@ -280,7 +284,7 @@ def main(args: Sequence[str]) -> int:
         print("\n".join(f"{name} is out of date" for name in old) or "all pages are up to date")
         return int(bool(old))
     for name, page in PAGES.items():
-        (HERE / name).write_text(page())
+        (HERE / name).write_text(page(), encoding="utf-8")
     return 0
 
 

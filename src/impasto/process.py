@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import io
+import math
 import os
 import platform
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Numbers of two settings of glibc (malloc.h)."""
@@ -20,6 +24,18 @@ SPINS = 2000
 """Number of checks of a waiting thread before it sleeps."""
 
 
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of Windows (sysinfoapi.h)."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("free", ctypes.c_uint64),
+        ("rest", ctypes.c_uint64 * 5),
+    )
+
+
 def prepare_process() -> None:
     """Apply all of the settings below; before torch is imported.
 
@@ -30,6 +46,7 @@ def prepare_process() -> None:
     wait_asleep()
     help_out()
     speak_for_all()
+    print_any_text()
 
 
 def give_back() -> bool:
@@ -40,6 +57,29 @@ def give_back() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     return bool(ctypes.CDLL(None).malloc_trim(0))
+
+
+def machine_memory() -> tuple[float, float]:
+    """Return the bytes of memory of this machine, and those that are free; infinity where the system does not say.
+
+    Free memory is what Linux calls available, the free pages of another POSIX system, or what Windows calls available.
+    macOS tells the total alone: half of it counts as free there.
+    """
+    if windows := getattr(ctypes, "windll", None):
+        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+        known = windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return (float(status.total), float(status.free)) if known else (math.inf, math.inf)
+    total, free = _pages("SC_PHYS_PAGES"), _pages("SC_AVPHYS_PAGES")
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = float(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+    return total, total / 2 if free == math.inf else free
+
+
+def _pages(name: str) -> float:
+    with suppress(AttributeError, ValueError, OSError):  # no sysconf, or not this number
+        return float(os.sysconf(name) * os.sysconf("SC_PAGE_SIZE"))
+    return math.inf
 
 
 def keep_freed_memory() -> bool:
@@ -84,3 +124,13 @@ def speak_for_all() -> None:
     """
     if "WORLD_SIZE" in os.environ:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
+def print_any_text() -> None:
+    """Print a question mark for a character that standard output cannot encode, instead of an error.
+
+    Standard output that is no terminal has an old code page on Windows, without most signs and letters. Standard error
+    escapes such characters in any case. In UTF-8 nothing changes.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
+        sys.stdout.reconfigure(errors="replace")

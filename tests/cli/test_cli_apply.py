@@ -113,7 +113,7 @@ def test_a_folder_is_painted_and_a_broken_file_reported(paint: Cli, folder: Path
     write("photos/a.png", picture(40, 56, seed=1))
     write("photos/b.jpg", picture(56, 40, seed=2))
     Path("photos/c.png").write_bytes(b"no picture")
-    Path("photos/notes.txt").write_text("left alone")
+    Path("photos/notes.txt").write_text("left alone", encoding="utf-8")
     Image.new("RGB", (32, 32), "red").save("photos/d.gif")
     told = paint("photos", "--style", "sea", "-o", "made")
     assert told.code == 1
@@ -264,7 +264,7 @@ def test_export_writes_a_graph_and_its_styles(cli: Cli, net: str, folder: Path) 
     told = cli("export", net, "-o", "made", "--style", "dawn:sea=0.5,sand=0.5")
     assert told.code == 0, told.err
     assert told.out.split() == ["made/net.onnx", "made/net.json"]
-    about = json.loads(Path("made/net.json").read_text())
+    about = json.loads(Path("made/net.json").read_text(encoding="utf-8"))
     assert [style["name"] for style in about["styles"]] == ["sea", "sand", "snow", "dawn"]
     told = cli("export", net, "-o", "net.onnx", "--quiet")
     assert (told.code, told.out, told.err) == (0, "", "")

@@ -17,7 +17,7 @@ from tests.processes import LONG
 
 from impasto.cli import main
 from impasto.cli.failures import explain
-from impasto.cli.interrupts import only_the_first
+from impasto.cli.interrupts import stop_once
 from impasto.errors import ImpastoError
 from impasto.image import load, read_metadata
 from impasto.tasks.run.run import Job
@@ -191,7 +191,7 @@ def test_a_signal_saves_the_best_picture(folder: Path, tiny_lite: Path, number: 
 def test_nohup_is_left_alone() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with only_the_first() as received:
+        with stop_once() as received:
             os.kill(os.getpid(), signal.SIGHUP)
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -57,7 +57,9 @@ def app_of(seen: list[dict[str, Any]], reversible: bool = True) -> typer.Typer:
     example = typer.Typer()
     made = flags.parameters(Example, lambda _: "All", short={"rate": "-r"}, reversible=reversible)
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in made)
-    example.command()(flags.command("go", "Go.", made, lambda **values: seen.append(flags.given(Example, values))))
+    example.command()(
+        flags.command("go", "Go.", made, lambda **values: seen.append(flags.explicit_values(Example, values)))
+    )
     return example
 
 

@@ -31,10 +31,24 @@ def test_the_help_of_a_command_has_sections_in_order(capsys: pytest.CaptureFixtu
 def test_the_help_of_a_group_has_whole_descriptions(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "Tell how alike A and B are: PSNR, SSIM, and the distances of style and content by layer." in text
+    assert "Compare A and B: PSNR, SSIM, and the distances of style and content by layer." in text
     assert "..." not in text.partition("Commands:")[2]
 
 
 def test_a_group_without_a_command_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train"]) == 2
     assert capsys.readouterr().err == "impasto: missing command (see impasto train --help)\n"
+
+
+@pytest.mark.parametrize("width", ["80", "200"])
+def test_square_brackets_stand_in_the_help(
+    width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would be markup for rich."""
+    monkeypatch.setenv("COLUMNS", width)
+    for command, text in (
+        ("stylize", "MASK:PAINTING[:MASK][:WEIGHT]: what the"),
+        ("apply", "MASK:STYLE[:STRENGTH]: what"),
+    ):
+        assert main([command, "--help"]) == 0
+        assert text in " ".join(capsys.readouterr().out.split())

@@ -15,7 +15,7 @@ import pytest
 import torch
 from tests.painters import many, picture
 
-from impasto.cli.words import refuse_empty
+from impasto.cli.failures import refuse_empty
 from impasto.errors import UsageError
 from impasto.image import files_named, load, pieces, read_metadata, write
 from impasto.networks import save

@@ -19,7 +19,7 @@ from tests.processes import LONG
 
 from impasto.cli import plan
 from impasto.cli.plan import FILE, START
-from impasto.cli.progress import Bar, Log, Machine
+from impasto.cli.progress import Bar, JsonLines, Log
 from impasto.settings.synthesis import QUALITIES, StylizeSettings
 from impasto.synthesis import Step
 from impasto.tasks.registry import JOBS
@@ -201,7 +201,7 @@ def test_a_run_that_goes_on_does_not_tell_what_the_whole_would_take(
 
 
 def test_each_watcher_tells_it_in_its_way(capsys: pytest.CaptureFixture[str]) -> None:
-    Machine().expects(peak_mb=712.5, seconds=8.26)
+    JsonLines().expects(peak_mb=712.5, seconds=8.26)
     Log(Console(stderr=True)).expects(peak_mb=712.5, seconds=8.26)
     told = capsys.readouterr()
     assert json.loads(told.out) == {"event": "plan", "peak_mb": 712.5, "seconds": 8.26}
@@ -280,13 +280,13 @@ def test_a_pace_that_cannot_be_is_measured_anew(stylize: Cli, home: Path, measur
 def test_a_home_that_cannot_be_written_costs_a_measurement_each_time(
     stylize: Cli, home: Path, measured: list[str]
 ) -> None:
-    home.write_text("a file where the folder should be")
+    home.write_text("a file where the folder should be", encoding="utf-8")
     for count in (1, 2):
         told = stylize("-o", "out.png")
         assert told.code == 0
         assert told.lines[0].startswith("takes about")
         assert len(measured) == count
-    assert home.read_text() == "a file where the folder should be"
+    assert home.read_text(encoding="utf-8") == "a file where the folder should be"
 
 
 def test_a_file_of_paces_that_is_a_folder_is_no_error(cli: Cli, home: Path, measured: list[str]) -> None:
@@ -324,11 +324,11 @@ def test_where_memory_is_short_no_checkpoint_is_kept_unless_asked_for(cli: Cli, 
 
 
 def test_a_run_that_took_its_time_teaches(stylize: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "LEARNED", 0.0)
+    monkeypatch.setattr(plan, "MIN_SECONDS", 0.0)
     stylize("-o", "out.png")
     (found,) = json.loads((home / FILE).read_text()).values()
     assert found > 0
     assert found != PACE, "half of it is what the run showed"
-    monkeypatch.setattr(plan, "LEARNED", 1e9)
+    monkeypatch.setattr(plan, "MIN_SECONDS", 1e9)
     stylize("-o", "again.png")
     assert list(json.loads((home / FILE).read_text()).values()) == [found]

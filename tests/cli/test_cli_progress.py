@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 
 from impasto.cli.options import RunOptions
-from impasto.cli.progress import Bar, Log, Machine, Watcher, Work, clock, watcher
+from impasto.cli.progress import Bar, JsonLines, Log, Watcher, Work, clock, watcher
 from impasto.synthesis import Step
 
 PLAN = [((32, 64), 10), ((64, 128), 10)]
@@ -65,7 +65,7 @@ def test_the_bar_shows_where_the_run_is_and_leaves_nothing_behind(width: int) ->
 
 def test_each_gets_the_watcher_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    assert type(watcher(RunOptions(json=True))) is Machine
+    assert type(watcher(RunOptions(json=True))) is JsonLines
     assert type(watcher(RunOptions(quiet=True))) is Watcher
     assert type(watcher(RunOptions())) is Log
     monkeypatch.setenv("FORCE_COLOR", "1")

@@ -36,7 +36,7 @@ def test_large_blocks_do_not_overlap_and_live_as_long_as_a_view_of_them():
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
 def test_the_system_has_large_blocks_back_at_once():
     def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * 4096
 
     before = resident()
     result = in_memory((4 * LARGE,), torch.uint8, CPU).fill_(1)

@@ -24,7 +24,7 @@ def mappings(folder: Path) -> list[str]:
     maps = Path("/proc/self/maps")
     if not maps.exists():
         pytest.skip("the system does not say what is mapped")
-    return [line for line in maps.read_text().splitlines() if str(folder) in line]
+    return [line for line in maps.read_text(encoding="utf-8").splitlines() if str(folder) in line]
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.float64, torch.int64])

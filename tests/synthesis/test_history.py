@@ -306,7 +306,7 @@ def test_zeros_are_zeros_of_the_shape_and_alignment_asked_for(kind):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_matrix_takes_the_memory_of_the_rows_that_were_put():
     def resident():
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * 4096
 
     length = 1 << 20
     store, row = Matrix(40), torch.ones(length)

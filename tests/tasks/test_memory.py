@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import subprocess
 import sys
 from mmap import mmap
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
+from impasto import process
 from impasto.encoders import Encoder, Segment, segments
 from impasto.encoders.resnet import ResNet
 from impasto.encoders.vgg import VGG
@@ -58,7 +62,7 @@ def test_what_is_no_amount_is_refused_with_what_it_was(text):
 @linux
 def test_free_memory_of_this_machine():
     """Some of it is free, and no more than there is."""
-    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
     assert 0 < free_memory(torch.device("cpu")) < float(lines["MemTotal"].split()[0]) * 1024
 
 
@@ -71,7 +75,7 @@ class Text:
     def __call__(self, name: str) -> Text:
         return self
 
-    def read_text(self) -> str:
+    def read_text(self, encoding: str = "", errors: str = "") -> str:
         if self.text is None:
             raise FileNotFoundError("no such file")
         return self.text
@@ -79,23 +83,41 @@ class Text:
 
 def test_free_memory_is_what_the_system_calls_available(monkeypatch):
     text = "MemTotal:  9000 kB\nMemFree:   1000 kB\nMemAvailable:   2048 kB\nBuffers:   5 kB\n"
-    monkeypatch.setattr(memory, "Path", Text(text))
+    monkeypatch.setattr(process, "Path", Text(text))
     assert free_memory(torch.device("cpu")) == 2048 * 1024
 
 
 @pytest.mark.parametrize("text", [None, "", "MemTotal: 9000 kB", "MemAvailable: much"])
 def test_a_system_without_that_is_asked_for_its_free_pages(monkeypatch, text):
-    monkeypatch.setattr(memory, "Path", Text(text))
-    pages = {"SC_AVPHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(memory.os, "sysconf", pages.__getitem__, raising=False)
+    for module in (memory, process):
+        monkeypatch.setattr(module, "Path", Text(text))
+    pages = {"SC_PHYS_PAGES": 5000, "SC_AVPHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
+
+    def count(name: str) -> int:
+        if name not in pages:
+            raise ValueError("unrecognized configuration name")
+        return pages[name]
+
+    monkeypatch.setattr(memory.os, "sysconf", count, raising=False)
     assert free_memory(torch.device("cpu")) == 4096_000
-
-    def unknown(name: str) -> int:
-        raise ValueError("unrecognized configuration name")
-
-    monkeypatch.setattr(memory.os, "sysconf", unknown, raising=False)
+    del pages["SC_AVPHYS_PAGES"]  # as on macOS, where half of the memory counts as free
+    assert free_memory(torch.device("cpu")) == 2500 * 4096
+    pages.clear()
     assert free_memory(torch.device("cpu")) == float("inf")
     assert resident() == 0
+
+
+@pytest.mark.parametrize(("answers", "expected"), [(1, (16e9, 5e9)), (0, (float("inf"), float("inf")))])
+def test_windows_tells_its_memory(monkeypatch, answers, expected):
+    def tell(pointer: Any) -> int:
+        status = pointer._obj
+        assert status.length == ctypes.sizeof(status) == 64
+        status.total, status.free = 16 * 10**9, 5 * 10**9
+        return answers
+
+    library = SimpleNamespace(kernel32=SimpleNamespace(GlobalMemoryStatusEx=tell))
+    monkeypatch.setattr(ctypes, "windll", library, raising=False)
+    assert process.machine_memory() == expected
 
 
 def test_the_free_memory_of_a_gpu_is_its_own(monkeypatch):

@@ -29,7 +29,7 @@ def drawn(path: Path, height: int, width: int, channels: int = 3) -> Path:
 def in_files() -> int:
     """Bytes of this process's memory-mapped pictures."""
     total, inside = 0, False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
         words = line.split()
         if "-" in words[0]:
             inside = len(words) > 5 and ".impasto-" in words[5]

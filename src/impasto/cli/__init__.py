@@ -1,4 +1,4 @@
-"""The command line: flags from settings in, a task's steps watched, a picture out."""
+"""The command line: flags become settings, a task runs and reports its steps, and a picture is written."""
 
 from impasto.cli.app import app, main
 

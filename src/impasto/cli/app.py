@@ -1,4 +1,4 @@
-"""The commands. They import their modules when they are called: `--help` must not wait for torch."""
+"""The commands, and `main`. A command imports its modules when it is called: `--help` must not wait for torch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 
 from impasto.cli import derived, lists, one_pass, processes, train
-from impasto.cli.failures import INTERRUPTED, explain, is_of_click
+from impasto.cli.failures import INTERRUPTED, dashed_file, explain, is_of_click, refuse_empty
 from impasto.cli.help import App
-from impasto.cli.interrupts import only_the_first
+from impasto.cli.interrupts import stop_once
 from impasto.cli.options import RunOptions
-from impasto.cli.words import dashed_file, refuse_empty
 from impasto.process import prepare_process
 from impasto.version import __version__
 
@@ -24,16 +23,24 @@ app = App(
 )
 weights = App(help="List, fetch and check the weights of the networks that are not in the package.")
 app.add_typer(weights, name="weights")
-plan = App(help="Tell the memory and the time that a run would take, size by size.")
+plan = App(help="Show the memory and the time that a run would take, size by size.")
 app.add_typer(plan, name="plan")
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command line (by default that of this process) and return the exit code."""
+    """Run a command line, by default that of this process, and return the exit code.
+
+    0 after success, 1 after an error, 2 after an error of use, 128 plus its number after a signal. An error is one line
+    on standard error.
+
+    >>> main(["--version"])
+    impasto 0...
+    0
+    """
     if args is None:
-        prepare_process()  # only for a process of our own
+        prepare_process()  # not in the process of a program that calls this function
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
-    with only_the_first() as received:
+    with stop_once() as stop:
         try:
             refuse_empty(words)
             if not processes.takes_part(words):
@@ -45,16 +52,16 @@ def main(args: Sequence[str] | None = None) -> int:
         except (Exception, KeyboardInterrupt) as error:
             line, code = explain(error)
             line += dashed_file(words) if is_of_click(error) else ""
-            code = received.exit_code if code == INTERRUPTED else code
-            if processes.tells(error):
+            code = stop.exit_code if code == INTERRUPTED else code
+            if processes.reports(error):
                 sys.stderr.write(f"impasto: {line}\n")
             with suppress(RuntimeError):  # other processes may have ended
                 processes.leave()
     return code if isinstance(code, int) else 0
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(show: bool) -> None:
+    if show:
         typer.echo(f"impasto {__version__}")
         raise typer.Exit
 
@@ -75,9 +82,9 @@ train.add_commands(app)
 
 @app.command()
 def samples(
-    folder: Annotated[str | None, typer.Argument(help="write them as files into this folder")] = None,
+    folder: Annotated[str | None, typer.Argument(help="write the samples as files into this folder")] = None,
 ) -> None:
-    """List the pictures that come with Impasto, or write them into FOLDER."""
+    """List the sample pictures of the package, or write them into FOLDER."""
     lists.write_samples(folder) if folder else lists.show_samples()
 
 
@@ -97,45 +104,45 @@ def sweep(  # noqa: PLR0917 (each is a flag)
     json: Annotated[bool, typer.Option("--json", help="report each cell as a line of JSON on standard output")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show nothing but errors")] = False,
 ) -> None:
-    """Make a grid of pictures over settings and inputs, and a page to look at."""
+    """Make a grid of pictures over settings and inputs, and a page of the grid."""
     from impasto.cli import sweep as sweeps  # noqa: PLC0415
 
     if list or spec is None:
         sweeps.show()
     else:
-        name, wanted = sweeps.read(spec, content or [], style or [], set or [])
-        sweeps.run(name, wanted, output, workers, sweeps.Reporter(quiet, json))
+        name, grid = sweeps.read(spec, content or [], style or [], set or [])
+        sweeps.run(name, grid, output, workers, sweeps.Reporter(quiet, json))
 
 
 @app.command()
 def losses() -> None:
-    """List what --style-loss and --content-loss can be."""
+    """List the losses for --style-loss and --content-loss."""
     lists.show_losses()
 
 
 @app.command()
 def presets() -> None:
-    """List the settings of papers and courses, by name."""
+    """List the presets: settings of papers and courses, by name."""
     lists.show_presets()
 
 
 @app.command()
 def info(
     picture: Annotated[str, typer.Argument(help="a picture that Impasto made", show_default=False)],
-    json: Annotated[bool, typer.Option("--json", help="print what is stored, as JSON")] = False,
+    json: Annotated[bool, typer.Option("--json", help="print the stored settings as JSON")] = False,
 ) -> None:
-    """Show the settings stored in PICTURE, and the command that makes it again."""
-    from impasto.cli.info import show  # noqa: PLC0415
+    """Show the settings stored in PICTURE, and the command that makes PICTURE again."""
+    from impasto.cli.reports import show_info  # noqa: PLC0415
 
-    show(picture, json)
+    show_info(picture, json)
 
 
 @app.command()
 def doctor() -> None:
-    """Show versions, devices, memory and weights: what to look at, and to send along, when something is wrong."""
-    from impasto.cli.doctor import show  # noqa: PLC0415
+    """Show versions, devices, memory and weights, for a report of a problem."""
+    from impasto.cli.reports import show_doctor  # noqa: PLC0415
 
-    show()
+    show_doctor()
 
 
 Names = Annotated[list[str], typer.Argument(metavar="NETWORK...", help="vgg16, vgg19 or resnet50", show_default=False)]
@@ -146,7 +153,7 @@ AnyNames = Annotated[
 
 @weights.command("list")
 def weights_list() -> None:
-    """List the networks and where their weights come from."""
+    """List the networks and the sources of their weights."""
     from impasto.cli.weights import show  # noqa: PLC0415
 
     show()
@@ -154,7 +161,7 @@ def weights_list() -> None:
 
 @weights.command("fetch")
 def weights_fetch(networks: Names, quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False) -> None:
-    """Download torchvision's weights of NETWORK, unless they are here."""
+    """Download torchvision's weights of NETWORK, unless the file exists."""
     from impasto.cli.progress import watcher  # noqa: PLC0415
     from impasto.cli.weights import get  # noqa: PLC0415
 
@@ -164,7 +171,7 @@ def weights_fetch(networks: Names, quiet: Annotated[bool, typer.Option("--quiet"
 
 @weights.command("verify")
 def weights_verify(networks: AnyNames = None) -> None:
-    """Compute the hash of weights that are here, and compare."""
+    """Compare the hash of weight files with the published one."""
     from impasto.cli.weights import verify  # noqa: PLC0415
 
     verify(networks or [])

@@ -1,4 +1,4 @@
-"""`impasto apply`: a photo, or a folder of them, painted in one pass of a network that is loaded once."""
+"""`impasto apply`: one pass of a network over a photo, or over all photos of a folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from impasto.cli.failures import Interrupted, explain
-from impasto.cli.files import carried, changed, check, free_name, is_made_by, refuse_existing
+from impasto.cli.files import check, file_settings, free_name, is_made_by, photo_metadata, refuse_existing
 from impasto.cli.options import FolderOptions, RunOptions, default_output
 from impasto.cli.progress import Watcher
 from impasto.errors import ImpastoError, UsageError
@@ -24,16 +24,17 @@ from impasto.tasks.scene.regions import parse_region
 
 
 def run(photo: str, settings: ApplySettings, options: FolderOptions, watcher: Watcher) -> None:
-    """Run `impasto apply`."""
+    """Run `impasto apply`. Raises UsageError for inputs and outputs that are not possible, ImpastoError for a folder of
+    which a picture failed."""
     if options.threads:
         torch.set_num_threads(options.threads)
     began = time.perf_counter()
     if Path(photo).is_dir():
         _folder(Path(photo), settings, options, watcher)
         return
-    default = default_output("apply", [photo, *_named(settings)])
+    default = default_output("apply", [photo, *_style_names(settings)])
     path = Path(options.output) if options.output else free_name(default, _recipe(photo, settings, options))
-    check(path, options, [photo, *_read(settings)])
+    check(path, options, [photo, *_input_files(settings)])
     if not is_made_by(path, {}):
         refuse_existing([path], options)
     _paint(painter(settings=settings), photo, path, options, watcher, began)
@@ -41,25 +42,25 @@ def run(photo: str, settings: ApplySettings, options: FolderOptions, watcher: Wa
 
 def _folder(folder: Path, settings: ApplySettings, options: FolderOptions, watcher: Watcher) -> None:
     """Paint all pictures of a folder into another. A failure is reported, and the others are painted."""
-    into = Path(options.output or Path(default_output("apply", [_name(folder), *_named(settings)])).stem)
+    into = Path(options.output or Path(default_output("apply", [_folder_name(folder), *_style_names(settings)])).stem)
     if into.resolve() == folder.resolve():
         raise UsageError(f"the output '{into}' is the folder of the photos; choose another --output")
     if into.exists() and not into.is_dir():
         raise UsageError(f"'{into}' is a file; the pictures of a folder are written into a folder")
-    found = survey(folder, recursive=options.recursive, without=into)
-    if not found.pictures:
-        more = "" if options.recursive or not found.folders else "; --recursive takes those of the folders in it"
+    contents = survey(folder, recursive=options.recursive, without=into)
+    if not contents.pictures:
+        more = "" if options.recursive or not contents.folders else "; --recursive takes those of the folders in it"
         raise UsageError(f"the folder '{folder}' holds no pictures{more}")
-    places = _places(found, into, options)
+    places = _places(contents, into, options)
     others = (path for photo, path in places.items() if not is_made_by(path, _recipe(str(photo), settings, options)))
     refuse_existing(others, options)
-    for notice in found.notices("; --recursive paints the pictures in it"):
+    for notice in contents.notices("; --recursive paints the pictures in it"):
         watcher.notice(notice)
     paint, failed = painter(settings=settings), list[str]()
     for photo, path in places.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            check(path, options, [str(photo), *_read(settings)])
+            check(path, options, [str(photo), *_input_files(settings)])
             _paint(paint, str(photo), path, options, watcher, time.perf_counter())
         except KeyboardInterrupt as error:
             done = [*places].index(photo) - len(failed)
@@ -71,62 +72,61 @@ def _folder(folder: Path, settings: ApplySettings, options: FolderOptions, watch
         raise ImpastoError(f"{len(failed)} of {len(places)} pictures were not painted: {', '.join(failed)}")
 
 
-def _places(found: Folder, into: Path, options: RunOptions) -> dict[Path, Path]:
-    """Return the output of each picture: its own name, or one more suffix if its format or bits cannot be written.
-
-    A name that another picture has already gets a number."""
-    places, more = dict[Path, Path](), list[Path]()
-    for photo in found.pictures:
+def _places(contents: Folder, into: Path, options: RunOptions) -> dict[Path, Path]:
+    """Return the output of each picture: the name of the photo, with one more suffix if its format or bits cannot be
+    written. A second output of the same name gets a number."""
+    places, suffixed = dict[Path, Path](), list[Path]()
+    for photo in contents.pictures:
         form = SUFFIXES.get(photo.suffix.lower())
         if form is not None and options.bits <= form.bits:
-            places[photo] = into / photo.relative_to(found.path)
+            places[photo] = into / photo.relative_to(contents.path)
         else:
-            more.append(photo)
-    taken = set(places.values())
-    for photo in more:
-        name, number = into / photo.relative_to(found.path), 2
-        path = name.with_name(f"{name.name}.png")
-        while path in taken:
-            path, number = name.with_name(f"{name.name}-{number}.png"), number + 1
+            suffixed.append(photo)
+    names = set(places.values())
+    for photo in suffixed:
+        output, number = into / photo.relative_to(contents.path), 2
+        path = output.with_name(f"{output.name}.png")
+        while path in names:
+            path, number = output.with_name(f"{output.name}-{number}.png"), number + 1
         places[photo] = path
-        taken.add(path)
-    return {photo: places[photo] for photo in found.pictures}
+        names.add(path)
+    return {photo: places[photo] for photo in contents.pictures}
 
 
-def _name(folder: Path) -> str:
-    """Return the name of the folder itself, also for `.` and `..`."""
+def _folder_name(folder: Path) -> str:
+    """Return the last part of the folder's path, also for `.` and `..`."""
     return folder.name if folder.name not in ("", "..") else folder.resolve().name or "pictures"
 
 
 def _recipe(photo: str, settings: ApplySettings, options: RunOptions) -> Recipe:
-    return recipe("apply", {"content": photo}, settings, writing=changed(options))
+    return recipe("apply", {"content": photo}, settings, writing=file_settings(options))
 
 
-def _paint(  # noqa: PLR0917 (what all of a folder share, and what each has)
+def _paint(  # noqa: PLR0917 (shared by a folder, or of one photo)
     paint: Painter, photo: str, path: Path, options: RunOptions, watcher: Watcher, began: float
 ) -> None:
     picture = paint.read(photo)
     check_writable(path, bits=options.bits, size=picture.size)
     for notice in picture.notices:
         watcher.notice(notice)
-    alpha, about, painted = picture.alpha, carried(options, picture.origin), paint(picture)
-    del picture  # so that a large picture is in memory once
+    alpha, about, result = picture.alpha, photo_metadata(options, picture.origin), paint(picture)
+    del picture  # the photo and the result need not be in memory together
     metadata = _recipe(photo, paint.settings, options)
     how = {"bits": options.bits, "quality": options.output_quality}
-    for notice in write(path, painted, alpha=alpha, metadata=metadata, **how, **about):
+    for notice in write(path, result, alpha=alpha, metadata=metadata, **how, **about):
         watcher.notice(notice)
-    watcher.made(str(path), (painted.shape[-2], painted.shape[-1]), round(time.perf_counter() - began, 3))
+    watcher.wrote(str(path), (result.shape[-2], result.shape[-1]), round(time.perf_counter() - began, 3))
 
 
-def _named(settings: ApplySettings) -> list[str]:
+def _style_names(settings: ApplySettings) -> list[str]:
     return [str(name) for name, _ in shares_of(settings.style)]
 
 
-def _read(settings: ApplySettings) -> list[str]:
-    """Return the files in the settings, without names of styles."""
-    found = _named(settings)
+def _input_files(settings: ApplySettings) -> list[str]:
+    """Return the names in the settings that may be files, without the networks of the package."""
+    files = _style_names(settings)
     if settings.network and settings.network not in shipped():
-        found.append(settings.network)
+        files.append(settings.network)
     for region in map(parse_region, settings.region):
-        found += [*mask_source(str(region.mask)), *(str(name) for name, _ in shares_of(region.style))]
-    return found
+        files += [*mask_source(str(region.mask)), *(str(name) for name, _ in shares_of(region.style))]
+    return files

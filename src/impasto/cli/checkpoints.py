@@ -1,4 +1,4 @@
-"""Checkpoints of a run: saved while it lasts, continued by the same command, deleted at its end."""
+"""Checkpoints of a run: saved during the run, read by the same command after an interruption, deleted at the end."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from impasto.synthesis import State, Step, discard_state, load_state, save_state
 from impasto.version import __version__
 
 NONE = "no"
+"""The value of `--checkpoint` for no checkpoint."""
 
 
 def named_files(settings: SynthesisSettings) -> list[str]:
-    """Return the files that the settings name: a starting picture, weights, further paintings, masks."""
+    """Return the files in the settings: a start, weights, further style images, masks."""
     texts: list[str] = []
     for value in settings.to_mapping().values():
         texts += value if isinstance(value, list) else [value] if isinstance(value, str) else []
@@ -32,36 +33,39 @@ def named_files(settings: SynthesisSettings) -> list[str]:
 
 
 def fingerprint(task: str, pictures: Sequence[Picture], settings: SynthesisSettings) -> str:
-    """Return a hash of everything that a run computes; a checkpoint belongs to one run only."""
+    """Return the SHA-256, in hex, of all that a run depends on: version, task, settings, pictures and files.
+
+    A run continues only from a checkpoint with the same fingerprint.
+    """
     about = [__version__, task, settings.to_mapping()]
-    found = hashlib.sha256(json.dumps(about).encode())
+    digest = hashlib.sha256(json.dumps(about).encode())
     for picture in pictures:
-        found.update(repr(tuple(picture.pixels.shape)).encode())
+        digest.update(repr(tuple(picture.pixels.shape)).encode())
         for values in (picture.pixels, picture.alpha):
             if values is not None:
-                found.update(np.ascontiguousarray(values.numpy()).data)
+                digest.update(np.ascontiguousarray(values.numpy()).data)
     for name in named_files(settings):
-        found.update(hashlib.sha256(Path(name).read_bytes()).digest())
-    return found.hexdigest()
+        digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
+    return digest.hexdigest()
 
 
 class CheckpointFile:
-    """Saves the state of a run to a file: at most every `seconds`, and when the run is interrupted."""
+    """The file of a run's state. Written every `seconds` at most, and after an interruption; `path` None: never."""
 
     def __init__(self, path: Path | None, seconds: float, fingerprint: str, *, overwrite: bool = False) -> None:
         self.path, self.seconds, self.fingerprint, self.overwrite = path, seconds, fingerprint, overwrite
         self._last, self._disabled = time.monotonic(), False
 
     def disable(self, watcher: Watcher) -> None:
-        """Save no checkpoints: a copy of the state does not fit into memory."""
+        """Save no checkpoints from now on: a copy of the state does not fit into memory."""
         self._disabled = self.path is not None
         if self._disabled:
             watcher.notice("memory is short, so no checkpoint is kept; --checkpoint FILE keeps one all the same")
 
     def resume(self, watcher: Watcher) -> State | None:
-        """Return the state to continue from, or None.
+        """Return the state to continue from, or None without a file.
 
-        Raises UsageError for the file of another run, which may have taken hours; with `overwrite` a notice says that
+        Raises UsageError for the file of another run, which may have taken hours. With `overwrite`, a notice says that
         the run starts again.
         """
         if self.path is None or not self.path.exists():
@@ -77,12 +81,12 @@ class CheckpointFile:
         return state
 
     def after_step(self, step: Step) -> None:
-        """Save the state of `step`, if enough time has passed."""
+        """Save the state of `step`, if the last checkpoint is old enough."""
         if self.path is not None and step.index < step.total and time.monotonic() - self._last >= self.seconds:
             self.save(step)
 
     def save(self, step: Step) -> bool:
-        """Save the state of `step`; return whether there is a file for it."""
+        """Save the state of `step`; return whether the run has a file for this."""
         if self.path is None or self._disabled:
             return False
         save_state(self.path, step.state(), self.fingerprint)
@@ -90,13 +94,16 @@ class CheckpointFile:
         return True
 
     def discard(self) -> None:
-        """Delete the file at the end of the run."""
+        """Delete the file, after the end of the run."""
         if self.path is not None:
             discard_state(self.path)
 
 
 def checkpoint_file(output: Path, options: RunOptions, fingerprint: str) -> CheckpointFile:
-    """Return the checkpoint file of these options, by default beside the output."""
+    """Return the checkpoint file of these options, by default beside the output.
+
+    Raises UsageError for the name of a picture, and for a folder that cannot be written.
+    """
     if options.checkpoint == NONE:
         return CheckpointFile(None, 0, fingerprint)
     path = Path(options.checkpoint) if options.checkpoint else output.with_name(f"{output.name}.checkpoint")

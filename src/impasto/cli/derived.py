@@ -1,4 +1,4 @@
-"""The commands whose flags are derived from the settings of a task."""
+"""The commands whose flags are derived from the settings of a task: runs, `plan`, `blend` and `compare`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ARGUMENTS = {"content": "photo", "style": "painting"}
 
 HELP = {
     "stylize": "Paint PHOTO the way of PAINTING.",
-    "reconstruct": "Make PHOTO again from nothing but its features.",
+    "reconstruct": "Make PHOTO again from its features alone.",
     "texture": "Make a new picture with the texture of PAINTING.",
 }
 
@@ -28,7 +28,7 @@ HELP = {
 PHOTO = "photo_metadata"
 """The option of RunOptions that does not apply to a picture of differences."""
 
-ABOUT = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
+SOURCE = "a picture: a file, sample:chelsea, blend:A,B?mask=M, generator:faces?seed=7"
 
 PLANNED = ("settings", "preset", "threads", "json")
 """Flags of RunOptions that `impasto plan` has."""
@@ -43,33 +43,33 @@ def add_commands(app: typer.Typer, plan: typer.Typer) -> None:
     _compare(app)
 
 
-def _asked(name: str, values: dict[str, Any]) -> tuple[RunOptions, SynthesisSettings]:
-    """Return options and settings of a command line: flags over a file's settings over a preset's."""
-    task, options = TASKS[name], RunOptions(**flags.given(RunOptions, values))
+def _read_settings(name: str, values: dict[str, Any]) -> tuple[RunOptions, SynthesisSettings]:
+    """Return options and settings of a command line. Flags override the settings file, which overrides the preset."""
+    task, options = TASKS[name], RunOptions(**flags.explicit_values(RunOptions, values))
     file = read_table(options.settings) if options.settings else {}
-    beneath = preset(options.preset, name) if options.preset else {}
-    return options, task.settings.from_mapping(beneath | file | flags.given(task.settings, values))
+    base = preset(options.preset, name) if options.preset else {}
+    return options, task.settings.from_mapping(base | file | flags.explicit_values(task.settings, values))
 
 
 def _parameters(name: str, options: Sequence[str] | None = None) -> list[Any]:
     """Return the inputs of a task, `options` (by default all of RunOptions), and its settings, its own first."""
     task, shared = TASKS[name], {*SynthesisSettings.__dataclass_fields__}
-    found = [flags.positional(ARGUMENTS[given], ABOUT) for given in task.inputs]
+    arguments = [flags.positional(ARGUMENTS[each], SOURCE) for each in task.inputs]
     files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
-    found += [parameter for parameter in files if options is None or parameter.name in options]
+    arguments += [parameter for parameter in files if options is None or parameter.name in options]
     settings = flags.parameters(task.settings, lambda field: "Computing" if field in shared else "Painting")
-    return found + sorted(settings, key=lambda parameter: parameter.name in shared)
+    return arguments + sorted(settings, key=lambda parameter: parameter.name in shared)
 
 
 def _task(app: typer.Typer, name: str) -> None:
     """Add a command with the fields of the task's settings and of RunOptions as flags."""
 
     def call(**values: Any) -> None:
-        options, settings = _asked(name, values)
-        inputs = {given: values[ARGUMENTS[given]] for given in TASKS[name].inputs}
+        options, settings = _read_settings(name, values)
+        inputs = {each: values[ARGUMENTS[each]] for each in TASKS[name].inputs}
         from impasto.cli.progress import watcher  # noqa: PLC0415
 
-        with watcher(options) as watching:  # first, so that a person sees something while torch is being imported
+        with watcher(options) as watching:  # first: the user sees a bar while torch is imported
             from impasto.cli.run import run  # noqa: PLC0415
 
             run(name, inputs, settings, options, watching)
@@ -78,17 +78,17 @@ def _task(app: typer.Typer, name: str) -> None:
 
 
 def _plan(plan: typer.Typer, name: str) -> None:
-    """Add a command of `impasto plan` with the task's flags that change memory or time."""
+    """Add a command to `impasto plan`, with the flags of the task that change memory or time."""
 
     def call(**values: Any) -> None:
-        options, settings = _asked(name, values)
+        options, settings = _read_settings(name, values)
         from impasto.cli.plan import show  # noqa: PLC0415
         from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:
-            show(name, [values[ARGUMENTS[given]] for given in TASKS[name].inputs], settings, options, watching)
+            show(name, [values[ARGUMENTS[each]] for each in TASKS[name].inputs], settings, options, watching)
 
-    about = f"What `impasto {name}` would take."
+    about = f"Show the memory and the time of `impasto {name}`, without a run."
     plan.command(name)(flags.command(name, about, _parameters(name, PLANNED), call))
 
 
@@ -96,16 +96,16 @@ def _blend(app: typer.Typer) -> None:
     """Add a command with the fields of BlendSettings as flags, then the flags of the output."""
 
     def call(**values: Any) -> None:
-        options = RunOptions(**flags.given(RunOptions, values))
-        settings = BlendSettings.from_mapping(flags.given(BlendSettings, values))
+        options = RunOptions(**flags.explicit_values(RunOptions, values))
+        settings = BlendSettings.from_mapping(flags.explicit_values(BlendSettings, values))
         from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:
-            from impasto.cli.blend import run  # noqa: PLC0415
+            from impasto.cli.editing import run_blend  # noqa: PLC0415
 
-            run({given: values[given] for given in EDITS["blend"].inputs}, settings, options, watching)
+            run_blend({each: values[each] for each in EDITS["blend"].inputs}, settings, options, watching)
 
-    parameters = [flags.positional(given, ABOUT) for given in EDITS["blend"].inputs]
+    parameters = [flags.positional(each, SOURCE) for each in EDITS["blend"].inputs]
     parameters += flags.parameters(BlendSettings, lambda _: "Blending")
     files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
     parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS]
@@ -116,20 +116,21 @@ def _compare(app: typer.Typer) -> None:
     """Add a command with the fields of CompareSettings as flags, then the flags of the output."""
 
     def call(**values: Any) -> None:
-        options = RunOptions(**flags.given(RunOptions, values))
-        settings = CompareSettings.from_mapping(flags.given(CompareSettings, values))
+        options = RunOptions(**flags.explicit_values(RunOptions, values))
+        settings = CompareSettings.from_mapping(flags.explicit_values(CompareSettings, values))
         from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(options) as watching:
-            from impasto.cli.compare import run, show  # noqa: PLC0415
+            from impasto.cli.editing import run_compare, show_comparison  # noqa: PLC0415
 
-            found = run({given: values[given] for given in EDITS["compare"].inputs}, settings, options, watching)
-        show(found, options)  # after the bar, which uses standard output
+            inputs = {each: values[each] for each in EDITS["compare"].inputs}
+            comparison = run_compare(inputs, settings, options, watching)
+        show_comparison(comparison, options)  # after the bar, which uses standard output
 
-    about = {"a": "a picture, most often a result", "b": "the picture to compare it with: its photo, its painting"}
-    parameters = [flags.positional(given, about[given]) for given in EDITS["compare"].inputs]
+    about = {"a": "a picture, most often a result", "b": "the picture to compare A with: a photo, a painting"}
+    parameters = [flags.positional(each, about[each]) for each in EDITS["compare"].inputs]
     parameters += flags.parameters(CompareSettings, lambda _: "Comparing")
     files = flags.parameters(RunOptions, lambda _: "Files and reports", short=SHORT, reversible=False)
     parameters += [parameter for parameter in files if parameter.name in WITHOUT_STEPS and parameter.name != PHOTO]
-    words = "Tell how alike A and B are: PSNR, SSIM, and the distances of style and content by layer."
+    words = "Compare A and B: PSNR, SSIM, and the distances of style and content by layer."
     app.command("compare")(flags.command("compare", words, parameters, call))

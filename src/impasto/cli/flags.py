@@ -1,4 +1,4 @@
-"""Flags from dataclass fields: name, type, default, help, choices and bounds are defined once, at the setting."""
+"""Flags from dataclass fields: a setting defines name, type, default, help, choices and bounds once."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def parameters(
     short: Mapping[str, str] = MappingProxyType({}),
     reversible: bool = True,
 ) -> list[inspect.Parameter]:
-    """Return one keyword parameter for each field, for Typer; `panel` names the section of a field in the help.
+    """Return one keyword parameter for each field, for Typer.
 
-    All defaults are None, "not given", so that a flag differs from a default. A bool is a pair `--x/--no-x` if it is
-    `reversible`.
+    `panel` returns the section of a field in the help, `short` has the short flags. All defaults are None, so that a
+    flag on the command line differs from a default. With `reversible`, a bool is a pair `--x/--no-x`.
     """
     hints = typing.get_type_hints(kind)
     return [
@@ -55,8 +55,13 @@ def command(
     return function
 
 
-def given(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
-    """Return the `values` that are fields of `kind` and were on the command line."""
+def explicit_values(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the `values` that are fields of `kind` and stand on the command line.
+
+    >>> from impasto.settings.synthesis import StylizeSettings
+    >>> explicit_values(StylizeSettings, {"size": 64, "steps": None, "mix": [], "output": "a.png"})
+    {'size': 64}
+    """
     names = {field.name for field in dataclasses.fields(kind)}
     return {name: value for name, value in values.items() if name in names and value is not None and value != []}
 

@@ -1,6 +1,7 @@
-"""The text of `--help`: plain, in sections, without rich: its import would take most of the time.
+"""The text of `--help`: plain, in sections, without rich, whose import would take most of the time.
 
-A section is the `rich_help_panel` of an option, by which Typer and `flags.parameters` name it.
+The `rich_help_panel` of an option, in Typer and in `flags.parameters`, is the name of the section. Square brackets stay
+as they are; rich would read them as markup.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typer.models import CommandFunctionType
 
 WIDEST = 100
-"""The help is at most this wide, in characters; a narrower terminal has narrower lines."""
+"""Largest width of the help, in characters; a narrower terminal has narrower lines."""
 
 
 class SectionedCommand(TyperCommand):

@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals to end: the first one stops a run; later ones do not interrupt the saving of its picture."""
+"""Ctrl-C and other signals that end a process: the first one stops a run, later ones are ignored during the saving."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-"""Signals that ask a process to end: from Ctrl-C, from `kill`, schedulers and containers, from a closed terminal."""
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+"""Signals that ask a process to end: from Ctrl-C, from `kill`, schedulers and containers, from a closed terminal.
+Systems have some of these."""
 
 
-class Received:
-    """The signal that stopped the run: SIGINT until another one arrives."""
+class StopSignal:
+    """The signal that stopped the run: SIGINT, unless another one arrived."""
 
     def __init__(self) -> None:
         self.signal: int = signal.SIGINT
@@ -25,29 +26,29 @@ class Received:
 
 
 @contextmanager
-def only_the_first() -> Iterator[Received]:
-    """Raise KeyboardInterrupt at the first of ENDS and ignore later ones.
+def stop_once() -> Iterator[StopSignal]:
+    """Raise KeyboardInterrupt at the first of STOP_SIGNALS and ignore later ones.
 
-    People in a hurry press Ctrl-C twice, and schedulers send a second signal, which would lose the picture. After the
-    first one, signals stay ignored, because the process is about to end. A signal other than Ctrl-C that is ignored at
-    the start, as SIGHUP under `nohup`, stays ignored.
+    Many people press Ctrl-C twice, and schedulers send a second signal; either would lose the picture. After the first
+    signal, all stay ignored, because the process is about to end. A signal other than Ctrl-C that is ignored at the
+    start, as SIGHUP under `nohup`, stays ignored.
     """
-    received = Received()
+    first = StopSignal()
     if threading.current_thread() is not threading.main_thread():  # only the main thread can set handlers
-        yield received
+        yield first
         return
 
     def stop(number: int, _: object) -> None:
         for each in before:
             signal.signal(each, signal.SIG_IGN)
-        received.signal = number
+        first.signal = number
         raise KeyboardInterrupt
 
-    before: dict[int, Any] = {each: signal.getsignal(each) for each in ENDS if _is_ours(each)}
+    before: dict[int, Any] = {each: signal.getsignal(each) for each in STOP_SIGNALS if _is_handled(each)}
     for each in before:
         signal.signal(each, stop)
     try:
-        yield received
+        yield first
     finally:
         for each, handler in before.items():
             if signal.getsignal(each) is stop:
@@ -55,12 +56,12 @@ def only_the_first() -> Iterator[Received]:
 
 
 @contextmanager
-def none_at_all() -> Iterator[None]:
-    """Ignore all of ENDS while a finished picture is written."""
+def ignore_signals() -> Iterator[None]:
+    """Ignore all of STOP_SIGNALS while a finished picture is written."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: dict[int, Any] = {each: signal.signal(each, signal.SIG_IGN) for each in ENDS}
+    before: dict[int, Any] = {each: signal.signal(each, signal.SIG_IGN) for each in STOP_SIGNALS}
     try:
         yield
     finally:
@@ -68,6 +69,6 @@ def none_at_all() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _is_ours(number: int) -> bool:
+def _is_handled(number: int) -> bool:
     """Return whether to handle a signal: Ctrl-C always, because shells ignore it for scripts started with `&`."""
     return number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN

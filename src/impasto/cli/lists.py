@@ -1,6 +1,6 @@
 """Lists on standard output: `impasto presets`, `impasto losses`, `impasto samples`.
 
-The modules of a list are imported when it is shown: presets do not wait for torch.
+A list imports its modules when it is printed: presets do not wait for torch.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import typer
 
 
 def show_rows(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows with their columns aligned; the same in a terminal and in a pipe."""
+    """Print rows with aligned columns; the same in a terminal and in a pipe.
+
+    >>> show_rows([("PSNR", "31.20 dB"), ("SSIM", "0.9412")])
+    PSNR  31.20 dB
+    SSIM  0.9412
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def show_presets() -> None:
-    """Print a line for each preset: its name, its tasks, and its description."""
+    """Print a line for each preset: name, tasks, description."""
     from impasto.settings.presets import PRESETS  # noqa: PLC0415
     from impasto.settings.recipe import TASKS  # noqa: PLC0415
 
@@ -32,14 +37,14 @@ def show_presets() -> None:
 
 
 def show_samples() -> None:
-    """Print a line for each sample, with the name that other commands take."""
+    """Print a line for each sample: the name for other commands, the kind, the description."""
     from impasto.image import bundled  # noqa: PLC0415
 
     show_rows([(f"sample:{name}", sample.kind, sample.about) for name, sample in bundled().items()])
 
 
 def write_samples(folder: str) -> None:
-    """Write all samples to a folder; existing files stay."""
+    """Write all samples to a folder, and print the paths; existing files stay."""
     from impasto.image import write_samples as write  # noqa: PLC0415
 
     for path in write(folder):
@@ -47,7 +52,7 @@ def write_samples(folder: str) -> None:
 
 
 def show_losses() -> None:
-    """Print a line for each loss: its kind, its name with its settings, and the first sentence of its description."""
+    """Print a line for each loss: kind, name with settings, and the first sentence of the description."""
     from impasto.losses import CONTENT_LOSSES, STYLE_LOSSES  # noqa: PLC0415
 
     rows = [("style", *_about(name, factory)) for name, factory in STYLE_LOSSES.items()]

@@ -1,4 +1,4 @@
-"""Options of a run besides the settings of its task: where to write, what to show."""
+"""Options of a run besides the settings of the task: where to write, what to print."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ class RunOptions(Settings):
     """Flags of every run. They change no pixel of the result, except by its format."""
 
     output: str | None = option(None, "the file to write; its suffix chooses the format")
-    overwrite: bool = option(False, "replace files that are there and were made by another command, or by none")
+    overwrite: bool = option(False, "replace existing files of another command or of other programs")
     bits: int = option(8, "8 or 16 bits a channel (16 in PNG and TIFF)")
     output_quality: int = option(95, "quality of a JPEG or WebP", minimum=1, maximum=100)
     photo_metadata: str = option(
         "kept",
-        "what becomes of the photo's author, rights, dates, camera (EXIF), XMP and dpi; its place is kept if asked",
+        "the photo's author, rights, dates, camera (EXIF), XMP and dpi; `location` keeps the place as well",
         choices=("kept", "location", "none"),
     )
     save_every: int | None = option(None, "also write OUTPUT-0010.png and so on, every so many steps", minimum=1)
     timelapse: str | None = option(None, "also write the run as a film, .gif or .mp4")
     settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
     preset: str | None = option(
-        None, "settings named after their source, see `impasto presets`; all others override it"
+        None, "settings named after their source, see `impasto presets`; all other settings override these"
     )
     checkpoint: str | None = option(
-        None, "file with the state of the run while it lasts, to go on from; beside OUTPUT by default; no for none"
+        None,
+        "file with the state of the run, to continue after an interruption; beside OUTPUT by default; no: none",
     )
     checkpoint_every: float = option(60.0, "seconds between checkpoints; 0 for every step", minimum=0)
     threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
@@ -45,7 +46,7 @@ class RunOptions(Settings):
 class FolderOptions(RunOptions):
     """Flags of a command that also takes a folder."""
 
-    recursive: bool = option(False, "of a folder, also the pictures in the folders in it")
+    recursive: bool = option(False, "also the pictures in the folders inside a folder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +55,10 @@ class TrainOptions(Settings):
 
     output: str | None = option(None, "the network's file, .safetensors")
     resume: str | None = option(
-        None, "file with the state of a run to go on from; by default the one that the same command left beside OUTPUT"
+        None, "file with the state of a run to continue from; by default the checkpoint beside OUTPUT"
     )
     settings: str | None = option(None, "a .toml or .json file of settings; flags override it")
-    sheet_every: int = option(500, "steps between sheets to judge by, in OUTPUT's .png; 0 for none", minimum=0)
+    sheet_every: int = option(500, "steps between sheets of sample pictures, in OUTPUT's .png; 0 for none", minimum=0)
     log: str | None = option(None, "folder of curves for TensorBoard; needs the extra `tensorboard`")
     threads: int | None = option(None, "processor threads to use, instead of torch's choice", minimum=1)
     json: bool = option(False, "report each step as a line of JSON on standard output")
@@ -65,7 +66,11 @@ class TrainOptions(Settings):
 
 
 def default_output(task: str, inputs: Sequence[str]) -> str:
-    """Return `photo-painting.png`, or `photo-reconstruct.png` for one input, in the working folder."""
+    """Return `photo-painting.png`, or `photo-reconstruct.png` for one input, in the working folder.
+
+    >>> default_output("stylize", ["photos/cat.jpg", "sample:flow"])
+    'cat-flow.png'
+    """
     from impasto.image.schemes import stem  # noqa: PLC0415 (its package imports torch)
 
     stems = [stem(name) for name in inputs]

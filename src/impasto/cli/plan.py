@@ -26,100 +26,100 @@ from impasto.tasks.tiling.memory import reached
 from impasto.version import __version__
 
 FILE = "pace.json"
-"""File of the measured pace of this machine, beside the weights."""
+"""File of the pace of this machine, beside the weights: seconds for a pixel and a step of each network."""
 
 START = 1.0
 """Seconds to read, to prepare and to write."""
 
-LEARNED = 3.0
-"""Length of a run, in seconds, below which its pace is not measured."""
+MIN_SECONDS = 3.0
+"""Length of a run, in seconds, below which the run does not change the pace."""
 
 
 def seconds(job: Job) -> float:
-    """Return the duration of a job by the pace of this machine, measured for each network and number of threads."""
+    """Return the duration of a job, in seconds, from the pace of its networks on this machine with as many threads."""
     return START + job.seconds(_pace(job.budget), _pace(job.polish.budget) if job.polish else 0.0)
 
 
 def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher) -> None:
-    """Print memory and time of a run, size by size. Raises UsageError if it does not fit."""
+    """Print memory and time of a run, size by size. Raises UsageError for a run that does not fit into memory."""
     if options.threads:
         torch.set_num_threads(options.threads)
     fetch_weights(settings.network, settings.weights, watcher)
     job = JOBS[task](*inputs, settings)
-    found = job.plan()
+    sizes = job.plan()
     if options.json:
         watcher.expects(**summary(job))
         return
-    rows = [("size", "steps", "network", "tiles", "pairs", "memory"), *(_row(planned) for planned in found)]
+    rows = [("size", "steps", "network", "tiles", "pairs", "memory"), *(_row(planned) for planned in sizes)]
     show_rows(rows)
     show_rows([("memory", f"{_peak(job) / 1e9:.2f} GB"), ("time", f"about {clock(seconds(job))}")])
 
 
 def summary(job: Job) -> Mapping[str, float]:
-    """Return the peak in MB and the seconds, for the watcher of a run."""
+    """Return the peak memory in MB and the time in seconds, for the watcher of a run."""
     return {"peak_mb": round(_peak(job) / 1e6, 1), "seconds": round(seconds(job), 1)}
 
 
 def _peak(job: Job) -> float:
-    """Of the run, or of the reading of large pictures, which is done by now."""
+    """Return the peak memory in bytes: of the run, or of the reading of the pictures before it."""
     on_gpu = device_of(job.settings).type != "cpu"
     return job.peak if on_gpu else max(job.peak, reached())
 
 
 def _row(planned: Planned) -> tuple[str, ...]:
-    arranged, (height, width) = planned.memory_plan, planned.size
-    sides = arranged.tile_sizes(planned.budget.encoder, planned.budget.layers, planned.size)
+    memory_plan, (height, width) = planned.memory_plan, planned.size
+    sides = memory_plan.tile_sizes(planned.budget.encoder, planned.budget.layers, planned.size)
     tiles = f"{sides[0]} px" if sides[0] else "inside" if any(sides) else "none"
-    pairs = str(arranged.pairs) + ", half precision" * arranged.half + ", in files" * arranged.mapped
+    pairs = str(memory_plan.pairs) + ", half precision" * memory_plan.half + ", in files" * memory_plan.mapped
     if planned.budget.optimizer in REMEMBERED:
         pairs = "none"
-    if arranged.offloaded and not arranged.mapped:
+    if memory_plan.offloaded and not memory_plan.mapped:
         pairs += ", in the CPU's memory"
     name = planned.budget.encoder.name
-    return f"{width}x{height}", str(planned.steps), name, tiles, pairs, f"{arranged.peak / 1e9:.2f} GB"
+    return f"{width}x{height}", str(planned.steps), name, tiles, pairs, f"{memory_plan.peak / 1e9:.2f} GB"
 
 
-def remember(job: Job, seconds: float) -> None:
-    """Update the pace after a run: the mean of the stored and the measured one.
+def update_pace(job: Job, seconds: float) -> None:
+    """Update the stored pace after a run of `seconds`: the mean of the stored and the measured one.
 
-    Short runs are ignored, because they mostly show the fixed cost of a step, and so are runs of two networks.
+    Ignores short runs, which mostly measure the fixed cost of a step, and runs of two networks.
     """
-    if seconds < LEARNED or job.polish:
+    if seconds < MIN_SECONDS or job.polish:
         return
-    shown = seconds / max(job.seconds(1.0), 1.0)
-    known = _known()
+    measured = seconds / max(job.seconds(1.0), 1.0)
+    paces = _read_paces()
     key = _key(job.budget)
-    _keep(known | {key: (known.get(key, shown) + shown) / 2})
+    _write_paces(paces | {key: (paces.get(key, measured) + measured) / 2})
 
 
 def _pace(budget: MemoryBudget) -> float:
-    known = _known()
+    paces = _read_paces()
     key = _key(budget)
-    if key not in known:
+    if key not in paces:
         encoder = budget.encoder
-        known[key] = pace.measure(encoder, sorted(budget.layers), next(encoder.parameters()).device)
-        _keep(known)
-    return known[key]
+        paces[key] = pace.measure(encoder, sorted(budget.layers), next(encoder.parameters()).device)
+        _write_paces(paces)
+    return paces[key]
 
 
 def _key(budget: MemoryBudget) -> str:
     encoder, device = budget.encoder, next(budget.encoder.parameters()).device
     layers, weights = sorted(budget.layers), sum(parameter.numel() for parameter in encoder.parameters())
     key = f"impasto {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}: "
-    key += f"{encoder.name} of {weights}, {','.join(layers)}"  # weights of a file may be fewer under the same name
+    key += f"{encoder.name} of {weights}, {','.join(layers)}"  # a file may hold fewer weights under the same name
     return key
 
 
-def _keep(known: Mapping[str, float]) -> None:
-    with suppress(OSError, ImpastoError):  # a folder that cannot be written costs a measurement each time
+def _write_paces(paces: Mapping[str, float]) -> None:
+    with suppress(OSError, ImpastoError):  # without a file, each run measures the pace again
         home().mkdir(parents=True, exist_ok=True)
-        replace_file(home() / FILE, json.dumps(known, indent=1).encode())
+        replace_file(home() / FILE, json.dumps(paces, indent=1).encode())
 
 
-def _known() -> dict[str, float]:
-    """Return the stored paces; entries that make no sense are ignored."""
+def _read_paces() -> dict[str, float]:
+    """Return the stored paces, in seconds for a pixel and a step; ignores entries that are not positive numbers."""
     with suppress(OSError, ValueError, RecursionError):
-        found = json.loads((home() / FILE).read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return {key: value for key, value in found.items() if isinstance(value, float) and 0 < value < inf}
+        paces = json.loads((home() / FILE).read_text(encoding="utf-8"))
+        if isinstance(paces, dict):
+            return {key: value for key, value in paces.items() if isinstance(value, float) and 0 < value < inf}
     return {}

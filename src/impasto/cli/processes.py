@@ -18,11 +18,11 @@ from impasto.settings.recipe import TASKS
 if TYPE_CHECKING:
     from impasto.tasks.tiling.process_group import ProcessGroup
 
-PATIENCE = timedelta(minutes=30)
+TIMEOUT = timedelta(minutes=30)
 """Time that a process waits for another: rank 0 may download weights, or write a long film."""
 
-BRIEFLY = timedelta(seconds=20)
-"""Time that a failed process waits for the others."""
+SHORT_TIMEOUT = timedelta(seconds=20)
+"""Time that a process waits for the others after an error."""
 
 
 def size() -> int:
@@ -43,19 +43,20 @@ def _number(name: str, default: int) -> int:
 
 
 def takes_part(words: Sequence[str]) -> bool:
-    """Return whether this process takes part in a command: only runs and training are shared, rank 0 does the rest."""
+    """Return whether this process takes part in a command: all do in runs and training, rank 0 alone in the others."""
     return rank() == 0 or (words[0] in (*TASKS, "train") and "--help" not in words)
 
 
-def prepares() -> bool:
-    """Return whether this process downloads files for all processes of its machine."""
+def downloads() -> bool:
+    """Return whether this process downloads files for all processes of the machine."""
     return size() == 1 or _number("LOCAL_RANK", rank()) == 0
 
 
 def join(device: str) -> ProcessGroup:
-    """Join the other processes of the run on `device`; a single process is its own group.
+    """Return the process group of the run on `device`, connected to the other processes, or a group of one process.
 
-    On GPUs the device of LOCAL_RANK becomes the current one.
+    On GPUs the device of LOCAL_RANK becomes the current one. Raises UsageError for a process without a GPU, without the
+    environment of torchrun, or without `torch.distributed`.
     """
     from impasto.tasks.tiling.process_group import ProcessGroup  # noqa: PLC0415
 
@@ -63,6 +64,7 @@ def join(device: str) -> ProcessGroup:
         return ProcessGroup()
     import torch  # noqa: PLC0415
 
+    _check_distributed()
     backend = "gloo"
     if device in ("auto", "cuda") and torch.cuda.is_available():
         here, count = _number("LOCAL_RANK", 0), torch.cuda.device_count()
@@ -71,14 +73,21 @@ def join(device: str) -> ProcessGroup:
         torch.cuda.set_device(here)
         backend = "cpu:gloo,cuda:nccl"
     store = _store()
-    torch.distributed.init_process_group(backend, store=store, rank=rank(), world_size=size(), timeout=PATIENCE)
+    torch.distributed.init_process_group(backend, store=store, rank=rank(), world_size=size(), timeout=TIMEOUT)
     return ProcessGroup(rank(), size())
+
+
+def _check_distributed() -> None:
+    import torch  # noqa: PLC0415
+
+    if not torch.distributed.is_available():
+        raise UsageError("this build of PyTorch lacks torch.distributed: it cannot share a run among processes")
 
 
 def leave() -> None:
     """Close the connections of the processes, after the work or an error.
 
-    Connections that stay open are closed while the interpreter ends. Their threads may still run then, and the process
+    The end of the interpreter would close open connections. Their threads may still run at that time, and the process
     aborts.
     """
     if not _OPEN:
@@ -90,10 +99,10 @@ def leave() -> None:
     _OPEN.clear()
 
 
-def tells(error: BaseException) -> bool:
+def reports(error: BaseException) -> bool:
     """Return whether this process reports an error: the first to fail, or rank 0 for a signal.
 
-    All processes receive Ctrl-C. After a failure, which is reported, torchrun ends the others by SIGTERM.
+    All processes receive Ctrl-C. After a reported failure, torchrun ends the other processes by SIGTERM.
     """
     try:
         if size() == 1:
@@ -101,24 +110,25 @@ def tells(error: BaseException) -> bool:
     except UsageError:
         return True
     if isinstance(error, KeyboardInterrupt | Interrupted):
-        return rank() == 0 and not _reported()
-    with suppress(Exception):  # without a store, the process that had it has ended, and has reported
-        return bool(_store(BRIEFLY).add("told", 1) == 1)
+        return rank() == 0 and not _has_report()
+    with suppress(Exception):  # no store: the process of the store has ended, after a report
+        return bool(_store(SHORT_TIMEOUT).add("reported", 1) == 1)
     return rank() == 0
 
 
-def _reported() -> bool:
+def _has_report() -> bool:
     """Return whether a process of this run has reported an error."""
     with suppress(Exception):
-        return bool(_OPEN and _store(BRIEFLY).add("told", 0) > 0)
+        return bool(_OPEN and _store(SHORT_TIMEOUT).add("reported", 0) > 0)
     return False
 
 
 _OPEN: list[Any] = []
+"""The store, after it was opened."""
 
 
-def _store(patience: timedelta = PATIENCE) -> Any:
-    """Return the shared store: the meeting point of the processes, and the flag of a reported error. Opened once."""
+def _store(timeout: timedelta = TIMEOUT) -> Any:
+    """Return the shared store, opened once: the processes find each other by it, and it has the flag of a report."""
     import torch  # noqa: PLC0415
 
     if not _OPEN:
@@ -126,6 +136,6 @@ def _store(patience: timedelta = PATIENCE) -> Any:
         if missing:
             raise UsageError(f"WORLD_SIZE is {size()} and {missing[0]} is not set; start several processes by torchrun")
         distributed: Any = torch.distributed
-        store, _, _ = next(distributed.rendezvous("env://", timeout=patience))
+        store, _, _ = next(distributed.rendezvous("env://", timeout=timeout))
         _OPEN.append(distributed.PrefixStore("impasto", store))
     return _OPEN[0]

@@ -1,6 +1,6 @@
 """Progress of a run: a bar in a terminal, lines in a log, JSON for programs, or nothing.
 
-All read the same `Step` records. What people see goes to standard error, what machines read to standard output.
+All of these read the same `Step` records. Text for people goes to standard error, JSON to standard output.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Plan = Sequence[tuple[tuple[int, int], int]]
 
 
 class Watcher:
-    """Reports nothing: `--quiet`. Subclasses override its methods."""
+    """Reports nothing: `--quiet`. Subclasses override the methods."""
 
     def __enter__(self) -> Watcher:
         return self
@@ -38,7 +38,7 @@ class Watcher:
         """Report the plan of the run."""
 
     def expects(self, peak_mb: float, seconds: float) -> None:
-        """Report memory and time that the run will take."""
+        """Report the estimate: peak memory in MB, and seconds."""
 
     def step(self, step: Step) -> None:
         """Report a step."""
@@ -47,20 +47,20 @@ class Watcher:
         """Report a line for the user."""
 
     def fetching(self, name: str, done: int, total: int | None) -> None:
-        """Report the bytes of a download."""
+        """Report the bytes of a download, `done` of `total` (None: unknown)."""
 
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
-        """Report a written file: the "result", an "unfinished" one, a "snapshot" or a "timelapse"."""
+        """Report a written file of the kind "result", "unfinished", "snapshot" or "timelapse"."""
 
-    def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
+    def wrote(self, path: str, size: tuple[int, int], seconds: float) -> None:
         """Report a written picture of `size` (height, width) from a command without steps."""
 
 
-class Machine(Watcher):
-    """Writes one JSON object a line to standard output, each with its "event"."""
+class JsonLines(Watcher):
+    """Writes lines of JSON to standard output, each an object with its "event"."""
 
     def expects(self, peak_mb: float, seconds: float) -> None:
-        """Write both numbers."""
+        """Write the estimate."""
         self._write("plan", peak_mb=peak_mb, seconds=seconds)
 
     def step(self, step: Step) -> None:
@@ -72,11 +72,11 @@ class Machine(Watcher):
         self._write("notice", text=text)
 
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
-        """Write the file, and its step."""
+        """Write the file and the step."""
         self._write(kind, file=path, **_numbers(step), **more)
 
-    def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
-        """Write the file and its size."""
+    def wrote(self, path: str, size: tuple[int, int], seconds: float) -> None:
+        """Write the file and the size."""
         self._write("result", file=path, width=size[1], height=size[0], seconds=seconds)
 
     def _write(self, event: str, **values: Any) -> None:
@@ -93,11 +93,11 @@ class Log(Watcher):
         self._tenth = 0
 
     def plan(self, plan: Plan) -> None:
-        """Store the plan, for the time left."""
+        """Store the plan, for the estimate of the time left."""
         self.work = Work(plan)
 
     def expects(self, peak_mb: float, seconds: float) -> None:
-        """Write the first line."""
+        """Write the estimate."""
         self.console.print(f"takes about {clock(seconds)} and {peak_mb / 1000:.1f} GB")
 
     def step(self, step: Step) -> None:
@@ -120,19 +120,19 @@ class Log(Watcher):
             self.console.print(f"fetching {name}: {_megabytes(done, total)}")
 
     def saved(self, kind: str, path: str, step: Step, **more: Any) -> None:
-        """Write the last line; snapshots are not reported."""
+        """Write a line for a result or a timelapse."""
         if kind == "result":
-            self.made(path, step.size, more["seconds"])
+            self.wrote(path, step.size, more["seconds"])
         elif kind == "timelapse":
             self.console.print(f"wrote {path}, {more['frames']} frames")
 
-    def made(self, path: str, size: tuple[int, int], seconds: float) -> None:
-        """Write the last line."""
+    def wrote(self, path: str, size: tuple[int, int], seconds: float) -> None:
+        """Write a line."""
         self.console.print(f"wrote {path}, {size[1]}x{size[0]}, in {clock(seconds)}")
 
 
 class Bar(Log):
-    """Shows a bar, the losses below it, and the time left."""
+    """Shows a bar with the time left, and the losses below the bar."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -168,19 +168,19 @@ class Bar(Log):
 
 
 class Work:
-    """Amount of work done. A step counts by its pixels: a step at the full size takes longer than at half."""
+    """The share of finished work. A step counts as much as it has pixels: a larger size takes longer."""
 
     def __init__(self, plan: Plan) -> None:
         self.costs = [size[0] * size[1] for size, steps in plan for _ in range(steps)]
 
     def share(self, step: Step) -> float:
-        """Share of the work, from 0 to 1."""
+        """Return the share of finished work after `step`, from 0 to 1."""
         if step.index >= step.total or len(self.costs) != step.total:
             return step.index / step.total if step.total else 1.0
         return sum(self.costs[: step.index]) / sum(self.costs)
 
     def left(self, step: Step) -> float:
-        """Seconds left, at the pace so far."""
+        """Return the seconds left, at the pace so far."""
         share = self.share(step)
         return step.seconds * (1 - share) / share if share else 0.0
 
@@ -190,13 +190,17 @@ def watcher(options: RunOptions) -> Watcher:
     if (options.quiet and not options.json) or rank():
         return Watcher()
     if options.json:
-        return Machine()
+        return JsonLines()
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
     return Bar(console) if console.is_terminal else Log(console)
 
 
 def clock(seconds: float) -> str:
-    """Return a duration as `8.3 s`, `2:05` or `1:02:05`."""
+    """Return a duration as `8.3 s`, `2:05` or `1:02:05`.
+
+    >>> clock(125)
+    '2:05'
+    """
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -11,10 +11,10 @@ import torch
 from impasto.cli.checkpoints import CheckpointFile, checkpoint_file, fingerprint, named_files
 from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import Output, check, free_name, refuse_input
-from impasto.cli.interrupts import none_at_all
+from impasto.cli.interrupts import ignore_signals
 from impasto.cli.options import RunOptions, default_output
-from impasto.cli.plan import remember, summary
-from impasto.cli.processes import join, prepares
+from impasto.cli.plan import summary, update_pace
+from impasto.cli.processes import downloads, join
 from impasto.cli.progress import Watcher, clock
 from impasto.cli.timelapse import Timelapse
 from impasto.cli.weights import fetch_weights
@@ -35,14 +35,18 @@ POLISH = 'with pip install "impasto[vgg19]" (20 MB) VGG-19 itself makes the last
 def run(
     task: str, inputs: Mapping[str, str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher
 ) -> None:
-    """Run the task of a command line."""
+    """Run the task of a command line, and write the result.
+
+    Raises UsageError for inputs and outputs that are not possible, Interrupted after a signal, ImpastoError after an
+    error in a step; after both, the best picture so far is saved.
+    """
     began = time.perf_counter()
     if options.threads:
         torch.set_num_threads(options.threads)
     group = join(settings.device)
     path = _path(task, inputs, settings, options)
     if group.rank:
-        _assist(task, inputs, settings, options, path, group)
+        _run_silently(task, inputs, settings, options, path, group)
         return
     read = [*inputs.values(), *named_files(settings), *([options.settings] if options.settings else [])]
     check(path, options, read)
@@ -54,7 +58,7 @@ def run(
         watcher.notice(f"{POLISH}; see `impasto weights list`")
     size = full_size(settings, pictures[0].size)
     check_writable(path, bits=options.bits, size=size)
-    output = Output(path, options, task, inputs, settings, *_shape(task, pictures))
+    output = Output(path, options, task, inputs, settings, *_alpha_and_origin(task, pictures))
     film = _film(options, read, size)
     checkpoint = checkpoint_file(path, options, fingerprint(task, pictures, settings))
     state = checkpoint.resume(watcher)
@@ -69,8 +73,8 @@ def run(
         watcher.expects(**summary(job))
     last = _work(job.steps(state), output, film, watcher, checkpoint)
     if not options.quiet and not state and group.single:
-        remember(job, last.seconds)
-    with none_at_all():
+        update_pace(job, last.seconds)
+    with ignore_signals():
         for notice in output.save(last):
             watcher.notice(notice)
         watcher.saved("result", str(path), last, seconds=round(time.perf_counter() - began, 3))
@@ -80,13 +84,13 @@ def run(
 
 
 def _path(task: str, inputs: Mapping[str, str], settings: SynthesisSettings, options: RunOptions) -> Path:
-    """Return the output: the file of the options, or the default one, with a number if another command made that."""
+    """Return the output: `--output`, or the default name, with a number if another command made that file."""
     if options.output:
         return Path(options.output)
     return free_name(default_output(task, list(inputs.values())), recipe(task, inputs, settings))
 
 
-def _job(  # noqa: PLR0917 (what makes a run the same for all)
+def _job(  # noqa: PLR0917 (the same in all processes)
     task: str,
     pictures: Sequence[Picture],
     settings: SynthesisSettings,
@@ -95,14 +99,14 @@ def _job(  # noqa: PLR0917 (what makes a run the same for all)
     group: ProcessGroup,
     watcher: Watcher,
 ) -> Job:
-    """Return the run, after the download of weights and a check that all processes do the same."""
-    if prepares():
+    """Return the job, after the download of weights and a check that all processes compute the same."""
+    if downloads():
         fetch_weights(settings.network, settings.weights, watcher)
     group.check_same(f"{checkpoint.fingerprint} after {state.done if state else 0}", torch.device("cpu"))
     return JOBS[task](*pictures, settings, group=group)
 
 
-def _assist(  # noqa: PLR0917 (what a run is made of)
+def _run_silently(  # noqa: PLR0917 (the arguments of a run)
     task: str,
     inputs: Mapping[str, str],
     settings: SynthesisSettings,
@@ -110,7 +114,7 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
     path: Path,
     group: ProcessGroup,
 ) -> None:
-    """Do the same steps as rank 0 without output, in the other processes."""
+    """Run the same steps as rank 0, without output, in the other processes."""
     silent, pictures = Watcher(), read_inputs(inputs, settings)
     checkpoint = checkpoint_file(path, options, fingerprint(task, pictures, settings))
     state = checkpoint.resume(silent)
@@ -121,7 +125,7 @@ def _assist(  # noqa: PLR0917 (what a run is made of)
 def _work(
     steps: Iterator[Step], output: Output, film: Timelapse | None, watcher: Watcher, checkpoint: CheckpointFile
 ) -> Step:
-    """Run all steps and return the last. After an interruption, save the best picture so far."""
+    """Run all steps and return the last one. After an interruption or an error, save the best picture."""
     step: Step | None = None
     try:
         for step in steps:
@@ -138,14 +142,14 @@ def _work(
             if isinstance(error, KeyboardInterrupt):
                 raise Interrupted("stopped before the first step; nothing was written") from error
             raise
-        with none_at_all():
-            raise _rescue(error, step, output, film, watcher, checkpoint) from error
+        with ignore_signals():
+            raise _save_unfinished(error, step, output, film, watcher, checkpoint) from error
     if step is None:
         raise ImpastoError("the run made no step")
     return step
 
 
-def _rescue(  # noqa: PLR0917 (all who have to be told)
+def _save_unfinished(  # noqa: PLR0917 (everything that writes)
     error: BaseException,
     step: Step,
     output: Output,
@@ -153,28 +157,28 @@ def _rescue(  # noqa: PLR0917 (all who have to be told)
     watcher: Watcher,
     checkpoint: CheckpointFile,
 ) -> ImpastoError:
-    """Save the picture of the last complete step; return the error that reports it."""
+    """Save the best picture after the last complete step; return an error that says where."""
     output.save_unfinished(step)
     watcher.saved("unfinished", str(output.path), step)
     if film:
         watcher.saved("timelapse", str(film.path), step, frames=film.save(step))
     height, width = step.size
-    kept = f"the best picture so far, {width}x{height} after step {step.index} of {step.total}, is in {output.path}"
+    place = f"the best picture so far, {width}x{height} after step {step.index} of {step.total}, is in {output.path}"
     if isinstance(error, KeyboardInterrupt):
-        goes_on = "; the same command goes on from there" if checkpoint.save(step) else ""
-        return Interrupted(f"stopped after {clock(step.seconds)}; {kept}{goes_on}")
-    return ImpastoError(f"{explain(error)[0]}; {kept}")
+        resumable = "; the same command goes on from there" if checkpoint.save(step) else ""
+        return Interrupted(f"stopped after {clock(step.seconds)}; {place}{resumable}")
+    return ImpastoError(f"{explain(error)[0]}; {place}")
 
 
-def _shape(task: str, pictures: list[Picture]) -> tuple[torch.Tensor | None, Origin]:
-    """Return alpha and origin of the content image; a texture has none."""
+def _alpha_and_origin(task: str, pictures: list[Picture]) -> tuple[torch.Tensor | None, Origin]:
+    """Return alpha and metadata of the content image; a texture has neither."""
     return (None, NOTHING) if task == "texture" else (pictures[0].alpha, pictures[0].origin)
 
 
-def _film(options: RunOptions, read: list[str], size: tuple[int, int]) -> Timelapse | None:
+def _film(options: RunOptions, inputs: list[str], size: tuple[int, int]) -> Timelapse | None:
     if options.timelapse is None:
         return None
     film = Timelapse(Path(options.timelapse), size)
-    for name in read:
+    for name in inputs:
         refuse_input(film.path, name)
     return film

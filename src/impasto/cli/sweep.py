@@ -1,4 +1,4 @@
-"""`impasto sweep`: a grid of pictures, and its page."""
+"""`impasto sweep`: a grid of pictures over settings and inputs, and the page of the grid."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ if TYPE_CHECKING:
     from impasto.jobs import sweep as jobs
 
 
-TOLD = "key", "place", "status", "error", "picture", "seconds"
-"""Fields of a cell's record in a line of JSON; the folder has all of them."""
+EVENT_FIELDS = "key", "place", "status", "error", "picture", "seconds"
+"""Fields of a record in a line of JSON; `results.jsonl` has all fields."""
 
 
 def show() -> None:
-    """Print a line for each built-in sweep: its name and its title."""
+    """Print a line for each built-in sweep: name and title."""
     show_rows([(name, read_sweep(name).title) for name in built_in()])
 
 
 def read(spec: str, contents: Sequence[str], styles: Sequence[str], sets: Sequence[str]) -> tuple[str, Sweep]:
-    """Return name and sweep of a file, or of a built-in spec, with replaced inputs and settings."""
+    """Return name and sweep of a file or a built-in spec, with the inputs and settings of the command line.
+
+    Raises UsageError for a spec that cannot be read, and for settings without a value.
+    """
     sweep = read_sweep(spec)
     inputs = {name: _one(files) for name, files in (("content", contents), ("style", styles)) if files}
     return Path(spec).stem, changed(sweep, inputs, dict(_setting(text) for text in sets))
 
 
 class Reporter:
-    """Reports every cell: a line each and, in a terminal, a bar with the time left; or JSON; or nothing."""
+    """Reports cells: a line for each and, in a terminal, a bar with the time left; or JSON; or nothing."""
 
     def __init__(self, quiet: bool, machine: bool) -> None:
         self.quiet, self.machine, self.began, self.failed, self.known = quiet, machine, time.perf_counter(), 0, 0
@@ -60,7 +63,7 @@ class Reporter:
         self.bar.update(self.line, total=progress.total, completed=progress.done, left=left)
         if self.machine:
             numbers = {"done": progress.done, "total": progress.total, "known": progress.known}
-            _event("cell", **numbers, **{name: getattr(record, name) for name in TOLD})
+            _event("cell", **numbers, **{name: getattr(record, name) for name in EVENT_FIELDS})
         elif not self.quiet and not progress.known:
             where = "  ".join(f"{axis} {label}" for axis, label in record.place.items())
             outcome = record.error if record.status != "done" else f"{record.seconds:.1f} s"
@@ -75,7 +78,10 @@ class Reporter:
 
 
 def run(name: str, sweep: Sweep, output: str | None, workers: int | None, reporter: Reporter) -> None:
-    """Make the missing cells of the sweep, report each, and write the page."""
+    """Make the missing cells of the sweep, report each, and write page, table and contact sheet.
+
+    Raises Interrupted after a signal, ImpastoError if a cell failed.
+    """
     from impasto.jobs.contact import write_sheet  # noqa: PLC0415
     from impasto.jobs.report import write_page  # noqa: PLC0415
     from impasto.jobs.sweep import run_sweep  # noqa: PLC0415

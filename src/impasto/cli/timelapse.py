@@ -1,4 +1,4 @@
-"""A run as a film: a GIF by Pillow, or an MP4 by PyAV, with the extra `video`."""
+"""The timelapse of a run: a GIF by Pillow, or an MP4 by PyAV, which the extra `video` installs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAMES = 120
 """Largest number of frames."""
 
 PIXELS = 200_000_000
-"""Largest number of pixels of all frames together, which wait in memory until the end."""
+"""Largest number of pixels of all frames together, which stay in memory until the end."""
 
 RATE = 12  # frames a second
 HOLD = 18  # frames of the finished picture at the end
@@ -30,7 +30,11 @@ Frame = NDArray[np.uint8]
 
 
 class Timelapse:
-    """Collects frames of the final size; `save` writes them."""
+    """Frames of a run, all at the final `size`, and their file.
+
+    Raises UsageError for a suffix other than .gif and .mp4 and for a file that cannot be written, ImpastoError for an
+    .mp4 without PyAV.
+    """
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
         self.path, self.size = path, size
@@ -45,13 +49,13 @@ class Timelapse:
         self._index = -1  # of the step in the last frame
 
     def add(self, step: Step) -> None:
-        """Add the picture of this step if a frame is due."""
-        every = max(1, -(-step.total // (self._most - 1)))  # keeps a frame for the last step
+        """Add the picture of `step`, for at most `FRAMES` frames at equal distances."""
+        every = max(1, -(-step.total // (self._most - 1)))  # one frame is left for the last step
         if (step.index - 1) % every == 0:
             self._take(step)
 
     def save(self, last: Step) -> int:
-        """Write the film, which ends with this step; return the number of frames."""
+        """Write the film with `last` as the last frame; return the number of frames."""
         if last.index != self._index:
             self._take(last)
         replace_file(self.path, self._encode(self._frames))
@@ -68,7 +72,7 @@ class Timelapse:
 
 
 def _gif(frames: list[Frame]) -> bytes:
-    # One palette for all, that of the finished picture: separate palettes would flicker.
+    # One palette for all frames, from the finished picture: separate palettes would flicker.
     palette = Image.fromarray(frames[-1]).quantize(256)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
     buffer = io.BytesIO()
@@ -86,7 +90,7 @@ def _mp4(frames: list[Frame]) -> bytes:
     with av.open(buffer, "w", format="mp4") as film:
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         stream = film.add_stream(codec, rate=Fraction(RATE))
-        # 4:2:0 needs even sides; an odd last row or column is dropped
+        # 4:2:0 needs even sides: an odd last row or column is dropped.
         stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
         stream.options = {"crf": "16"} if codec == "libx264" else {"qscale": "2"}
         for frame in frames + [frames[-1]] * (HOLD - 1):

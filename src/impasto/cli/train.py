@@ -14,14 +14,15 @@ from impasto.settings.files import read_table
 from impasto.settings.train import SHARED, TrainAnySettings, TrainSettings, TrainStyleSettings, TrainTextureSettings
 
 LOSSES = {*SHARED} - {"seed", "device", "precision"}
+"""Settings in the section Losses of the help."""
 
 COMPUTING = {"seed", "device", "precision", "checkpoint_every"}
-
+"""Settings in the section Computing of the help."""
 
 HELP = {
-    "style": "Train a network to paint photos after each PAINTING, or add these to a trained one (--base).",
-    "any": "Train a network to paint photos after any painting, on the folder PAINTINGS; from a trained one (--base).",
-    "texture": "Train a network to make textures like PAINTING, or to paint photos after it (--photos).",
+    "style": "Train a network to paint photos after each PAINTING, or add paintings to a trained network (--base).",
+    "any": "Train a network to paint photos after any painting, on a folder PAINTINGS; --base: from a trained network.",
+    "texture": "Train a network to make textures like PAINTING, or to paint photos after PAINTING (--photos).",
 }
 
 SETTINGS: dict[str, type[TrainSettings]] = {
@@ -32,34 +33,34 @@ SETTINGS: dict[str, type[TrainSettings]] = {
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `train` and its commands."""
+    """Add `train` and the commands of `train`."""
     train = App(help="Train a network that paints in one pass.")
     app.add_typer(train, name="train")
     about = typer.Argument(
         metavar="PAINTING", help="paintings: files, sample:flow, or NAME=FILE to name the style", show_default=False
     )
-    photos = flags.positional("photos", "a folder with photos to learn from")
+    photos = flags.positional("photos", "a folder of photos for training")
     many = inspect.Parameter("paintings", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], about])
     inputs = {
         "style": [photos, many],
-        "any": [photos, flags.positional("paintings", "a folder with paintings to learn from")],
+        "any": [photos, flags.positional("paintings", "a folder of paintings for training")],
         "texture": [flags.positional("painting", "a picture: a file, sample:flow")],
     }
-    for name, given in inputs.items():
-        _command(train, name, given)
+    for name, arguments in inputs.items():
+        _command(train, name, arguments)
 
 
 def _command(app: typer.Typer, name: str, inputs: list[inspect.Parameter]) -> None:
     def call(**values: Any) -> None:
-        options = TrainOptions(**flags.given(TrainOptions, values))
+        options = TrainOptions(**flags.explicit_values(TrainOptions, values))
         file = read_table(options.settings) if options.settings else {}
-        settings = SETTINGS[name].from_mapping(file | flags.given(SETTINGS[name], values))
+        settings = SETTINGS[name].from_mapping(file | flags.explicit_values(SETTINGS[name], values))
         from impasto.cli.progress import watcher  # noqa: PLC0415
 
         with watcher(RunOptions(json=options.json, quiet=options.quiet)) as watching:
             from impasto.cli.training import run  # noqa: PLC0415
 
-            run(name, [values[given.name] for given in inputs], settings, options, watching)
+            run(name, [values[argument.name] for argument in inputs], settings, options, watching)
 
     app.command(name)(flags.command(name, HELP[name], [*inputs, *_parameters(SETTINGS[name])], call))
 

@@ -1,4 +1,4 @@
-"""A training from the command line: check, train, report, and write sheets and a log."""
+"""A training from the command line: check the files, train, report, write sheets and curves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from impasto.cli.failures import Interrupted
 from impasto.cli.files import refuse_input, try_folder
 from impasto.cli.options import TrainOptions
-from impasto.cli.processes import join, prepares
+from impasto.cli.processes import downloads, join
 from impasto.cli.progress import Watcher
 from impasto.cli.weights import fetch_weights
 from impasto.errors import UsageError
@@ -26,7 +26,6 @@ from impasto.tasks.training.texture import train_texture_steps
 
 SUFFIX = ".safetensors"
 
-
 STEPS: dict[str, Callable[..., Iterator[TrainStep]]] = {
     "style": train_style_steps,
     "any": train_any_steps,
@@ -35,21 +34,24 @@ STEPS: dict[str, Callable[..., Iterator[TrainStep]]] = {
 
 
 def run(task: str, inputs: Sequence[Any], settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> None:
-    """Run `impasto train TASK`."""
-    named = [name for given in inputs for name in ([given] if isinstance(given, str) else given)]
-    out = _checked(options, task, [*named, getattr(settings, "base", None)])
-    group = _team(settings, options, watcher)
+    """Run `impasto train TASK`.
+
+    Raises UsageError for files that are not possible, Interrupted after a signal.
+    """
+    sources = [name for each in inputs for name in ([each] if isinstance(each, str) else each)]
+    out = _output(options, task, [*sources, getattr(settings, "base", None)])
+    group = _process_group(settings, options, watcher)
     steps = STEPS[task](*inputs, settings, out=out, resume=options.resume, group=group)
     _work(steps, out, settings, options, watcher, quiet=group.rank > 0)
 
 
-def _checked(options: TrainOptions, default: str, read: Sequence[str | None]) -> Path:
-    """Return the path of the network's file. Raises UsageError if it cannot be written."""
+def _output(options: TrainOptions, default: str, sources: Sequence[str | None]) -> Path:
+    """Return the file of the network. Raises UsageError if the file cannot be written, or is one of the `sources`."""
     out = Path(options.output or f"{default}{SUFFIX}")
     if out.suffix != SUFFIX:
         raise UsageError(f"'{out}' does not end in {SUFFIX}, as networks do")
     sheet = out.with_suffix(".png") if options.sheet_every else None
-    for name in read:
+    for name in sources:
         for path in (out, sheet):
             if name and path:
                 refuse_input(path, name.rpartition("=")[2])
@@ -61,11 +63,11 @@ def _checked(options: TrainOptions, default: str, read: Sequence[str | None]) ->
     return out
 
 
-def _team(settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> ProcessGroup:
+def _process_group(settings: TrainSettings, options: TrainOptions, watcher: Watcher) -> ProcessGroup:
     if options.threads:
         torch.set_num_threads(options.threads)
     group = join(settings.device)
-    if prepares():
+    if downloads():
         fetch_weights(settings.network, settings.weights, watcher)
     return group
 
@@ -79,7 +81,7 @@ def _work(
     *,
     quiet: bool,
 ) -> None:
-    """Run all steps; `quiet` if another process reports them."""
+    """Run all steps; with `quiet`, another process reports."""
     step: TrainStep | None = None
     log = _log(options.log) if options.log and not quiet else None
     watcher.plan([((settings.size, settings.size), settings.total)])
@@ -87,7 +89,7 @@ def _work(
         for step in steps:
             if quiet:
                 continue
-            watcher.step(_shown(step, settings))
+            watcher.step(_run_step(step, settings))
             if step.notice:
                 watcher.notice(step.notice)
             if log:
@@ -106,14 +108,14 @@ def _work(
         watcher.notice(f"the network is in {out}")
 
 
-def _shown(step: TrainStep, settings: TrainSettings) -> Step:
-    """Return the step in the form that watchers of runs report."""
+def _run_step(step: TrainStep, settings: TrainSettings) -> Step:
+    """Return the step in the form of the steps of runs, for the watcher."""
     size = (settings.size, settings.size)
     return Step(step.index, step.total, 1, 1, size, step.loss, step.terms, step.seconds, step.notice, step.sheet)
 
 
 def _log(folder: str) -> Callable[[TrainStep], None]:
-    """Return a writer of curves for TensorBoard."""
+    """Return a function that writes a step to the curves of TensorBoard. Raises UsageError without TensorBoard."""
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 (an extra)
     except ImportError as error:

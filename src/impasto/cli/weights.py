@@ -16,16 +16,20 @@ __all__ = ["fetch_weights", "get", "show", "verify", "where"]
 
 
 def show() -> None:
-    """Print a line for each network."""
+    """Print a line for each network: size, source or the command that fetches the file, path."""
     rows = [("lite", "inside the package", "", "")]
-    for known in status():
-        here = known.source if known.present else f"impasto weights fetch {known.name}"
-        rows.append((known.name, f"{known.size / 1e6:.0f} MB", here, str(known.path) if known.present else ""))
+    for entry in status():
+        source = entry.source if entry.present else f"impasto weights fetch {entry.name}"
+        rows.append((entry.name, f"{entry.size / 1e6:.0f} MB", source, str(entry.path) if entry.present else ""))
     show_rows(rows)
 
 
 def get(networks: Sequence[str], watcher: Watcher) -> None:
-    """Download missing files and print where each is. A package's file stays in use, and a notice says so."""
+    """Download missing files, and print the path of each.
+
+    A file inside an installed package comes before a download; a notice says which file is in use. Raises UsageError
+    for an unknown network, DownloadError for errors of the connection.
+    """
     for name in networks:
         path = fetch(name, on_progress=partial(watcher.fetching, name))
         if (used := find(name)) not in (None, path):
@@ -34,8 +38,11 @@ def get(networks: Sequence[str], watcher: Watcher) -> None:
 
 
 def verify(networks: Sequence[str]) -> None:
-    """Check the files of these networks, or of all with a file."""
-    names = networks or [known.name for known in status() if known.present]
+    """Compare the hashes of the files of `networks`, or of all networks with a file, with the published ones.
+
+    Raises ImpastoError for a file that is missing or damaged.
+    """
+    names = networks or [entry.name for entry in status() if entry.present]
     if not names:
         typer.echo("no weights are here but those inside the package")
     for name in names:
@@ -43,7 +50,7 @@ def verify(networks: Sequence[str]) -> None:
 
 
 def fetch_weights(name: str, weights: str | None, watcher: Watcher) -> None:
-    """Download weights before the run, because a download inside it would show no progress."""
+    """Download the weights of the network `name`, if missing; before the run, which would show no progress."""
     if weights is None and name in PUBLISHED and find(name) is None:
         watcher.notice(f"fetching the weights of {name}, {PUBLISHED[name].megabytes} MB, once")
         fetch(name, on_progress=partial(watcher.fetching, name))

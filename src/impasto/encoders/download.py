@@ -14,6 +14,13 @@ from urllib.request import Request, build_opener
 
 from impasto.errors import ImpastoError, UsageError
 
+if sys.platform == "win32":
+    import msvcrt
+try:
+    import fcntl
+except ImportError:  # Windows has no such module
+    fcntl = None  # type: ignore[assignment]
+
 Progress = Callable[[int, "int | None"], None]
 """Called with the number of received bytes and the total, or None if the server does not give it."""
 
@@ -170,24 +177,23 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
+    """Lock an open file, unless another process has it. Without locks, the hash still guards the result."""
+    if fcntl is not None:
+        return _try_posix(descriptor)
+    if sys.platform == "win32":
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
-        return True
+    return True
 
-else:
-    import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # the file system has no locks; the hash still protects the result
-            return True
+def _try_posix(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # the file system has no locks
         return True
+    return True

@@ -42,21 +42,24 @@ def in_memory(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -
 def mapped(folder: str | Path) -> Allocate:
     """Return an `Allocate` whose CPU tensors are memory-mapped files in `folder`.
 
-    The files are unlinked at once, so that they disappear with the tensor or the process. The system keeps pages in
-    use in memory, and writes other pages to the disk when it needs memory. Tensors on other devices are not
-    memory-mapped. The returned function raises ImpastoError if the folder is full or cannot be written.
+    The files lose their names at once, or on Windows at the end, so that they disappear with the tensor or the process.
+    The system keeps pages in use in memory, and writes other pages to the disk when it needs memory. Tensors on other
+    devices are not memory-mapped. The returned function raises ImpastoError if the folder is full or cannot be written.
     """
 
     def allocate(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
         if device.type != "cpu":
             return torch.empty(shape, dtype=kind, device=device)
-        count = math.prod(shape)
+        size = math.prod(shape) * kind.itemsize
+        if not size:
+            return torch.empty(shape, dtype=kind)
         try:
             with tempfile.NamedTemporaryFile(dir=folder, prefix=".impasto-", suffix=".map") as file:
-                _reserve(file.fileno(), count * kind.itemsize)
-                return torch.from_file(file.name, shared=True, size=count, dtype=kind).view(shape)
-        except (OSError, RuntimeError) as error:
-            raise ImpastoError(f"no room for {count * kind.itemsize / 1e9:.1f} GB in '{folder}': {error}") from error
+                _reserve(file.fileno(), size)
+                # Not `torch.from_file`: Windows does not open a temporary file a second time.
+                return torch.frombuffer(mmap.mmap(file.fileno(), size), dtype=kind).view(shape)
+        except OSError as error:
+            raise ImpastoError(f"no room for {size / 1e9:.1f} GB in '{folder}': {error}") from error
 
     return allocate
 

@@ -111,9 +111,10 @@ def check_shape(own: tuple[int, int], size: tuple[int, int], name: str, what: st
     Most likely the file then belongs to another picture. Both sizes are (height, width). `name` is the name of the
     picture or mask of size `own`, and `what` that of the one of `size`, for messages.
     """
-    if not same_shape(own, size):  # the message has proportions, because the files may have other sizes
-        proportions = f"{own[1] / own[0]:.3g} times as wide as high, the {what} {size[1] / size[0]:.3g} times"
-        raise UsageError(f"{name} has another shape than the {what}: {proportions}")
+    if not same_shape(own, size):  # proportions as well, because a large picture may have been reduced by now
+        sizes = f"{own[1]}x{own[0]} pixels, the {what} {size[1]}x{size[0]}"
+        proportions = f"{own[1] / own[0]:.3g} and {size[1] / size[0]:.3g} times as wide as high"
+        raise UsageError(f"{name} has another shape than the {what}: {sizes} ({proportions})")
 
 
 def fitted_size(size: tuple[int, int], longer_side: int) -> tuple[int, int]:

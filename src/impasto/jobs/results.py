@@ -147,7 +147,8 @@ def append_result(folder: Path, record: Record) -> None:
     path = folder / RESULTS
     line = json.dumps(_finite(asdict(record)), allow_nan=False).encode() + b"\n"
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        binary = getattr(os, "O_BINARY", 0)  # Windows would write each line break as two bytes
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o666)
         try:
             line = _break(file) + line
             if os.write(file, line) != len(line):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -181,8 +182,10 @@ def _parallel(cells: Sequence[Cell], folder: Path, workers: int) -> Iterator[tup
 
     So the peak memory is that of one cell, and a crash does not stop the other cells.
     """
-    context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
-    if hasattr(os, "fork"):
+    # A fork of a process that has imported torch may crash on macOS: system libraries have started threads.
+    forks = sys.platform != "darwin" and "forkserver" in multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
+    if forks:
         context.set_forkserver_preload(["impasto.jobs.cell"])
     threads = max(1, _cores() // workers)
     waiting, running = list(cells), dict[Any, tuple[Cell, Any, Any]]()

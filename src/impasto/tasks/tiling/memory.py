@@ -14,7 +14,7 @@ import torch
 from impasto.encoders import Encoder, Segment
 from impasto.errors import UsageError
 from impasto.image.tiles import Tile
-from impasto.process import give_back
+from impasto.process import give_back, machine_memory
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.tiling.stages import Stage
 
@@ -49,25 +49,20 @@ def free_memory(device: torch.device) -> float:
     """Return the free bytes of a device; infinity where the system does not report them."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    with suppress(OSError, StopIteration, ValueError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return float(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
-    with suppress(AttributeError, ValueError, OSError):
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return float("inf")
+    return machine_memory()[1]
 
 
 def resident() -> float:
     """Return the bytes of this process in memory; 0 where the system does not report them."""
     with suppress(OSError, ValueError, IndexError):
-        return float(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return float(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0.0
 
 
 def reached() -> float:
     """Return the peak memory of this process so far, in bytes; 0 where the system does not report it."""
     with suppress(OSError, StopIteration, ValueError):
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
         return float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
     with suppress(ImportError):  # the module is missing on Windows
         import resource  # noqa: PLC0415

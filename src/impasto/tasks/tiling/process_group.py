@@ -45,7 +45,8 @@ class ProcessGroup:
 
     def all_reduce_(self, tensor: Tensor) -> Tensor:
         """Return the sum of the tensors of all processes, computed in place; all processes get the same bits."""
-        return self._all(tensor, torch.distributed.all_reduce)
+        # Not even named in a single process: a build of PyTorch may lack `torch.distributed`.
+        return tensor if self.single else self._all(tensor, torch.distributed.all_reduce)
 
     def broadcast_(self, tensor: Tensor) -> Tensor:
         """Return the tensor of rank 0, copied in place."""
