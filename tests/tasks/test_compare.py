@@ -133,7 +133,7 @@ def test_what_cannot_be_compared_says_why(comparing, tiny):
     with pytest.raises(UsageError, match="at least 32 px a side"):
         comparing(picture(0, 20, 20), picture(1, 20, 20))
     for function in (difference, psnr, ssim, lambda a, b: content_distance(tiny, a, b, ["relu1_1"])):
-        with pytest.raises(UsageError, match="pictures of one size"):
+        with pytest.raises(UsageError, match="pictures must have one size"):
             function(picture(0), picture(1, 40, 40))
     with pytest.raises(UsageError, match="no layer 'relu9_1'"):
         comparing(picture(0), picture(1), CompareSettings(layers="relu9_1"))

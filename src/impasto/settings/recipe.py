@@ -86,8 +86,8 @@ def command(recipe: Mapping[str, Any], output: str) -> list[str]:
     A recipe may come from an untrusted picture. Raises UsageError for an unknown task, for invalid inputs, settings and
     options, and for characters that cannot be printed, such as the escape codes of a terminal.
 
-    >>> command(recipe("texture", {"style": "sea.jpg"}, TextureSettings(size=512, seed=1)), "new.png")
-    ['impasto', 'texture', '--size', '512', '--seed', '1', '--output', 'new.png', 'sea.jpg']
+    >>> command(recipe("texture", {"style": "sea.jpg"}, TextureSettings(seed=1)), "new.png")
+    ['impasto', 'texture', '--seed', '1', '--output', 'new.png', 'sea.jpg']
     """
     tasks: dict[str, Task[Any]] = {**TASKS, **EDITS}
     task = choose(tasks, str(_entry(recipe, "task", str)), "task in the recipe:")

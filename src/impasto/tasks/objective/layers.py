@@ -49,7 +49,7 @@ def parse_layers(encoder: Encoder, text: str | None, default: tuple[str, ...]) -
 
     >>> from impasto import encoders
     >>> parse_layers(encoders.load("lite"), "conv_1-2,relu2_1=0.5", ())
-    {'conv_1': 1.0, 'conv_2': 1.0, 'relu2_1': 0.5}
+    {'conv1_1': 1.0, 'conv1_2': 1.0, 'relu2_1': 0.5}
     """
     weights: dict[str, float] = {}
     for part in default if text is None or text == USUAL else text.split(","):
