@@ -1,6 +1,8 @@
 import json
 import pickle
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -228,3 +230,15 @@ def test_a_network_inside_the_package_is_loaded_as_a_file_is(path, monkeypatch):
     monkeypatch.setattr("impasto.networks.checkpoint.files", lambda package: path.parent)
     assert list(shipped()) == ["network"]
     assert torch.equal(result_of(load(shipped()["network"])), result_of(new_network("style")))
+
+
+def test_loading_imports_neither_the_compiler_nor_its_algebra():
+    """torch takes a second for both; a command that paints needs none of them."""
+    code = """
+import sys
+from impasto import networks
+networks.load(networks.shipped()["styles"]), networks.load(networks.shipped()["any"])
+print([name for name in ("torch._dynamo", "torch._inductor", "sympy") if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

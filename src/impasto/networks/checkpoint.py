@@ -107,16 +107,17 @@ def shipped() -> dict[str, Traversable]:
 
 
 class _NoInitialisation(TorchFunctionMode):
-    """A mode of torch without the initialisation of weights.
+    """A mode of torch without random numbers.
 
-    For tensors without memory torch would import its compiler, which takes a second.
+    For those of tensors without memory torch would import its compiler, which takes a second.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         keywords = kwargs or {}
-        if getattr(func, "__name__", "").endswith(("normal_", "uniform_")):  # methods of tensors, functions of nn.init
+        name = getattr(func, "__name__", "")
+        if name.endswith(("normal_", "uniform_")):  # methods of tensors, functions of nn.init
             return keywords.get("tensor", args[0] if args else None)
-        return func(*args, **keywords)
+        return (torch.empty if name == "randn" else func)(*args, **keywords)
 
 
 def _copy(tensor: Tensor, half: bool = False) -> Tensor:

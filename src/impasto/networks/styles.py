@@ -53,8 +53,9 @@ class ManyStyles(Styled):
             raise UsageError(f"styles are {listing}; at least one is needed, and each with a name of its own")
         self.styles = tuple(styles)
         self.codes = nn.Parameter(torch.empty(len(styles), transformer.code_size))
-        with torch.no_grad():
-            self.codes.copy_(transformer.plain_code())
+        if not self.codes.is_meta:  # there, torch would import its compiler, in a second; a file has the codes
+            with torch.no_grad():
+                self.codes.copy_(transformer.plain_code())
 
     def code(self, shares: Mapping[str, float]) -> Tensor:
         """Return the mean of the codes of styles, weighted by their shares, `(1, code_size)`.
