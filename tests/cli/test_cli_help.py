@@ -47,8 +47,8 @@ def test_square_brackets_stand_in_the_help(
     """They would be markup for rich."""
     monkeypatch.setenv("COLUMNS", width)
     for command, text in (
-        ("stylize", "MASK:PAINTING[:MASK][:WEIGHT]: what the"),
-        ("apply", "MASK:STYLE[:STRENGTH]: what"),
+        ("stylize", "MASK:PAINTING[:MASK][:WEIGHT]: a region"),
+        ("apply", "MASK:STYLE[:STRENGTH]: a region"),
     ):
         assert main([command, "--help"]) == 0
         assert text in " ".join(capsys.readouterr().out.split())

@@ -391,7 +391,7 @@ def test_a_network_that_wraps_around_is_refused_in_tiles_and_itself_in_one():
 
 def test_without_a_stage_there_is_nothing_to_evaluate():
     terms = prior_terms(StylizeSettings(), [picture(4, 64, 64)])
-    with pytest.raises(UsageError, match="without any layer"):
+    with pytest.raises(UsageError, match="without layers"):
         TiledObjective(Objective(terms), stages(network("vgg-max"), [], (64, 64), (16,)))
 
 
