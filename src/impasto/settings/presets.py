@@ -117,7 +117,7 @@ PRESETS: Mapping[str, Preset] = {
         texture={"style_loss": "gram,histogram(layers=relu1_1+relu4_1)"},
     ),
     "cnnmrf": Preset(
-        "Li and Wand 2016: 3x3 patches of relu3_1 and relu4_1, the painting also turned",
+        "Li and Wand 2016: 3x3 patches of relu3_1 and relu4_1, without their scaled and rotated copies of the painting",
         stylize=PAPER | {"style_loss": "patches", "style_layers": "relu3_1,relu4_1", "scales": 3},
         texture={"style_loss": "patches", "layers": "relu3_1,relu4_1", "scales": 3},
     ),
