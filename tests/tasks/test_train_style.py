@@ -114,9 +114,10 @@ def test_a_team_that_is_larger_than_the_batch_is_refused(photos, tmp_path):
 
 
 def test_it_learns(photos, tmp_path):
-    settings = replace(SMALL, steps=140, rate=3e-3, checkpoint_every=140)
+    """After 60 steps 0.52 to 0.62 of the loss was left with five seeds (0.57 on average, deviation 0.04)."""
+    settings = replace(SMALL, steps=60, rate=3e-3, checkpoint_every=60)
     found = losses(photos, tmp_path / "net.safetensors", settings)
-    assert sum(found[-4:]) < 0.5 * sum(found[:4])
+    assert sum(found[-4:]) < 0.75 * sum(found[:4])
 
 
 def test_a_run_may_have_more_steps_than_it_was_begun_with(photos, tmp_path):
