@@ -21,12 +21,6 @@ SLOPE = 0.2
 RESIDUAL_SCALE = 0.2
 """Initial factor of the last weights of a residual block, relative to the usual ones."""
 
-FINE, COARSE = (1.0, -4.0, 6.0, -4.0, 1.0), (1.0, 4.0, 6.0, 4.0, 1.0)
-"""Sixteen times filters along an axis: at f waves per pixel they are `sin^4(pi f)` and `cos^4(pi f)`."""
-
-WEAVE = 1.3725
-"""Factor of `FINE`, for which a wave of 3 / 8 along an axis is removed whole."""
-
 Modulation = tuple[Tensor, Tensor]
 """Scales and shifts of a level, `(B, C, 1, 1)`, or maps of the level's size."""
 
@@ -74,19 +68,6 @@ class Decoder(nn.Module):
             scale, shift = modulation[k]
             x = self.blocks[k](torch.addcmul(shift, level, scale))
         return self.last(F.leaky_relu(cast(Tensor, x), SLOPE))  # type: ignore[no-any-return]
-
-
-def without_weave(strokes: Tensor) -> Tensor:
-    """Return `strokes`, `(B, 3, H, W)`, without the finest waves along rows and columns.
-
-    Upsampling leaves copies of coarse waves at finer frequencies along both axes, and networks make them stronger than
-    paintings have them, at a period of 8 / 3 pixels most of all. They look like woven cloth. Waves at an angle stay.
-    Zeros are beyond the border: it lies in the margin, which is cut off.
-    """
-    fine, coarse = (strokes.new_tensor(taps) / 16 for taps in (FINE, COARSE))
-    kernel = WEAVE * (torch.outer(fine, coarse) + torch.outer(coarse, fine))
-    each = torch.eye(strokes.shape[1]).to(strokes)[:, :, None, None]  # torch's grouped convolutions are slow
-    return strokes - F.conv2d(strokes, each * kernel, padding=2)
 
 
 class BilinearUpsampling(Convolution):

@@ -16,7 +16,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from impasto.networks.decoder import Decoder, without_weave
+from impasto.networks.decoder import Decoder
 from impasto.networks.features import Features
 from impasto.networks.grain import SIDE, colour_root, grain_code, noise_tile
 from impasto.networks.ground import CELL, FINE, WIDE, detail, limit_strokes, luma, luma_variance, zero_local_mean
@@ -87,7 +87,7 @@ class TransportNet(nn.Module):
     @property
     def reach(self) -> int:
         """Radius of the receptive field in pixels, with fixed statistics; a multiple of `multiple`."""
-        radius: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 4
+        radius: int = sum((2 * count + 3) << k for k, count in enumerate(self.settings.blocks)) + 2
         radius += sum((len(stage) + 1) << k for k, stage in enumerate(self.settings.widths)) + CELL
         radius += (2 * (FINE // 2) + WIDE // 2 + 3) * MULTIPLE
         return -(-radius // MULTIPLE) * MULTIPLE
@@ -164,8 +164,7 @@ class TransportNet(nn.Module):
             )
             for k, share in enumerate(shares)
         ]
-        strokes = cast(Tensor, self.decoder(inputs, modulation)).to(ground.base).contiguous()
-        strokes = zero_local_mean(without_weave(strokes))
+        strokes = zero_local_mean(cast(Tensor, self.decoder(inputs, modulation)).to(ground.base))
         return ground.base + limit_strokes(strokes, ground.base, ground.detail_variance)
 
     def forward(
