@@ -63,5 +63,5 @@ def _about(name: str, factory: Callable[..., Any]) -> tuple[str, str]:
     settings = [
         f"{p.name}={p.default}" for p in inspect.signature(factory).parameters.values() if p.default is not None
     ]
-    first = " ".join((factory.__doc__ or "").split("\n\n")[0].split())
-    return f"{name}({', '.join(settings)})" if settings else name, first
+    first = " ".join((factory.__doc__ or "").split("\n\n")[0].split()).removeprefix("Return the loss of ")
+    return f"{name}({', '.join(settings)})" if settings else name, first[:1].upper() + first[1:]
