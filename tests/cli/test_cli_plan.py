@@ -17,9 +17,9 @@ import torch
 from rich.console import Console
 from tests.processes import LONG
 
-from impasto.cli import plan
-from impasto.cli.plan import FILE, START
 from impasto.cli.progress import Bar, JsonLines, Log
+from impasto.jobs import estimate
+from impasto.jobs.estimate import FILE, START
 from impasto.settings.synthesis import QUALITIES, StylizeSettings
 from impasto.synthesis import Step
 from impasto.tasks.registry import JOBS
@@ -45,11 +45,11 @@ def known_pace() -> float:
 def _resident(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process has 300 MB when it begins, whatever other tests have left in it."""
     monkeypatch.setattr(memory, "resident", lambda: 3e8)
-    monkeypatch.setattr("impasto.cli.plan.reached", lambda: 3e8)
+    monkeypatch.setattr("impasto.jobs.estimate.reached", lambda: 3e8)
 
 
 def test_what_reading_the_pictures_took_counts(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.cli.plan.reached", lambda: 7.5e9)
+    monkeypatch.setattr("impasto.jobs.estimate.reached", lambda: 7.5e9)
     told = cli("plan", "stylize", *SAMPLES)
     assert "memory  7.50 GB" in told.out.splitlines()
 
@@ -324,11 +324,11 @@ def test_where_memory_is_short_no_checkpoint_is_kept_unless_asked_for(cli: Cli, 
 
 
 def test_a_run_that_took_its_time_teaches(stylize: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "MIN_SECONDS", 0.0)
+    monkeypatch.setattr(estimate, "MIN_SECONDS", 0.0)
     stylize("-o", "out.png")
     (found,) = json.loads((home / FILE).read_text()).values()
     assert found > 0
     assert found != PACE, "half of it is what the run showed"
-    monkeypatch.setattr(plan, "MIN_SECONDS", 1e9)
+    monkeypatch.setattr(estimate, "MIN_SECONDS", 1e9)
     stylize("-o", "again.png")
     assert list(json.loads((home / FILE).read_text()).values()) == [found]

@@ -7,7 +7,8 @@ import torch
 from rich.console import Console
 
 from impasto.cli.options import RunOptions
-from impasto.cli.progress import Bar, JsonLines, Log, Watcher, Work, clock, watcher
+from impasto.cli.progress import Bar, JsonLines, Log, Watcher, clock, watcher
+from impasto.jobs.work import Work
 from impasto.synthesis import Step
 
 PLAN = [((32, 64), 10), ((64, 128), 10)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from impasto.cli.checkpoints import named_files
+from impasto.jobs.fingerprint import named_files
 from impasto.settings.synthesis import StylizeSettings
 from impasto.synthesis import State, Step
 from impasto.tasks.run.run import Job

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from impasto.cli import timelapse
-from impasto.cli.timelapse import HOLD, Timelapse
+from impasto.cli.timelapse import Timelapse
+from impasto.jobs.timelapse import HOLD
 from impasto.synthesis import Step
 
 Cli = Callable[..., Any]

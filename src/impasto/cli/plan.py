@@ -1,11 +1,8 @@
-"""Estimates of memory and time: `impasto plan`, and the first line of every run."""
+"""Estimates of memory and time: `impasto plan`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from math import inf
+from collections.abc import Sequence
 
 import torch
 
@@ -13,31 +10,11 @@ from impasto.cli.lists import show_rows
 from impasto.cli.options import RunOptions
 from impasto.cli.progress import Watcher, clock
 from impasto.cli.weights import fetch_weights
-from impasto.encoders.weights import home
-from impasto.errors import ImpastoError
-from impasto.image.atomic import replace_file
+from impasto.jobs.estimate import peak, seconds, summary
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.tasks.registry import JOBS
-from impasto.tasks.run import pace
-from impasto.tasks.run.device import device_of
-from impasto.tasks.run.memory_plan import REMEMBERED, MemoryBudget
-from impasto.tasks.run.run import Job, Planned
-from impasto.tasks.tiling.memory import reached
-from impasto.version import __version__
-
-FILE = "pace.json"
-"""File of the pace of this machine, beside the weights: seconds for a pixel and a step of each network."""
-
-START = 1.0
-"""Seconds to read, to prepare and to write."""
-
-MIN_SECONDS = 3.0
-"""Length of a run, in seconds, below which the run does not change the pace."""
-
-
-def seconds(job: Job) -> float:
-    """Return the duration of a job, in seconds, from the pace of its networks on this machine with as many threads."""
-    return START + job.seconds(_pace(job.budget), _pace(job.polish.budget) if job.polish else 0.0)
+from impasto.tasks.run.memory_plan import REMEMBERED
+from impasto.tasks.run.run import Planned
 
 
 def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options: RunOptions, watcher: Watcher) -> None:
@@ -52,18 +29,7 @@ def show(task: str, inputs: Sequence[str], settings: SynthesisSettings, options:
         return
     rows = [("size", "steps", "network", "tiles", "pairs", "memory"), *(_row(planned) for planned in sizes)]
     show_rows(rows)
-    show_rows([("memory", f"{_peak(job) / 1e9:.2f} GB"), ("time", f"about {clock(seconds(job))}")])
-
-
-def summary(job: Job) -> Mapping[str, float]:
-    """Return the peak memory in MB and the time in seconds, for the watcher of a run."""
-    return {"peak_mb": round(_peak(job) / 1e6, 1), "seconds": round(seconds(job), 1)}
-
-
-def _peak(job: Job) -> float:
-    """Return the peak memory in bytes: of the run, or of the reading of the pictures before it."""
-    on_gpu = device_of(job.settings).type != "cpu"
-    return job.peak if on_gpu else max(job.peak, reached())
+    show_rows([("memory", f"{peak(job) / 1e9:.2f} GB"), ("time", f"about {clock(seconds(job))}")])
 
 
 def _row(planned: Planned) -> tuple[str, ...]:
@@ -77,49 +43,3 @@ def _row(planned: Planned) -> tuple[str, ...]:
         pairs += ", in the CPU's memory"
     name = planned.budget.encoder.name
     return f"{width}x{height}", str(planned.steps), name, tiles, pairs, f"{memory_plan.peak / 1e9:.2f} GB"
-
-
-def update_pace(job: Job, seconds: float) -> None:
-    """Update the stored pace after a run of `seconds`: the mean of the stored and the measured one.
-
-    Ignores short runs, which mostly measure the fixed cost of a step, and runs of two networks.
-    """
-    if seconds < MIN_SECONDS or job.polish:
-        return
-    measured = seconds / max(job.seconds(1.0), 1.0)
-    paces = _read_paces()
-    key = _key(job.budget)
-    _write_paces(paces | {key: (paces.get(key, measured) + measured) / 2})
-
-
-def _pace(budget: MemoryBudget) -> float:
-    paces = _read_paces()
-    key = _key(budget)
-    if key not in paces:
-        encoder = budget.encoder
-        paces[key] = pace.measure(encoder, sorted(budget.layers), next(encoder.parameters()).device)
-        _write_paces(paces)
-    return paces[key]
-
-
-def _key(budget: MemoryBudget) -> str:
-    encoder, device = budget.encoder, next(budget.encoder.parameters()).device
-    layers, weights = sorted(budget.layers), sum(parameter.numel() for parameter in encoder.parameters())
-    key = f"impasto {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}: "
-    key += f"{encoder.name} of {weights}, {','.join(layers)}"  # a file may hold fewer weights under the same name
-    return key
-
-
-def _write_paces(paces: Mapping[str, float]) -> None:
-    with suppress(OSError, ImpastoError):  # without a file, each run measures the pace again
-        home().mkdir(parents=True, exist_ok=True)
-        replace_file(home() / FILE, json.dumps(paces, indent=1).encode())
-
-
-def _read_paces() -> dict[str, float]:
-    """Return the stored paces, in seconds for a pixel and a step; ignores entries that are not positive numbers."""
-    with suppress(OSError, ValueError, RecursionError):
-        paces = json.loads((home() / FILE).read_text(encoding="utf-8"))
-        if isinstance(paces, dict):
-            return {key: value for key, value in paces.items() if isinstance(value, float) and 0 < value < inf}
-    return {}

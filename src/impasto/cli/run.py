@@ -8,18 +8,19 @@ from pathlib import Path
 
 import torch
 
-from impasto.cli.checkpoints import CheckpointFile, checkpoint_file, fingerprint, named_files
+from impasto.cli.checkpoints import CheckpointFile, checkpoint_file
 from impasto.cli.failures import Interrupted, explain
 from impasto.cli.files import Output, check, free_name, refuse_input
 from impasto.cli.interrupts import ignore_signals
 from impasto.cli.options import RunOptions, default_output
-from impasto.cli.plan import summary, update_pace
 from impasto.cli.processes import downloads, join
 from impasto.cli.progress import Watcher, clock
 from impasto.cli.timelapse import Timelapse
 from impasto.cli.weights import fetch_weights
 from impasto.errors import ImpastoError
 from impasto.image import NOTHING, Origin, Picture, check_writable
+from impasto.jobs.estimate import summary, update_pace
+from impasto.jobs.fingerprint import fingerprint, named_files
 from impasto.settings.recipe import recipe
 from impasto.settings.synthesis import SynthesisSettings
 from impasto.synthesis import State, Step
