@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli import derived, lists, one_pass, processes, train
+from impasto.cli import derived, lists, one_pass, processes, studio, train
 from impasto.cli.failures import INTERRUPTED, dashed_file, explain, is_of_click, refuse_empty
 from impasto.cli.help import App
 from impasto.cli.interrupts import stop_once
@@ -78,6 +78,7 @@ def _root(
 derived.add_commands(app, plan)
 one_pass.add_commands(app)
 train.add_commands(app)
+studio.add_command(app)
 
 
 @app.command()

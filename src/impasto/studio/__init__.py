@@ -1,0 +1,1 @@
+"""The studio: a page on this machine where people make pictures, and its HTTP API."""
