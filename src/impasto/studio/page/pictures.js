@@ -1,0 +1,124 @@
+// Pictures that come in: from files, drops, the clipboard, the camera, the samples and the results.
+
+import { address, get, upload } from "./api.js";
+import { find } from "./dom.js";
+import { offer } from "./recipe.js";
+import { complain, guarded, announce } from "./say.js";
+import { same, state, update, watch } from "./state.js";
+import { text } from "./strings.js";
+
+const isPicture = (file) => file.type.startsWith("image/") || /\.(jpe?g|png|webp|tiff?|bmp|gif|avif)$/i.test(file.name);
+
+// Send files to the server; return the pictures that it has taken.
+export async function sendFiles(files) {
+  const pictures = [];
+  for (const file of files.filter(isPicture)) {
+    const limit = state.about?.limits.body_bytes;
+    if (limit && file.size > limit) throw new Error(text.errors.tooLarge(file.name, Math.round(limit / 1e6)));
+    announce(text.said.sending(file.name));
+    document.body.classList.add("sending");
+    try {
+      pictures.push(await upload(file, file.name || text.pasted));
+    } finally {
+      document.body.classList.remove("sending");
+    }
+  }
+  if (!pictures.length) throw new Error(text.errors.noPicture);
+  update({ uploads: [...pictures.reverse(), ...state.uploads] });
+  return pictures;
+}
+
+// Use a picture as "photo", "painting", "inset" or "mask".
+export function takePicture(kind, picture) {
+  const { source, name, width, height } = picture;
+  const taken = { source, name, width, height };
+  if (kind === "photo") update({ photo: taken, regions: same(state.photo?.source, source) ? state.regions : [], shown: { kind: "photo" } });
+  if (kind === "inset") update({ inset: taken, insetMask: null });
+  if (kind === "painting") choosePainting(taken);
+  if (picture.recipe && kind === "photo") offer(picture);
+}
+
+// Make a painting the only one, or, while several are mixed, one more or one less.
+export function choosePainting({ source, name, width, height }) {
+  const others = state.paintings.filter((painting) => painting.source !== source);
+  const painting = { source, name, width, height, share: 1 };
+  const paintings = !state.mixing ? [painting] : others.length < state.paintings.length ? others : [...others, painting];
+  update({ paintings, style: null, ...(state.tab === "texture" && { shown: { kind: "painting", picture: painting } }) });
+}
+
+export const takeFiles = guarded(async (kind, files) => {
+  if (!files.length) return;
+  const pictures = await sendFiles(files);
+  for (const picture of kind === "painting" && state.mixing ? pictures : pictures.slice(0, 1)) takePicture(kind, picture);
+});
+
+export const sample = (name) => ({ source: `sample:${name}`, name });
+
+// The size of a picture, from the picture itself where the server has not told it.
+async function measure(picture) {
+  const image = new Image();
+  image.src = address(picture.source);
+  await image.decode();
+  return { ...picture, width: image.naturalWidth, height: image.naturalHeight };
+}
+
+// Complete the size of a chosen picture of the store.
+function complete(key) {
+  watch(key, () => {
+    const picture = state[key];
+    if (!picture || picture.width) return;
+    measure(picture).then(
+      (whole) => state[key]?.source === picture.source && update({ [key]: whole }),
+      () => {
+        complain(new Error(text.errors.gone(picture.name)));
+        update({ [key]: null });
+      },
+    );
+  });
+}
+
+function completePainting() {
+  const first = state.paintings[0];
+  if (state.tab !== "texture" || !first) return;
+  if (first.width) {
+    if (["nothing", "photo", "quick"].includes(state.shown.kind)) update({ shown: { kind: "painting", picture: first } });
+    return;
+  }
+  measure(first).then((whole) => {
+    if (state.paintings[0]?.source !== first.source) return;
+    update({ paintings: [whole, ...state.paintings.slice(1)], shown: { kind: "painting", picture: whole } });
+  }, complain);
+}
+
+const kindAt = (target) => target?.closest?.("[data-takes]")?.dataset.takes ?? (state.tab === "texture" ? "painting" : "photo");
+
+function listenDrops() {
+  const mark = (target) => {
+    for (const place of document.querySelectorAll(".over")) place.classList.remove("over");
+    const place = target?.closest?.("[data-takes]") ?? (target && find("#viewer"));
+    place?.classList.add("over");
+  };
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    mark(event.target);
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget || mark(null));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(null);
+    takeFiles(kindAt(event.target), [...event.dataTransfer.files]);
+  });
+  document.addEventListener("paste", (event) => {
+    const files = [...event.clipboardData.files];
+    if (files.length) takeFiles(kindAt(document.activeElement), files);
+  });
+}
+
+export async function start() {
+  complete("photo");
+  complete("inset");
+  watch("paintings tab", completePainting);
+  listenDrops();
+  const pictures = await get("/pictures");
+  update({ uploads: pictures.filter(({ kind }) => kind === "upload").sort((a, b) => b.created - a.created) });
+}

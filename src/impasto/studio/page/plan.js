@@ -1,0 +1,51 @@
+// The plan of the next run: size, time and memory, asked for shortly after each change.
+
+import { post } from "./api.js";
+import { debounce } from "./dom.js";
+import { bytes, duration, size } from "./format.js";
+import { missing, request } from "./request.js";
+import { state, update, watch } from "./state.js";
+import { text } from "./strings.js";
+
+let asking = null; // the request in work, to abort
+
+async function ask(wanted, key) {
+  asking?.abort();
+  asking = new AbortController();
+  try {
+    const plan = await post("/plan", wanted, { signal: asking.signal });
+    update({ plan: { key, plan } });
+  } catch (error) {
+    if (error.name !== "AbortError") update({ plan: { key, error: error.message } });
+  }
+}
+
+const later = debounce(() => {
+  if (missing()) return;
+  const wanted = request();
+  const key = JSON.stringify(wanted);
+  if (state.plan?.key !== key) ask(wanted, key);
+}, 250);
+
+// Return { ready, words, wrong } for the line above the main button.
+export function planLine() {
+  const lack = missing();
+  if (lack) return { ready: false, words: lack, wrong: false };
+  if (!state.plan) return { ready: false, words: text.plan.asking, wrong: false };
+  const fresh = state.plan.key === JSON.stringify(request());
+  const { plan, error } = state.plan;
+  if (error) return { ready: false, words: fresh ? error : text.plan.asking, wrong: fresh };
+  if (!plan.fits) return { ready: false, words: plan.why ?? text.plan.tooLarge, wrong: true };
+  return { ready: true, words: words(plan), wrong: false, notices: plan.notices ?? [] };
+}
+
+function words(plan) {
+  const parts = [size(plan.width, plan.height)];
+  if (plan.seconds !== null && plan.seconds !== undefined) parts.push(text.plan.about(duration(plan.seconds)));
+  if (plan.peak_bytes) parts.push(bytes(plan.peak_bytes));
+  return parts.join(", ");
+}
+
+export function start() {
+  watch("tab photo paintings style settings regions init inset insetMask forms", later);
+}

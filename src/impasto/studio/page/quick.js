@@ -1,0 +1,77 @@
+// The preview in one pass: painted at once after each choice, and again while the first controls move.
+
+import { paintQuickly } from "./api.js";
+import { debounce } from "./dom.js";
+import { sourceName } from "./format.js";
+import { quickRequest, quickStyle } from "./request.js";
+import { announce, complain, setState } from "./say.js";
+import { isActive, shownRun } from "./runs.js";
+import { state, update, watch } from "./state.js";
+import { text } from "./strings.js";
+import { TABS } from "./tabs.js";
+
+const SIDE = { paint: 768, onepass: 1024 };
+
+let work = null; // the request in work, to abort
+let key = "";
+
+const wanted = () => TABS[state.tab].quick && state.photo?.width && quickStyle();
+
+// Paint the preview, and show it.
+export async function preview() {
+  if (!wanted()) return;
+  const ask = quickRequest(SIDE[state.tab]);
+  const mine = JSON.stringify(ask);
+  if (mine === key && state.quick?.key === mine) {
+    update({ shown: { kind: "quick" } });
+    return;
+  }
+  key = mine;
+  work?.abort();
+  work = new AbortController();
+  setState("previewing");
+  document.body.classList.add("waiting");
+  try {
+    const { blob, seconds } = await paintQuickly(ask, { signal: work.signal });
+    if (key !== mine) return;
+    keep({ key: mine, blob, seconds, url: URL.createObjectURL(blob), photo: state.photo, label: label() });
+  } catch (error) {
+    if (key !== mine) return;
+    key = "";
+    complain(error);
+  }
+  document.body.classList.remove("waiting");
+}
+
+function keep(quick) {
+  const old = state.quick;
+  update({ quick, shown: { kind: "quick" } });
+  if (old) setTimeout(() => URL.revokeObjectURL(old.url), 5000);
+  announce(text.viewer.previewOf(quick.label));
+  setState("ready");
+}
+
+function label() {
+  if (state.tab === "onepass" && state.style) return state.styles.find(({ name }) => name === state.style)?.title ?? state.style;
+  const [first, ...others] = state.paintings;
+  return others.length ? text.viewer.firstOf(sourceName(first.name)) : sourceName(first.name);
+}
+
+const later = debounce(() => state.shown.kind === "quick" && preview(), 220);
+
+export function start() {
+  let chosen = "";
+  watch("photo paintings style tab", () => {
+    const now = JSON.stringify([state.photo?.source, quickStyle(), Boolean(state.photo?.width)]);
+    if (now === chosen) return;
+    chosen = now;
+    if (wanted()) preview();
+  });
+  watch("settings", later);
+}
+
+// Whether a run is on in the viewer, so that a preview must not replace it unasked.
+export const busy = () => {
+  const run = shownRun();
+  return Boolean(run && isActive(run));
+};

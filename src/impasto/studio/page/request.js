@@ -1,0 +1,57 @@
+// The request of a run, from the store.
+
+import { TABS, task } from "./tabs.js";
+import { setting, state } from "./state.js";
+import { text } from "./strings.js";
+
+// Return one line that says which picture is missing, or null.
+export function missing() {
+  const has = {
+    photo: state.photo,
+    painting: state.paintings.length,
+    style: state.style || state.paintings.length,
+    inset: state.inset,
+  };
+  const name = TABS[state.tab].needs.find((need) => !has[need]);
+  return name ? text.missing[name] : null;
+}
+
+export const quickStyle = () => (state.tab === "onepass" && state.style) || state.paintings[0]?.source || null;
+
+function styles(name) {
+  if (name === "apply" && state.style) return [{ source: state.style, share: 1 }];
+  if (name === "blend") return [{ source: state.inset.source, share: 1 }];
+  if (name === "reconstruct") return [];
+  return state.paintings.map(({ source, share }) => ({ source, share }));
+}
+
+function regions(name) {
+  if (name !== "stylize" && name !== "apply") return [];
+  const most = name === "apply" ? 1 : Infinity;
+  const ready = state.regions.filter(({ mask, painting }) => mask && painting);
+  return ready.map(({ mask, painting, weight }) => ({ mask: mask.source, style: painting.source, weight: Math.min(weight, most) }));
+}
+
+// Return the request for the open tab. Call it only where `missing()` is null.
+export function request() {
+  const name = task();
+  return {
+    task: name,
+    content: name === "texture" ? null : state.photo.source,
+    style: styles(name),
+    regions: regions(name),
+    init: ["stylize", "texture", "reconstruct"].includes(name) ? (state.init?.source ?? null) : null,
+    mask: name === "blend" ? (state.insetMask?.source ?? null) : null,
+    settings: { ...state.settings[name] },
+  };
+}
+
+// The request of a preview in one pass. The strength of a run of many steps is 0.5 where that of one pass is 1.
+export function quickRequest(side) {
+  const name = task() === "stylize" ? "stylize" : "apply";
+  const strength = setting(name, "strength") ?? 1;
+  const settings = { strength: name === "stylize" ? Math.min(1, 2 * strength) : strength };
+  const keep = setting(name, "keep_color");
+  if (keep && keep !== "no") settings.keep_color = keep;
+  return { content: state.photo.source, style: quickStyle(), size: side, settings };
+}

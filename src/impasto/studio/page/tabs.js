@@ -1,0 +1,58 @@
+// The tabs: a new one is an entry of TABS and its parts in panel.js.
+
+import { find, h } from "./dom.js";
+import { state, update, watch } from "./state.js";
+import { text } from "./strings.js";
+
+// `needs`: pictures that the task cannot do without. `parts`: names of parts of the panel, from top to bottom.
+export const TABS = {
+  paint: {
+    task: "stylize",
+    needs: ["photo", "painting"],
+    parts: ["photo", "paintings", "stylize", "start", "regions", "advanced"],
+    film: true,
+    quick: true,
+  },
+  onepass: { task: "apply", needs: ["photo", "style"], parts: ["photo", "chosen", "paintings", "apply", "regions", "advanced"], film: true, quick: true },
+  texture: { task: "texture", needs: ["painting"], parts: ["paintings", "texture", "start", "advanced"] },
+  reconstruct: { task: "reconstruct", needs: ["photo"], parts: ["photo", "reconstruct", "start", "advanced"] },
+  blend: { task: "blend", needs: ["photo", "inset"], parts: ["photo", "inset", "blend", "advanced"] },
+};
+
+export const task = () => TABS[state.tab].task;
+export const tabOf = (name) => Object.keys(TABS).find((key) => TABS[key].task === name) ?? "paint";
+
+const buttons = new Map();
+
+export function open(name) {
+  if (name !== state.tab) update({ tab: name });
+}
+
+function walk(event) {
+  const names = Object.keys(TABS);
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const next = names.at((names.indexOf(state.tab) + step) % names.length);
+  open(next);
+  buttons.get(next).focus();
+  event.preventDefault();
+}
+
+export function start() {
+  for (const name of Object.keys(TABS)) {
+    const button = h(`button#tab-${name}`, { type: "button", role: "tab", "aria-controls": "panel", onclick: () => open(name) }, text.tabs[name]);
+    buttons.set(name, button);
+    find("#tabs").append(button);
+  }
+  find("#tabs").setAttribute("aria-label", text.tabs.name);
+  find("#tabs").addEventListener("keydown", walk);
+  watch("tab", () => {
+    for (const [name, button] of buttons) {
+      button.setAttribute("aria-selected", name === state.tab);
+      button.tabIndex = name === state.tab ? 0 : -1;
+    }
+    buttons.get(state.tab).scrollIntoView({ block: "nearest", inline: "nearest" });
+    find("#panel").setAttribute("aria-labelledby", `tab-${state.tab}`);
+    document.body.dataset.tab = state.tab;
+  });
+}
