@@ -8,7 +8,8 @@ from pathlib import Path
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import Picture, Source, load, load_mask, read_metadata, size_of, write
-from impasto.image.strokes import Stroke, draw_mask
+from impasto.image.drawing import draw_mask
+from impasto.image.strokes import Stroke
 from impasto.settings.recipe import EDITS, TASKS, Recipe
 from impasto.studio.jpeg import to_shown
 from impasto.studio.schemas import CropRequest, StrokeList

@@ -10,7 +10,7 @@ import gc
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +46,9 @@ class Scheduler:
     ) -> None:
         self.store, self.networks, self.limits, self.changed = store, networks, limits, changed
         self._runs: dict[str, Run] = {}
-        self._queues: OrderedDict[str, deque[Run]] = OrderedDict()
+        self._queues: dict[str, deque[Run]] = {}
+        self._served: dict[str, int] = {}  # the number of the last turn of a visitor
+        self._turns = 0
         self._files: dict[str, set[Path]] = {}
         self._current: Run | None = None
         self._closing = False
@@ -173,10 +175,16 @@ class Scheduler:
                 raise UsageError(f"the run is {run.state}, so it cannot be {state}")
         self.changed(run)
 
+    def _waiting(self) -> list[deque[Run]]:
+        """Return the queues of the visitors in the order of their turns: whoever was served longest ago is first."""
+        queues = [(visitor, queue) for visitor, queue in self._queues.items() if queue]
+        return [queue for _, queue in sorted(queues, key=lambda pair: self._served.get(pair[0], 0))]
+
     def _order(self) -> list[Run]:
         """Return the waiting runs in the order of their turns: one of each visitor, then the next of each."""
-        queues = [list(queue) for queue in self._queues.values()]
-        return [queue[k] for k in range(max(map(len, queues), default=0)) for queue in queues if k < len(queue)]
+        queues = self._waiting()
+        longest = max(map(len, queues), default=0)
+        return [queue[k] for k in range(longest) for queue in queues if k < len(queue)]
 
     def _place(self, run: Run) -> tuple[int | None, float | None]:
         """Return the place of a run in the queue, from 1, and its seconds to wait; None if it does not wait."""
@@ -191,13 +199,11 @@ class Scheduler:
         """Return the next run, after waiting for one; None at the end."""
         with self._ready:
             while not self._closing:
-                for visitor, queue in list(self._queues.items()):
-                    if not queue:
-                        del self._queues[visitor]
-                        continue
-                    self._queues.move_to_end(visitor)
-                    self._current = queue.popleft()
-                    return self._current
+                if queues := self._waiting():
+                    self._current = run = queues[0].popleft()
+                    self._turns += 1
+                    self._served[run.visitor] = self._turns
+                    return run
                 self._ready.wait()
             return None
 
