@@ -1,6 +1,6 @@
 // The bar under the viewer: caption, blend, comparison, zoom, and the menus of a result.
 
-import { setComparing } from "./comparing.js";
+import { offerComparing, toggleComparing } from "./comparing.js";
 import { find, h } from "./dom.js";
 import { stem } from "./format.js";
 import { icon } from "./icons.js";
@@ -15,7 +15,7 @@ const button = (id, picture, label, work) => h(`button.plain#${id}`, { type: "bu
 
 const caption = h("p.caption#caption");
 const numbers = h("span#numbers");
-const compare = button("compare", "compare", text.viewer.compare, () => setComparing(!viewer.isComparing()));
+const compare = button("compare", "compare", text.viewer.compare, toggleComparing);
 const tile = button("tile", "tiles", text.viewer.tile, () => {
   setTiled(!isTiled());
   tile.setAttribute("aria-pressed", isTiled());
@@ -24,7 +24,7 @@ const strength = h("input#blend", { type: "range", min: 0, max: 100, value: 100,
 const blending = h("label.blend", { hidden: true }, h("span", {}, text.viewer.blendShort), strength, h("output#blend-value", {}, "100 %"));
 const level = h("button.plain.level#actual", { type: "button", title: text.viewer.actual, onclick: () => (Math.abs(viewer.percent() - 100) < 1 ? viewer.fit() : viewer.actualSize()) });
 const save = menu("save", [icon("save"), h("span", {}, text.result.download)], text.result.download, () => downloads(shownRun(), blendShare()));
-const quickSave = h("a.button#save-preview", {}, icon("save"), h("span", {}, text.result.download));
+const quickSave = h("a.button#save-preview", { "aria-label": text.result.download, title: text.result.download }, icon("save"), h("span", {}, text.result.download));
 const more = menu("more", [icon("more")], text.result.more, () => moreItems(shownRun()));
 
 export const blendShare = () => Number(strength.value) / 100;
@@ -37,6 +37,7 @@ function setBlend(value) {
 }
 
 let blended = "";
+let was = ""; // id and state of the run in the viewer
 
 function refresh() {
   const { view } = state;
@@ -51,6 +52,9 @@ function refresh() {
   for (const part of [save, more]) part.hidden = !finished;
   more.hidden = !run;
   offerPreview();
+  const now = run ? `${run.id} ${run.state}` : "";
+  if (was === `${run?.id} running` && finished) offerComparing();
+  was = now;
   const key = `${state.shown.kind} ${state.shown.id ?? ""}`;
   if (key !== blended) {
     blended = key;

@@ -42,10 +42,10 @@ export function overlay(picture, model, tool) {
   function drawLive(context, scale) {
     if (live.tool !== "polygon") return drawStroke(context, live, width, height);
     trace(context, [...live.points, cursor]);
-    context.lineWidth = 2 / scale;
-    context.setLineDash([6 / scale, 4 / scale]);
-    context.stroke();
-    context.setLineDash([]);
+    for (const [colour, width] of [["#000", 5], ["#fff", 2.5]]) {
+      Object.assign(context, { strokeStyle: colour, lineWidth: width / scale, lineJoin: "round" });
+      context.stroke();
+    }
     context.beginPath();
     context.arc(...live.points[0], 5 / scale, 0, 7);
     return context.fill();

@@ -68,7 +68,7 @@ function select(entry, id, change) {
 
 function words(entry, id, change) {
   const many = entry.type === "texts";
-  const input = h("input", { id, type: "text", spellcheck: false, autocomplete: "off", placeholder: entry.optional ? text.automatic : "" });
+  const input = h("input", { id, type: "text", spellcheck: false, autocomplete: "off", placeholder: entry.optional || many ? text.notSet : "" });
   const read = () => {
     const value = input.value.trim();
     if (many) return value ? value.split(";").map((part) => part.trim()).filter(Boolean) : [];
@@ -86,6 +86,9 @@ function widget(entry, id, change, name) {
   return { parts: [input, wrong], show };
 }
 
+// The help of the command line as a sentence of the page: without the marks of flags and commands.
+const sentence = (words) => `${capital(words.replace(/`/g, "").replace(/--(?=\w)/g, ""))}.`;
+
 // Return the control of a setting as an element; null where the forms do not have it.
 export function control(task, name, { help = true, label = labelOf(name) } = {}) {
   const entry = field(task, name);
@@ -93,7 +96,7 @@ export function control(task, name, { help = true, label = labelOf(name) } = {})
   const id = `${task}-${name}`;
   const change = (value) => set(task, name, value);
   const reset = h("button.plain.reset", { type: "button", title: text.resetOne(label), "aria-label": text.resetOne(label), onclick: () => change(entry.default) }, icon("reset"));
-  const about = help ? h("small", { id: `${id}-help` }, entry.help) : null;
+  const about = help ? h("small", { id: `${id}-help` }, sentence(entry.help)) : null;
   let show;
   let element;
   if (entry.type === "boolean") {

@@ -23,16 +23,16 @@ export function start() {
   });
   find("#film").append(h("fieldset.plain-set", {}, h("legend.unseen", {}, text.film.name), h("div.segments.small", {}, labels)), ...Object.values(boxes));
   choose("styles");
-  let before = 0;
+  let had = false; // the strip of styles was there
   watch("tab photo runs", () => {
     const styles = Boolean(TABS[state.tab].film && state.photo && state.styles.length);
     const some = state.runs.size > 0;
     find("#film").hidden = !styles && !some;
     inputs.styles.parentElement.hidden = !styles;
     inputs.results.parentElement.hidden = !some;
+    find("#film fieldset").classList.toggle("lone", !(styles && some));
     if (!styles && some) choose("results");
-    if (styles && !some) choose("styles");
-    before = state.runs.size;
+    if (styles && (!had || !some)) choose("styles");
+    had = styles;
   });
-  return before;
 }

@@ -35,11 +35,14 @@ function refresh() {
   notes.textContent = notices.join(" · ");
   notes.hidden = !notices.length;
   paint.disabled = !ready || sending;
+  paint.classList.toggle("main", !active().length);
+  find("#foot").classList.toggle("busy", active().length > 0);
   paint.textContent = sending ? text.starting : active().length ? text.acts.next : text.acts[state.tab];
 }
 
 export function start() {
   paint.addEventListener("click", startPainting);
+  new ResizeObserver(([entry]) => document.documentElement.style.setProperty("--foot", `${Math.ceil(entry.borderBoxSize[0].blockSize)}px`)).observe(find("#foot"));
   paint.setAttribute("aria-describedby", "plan");
   find("#foot").append(progress(), queue(), h("p.trouble#trouble", { role: "alert" }), line, notes, paint);
   watch("plan tab photo paintings style settings regions init inset insetMask runs", refresh);

@@ -5,7 +5,7 @@ import { find, h } from "./dom.js";
 import { startPainting } from "./foot.js";
 import * as masks from "./masks.js";
 import { newestFirst, show } from "./runs.js";
-import { setComparing } from "./comparing.js";
+import { toggleComparing } from "./comparing.js";
 import { state } from "./state.js";
 import { text } from "./strings.js";
 import { TABS, open } from "./tabs.js";
@@ -25,7 +25,7 @@ const KEYS = {
   "+": () => viewer.zoom(1.25),
   "=": () => viewer.zoom(1.25),
   "-": () => viewer.zoom(1 / 1.25),
-  c: () => setComparing(!viewer.isComparing()),
+  c: toggleComparing,
   o: () => (find("#photo-file")?.offsetParent ? find("#photo-file") : find("#photo"))?.click(),
   p: () => startPainting(),
   n: () => stepResult(-1),

@@ -19,12 +19,14 @@ export function slot(id, key, title, choose) {
   const image = h("img", { alt: "", hidden: true });
   const name = h("strong");
   const about = h("small");
-  const button = h("button.slot", { id, type: "button", onclick: choose }, h("span.thumb", {}, icon("photo"), image), h("span.words", {}, name, about), h("span.change", {}, text.change));
+  const change = h("span.change");
+  const button = h("button.slot", { id, type: "button", onclick: choose }, h("span.thumb", {}, icon("photo"), image), h("span.words", {}, name, about), change);
   watch(key, () => {
     const picture = state[key];
     image.hidden = !picture;
     if (picture) image.src = address(picture.source, 160);
     name.textContent = picture ? sourceName(picture.name) : text.none[key];
+    change.textContent = picture ? text.change : text.choose;
     about.textContent = picture?.width ? size(picture.width, picture.height) : "";
     button.setAttribute("aria-label", `${title}: ${name.textContent}`);
   });

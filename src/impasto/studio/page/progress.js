@@ -31,7 +31,7 @@ function detail({ step }) {
   return [text.progress.step(step.index, step.total), size(step.width, step.height), loss].filter(Boolean).join(" · ");
 }
 
-const button = (id, name, label, work) => h(`button#${id}`, { type: "button", onclick: work }, icon(name), h("span", {}, label));
+const button = (id, name, label, work) => h(`button#${id}`, { type: "button", "aria-label": label, title: label, onclick: work }, icon(name), h("span", {}, label));
 
 export function progress() {
   const run = (work) => guarded(() => work(followed().id));

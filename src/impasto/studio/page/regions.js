@@ -41,7 +41,7 @@ function card(region, index) {
     { "data-testid": `region-${index + 1}` },
     thumb(mask, text.regions.mask, () => draw(region)),
     thumb(painting, text.regions.painting, () => choosePicture("region", (chosen) => change(id, { painting: chosen }))),
-    h("div.words", {}, h("strong", {}, words), h("div.line", {}, h("span.small", {}, text.regions.strength), strength, output)),
+    h("div.words", {}, h("strong", {}, words), h("div.line", {}, strength, output)),
     h("button.plain", { type: "button", "aria-label": text.regions.remove(index + 1), title: text.regions.remove(index + 1), onclick: () => update({ regions: state.regions.filter((other) => other.id !== id) }) }, icon("close")),
   );
 }

@@ -77,7 +77,7 @@ function place() {
     world.style.height = `${view.height * scale}px`;
     world.style.transform = `translate(${left}px, ${top}px)`;
     world.classList.toggle("pixels", scale * devicePixelRatio > 3);
-    placeSplit(width);
+    placeSplit(width, height);
     stack.sharpen(view, wantedSide());
   }
   for (const work of followers) work();
@@ -91,8 +91,10 @@ function inside(offset, length, room) {
   return clamp(offset, room - length - MARGIN, MARGIN);
 }
 
-function placeSplit(width) {
+function placeSplit(width, height) {
   const [start, end] = [Math.max(0, left), Math.min(width, left + view.width * scale)];
+  const [above, below] = [Math.max(0, top), Math.min(height, top + view.height * scale)];
+  Object.assign(handle.style, { top: `${above}px`, height: `${below - above}px` });
   const x = start + split * (end - start);
   handle.style.transform = `translateX(${x}px)`;
   handle.setAttribute("aria-valuenow", Math.round(split * 100));
