@@ -23,11 +23,8 @@ export function copyOf(url) {
 export async function flood(url, x, y, tolerance, colour) {
   const { data, width, height } = await copyOf(url);
   const start = Math.min(height - 1, Math.floor(y * height)) * width + Math.min(width - 1, Math.floor(x * width));
-  const limit = tolerance * 255;
-  const near = (index) => {
-    for (let band = 0; band < 3; band++) if (Math.abs(data[4 * index + band] - data[4 * start + band]) > limit) return false;
-    return true;
-  };
+  const seed = oklab(data, start);
+  const near = (index) => Math.hypot(...oklab(data, index).map((value, band) => value - seed[band])) <= tolerance;
   const seen = new Uint8Array(width * height);
   const stack = [start];
   seen[start] = 1;
@@ -43,6 +40,21 @@ export async function flood(url, x, y, tolerance, colour) {
     }
   }
   return onCanvas(area);
+}
+
+const LINEAR = Float64Array.from({ length: 256 }, (_, level) => (level <= 10 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4));
+
+// The colour of a pixel in OKLab (Ottosson 2020), where the server measures distances as well.
+function oklab(data, index) {
+  const [r, g, b] = [0, 1, 2].map((band) => LINEAR[data[4 * index + band]]);
+  const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
+  const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+  const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+  return [
+    0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
+    1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s,
+    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s,
+  ];
 }
 
 function onCanvas(image) {

@@ -23,7 +23,7 @@ export function editMask({ picture, mask }) {
   if (open) open.finish(null);
   return new Promise((done) => {
     const { width, height } = picture;
-    const tool = { name: "brush", erase: false, radius: 0.045 * Math.max(width, height), tolerance: 0.12 };
+    const tool = { name: "brush", erase: false, radius: 0.045 * Math.max(width, height), tolerance: 0.08 };
     const model = strokesOf(mask, () => refresh());
     edit({ ...viewOf(picture), caption: text.masks.caption });
     const layer = overlay(picture, model, tool);
@@ -94,7 +94,7 @@ function toolbar({ picture, tool, model, layer, finish }) {
     }),
   );
   const radius = range("mask-radius", text.masks.radius, { min: 0, max: 1, step: 0.01 }, (value) => setRadius(toRadius(value)));
-  const tolerance = range("mask-tolerance", text.masks.tolerance, { min: 0, max: 0.6, step: 0.01, value: tool.tolerance }, (value) => {
+  const tolerance = range("mask-tolerance", text.masks.tolerance, { min: 0, max: 0.4, step: 0.005, value: tool.tolerance }, (value) => {
     tool.tolerance = value;
     refresh();
   });
@@ -120,7 +120,7 @@ function toolbar({ picture, tool, model, layer, finish }) {
     tolerance.element.hidden = tool.name !== "flood";
     radius.input.value = Math.log(tool.radius / 2) / Math.log(most / 4);
     radius.output.textContent = `${Math.round(tool.radius)} px`;
-    tolerance.output.textContent = `${Math.round(100 * tool.tolerance)} %`;
+    tolerance.output.textContent = tool.tolerance.toFixed(3);
     feather.output.textContent = `${model.feather} px`;
     undo.disabled = !model.canUndo;
     redo.disabled = !model.canRedo;

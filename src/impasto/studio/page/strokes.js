@@ -62,7 +62,7 @@ export function drawStroke(context, stroke, width, height) {
   if (tool === "polygon") {
     trace(context, points);
     context.closePath();
-    context.fill();
+    context.fill("evenodd");
   }
   if (tool === "brush") {
     Object.assign(context, { lineWidth: 2 * radius, lineCap: "round", lineJoin: "round" });
