@@ -50,14 +50,14 @@ def test_turns_are_fair(tmp_path: Path) -> None:
 def test_a_long_run_lets_others_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "TURN", 0.2)
     with serving(tmp_path) as server, closing(Visitor(server.address)) as one, closing(Visitor(server.address)) as two:
-        long = one.start(texture(steps=300))["id"]
+        long = one.start(texture(steps=60))["id"]
         one.wait(long, lambda run: run["step"] is not None)
         short = two.wait(two.start(texture(1))["id"])
         assert short["state"] == "done"
         waiting = one.get(f"/runs/{long}").json()
         assert waiting["state"] in {"queued", "running"}
         assert one.wait(long)["state"] == "done"
-        alone = one.wait(one.start(texture(steps=300))["id"])
+        alone = one.wait(one.start(texture(steps=60))["id"])
         assert np.array_equal(one.pixels(long), one.pixels(alone["id"])), "the interruption changed nothing"
 
 
