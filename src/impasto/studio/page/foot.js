@@ -6,7 +6,7 @@ import { progress } from "./progress.js";
 import { queue } from "./queue.js";
 import { request } from "./request.js";
 import { active, startRun } from "./runs.js";
-import { guarded } from "./say.js";
+import { guarded, setState } from "./say.js";
 import { state, watch } from "./state.js";
 import { text } from "./strings.js";
 
@@ -16,6 +16,7 @@ const paint = h("button.main#paint", { type: "button" });
 export const startPainting = guarded(async () => {
   if (sending || !planLine().ready) return;
   sending = true;
+  setState("painting");
   refresh();
   try {
     await startRun(request());

@@ -2,15 +2,10 @@
 
 import { address, runAddress } from "./api.js";
 import { h } from "./dom.js";
-import { capital, label, short, size, sourceName } from "./format.js";
-import { isActive, newestFirst, show } from "./runs.js";
+import { capital, label, short, size } from "./format.js";
+import { isActive, newestFirst, show, titleOf } from "./runs.js";
 import { state, watch } from "./state.js";
 import { text } from "./strings.js";
-
-const titleOf = (run) => {
-  const styles = run.request.style.map(({ source }) => sourceName(source, run.names));
-  return styles.join(" + ") || text.tasks[run.task];
-};
 
 // One line of the settings that differ from the default.
 export function settingsOf(run) {

@@ -57,9 +57,10 @@ async function start() {
     keyboard.start();
     memory.start();
     await Promise.all([pictures.start(), library.start(), runs.start()]);
-    quick.start();
-    const active = runs.active().at(-1);
-    if (active) runs.show(active.id);
+    const active = runs.active();
+    const first = active.find((run) => run.state === "running") ?? active[0];
+    if (first) runs.show(first.id);
+    quick.start(Boolean(first));
     if (document.body.dataset.state === "loading") setState("ready");
     announce(text.said.ready);
   } catch (error) {

@@ -3,7 +3,7 @@
 import { address, get, upload } from "./api.js";
 import { find } from "./dom.js";
 import { offer } from "./recipe.js";
-import { complain, guarded, announce } from "./say.js";
+import { announce, calm, complain, guarded } from "./say.js";
 import { same, state, update, watch } from "./state.js";
 import { text } from "./strings.js";
 
@@ -30,9 +30,13 @@ export async function sendFiles(files) {
 
 // Use a picture as "photo", "painting", "inset" or "mask".
 export function takePicture(kind, picture) {
+  calm();
   const { source, name, width, height } = picture;
   const taken = { source, name, width, height };
-  if (kind === "photo") update({ photo: taken, regions: same(state.photo?.source, source) ? state.regions : [], shown: { kind: "photo" } });
+  if (kind === "photo") {
+    const regions = same(state.photo?.source, source) ? state.regions : [];
+    update({ photo: taken, photos: [...new Set([...state.photos, source])], regions, shown: { kind: "photo" } });
+  }
   if (kind === "inset") update({ inset: taken, insetMask: null });
   if (kind === "painting") choosePainting(taken);
   if (picture.recipe && kind === "photo") offer(picture);
@@ -40,6 +44,7 @@ export function takePicture(kind, picture) {
 
 // Make a painting the only one, or, while several are mixed, one more or one less.
 export function choosePainting({ source, name, width, height }) {
+  calm();
   const others = state.paintings.filter((painting) => painting.source !== source);
   const painting = { source, name, width, height, share: 1 };
   const paintings = !state.mixing ? [painting] : others.length < state.paintings.length ? others : [...others, painting];

@@ -1,16 +1,15 @@
 // The other runs that are on or wait, one line each.
 
 import { h } from "./dom.js";
-import { sourceName } from "./format.js";
 import { icon } from "./icons.js";
 import { followed } from "./progress.js";
-import { active, cancel, show } from "./runs.js";
+import { active, cancel, show, titleOf } from "./runs.js";
 import { guarded } from "./say.js";
 import { watch } from "./state.js";
 import { text } from "./strings.js";
 
 function line(run) {
-  const name = run.request.style.map(({ source }) => sourceName(source, run.names)).join(" + ") || text.tasks[run.task];
+  const name = titleOf(run);
   const { step } = run;
   const part = run.state === "running" && step?.total ? `${Math.round((100 * step.index) / step.total)} %` : run.place ? text.progress.place(run.place) : text.states[run.state];
   return h(

@@ -5,7 +5,6 @@ import { debounce } from "./dom.js";
 import { sourceName } from "./format.js";
 import { quickRequest, quickStyle } from "./request.js";
 import { announce, complain, setState } from "./say.js";
-import { isActive, shownRun } from "./runs.js";
 import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
 import { TABS } from "./tabs.js";
@@ -59,19 +58,15 @@ function label() {
 
 const later = debounce(() => state.shown.kind === "quick" && preview(), 220);
 
-export function start() {
-  let chosen = "";
+// `quietly`: do not paint the choices that are there already, since the viewer shows a run.
+export function start(quietly) {
+  const choice = () => JSON.stringify([state.photo?.source, quickStyle(), Boolean(state.photo?.width)]);
+  let chosen = quietly ? choice() : "";
   watch("photo paintings style tab", () => {
-    const now = JSON.stringify([state.photo?.source, quickStyle(), Boolean(state.photo?.width)]);
+    const now = choice();
     if (now === chosen) return;
     chosen = now;
     if (wanted()) preview();
   });
   watch("settings", later);
 }
-
-// Whether a run is on in the viewer, so that a preview must not replace it unasked.
-export const busy = () => {
-  const run = shownRun();
-  return Boolean(run && isActive(run));
-};

@@ -1,7 +1,7 @@
 // The runs of this visit: start, events, and what can be done with each.
 
 import { get, listen, post, remove } from "./api.js";
-import { duration } from "./format.js";
+import { duration, sourceName } from "./format.js";
 import { announce, calm, setState } from "./say.js";
 import { state, update } from "./state.js";
 import { text } from "./strings.js";
@@ -12,6 +12,9 @@ export const painted = (run) => run.state === "done" || run.state === "stopped";
 export const shownRun = () => (state.shown.kind === "run" ? state.runs.get(state.shown.id) : undefined);
 export const newestFirst = () => [...state.runs.values()].sort((a, b) => b.created - a.created);
 export const active = () => newestFirst().filter(isActive).reverse();
+
+// The name of a run: its styles.
+export const titleOf = ({ request, names, task }) => request.style.map(({ source }) => sourceName(source, names)).join(" + ") || text.tasks[task];
 
 const curves = new Map(); // id -> [[step, loss], …]
 export const curveOf = (id) => curves.get(id) ?? [];
@@ -31,6 +34,7 @@ function receive(run) {
 function grow({ id, step }) {
   if (!step || step.loss === null || step.loss === undefined) return;
   const curve = curves.get(id) ?? [];
+  if (!curve.length && step.index > 2) read(id); // its begin was not seen here
   if (!curve.length || curve.at(-1)[0] < step.index) curve.push([step.index, step.loss]);
   curves.set(id, curve);
 }
@@ -74,12 +78,21 @@ export function show(id) {
   if (!run) return;
   update({ shown: { kind: "run", id } });
   setState(pageState(run));
-  if (run.step && curveOf(id).length < 2) load(id);
+  if (run.step && curveOf(id).length < 2) read(id);
 }
 
+const reading = new Set();
+
 // Read a run with its curve.
-async function load(id) {
-  receive(await get(`/runs/${id}`));
+async function read(id) {
+  if (reading.has(id)) return;
+  reading.add(id);
+  try {
+    receive(await get(`/runs/${id}`));
+  } catch {
+    // the run is gone, or the server; the events tell
+  }
+  reading.delete(id);
 }
 
 export const pause = async (id) => receive(await post(`/runs/${id}/pause`));

@@ -1,7 +1,7 @@
 // The picture that the viewer shows: the photo, a painting, a preview, a run, or two results side by side.
 
 import { address, runAddress } from "./api.js";
-import { isActive, painted } from "./runs.js";
+import { isActive, painted, titleOf } from "./runs.js";
 import { state, update, watch } from "./state.js";
 import { exact, size, sourceName } from "./format.js";
 import { text } from "./strings.js";
@@ -71,7 +71,7 @@ function pairView({ a, b }) {
   const [first, second] = [state.runs.get(a), state.runs.get(b)];
   if (!first?.result || !second?.result) return null;
   const { width, height } = first.result;
-  const caption = text.compare.caption;
+  const caption = text.compare.caption(titleOf(first), titleOf(second));
   return { key: `${a} ${b}`, width, height, label: caption, before: at(first.result.source), beforeLabel: text.compare.left, after: at(second.result.source), caption };
 }
 

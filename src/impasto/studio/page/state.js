@@ -9,6 +9,7 @@ export const state = {
   uploads: [], // pictures that the visitor has sent, newest first
   library: [], // paintings of the visitor's own folder: { id, name, thumb }
   tab: "paint",
+  photos: [], // sources that were used as the photo, which are no paintings
   photo: null, // { source, name, width, height }
   paintings: [], // [{ source, name, share }], the first is the main one
   mixing: false,
