@@ -65,6 +65,11 @@ class Run:
         return self.folder / "frames"
 
     @property
+    def page(self) -> Path:
+        """The page of a sweep."""
+        return self.folder / "page.html"
+
+    @property
     def unfinished(self) -> bool:
         """Whether the run still needs its pictures."""
         return self.state in UNFINISHED

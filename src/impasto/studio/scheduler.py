@@ -23,6 +23,7 @@ from impasto.studio.painting import Painting
 from impasto.studio.runs import Run, load_run
 from impasto.studio.schemas import PlanAnswer, RunAnswer, RunRequest, State
 from impasto.studio.store import MissingError, Store, new_id, remove
+from impasto.studio.sweeping import Sweeping
 from impasto.studio.work import Sources
 
 LOG = logging.getLogger("impasto.studio")
@@ -234,8 +235,11 @@ class Scheduler:
         self._keep(run)
         self._announce(run)
         try:
-            work = Sources(self.store, run.visitor).work(run.request, self.limits)
-            painting = Painting(run, work, self.store, self.networks)
+            sources = Sources(self.store, run.visitor)
+            work = sources.work(run.request, self.limits)
+            painting: Painting | Sweeping = Painting(run, work, self.store, self.networks)
+            if run.request.axes:
+                painting = Sweeping(run, sources, self.limits)
             for _ in painting.steps():
                 run.served = before + time.monotonic() - began
                 self._announce(run)
@@ -256,7 +260,7 @@ class Scheduler:
             gc.collect()
             give_back()
 
-    def _interrupted(self, run: Run, painting: Painting, seconds: float) -> bool:
+    def _interrupted(self, run: Run, painting: Painting | Sweeping, seconds: float) -> bool:
         """Follow the wish of the visitor, the end of the server or of the turn; return whether the turn ends."""
         with self._ready:
             wish, closing, others = run.wish, self._closing, any(v != run.visitor for v, q in self._queues.items() if q)

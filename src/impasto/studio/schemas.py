@@ -42,6 +42,13 @@ class RegionRequest(Body):
     weight: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.0
 
 
+class AxisRequest(Body):
+    """An axis of a grid of pictures: a setting and its values, or `style` and paintings."""
+
+    name: Text
+    values: Annotated[list[JsonValue], Field(min_length=1, max_length=16)]
+
+
 class RunRequest(Body):
     """A picture to be made.
 
@@ -49,6 +56,7 @@ class RunRequest(Body):
     style: the paintings; for a blend the picture to set in.
     init: a picture to start from.
     mask: the part of a blend's picture to set in.
+    axes: for a grid of pictures, a sweep, over one setting or two.
     """
 
     task: TaskName
@@ -57,6 +65,7 @@ class RunRequest(Body):
     regions: Annotated[list[RegionRequest], Field(max_length=16)] = []
     init: Source | None = None
     mask: Source | None = None
+    axes: Annotated[list[AxisRequest], Field(max_length=2)] = []
     settings: Settings = {}
 
 
@@ -198,6 +207,7 @@ class AboutAnswer(BaseModel):
     memory_bytes: float
     limits: Limits
     password: bool
+    sweeps: bool
 
 
 class SamplesAnswer(BaseModel):

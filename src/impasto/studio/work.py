@@ -21,6 +21,9 @@ from impasto.tasks.scene.regions import Region
 
 PICTURE, SAMPLE = "picture:", "sample:"
 
+STYLE_AXIS = "style"
+"""The name of an axis of paintings."""
+
 NEEDS = {
     "stylize": ("content", "style"),
     "apply": ("content", "style"),
@@ -40,6 +43,7 @@ class Work:
     styles: sources or names of styles, with shares.
     settings: as the task takes them; regions and mixtures are apart.
     recipe: the metadata of the result, with the names that visitors gave to files.
+    compared: the paintings of an axis of a sweep.
     """
 
     task: str
@@ -49,6 +53,7 @@ class Work:
     mask: str | Path | None
     settings: Settings
     recipe: Recipe
+    compared: tuple[str | Path, ...] = ()
 
     @property
     def title(self) -> str:
@@ -61,7 +66,7 @@ class Work:
     @property
     def files(self) -> list[Path]:
         """The files that the work reads."""
-        sources = [self.content, self.mask, *(source for source, _ in self.styles)]
+        sources = [self.content, self.mask, *self.compared, *(source for source, _ in self.styles)]
         sources += [part for region in self.regions for part in (region.mask, region.style)]  # type: ignore[misc]
         start = getattr(self.settings, "init", None)
         return [path for path in (*sources, Path(start) if start else None) if isinstance(path, Path)]
@@ -116,6 +121,7 @@ class Sources:
             None if request.mask is None else self.file(request.mask),
             settings if request.init is None else replace(settings, init=str(self.file(request.init))),  # type: ignore[call-arg]
             self._recipe(request, settings),
+            tuple(self.file(str(v)) for axis in request.axes if axis.name == STYLE_AXIS for v in axis.values),
         )
 
     @staticmethod
@@ -131,6 +137,8 @@ class Sources:
             raise UsageError(f"{task} has no regions")
         if request.init and task in {"apply", "blend"}:
             raise UsageError(f"{task} has no start")
+        if request.axes and request.regions:
+            raise UsageError("a sweep has no regions")
         if request.mask and task != "blend":
             raise UsageError(f"{task} takes no mask; give it regions")
         if request.style and not sum(style.share for style in request.style) > 0:
@@ -187,4 +195,5 @@ def sources_of(request: RunRequest) -> list[str]:
     """Return all sources of pictures, and names of styles, in a request."""
     styles = [style.source for style in request.style]
     parts = [part for region in request.regions for part in (region.mask, region.style)]
+    parts += [str(value) for axis in request.axes if axis.name == STYLE_AXIS for value in axis.values]
     return [source for source in (request.content, request.init, request.mask, *styles, *parts) if source]

@@ -18,6 +18,7 @@ from impasto.studio.schemas import (
     SamplesAnswer,
     StyleAnswer,
 )
+from impasto.studio.sweeping import can_sweep
 from impasto.studio.work import style_titles
 from impasto.tasks.tiling.memory import free_memory, parse_memory
 from impasto.version import __version__
@@ -45,6 +46,7 @@ async def about(studio: Here) -> AboutAnswer:
         memory_bytes=memory if memory < 1e15 else 0.0,
         limits=limits,
         password=studio.has_password,
+        sweeps=can_sweep(),
     )
 
 

@@ -19,6 +19,7 @@ from impasto.studio.runs import Run
 from impasto.studio.schemas import CommandAnswer, PlanAnswer, RunAnswer, RunRequest
 from impasto.studio.store import MissingError
 from impasto.studio.studio import Studio
+from impasto.studio.sweeping import check_axes, scaled
 
 router = APIRouter(tags=["runs"], responses=ERRORS)
 
@@ -130,6 +131,16 @@ async def timelapse(number: Id, studio: Here, visitor: Visitor) -> Response:
     return _file(await studio.read(downloads.timelapse, found), "image/gif", f"{downloads.title(found)}.gif")
 
 
+@router.get("/runs/{number}/page", response_class=Response, responses={200: {"content": {"text/html": {}}}})
+async def page(number: Id, studio: Here, visitor: Visitor) -> Response:
+    """Return the page of a sweep, with its pictures inside."""
+    found = studio.scheduler.run(visitor, number)
+    try:
+        return Response(found.page.read_bytes(), media_type="text/html")
+    except OSError:
+        raise MissingError("this run has no page") from None
+
+
 @router.get("/runs/{number}/command")
 async def command(number: Id, studio: Here, visitor: Visitor) -> CommandAnswer:
     """Return the same run as a command line and as Python."""
@@ -141,7 +152,9 @@ async def command(number: Id, studio: Here, visitor: Visitor) -> CommandAnswer:
 
 async def _plan(studio: Studio, visitor: str, request: RunRequest) -> PlanAnswer:
     work = studio.sources(visitor).work(request, studio.settings)
-    return await studio.compute(plan_of, work, studio.networks, studio.settings.side)
+    count = check_axes(request, studio.settings) if request.axes else 1
+    planned = await studio.compute(plan_of, work, studio.networks, studio.settings.side)
+    return scaled(planned, count) if request.axes else planned
 
 
 def _changed(studio: Studio, visitor: str, number: str, change: Callable[[Run], None]) -> RunAnswer:

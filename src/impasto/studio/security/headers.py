@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impasto.studio.security.asgi import Field, fields, is_api, is_secure
@@ -52,6 +54,15 @@ FIXED = {
 }
 """Header fields of every response."""
 
+EMBEDDED = re.compile("/api/v1/runs/[0-9a-f]{32}/page")
+"""The path of the page of a sweep, which the studio shows in a frame."""
+
+EMBEDDED_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""The sandbox gives the page, whose scripts and styles are inside, an origin of its own: no cookie, no API."""
+
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 NO_STORE = (b"cache-control", b"no-store")
 
@@ -88,6 +99,9 @@ class Headers:
 
     def _added(self, scope: Scope) -> list[Field]:
         added = list(self.fixed)
+        if EMBEDDED.fullmatch(scope["path"]):
+            own = {b"content-security-policy": EMBEDDED_POLICY.encode(), b"x-frame-options": b"SAMEORIGIN"}
+            added = [(name, own.get(name, value)) for name, value in added]
         if is_api(scope):
             added.append(NO_STORE)
         if is_secure(scope, tls=self.tls, behind_proxy=self.behind_proxy) and not _names_loopback(scope):
