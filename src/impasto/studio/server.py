@@ -16,6 +16,9 @@ from impasto.studio.app import create_app
 from impasto.studio.security import Policy, check_exposure, protected, read_key, read_password
 from impasto.studio.studio import Studio
 
+BACKLOG = 128
+"""Connections that wait."""
+
 GRACE = 2
 """Seconds for open requests at the end."""
 
@@ -95,6 +98,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # requests wait from now on, instead of being refused
     except OSError as error:
         listening.close()
         reason = error.strerror or str(error)
