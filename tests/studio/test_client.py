@@ -22,7 +22,7 @@ def test_the_client_paints_a_picture(server: Server, tmp_path: Path, capsys: pyt
     files = [str(tmp_path / name) for name in ("photo one.png", "painting.png", "painted.png")]
     module["main"](*files, f"{server.address}api/v1")
     assert impasto.load(tmp_path / "painted.png").size == (128, 128)
-    assert "step 21 of 21" in capsys.readouterr().out
+    assert "step 18 of 18" in capsys.readouterr().out
     recipe = read_metadata(tmp_path / "painted.png")
     assert recipe is not None
     assert recipe["inputs"] == {"content": "photo one.png", "style": "painting.png"}
