@@ -88,6 +88,7 @@ async function send(id) {
   const entry = await store.one(id);
   const picture = await upload(await fileOf(entry), entry.name);
   sent.set(id, picture);
+  await store.put({ ...entry, sent: picture });
   return picture;
 }
 
@@ -114,7 +115,9 @@ function release(id) {
 
 export async function start() {
   try {
-    show(await store.all());
+    const entries = await store.all();
+    for (const entry of entries) if (entry.sent) sent.set(entry.id, entry.sent);
+    show(entries);
   } catch {
     update({ library: [] }); // a private window without memory
   }

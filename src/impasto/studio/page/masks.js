@@ -98,7 +98,7 @@ function toolbar({ picture, tool, model, layer, finish }) {
     tool.tolerance = value;
     refresh();
   });
-  const feather = range("mask-feather", text.masks.feather, { min: 0, max: Math.round(most / 12), step: 1, value: model.feather }, (value) => model.set({ feather: value }));
+  const feather = range("mask-feather", text.masks.feather, { min: 0, max: Math.min(1000, Math.round(most / 24)), step: 1, value: model.feather }, (value) => model.set({ feather: value }));
   const toRadius = (value) => 2 * (most / 4) ** value;
   const setRadius = (value) => {
     tool.radius = clamp(value, 2, most / 2);

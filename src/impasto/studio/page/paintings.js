@@ -27,7 +27,9 @@ function ownTile(entry) {
 
 function tiles() {
   const chosen = state.paintings.filter(({ source }) => !source.startsWith("sample:") && !state.uploads.some((upload) => upload.source === source) && !state.library.some(({ id }) => library.sourceOf(id) === source));
-  const listed = [...state.samples.paintings.map(sample), ...chosen, ...state.uploads.filter(({ source }) => !state.photos.includes(source) || state.paintings.some((painting) => painting.source === source)).slice(0, 12)];
+  const folder = new Set(state.library.map(({ id }) => library.sourceOf(id)));
+  const uploads = state.uploads.filter(({ source }) => !folder.has(source) && (!state.photos.includes(source) || state.paintings.some((painting) => painting.source === source)));
+  const listed = [...state.samples.paintings.map(sample), ...chosen, ...uploads.slice(0, 12)];
   return [
     ...listed.map((picture) => tile(picture, () => choosePainting(picture))),
     fileButton("painting-file", icon("add"), (files) => takeFiles("painting", files), { multiple: true, look: "tile add", label: text.paintings.add }),

@@ -20,7 +20,7 @@ export function slot(id, key, title, choose) {
   const name = h("strong");
   const about = h("small");
   const change = h("span.change");
-  const button = h("button.slot", { id, type: "button", onclick: choose }, h("span.thumb", {}, icon("photo"), image), h("span.words", {}, name, about), change);
+  const button = h("button.slot", { id, type: "button", onclick: choose }, h("span.unseen", {}, `${title}:`), h("span.thumb", {}, icon("photo"), image), h("span.words", {}, name, about), change);
   watch(key, () => {
     const picture = state[key];
     image.hidden = !picture;
@@ -28,7 +28,6 @@ export function slot(id, key, title, choose) {
     name.textContent = picture ? sourceName(picture.name) : text.none[key];
     change.textContent = picture ? text.change : text.choose;
     about.textContent = picture?.width ? size(picture.width, picture.height) : "";
-    button.setAttribute("aria-label", `${title}: ${name.textContent}`);
   });
   return button;
 }

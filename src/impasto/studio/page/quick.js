@@ -62,11 +62,12 @@ const later = debounce(() => state.shown.kind === "quick" && preview(), 220);
 export function start(quietly) {
   const choice = () => JSON.stringify([state.photo?.source, quickStyle(), Boolean(state.photo?.width)]);
   let chosen = quietly ? choice() : "";
+  let tab = quietly ? state.tab : "";
   watch("photo paintings style tab", () => {
     const now = choice();
-    if (now === chosen) return;
-    chosen = now;
-    if (wanted()) preview();
+    const [fresh, moved] = [now !== chosen, state.tab !== tab];
+    [chosen, tab] = [now, state.tab];
+    if (wanted() && (fresh || (moved && state.shown.kind !== "run"))) preview();
   });
   watch("settings", later);
 }

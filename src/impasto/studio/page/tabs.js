@@ -24,8 +24,12 @@ export const tabOf = (name) => Object.keys(TABS).find((key) => TABS[key].task ==
 
 const buttons = new Map();
 
+// Open a tab. A run that is on stays in the viewer; a finished one of another task does not.
 export function open(name) {
-  if (name !== state.tab) update({ tab: name });
+  if (name === state.tab) return;
+  const run = state.shown.kind === "run" && state.runs.get(state.shown.id);
+  const stays = run && (run.task === TABS[name].task || ["queued", "running", "paused"].includes(run.state));
+  update({ tab: name, ...(!stays && { shown: { kind: "photo" } }) });
 }
 
 function walk(event) {
