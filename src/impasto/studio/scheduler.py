@@ -92,6 +92,7 @@ class Scheduler:
     def runs(self, visitor: str) -> list[Run]:
         """Return the runs of a visitor, newest first."""
         with self._ready:
+            self._drop_old()
             return sorted((r for r in self._runs.values() if r.visitor == visitor), key=lambda run: -run.created)
 
     def run(self, visitor: str, number: str) -> Run:
@@ -152,6 +153,12 @@ class Scheduler:
                 self._files[run.id] = set(Sources(self.store, run.visitor).work(run.request, self.limits).files)
             if run.state == "queued":
                 self._enqueue(run)
+
+    def _drop_old(self) -> None:
+        """Forget the runs whose folders the store has deleted, because they were old or space was short."""
+        for run in [run for run in self._runs.values() if not run.unfinished and not run.folder.exists()]:
+            self._runs.pop(run.id)
+            self._files.pop(run.id, None)
 
     def _enqueue(self, run: Run, *, first: bool = False) -> None:
         with self._ready:
@@ -220,6 +227,7 @@ class Scheduler:
                 else:
                     self._keep(run)
                 self._announce(run)
+                self.store.clean()  # the run took space; the oldest items go if there is too little
 
     def _keep(self, run: Run) -> None:
         try:

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class Store:
 
     def __init__(self, folder: Path, most: float, age: float) -> None:
         self.folder, self.most, self.age = folder, most, age
-        self.used = 0
+        self.used = self.arriving = 0  # bytes of finished files, and of uploads on their way
         self.is_busy: Callable[[Path], bool] = lambda _: False
         """Whether a run still reads or writes the folder or file; the scheduler sets this."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -168,6 +168,31 @@ class Store:
                 if ID.fullmatch(path.name):
                     yield visitor, path
 
+    @contextmanager
+    def upload(self, visitor: str) -> Iterator[tuple[str, Path, Callable[[bytes], None]]]:
+        """Give a new id, the path of its file, and a function that writes a part of an upload to the file.
+
+        The file is deleted if the upload breaks off. Raises FullError where it takes more than the space that is left.
+        """
+        number, path = self.new_path(visitor)
+        arrived = 0
+
+        def take(part: bytes) -> None:
+            nonlocal arrived
+            arrived += len(part)
+            self.arriving += len(part)
+            self.check_space(self.arriving)
+            file.write(part)
+
+        try:
+            with path.open("wb") as file:
+                yield number, path, take
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            self.arriving -= arrived
+
     def check_space(self, more: float) -> None:
         """Raise Full unless `more` bytes fit; old pictures and runs are deleted first."""
         if self.used + more > self.most:
@@ -209,11 +234,11 @@ class Store:
             for path in (self.room(visitor) / "pictures").glob("*"):
                 files.setdefault(path.name.partition(".")[0], []).append(path)
             for paths in files.values():
-                if not any(path.suffix == ".json" for path in paths) and not self._is_fresh(paths):
-                    for path in paths:
-                        remove(path)  # an upload that broke off
-                else:
+                if any(path.suffix == ".json" for path in paths):
                     yield paths
+                elif not self._is_fresh(paths):  # not on its way: the remains of a server that was killed
+                    for path in paths:
+                        remove(path)
             for path in (self.room(visitor) / "runs").glob("*"):
                 yield [path]
 

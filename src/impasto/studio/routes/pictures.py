@@ -43,14 +43,9 @@ async def upload(
     name: Annotated[str, Query(max_length=1000, description="name of the file")] = "picture",
 ) -> PictureAnswer:
     """Store the picture in the body, and return its record."""
-    number, path = studio.store.new_path(visitor)
-    try:
-        with path.open("wb") as file:
-            async for chunk in request.stream():
-                file.write(chunk)
-    except BaseException:
-        path.unlink(missing_ok=True)  # the client went away, or sent too much
-        raise
+    with studio.store.upload(visitor) as (number, path, take):
+        async for part in request.stream():
+            take(part)
     most = studio.settings.megapixels * 1_000_000
     shown = pictures.clean_name(name)
     return to_answer(await studio.read(pictures.add_upload, studio.sources(visitor), number, path, shown, most))
