@@ -5,6 +5,7 @@ Images are float32 `(1, 3, H, W)`, sRGB in [0, 1], everywhere; masks and alpha a
 
 from impasto.image.allocation import Allocate, in_memory, in_range, mapped
 from impasto.image.color import MATCHING, match_colors
+from impasto.image.drawing import draw_mask
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.hidden import continued
 from impasto.image.luminance import luminance, match_luminance, with_luminance
@@ -32,6 +33,8 @@ from impasto.image.samples import Sample, bundled, load_sample, sample_names, wr
 from impasto.image.schemes import corner, files_in, files_named, mask_source, pieces
 from impasto.image.sources import Opener, Source, blended, colors_of, load, load_mask
 from impasto.image.spaces import SPACES, Space
+from impasto.image.strokes import MAX_POINTS, MAX_STROKES, Stroke, strokes_from
+from impasto.image.strokes_file import Drawing, read_drawing
 from impasto.image.writing import check_writable, write
 
 __all__ = [
@@ -39,9 +42,12 @@ __all__ = [
     "MATCHING",
     "MAX_BYTES",
     "MAX_PIXELS",
+    "MAX_POINTS",
+    "MAX_STROKES",
     "NOTHING",
     "SPACES",
     "Allocate",
+    "Drawing",
     "Opener",
     "Origin",
     "Picture",
@@ -49,6 +55,7 @@ __all__ = [
     "Size",
     "Source",
     "Space",
+    "Stroke",
     "blend",
     "blended",
     "bundled",
@@ -57,6 +64,7 @@ __all__ = [
     "colors_of",
     "continued",
     "corner",
+    "draw_mask",
     "files_in",
     "files_named",
     "fit",
@@ -74,6 +82,7 @@ __all__ = [
     "pieces",
     "propagate",
     "read",
+    "read_drawing",
     "read_metadata",
     "reduced",
     "resize",
@@ -85,6 +94,7 @@ __all__ = [
     "same_shape",
     "sample_names",
     "size_of",
+    "strokes_from",
     "with_luminance",
     "write",
     "write_samples",

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from impasto.errors import UsageError, choose
 
-OPTIONS: dict[str, tuple[str, ...]] = {"sample": (), "blend": ("mask", "at", "gradients"), "generator": ("seed",)}
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "sample": (),
+    "blend": ("mask", "at", "gradients"),
+    "generator": ("seed",),
+    "strokes": (),
+}
 """The options of each scheme."""
 
 WHOLE = r"[+-]?[0-9]+"
@@ -169,6 +174,7 @@ _SYNTAX = {
     "sample": "sample:NAME",
     "blend": "blend:SOURCE,TARGET?mask=MASK&at=X,Y&gradients=mixed",
     "generator": "generator:FILE.onnx?seed=7",
+    "strokes": "strokes:FILE.json",
 }
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.image.allocation import Allocate, in_memory
+from impasto.image.drawing import draw_mask
 from impasto.image.formats import MAX_BYTES, MAX_PIXELS
 from impasto.image.hidden import continued
 from impasto.image.mask import check_color, colors_in, mask_of, mask_of_color, resize_mask
@@ -24,6 +25,7 @@ from impasto.image.reading import from_pillow, read
 from impasto.image.resize import check_shape
 from impasto.image.samples import load_sample
 from impasto.image.schemes import Composed, parse
+from impasto.image.strokes_file import read_drawing
 
 Source = str | Path | torch.Tensor | NDArray[Any] | Image.Image | Picture
 """A source of a picture; see `load`."""
@@ -95,6 +97,8 @@ def _loaded(source: Source, max_pixels: int, max_bytes: int, allocate: Allocate)
 def _composed(composed: Composed, max_pixels: int, max_bytes: int) -> Picture:
     if composed.scheme == "sample":
         return load_sample(composed.names[0])
+    if composed.scheme == "strokes":
+        raise UsageError(f"'{composed.text}' is a mask, not a picture")
     if composed.scheme == "generator":
         from impasto.image.generator import draw  # noqa: PLC0415 (an extra)
 
@@ -136,10 +140,11 @@ def load_mask(source: Source, size: tuple[int, int] | None = None) -> torch.Tens
 
     source: a source of a picture (see `load`), or a mask `(1, 1, H, W)` as a tensor. The mask is the alpha of a picture
         with transparency, and otherwise its luminance, 0 for black and 1 for white. For `FILE#rrggbb` the mask is 1
-        where FILE, a colour-coded map, has this colour within a tolerance, and 0 elsewhere. A `~` before a name inverts
-        the mask.
+        where FILE, a colour-coded map, has this colour within a tolerance, and 0 elsewhere. "strokes:FILE.json" is
+        drawn from strokes, exactly at `size`; see `read_drawing` for the file, and `draw_mask`. A `~` before a name
+        inverts the mask.
 
-    Raises UsageError for a colour that the map lacks, with its nearest colours.
+    Raises UsageError for a colour that the map lacks, with its nearest colours, and for strokes that are not valid.
 
     >>> load_mask(torch.rand(1, 1, 20, 30), (10, 15)).shape
     torch.Size([1, 1, 10, 15])
@@ -153,7 +158,25 @@ def load_mask(source: Source, size: tuple[int, int] | None = None) -> torch.Tens
         file, color = match.groups()
         check_color(color, file)
         return _at_size(mask_of_color(load(file), color, file), size)
+    if text and (composed := parse(text)) and composed.scheme == "strokes":
+        return _drawn(composed.names[0], size)
     return _at_size(mask_of(load(source)), size)
+
+
+def _drawn(file: str, size: tuple[int, int] | None) -> torch.Tensor:
+    """Return the mask of a file of strokes, `(1, 1, H, W)`, at `size`; None for the size of its photo."""
+    drawing = read_drawing(file)
+    photo = None
+    if drawing.photo is not None and any(stroke.tool == "flood" for stroke in drawing.strokes):
+        picture = load(drawing.photo)
+        check_shape(picture.size, drawing.size, f"the photo '{drawing.photo}'", f"drawing '{file}'")
+        photo = picture.pixels
+    try:
+        return draw_mask(
+            drawing.strokes, size or drawing.size, photo=photo, photo_size=drawing.size, feather=drawing.feather
+        )
+    except UsageError as error:
+        raise UsageError(f"'{file}': {error}") from error
 
 
 def colors_of(map: Source) -> dict[str, float]:
