@@ -35,7 +35,7 @@ function boxEditor(image, width, height) {
   const element = h("div.cropper", {}, image, frame);
   let box = [0.15 * width, 0.15 * height, 0.7 * width, 0.7 * height].map(Math.round);
   const inputs = [0, 1, 2, 3].map((index) => h("input", { type: "number", min: 0, step: 1, onchange: () => change(box.map((old, k) => (k === index ? Number(inputs[index].value) : old))) }));
-  const numbers = h("div.row", {}, inputs.map((input, index) => h("label.small", {}, text.crop.sides[index], input)));
+  const numbers = h("div.numbers", {}, inputs.map((input, index) => h("label.small", {}, text.crop.sides[index], input)));
 
   function change([left, top, wide, high]) {
     const [w, h2] = [clamp(wide, Math.min(LEAST, width), width), clamp(high, Math.min(LEAST, height), height)];

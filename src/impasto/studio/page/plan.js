@@ -6,6 +6,7 @@ import { bytes, duration, size } from "./format.js";
 import { missing, request } from "./request.js";
 import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
+import { task } from "./tabs.js";
 
 let asking = null; // the request in work, to abort
 
@@ -14,9 +15,9 @@ async function ask(wanted, key) {
   asking = new AbortController();
   try {
     const plan = await post("/plan", wanted, { signal: asking.signal });
-    update({ plan: { key, plan } });
+    update({ plan: { key, task: wanted.task, plan } });
   } catch (error) {
-    if (error.name !== "AbortError") update({ plan: { key, error: error.message } });
+    if (error.name !== "AbortError") update({ plan: { key, task: wanted.task, error: error.message } });
   }
 }
 
@@ -34,6 +35,7 @@ export function planLine() {
   if (!state.plan) return { ready: false, words: text.plan.asking, wrong: false };
   const fresh = state.plan.key === JSON.stringify(request());
   const { plan, error } = state.plan;
+  if (!fresh && state.plan.task !== task()) return { ready: false, words: text.plan.asking, wrong: false };
   if (error) return { ready: false, words: fresh ? error : text.plan.asking, wrong: fresh };
   if (!plan.fits) return { ready: false, words: plan.why ?? text.plan.tooLarge, wrong: true };
   return { ready: true, words: words(plan), wrong: false, notices: plan.notices ?? [] };

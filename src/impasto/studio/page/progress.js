@@ -16,13 +16,15 @@ export const followed = () => {
   return active().find((run) => run.state === "running") ?? active()[0];
 };
 
+const percentOf = ({ step }) => Math.round((100 * step.index) / step.total);
+
 function headline(run) {
   const { step, wait_seconds: wait, place } = run;
   if (run.state === "queued") return [text.states.queued, place && text.progress.place(place), wait && text.progress.wait(duration(wait))].filter(Boolean).join(", ");
   if (run.state === "failed") return run.error ?? text.states.failed;
   if (!step?.total) return text.states[run.state];
   const left = run.state === "running" && step.seconds_left !== null ? text.progress.left(duration(step.seconds_left)) : text.states[run.state];
-  return `${Math.round((100 * step.index) / step.total)} %, ${left}`;
+  return `${percentOf(run)} %, ${left}`;
 }
 
 function detail({ step }) {
@@ -49,6 +51,7 @@ export function progress() {
   watch("runs shown", () => {
     const run = followed();
     card.hidden = !run;
+    document.title = run?.state === "running" && run.step?.total ? text.progress.titled(percentOf(run)) : text.title;
     if (!run) return;
     card.dataset.state = run.state;
     title.textContent = headline(run);

@@ -24,6 +24,7 @@ async function draw(region) {
 function add(mask) {
   const id = ++count;
   update({ regions: [...state.regions, { id, mask, painting: state.paintings[1] ?? null, weight: 1 }] });
+  requestAnimationFrame(() => document.querySelector(`[data-testid="region-${state.regions.length}"]`)?.scrollIntoView({ block: "center" }));
   if (!state.paintings[1]) choosePicture("region", (painting) => change(id, { painting }));
 }
 

@@ -38,12 +38,12 @@ function quickView(quick) {
 
 function runView(run) {
   const { request, plan } = run;
-  const whole = run.result ?? plan ?? state.photo;
+  const whole = (painted(run) && run.result) || plan || state.photo;
   const base = request.content ?? null;
   const after = afterOf(run);
   const caption = runCaption(run, whole);
   const key = base ?? run.id;
-  if (tiled && run.result && after) return tiledView(run, whole, caption);
+  if (tiled && run.task === "texture" && run.result) return tiledView(run, whole, caption);
   const before = base ? at(base) : null;
   if (!after && !before) return null;
   return { key, width: whole.width, height: whole.height, label: caption, before, beforeLabel: sourceName(base ?? "", run.names), after, caption };

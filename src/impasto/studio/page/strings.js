@@ -3,6 +3,7 @@
 const pixels = (count) => `${count} px`;
 
 export const text = {
+  title: "Impasto studio",
   automatic: "automatic",
   cancel: "Cancel",
   change: "Change",
@@ -85,6 +86,7 @@ export const text = {
   },
   progress: {
     title: "Progress",
+    titled: (percent) => `${percent} % – Impasto studio`,
     name: "Steps done",
     curve: "Loss by step",
     queue: "Other runs",

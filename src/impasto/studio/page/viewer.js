@@ -76,7 +76,7 @@ function place() {
     world.style.width = `${view.width * scale}px`;
     world.style.height = `${view.height * scale}px`;
     world.style.transform = `translate(${left}px, ${top}px)`;
-    world.classList.toggle("pixels", scale * devicePixelRatio > 3);
+    world.classList.toggle("pixels", !fitted && scale * devicePixelRatio >= 4);
     placeSplit(width, height);
     stack.sharpen(view, wantedSide());
   }
