@@ -182,6 +182,19 @@ def test_shapes_are_the_same_at_every_size(factor: int) -> None:
     assert error.mean() < 2e-4
 
 
+def test_any_two_sizes() -> None:
+    """Edges of pixels are rounded numbers of the photo, and must not lead beyond the last pixel."""
+    random = np.random.default_rng(9)
+    for _ in range(200):
+        photo, size = ((int(side[0]), int(side[1])) for side in random.integers(1, 300, (2, 2)))
+        points = [(float(x), float(y)) for x, y in random.uniform(-0.2, 1.2, (5, 2)) * photo[::-1]]
+        radius = float(random.uniform(0.05, 1) * max(photo))
+        for stroke in (brush(*points, radius=radius), Stroke("polygon", points)):
+            mask = draw_mask([stroke], size, photo_size=photo)
+            assert mask.shape == (1, 1, *size)
+            assert 0 <= mask.min() <= mask.max() <= 1
+
+
 def test_both_axes_have_their_own_scale() -> None:
     """A preview is rounded to whole pixels, so its scale is not quite the same on both axes."""
     strokes = [brush((100, 75), radius=50), Stroke("polygon", [(10, 10), (60, 20), (20, 90)])]

@@ -142,7 +142,8 @@ def _edge(canvas: Canvas, line: _Line, squares: _Squares, radius: float, erase: 
     distance = np.hypot(right, down)
     least = np.minimum.reduceat(distance, squares.first)
     half = 0.5 * float(np.hypot(width, height))
-    touched = (least < radius + half) & (x - width / 2 < canvas.photo[1]) & (y - height / 2 < canvas.photo[0])
+    touched = (least < radius + half) & (squares.rows * squares.side < canvas.size[0])
+    touched &= squares.columns * squares.side < canvas.size[1]
     if squares.side <= BLOCK:
         inside = touched & (least <= radius - half)
         canvas.fill(squares.rows[inside], squares.columns[inside], squares.side, erase)
