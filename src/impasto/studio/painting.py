@@ -70,7 +70,9 @@ class Painting:
         self._finish(self.last.image(), stopped=self.last.index)
 
     def suspend(self) -> bool:
-        """Save the state, so that the run can go on with the same bytes; return False where memory is too short."""
+        """Save the state, so that the run can go on with the same bytes; return False if it cannot be interrupted."""
+        if self.last is not None and self.last.index >= self.last.total:
+            return False  # it ends at once
         if not self._keeps:
             self.run.notice("memory is short, so this run cannot be interrupted and go on later")
             return False

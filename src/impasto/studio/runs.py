@@ -85,6 +85,12 @@ class Run:
         if len(self.curve) > POINTS:
             self.curve[:] = self.curve[::2]
 
+    def become(self, state: State, error: str | None = None) -> None:
+        """Change the state; readers see it once it is on disk."""
+        with self.lock:
+            self.state, self.error = state, error
+            self.save()
+
     def save(self) -> None:
         """Write the run to its folder."""
         with self.lock:

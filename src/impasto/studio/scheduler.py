@@ -10,7 +10,6 @@ import gc
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from impasto.studio.runs import Run, load_run
 from impasto.studio.schemas import PlanAnswer, RunAnswer, RunRequest, State
 from impasto.studio.store import MissingError, Store, new_id, remove
 from impasto.studio.sweeping import Sweeping
+from impasto.studio.turns import Turns
 from impasto.studio.work import Sources
 
 LOG = logging.getLogger("impasto.studio")
@@ -47,9 +47,7 @@ class Scheduler:
     ) -> None:
         self.store, self.networks, self.limits, self.changed = store, networks, limits, changed
         self._runs: dict[str, Run] = {}
-        self._queues: dict[str, deque[Run]] = {}
-        self._served: dict[str, int] = {}  # the number of the last turn of a visitor
-        self._turns = 0
+        self._turns = Turns()
         self._files: dict[str, set[Path]] = {}
         self._current: Run | None = None
         self._closing = False
@@ -74,7 +72,7 @@ class Scheduler:
         """Queue a new run. Raises BusyError where too many wait, and MissingError for lost pictures."""
         sources = Sources(self.store, visitor)
         with self._ready:
-            own, every = len(self._queues.get(visitor, ())), sum(map(len, self._queues.values()))
+            own, every = self._turns.of(visitor), len(self._turns)
             if own >= self.limits.queue_each or every >= self.limits.queue:
                 whose = "your" if own >= self.limits.queue_each else "the"
                 raise BusyError(f"{whose} queue is full with {max(own, every)} runs; wait for one, or cancel one")
@@ -139,8 +137,7 @@ class Scheduler:
             run.cancelled = True
             self._runs.pop(run.id, None)
             self._files.pop(run.id, None)
-            with suppress(ValueError):
-                self._queues.get(run.visitor, deque()).remove(run)
+            self._turns.remove(run)
             if run is not self._current:
                 remove(run.folder)
 
@@ -162,42 +159,25 @@ class Scheduler:
 
     def _enqueue(self, run: Run, *, first: bool = False) -> None:
         with self._ready:
-            run.state = "queued"
-            queue = self._queues.setdefault(run.visitor, deque())
-            if first:
-                queue.appendleft(run)
-            else:
-                queue.append(run)
-            run.save()
+            self._turns.add(run, first=first)
+            run.become("queued")
             self._ready.notify_all()
 
     def _wish(self, run: Run, state: State) -> None:
         with self._ready:
             if run.state == "queued" and state == "paused":
-                self._queues[run.visitor].remove(run)
-                run.state = "paused"
-                run.save()
+                self._turns.remove(run)
+                run.become("paused")
             elif run.state == "running":
                 run.wish = state
             else:
                 raise UsageError(f"the run is {run.state}, so it cannot be {state}")
         self.changed(run)
 
-    def _waiting(self) -> list[deque[Run]]:
-        """Return the queues of the visitors in the order of their turns: whoever was served longest ago is first."""
-        queues = [(visitor, queue) for visitor, queue in self._queues.items() if queue]
-        return [queue for _, queue in sorted(queues, key=lambda pair: self._served.get(pair[0], 0))]
-
-    def _order(self) -> list[Run]:
-        """Return the waiting runs in the order of their turns: one of each visitor, then the next of each."""
-        queues = self._waiting()
-        longest = max(map(len, queues), default=0)
-        return [queue[k] for k in range(longest) for queue in queues if k < len(queue)]
-
     def _place(self, run: Run) -> tuple[int | None, float | None]:
         """Return the place of a run in the queue, from 1, and its seconds to wait; None if it does not wait."""
         with self._ready:
-            order, current = self._order(), self._current
+            order, current = self._turns.order(), self._current
             if run not in order:
                 return None, None
             before = order[: order.index(run)] + ([current] if current else [])
@@ -207,90 +187,77 @@ class Scheduler:
         """Return the next run, after waiting for one; None at the end."""
         with self._ready:
             while not self._closing:
-                if queues := self._waiting():
-                    self._current = run = queues[0].popleft()
-                    self._turns += 1
-                    self._served[run.visitor] = self._turns
-                    return run
+                self._current = self._turns.next()
+                if self._current is not None:
+                    return self._current
                 self._ready.wait()
             return None
 
     def _work(self) -> None:
         while (run := self._next()) is not None:
-            try:
-                self._turn(run)
-            finally:
-                with self._ready:
-                    self._current = None
+            state, error = self._turn(run)
+            with self._ready:
+                self._current = None
                 if run.cancelled:
                     remove(run.folder)
                 else:
-                    self._keep(run)
-                self._announce(run)
-                self.store.clean()  # the run took space; the oldest items go if there is too little
+                    self._settle(run, state, error)
+            self.changed(run)
+            self.store.clean()  # the run took space; the oldest items go if there is too little
 
-    def _keep(self, run: Run) -> None:
+    def _settle(self, run: Run, state: State, error: str | None) -> None:
+        """Give a run its state after a turn; a run whose turn was over waits again."""
         try:
-            run.save()
+            if state == "queued" and not self._closing:
+                self._enqueue(run)
+            else:
+                run.become(state, error)
         except ImpastoError:
             LOG.exception("the run %s could not be saved", run.id)
 
-    def _turn(self, run: Run) -> None:
-        """Work on a run until it ends, is interrupted, or has had its turn while others wait."""
-        began, before = time.monotonic(), run.served
-        with run.lock:
-            run.state = "running"
-        self._keep(run)
-        self._announce(run)
+    def _turn(self, run: Run) -> tuple[State, str | None]:
+        """Work on a run until it ends, is interrupted, or has had its turn; return its next state and its error."""
         try:
-            sources = Sources(self.store, run.visitor)
-            work = sources.work(run.request, self.limits)
-            painting: Painting | Sweeping = Painting(run, work, self.store, self.networks)
-            if run.request.axes:
-                painting = Sweeping(run, sources, self.limits)
-            for _ in painting.steps():
-                run.served = before + time.monotonic() - began
-                self._announce(run)
-                if run.cancelled or self._interrupted(run, painting, time.monotonic() - began):
-                    return
-            run.state = "done"
+            run.become("running")
+            self.changed(run)
+            return self._steps(run), None
         except ImpastoError as error:
-            run.state, run.error = "failed", str(error)
-        except (MemoryError, RuntimeError) as error:
+            return "failed", str(error)
+        except Exception as error:
             LOG.exception("the run %s failed", run.id)
             short = isinstance(error, MemoryError) or "memory" in str(error).lower()
-            run.state, run.error = "failed", NO_MEMORY if short else FAILED
-        except Exception:
-            LOG.exception("the run %s failed", run.id)
-            run.state, run.error = "failed", FAILED
+            return "failed", NO_MEMORY if short else FAILED
         finally:
-            painting = None  # type: ignore[assignment]
             gc.collect()
             give_back()
 
-    def _interrupted(self, run: Run, painting: Painting | Sweeping, seconds: float) -> bool:
-        """Follow the wish of the visitor, the end of the server or of the turn; return whether the turn ends."""
+    def _steps(self, run: Run) -> State:
+        began, before = time.monotonic(), run.served
+        sources = Sources(self.store, run.visitor)
+        work = sources.work(run.request, self.limits)
+        painting: Painting | Sweeping = Painting(run, work, self.store, self.networks)
+        if run.request.axes:
+            painting = Sweeping(run, sources, self.limits)
+        for _ in painting.steps():
+            run.served = before + time.monotonic() - began
+            self.changed(run)
+            if run.cancelled:
+                return "queued"  # in name alone: the run is forgotten
+            if state := self._interruption(run, painting, time.monotonic() - began):
+                return state
+        return "done"
+
+    def _interruption(self, run: Run, painting: Painting | Sweeping, seconds: float) -> State | None:
+        """Follow the wish of the visitor, the end of the server or of the turn; return the next state, or None."""
         with self._ready:
-            wish, closing, others = run.wish, self._closing, any(v != run.visitor for v, q in self._queues.items() if q)
-        if run.state != "running":
-            return True
+            wish, run.wish = run.wish, None
+            over = self._closing or (seconds >= TURN and self._turns.others(run.visitor))
         if wish == "stopped":
             painting.stop()
-        elif wish == "paused" or closing or (others and seconds >= TURN):
-            if not painting.suspend():
-                run.wish = None
-                return False
-        else:
-            return False
-        run.wish = None
-        if wish:
-            run.state = wish
-        else:
-            self._enqueue(run)
-        return True
-
-    def _announce(self, run: Run) -> None:
-        self.changed(run)
+            return "stopped"
+        if (wish == "paused" or over) and painting.suspend():
+            return wish or "queued"
+        return None
 
     def _is_busy(self, path: Path) -> bool:
         with self._ready:
