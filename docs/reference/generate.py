@@ -22,6 +22,7 @@ from impasto.settings.base import Settings, plain_type
 from impasto.settings.editing import ApplySettings, BlendSettings, CompareSettings
 from impasto.settings.presets import PRESETS
 from impasto.settings.recipe import TASKS
+from impasto.settings.studio import StudioSettings
 from impasto.settings.synthesis import QUALITIES, ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.settings.train import TrainAnySettings, TrainStyleSettings, TrainTextureSettings
 
@@ -39,6 +40,7 @@ SETTINGS: Sequence[type[Settings]] = (
     TrainStyleSettings,
     TrainAnySettings,
     TrainTextureSettings,
+    StudioSettings,
 )
 
 DISTANCES = {"style": STYLE_LOSSES, "content": CONTENT_LOSSES}
