@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from impasto.errors import ImpastoError, UsageError
-from impasto.image import Picture, Source, load, load_mask, read_metadata, size_of, write
-from impasto.image.drawing import draw_mask
-from impasto.image.strokes import Stroke
+from impasto.image import Picture, Source, draw_mask, load, load_mask, read_metadata, size_of, write
+from impasto.image.strokes import strokes_from
 from impasto.settings.recipe import EDITS, TASKS, Recipe
 from impasto.studio.jpeg import to_shown
 from impasto.studio.schemas import CropRequest, StrokeList
@@ -18,6 +18,9 @@ from impasto.studio.work import Sources
 
 SIDES = (8192, 64)
 """Largest and smallest longer side at which a picture is shown."""
+
+FOR_PROGRAMMERS = re.compile(r" \([^()]*in Python[^()]*\)")
+"""The part of a message about arguments of the library, which a visitor cannot give."""
 
 LONGEST_NAME = 120
 """Most characters of the name of a file."""
@@ -44,7 +47,8 @@ def add_upload(sources: Sources, number: str, path: Path, name: str, max_pixels:
         recipe = _recipe(path)
     except ImpastoError as error:
         path.unlink(missing_ok=True)
-        raise UsageError(str(error).replace(f"'{path}'", f"'{name}'").replace(str(path), name)) from error
+        line = str(error).replace(f"'{path}'", f"'{name}'").replace(str(path), name)
+        raise UsageError(FOR_PROGRAMMERS.sub("", line)) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -58,7 +62,7 @@ def add_mask(sources: Sources, request: StrokeList) -> StoredPicture:
     """Draw a mask from strokes at the full size of the photo, and return its record."""
     photo = load(sources.file(request.photo))
     base = None if request.base is None else load_mask(sources.file(request.base))
-    strokes = [Stroke.from_mapping(stroke) for stroke in request.strokes]
+    strokes = strokes_from(request.strokes)
     mask = draw_mask(strokes, photo.size, photo=photo.pixels, feather=request.feather, base=base)
     return _write(sources, "mask", "mask.png", Picture(mask.expand(-1, 3, -1, -1)))
 

@@ -82,7 +82,7 @@ class StrokeList(Body):
     """Strokes of a mask, in pixels of the photo; see `impasto.image.strokes`."""
 
     photo: Source
-    strokes: Annotated[list[dict[str, JsonValue]], Field(max_length=5000)]
+    strokes: Annotated[list[dict[str, JsonValue]], Field(max_length=2000)]
     feather: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0.0
     base: Source | None = None
 
