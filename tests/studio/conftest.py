@@ -103,6 +103,14 @@ def serving(folder: Path, **settings: Any) -> Iterator[Server]:
         assert not thread.is_alive()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What Impasto keeps for a user, such as the pace of the machine, is kept here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMPASTO_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("studio")) as server:
