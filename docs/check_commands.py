@@ -16,9 +16,12 @@ import multiprocessing
 import os
 import re
 import shlex
+import signal
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,6 +58,9 @@ ADDED = {
 }
 """Options that a command gets where it has none of the name."""
 
+STOPPED = 130
+"""Exit code after Ctrl-C, which is how a studio ends."""
+
 SWEEP = ["--set", f"size={SIDE}", "--set", "steps=1", "--set", "scales=1", "--workers", "1"]
 
 
@@ -86,6 +92,8 @@ def rewritten(text: str) -> list[str]:
     """Return the words of a command, with small sizes and few steps."""
     words = shlex.split(text, comments=True)[1:]
     name = " ".join(words[: 2 if words[0] in ("train", "weights", "plan") else 1])
+    if words[0] == "studio":
+        return [*(word for word in words if word != "--open"), "--port", "0", "--folder", "studio"]
     if words[0] == "sweep" and "--list" not in words:
         return [*words, *SWEEP]
     for place, word in enumerate(words[:-1]):
@@ -155,7 +163,20 @@ def execute(block: Block, folder: str, output: str) -> None:
         return
     from impasto.cli import main  # noqa: PLC0415
 
-    sys.exit(main(rewritten(block.text)))
+    words = rewritten(block.text)
+    if words[0] == "studio":
+        threading.Thread(target=end_studio, args=(output,), daemon=True).start()
+    code = main(words)
+    sys.exit(0 if words[0] == "studio" and code == STOPPED else code)
+
+
+def end_studio(output: str) -> None:
+    """End the studio of this process by Ctrl-C, after it has answered."""
+    while not (address := re.search(r"http://\S+/", Path(output).read_text(encoding="utf-8"))):
+        time.sleep(0.05)
+    with urllib.request.urlopen(f"{address.group()}api/v1/about") as answer:
+        answer.read()
+    signal.raise_signal(signal.SIGINT)
 
 
 def run_page(path: Path, context: multiprocessing.context.BaseContext) -> tuple[int, list[str]]:
