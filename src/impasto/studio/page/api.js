@@ -51,12 +51,18 @@ export async function post(path, value, options = {}) {
 }
 
 export async function upload(blob, name) {
-  return read(await send("POST", `/pictures?name=${encodeURIComponent(name)}`, { body: blob, type: "application/octet-stream" }));
+  return read(
+    await send("POST", `/pictures?name=${encodeURIComponent(name)}`, { body: blob, type: "application/octet-stream" }),
+  );
 }
 
 // Paint in one pass; return the picture as a blob, and the seconds that it took.
 export async function paintQuickly(value, options) {
-  const response = await send("POST", "/preview", { ...options, body: JSON.stringify(value), type: "application/json" });
+  const response = await send("POST", "/preview", {
+    ...options,
+    body: JSON.stringify(value),
+    type: "application/json",
+  });
   return { blob: await response.blob(), seconds: Number(response.headers.get("X-Seconds")) || null };
 }
 

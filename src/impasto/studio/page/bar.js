@@ -11,7 +11,8 @@ import { state, watch } from "./state.js";
 import { text } from "./strings.js";
 import * as viewer from "./viewer.js";
 
-const button = (id, picture, label, work) => h(`button.plain#${id}`, { type: "button", title: label, "aria-label": label, onclick: work }, icon(picture));
+const button = (id, picture, label, work) =>
+  h(`button.plain#${id}`, { type: "button", title: label, "aria-label": label, onclick: work }, icon(picture));
 
 const caption = h("p.caption#caption");
 const numbers = h("span#numbers");
@@ -20,11 +21,35 @@ const tile = button("tile", "tiles", text.viewer.tile, () => {
   setTiled(!isTiled());
   tile.setAttribute("aria-pressed", isTiled());
 });
-const strength = h("input#blend", { type: "range", min: 0, max: 100, value: 100, "aria-label": text.viewer.blend, title: text.viewer.blend });
-const blending = h("label.blend", { hidden: true }, h("span", {}, text.viewer.blendShort), strength, h("output#blend-value", {}, "100 %"));
-const level = h("button.plain.level#actual", { type: "button", title: text.viewer.actual, onclick: () => (Math.abs(viewer.percent() - 100) < 1 ? viewer.fit() : viewer.actualSize()) });
-const save = menu("save", [icon("save"), h("span", {}, text.result.download)], text.result.download, () => downloads(shownRun(), blendShare()));
-const quickSave = h("a.button#save-preview", { "aria-label": text.result.download, title: text.result.download }, icon("save"), h("span", {}, text.result.download));
+const strength = h("input#blend", {
+  type: "range",
+  min: 0,
+  max: 100,
+  value: 100,
+  "aria-label": text.viewer.blend,
+  title: text.viewer.blend,
+});
+const blending = h(
+  "label.blend",
+  { hidden: true },
+  h("span", {}, text.viewer.blendShort),
+  strength,
+  h("output#blend-value", {}, "100 %"),
+);
+const level = h("button.plain.level#actual", {
+  type: "button",
+  title: text.viewer.actual,
+  onclick: () => (Math.abs(viewer.percent() - 100) < 1 ? viewer.fit() : viewer.actualSize()),
+});
+const save = menu("save", [icon("save"), h("span", {}, text.result.download)], text.result.download, () =>
+  downloads(shownRun(), blendShare()),
+);
+const quickSave = h(
+  "a.button#save-preview",
+  { "aria-label": text.result.download, title: text.result.download },
+  icon("save"),
+  h("span", {}, text.result.download),
+);
 const more = menu("more", [icon("more")], text.result.more, () => moreItems(shownRun()));
 
 export const blendShare = () => Number(strength.value) / 100;
@@ -66,7 +91,10 @@ function offerPreview() {
   const { quick, shown } = state;
   quickSave.hidden = !(shown.kind === "quick" && quick);
   if (quickSave.hidden) return;
-  Object.assign(quickSave, { href: quick.url, download: `${stem(quick.photo.name).replace(/^sample:/, "")}-${text.result.previewFile}.jpg` });
+  Object.assign(quickSave, {
+    href: quick.url,
+    download: `${stem(quick.photo.name).replace(/^sample:/, "")}-${text.result.previewFile}.jpg`,
+  });
 }
 
 function showLevel() {
@@ -84,7 +112,13 @@ export function start() {
     button("fit", "fit", text.viewer.fit, viewer.fit),
   );
   compare.setAttribute("aria-pressed", "false");
-  find("#bar").append(h("div.captions", {}, caption, numbers), blending, h("div.group", {}, tile, compare), zooms, h("div.group.acts", {}, quickSave, save, more));
+  find("#bar").append(
+    h("div.captions", {}, caption, numbers),
+    blending,
+    h("div.group", {}, tile, compare),
+    zooms,
+    h("div.group.acts", {}, quickSave, save, more),
+  );
   strength.addEventListener("input", () => setBlend(Number(strength.value)));
   viewer.onMove(showLevel);
   watch("view shown runs quick", refresh);

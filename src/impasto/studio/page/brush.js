@@ -42,7 +42,10 @@ export function overlay(picture, model, tool) {
   function drawLive(context, scale) {
     if (live.tool !== "polygon") return drawStroke(context, live, width, height);
     trace(context, [...live.points, cursor]);
-    for (const [colour, width] of [["#000", 5], ["#fff", 2.5]]) {
+    for (const [colour, width] of [
+      ["#000", 5],
+      ["#fff", 2.5],
+    ]) {
       Object.assign(context, { strokeStyle: colour, lineWidth: width / scale, lineJoin: "round" });
       context.stroke();
     }
@@ -63,7 +66,13 @@ export function overlay(picture, model, tool) {
     const [x, y] = viewer.toPicture(clientX - left, clientY - top);
     return [clamp(x, 0, width), clamp(y, 0, height)];
   };
-  const stroke = (points) => ({ tool: tool.name, erase: tool.erase, radius: tool.radius, tolerance: tool.tolerance, points });
+  const stroke = (points) => ({
+    tool: tool.name,
+    erase: tool.erase,
+    radius: tool.radius,
+    tolerance: tool.tolerance,
+    points,
+  });
 
   async function pour(at) {
     const made = stroke([at.map((value, axis) => Math.min(value, [width, height][axis] - 1))]);
@@ -74,7 +83,8 @@ export function overlay(picture, model, tool) {
   function corner(at) {
     const { scale } = viewer.geometry();
     if (!live) live = stroke([at]);
-    else if (live.points.length > 2 && Math.hypot(at[0] - live.points[0][0], at[1] - live.points[0][1]) * scale < 12) return close();
+    else if (live.points.length > 2 && Math.hypot(at[0] - live.points[0][0], at[1] - live.points[0][1]) * scale < 12)
+      return close();
     else live.points.push(at);
     return draw();
   }
@@ -135,7 +145,7 @@ export function overlay(picture, model, tool) {
     const step = event.shiftKey ? 4 * tool.radius : tool.radius / 2;
     const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
     if (move) cursor = [clamp(cursor[0] + move[0], 0, width), clamp(cursor[1] + move[1], 0, height)];
-    else if (event.key === " ") (tool.name === "brush" ? model.add(stroke([cursor])) : use(cursor));
+    else if (event.key === " ") tool.name === "brush" ? model.add(stroke([cursor])) : use(cursor);
     else if (event.key === "Enter" && live) close();
     else if (event.key === "Backspace" && live) live.points.length > 1 ? live.points.pop() : abandon();
     else return;

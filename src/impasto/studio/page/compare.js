@@ -19,7 +19,11 @@ export function chooseOther(run) {
   });
   dialog("compare-dialog", text.compare.title, (box) => [
     h("p.small", {}, others.length ? text.compare.choose : text.compare.none),
-    h("div.tiles.large", {}, others.map((other) => tile(other, () => choose(other, box)))),
+    h(
+      "div.tiles.large",
+      {},
+      others.map((other) => tile(other, () => choose(other, box))),
+    ),
   ]);
 }
 
@@ -38,14 +42,30 @@ export async function compare(a, b) {
   show(numbers);
 }
 
-const mean = (values) => Object.values(values).reduce((sum, value) => sum + value, 0) / Math.max(1, Object.keys(values).length);
+const mean = (values) =>
+  Object.values(values).reduce((sum, value) => sum + value, 0) / Math.max(1, Object.keys(values).length);
 
 function show({ psnr, ssim, style, content }) {
   const words = text.compare.numbers(short(psnr), short(ssim), short(mean(style)), short(mean(content)));
-  const rows = (title, values) => Object.entries(values).map(([layer, value]) => h("tr", {}, h("th", { scope: "row" }, title), h("td", {}, layer), h("td", {}, short(value))));
-  const table = h("table", {}, h("caption", {}, text.compare.distances), h("tbody", {}, rows(text.compare.style, style), rows(text.compare.content, content)));
-  const details = () => dialog("numbers-dialog", text.compare.numbersTitle, () => [h("p", {}, words), table, h("p.small", {}, text.compare.about)]);
-  find("#numbers").replaceChildren(h("button.plain.small", { type: "button", onclick: details, title: text.compare.numbersTitle }, words));
+  const rows = (title, values) =>
+    Object.entries(values).map(([layer, value]) =>
+      h("tr", {}, h("th", { scope: "row" }, title), h("td", {}, layer), h("td", {}, short(value))),
+    );
+  const table = h(
+    "table",
+    {},
+    h("caption", {}, text.compare.distances),
+    h("tbody", {}, rows(text.compare.style, style), rows(text.compare.content, content)),
+  );
+  const details = () =>
+    dialog("numbers-dialog", text.compare.numbersTitle, () => [
+      h("p", {}, words),
+      table,
+      h("p.small", {}, text.compare.about),
+    ]);
+  find("#numbers").replaceChildren(
+    h("button.plain.small", { type: "button", onclick: details, title: text.compare.numbersTitle }, words),
+  );
   announce(words);
 }
 

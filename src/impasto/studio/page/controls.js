@@ -12,7 +12,15 @@ const SIDES = [512, 1024, 2048, 4096];
 function segments(task, name) {
   const entry = field(task, name);
   if (!entry) return null;
-  const inputs = entry.choices.map((choice) => h("input.unseen", { type: "radio", name: `${task}-${name}`, value: choice, id: `${task}-${name}-${choice}`, onchange: () => set(task, name, choice) }));
+  const inputs = entry.choices.map((choice) =>
+    h("input.unseen", {
+      type: "radio",
+      name: `${task}-${name}`,
+      value: choice,
+      id: `${task}-${name}-${choice}`,
+      onchange: () => set(task, name, choice),
+    }),
+  );
   const labels = inputs.map((input) => h("label", {}, input, h("span", {}, text.choices[input.value] ?? input.value)));
   watch("settings", () => {
     for (const input of inputs) input.checked = input.value === setting(task, name);
@@ -24,7 +32,12 @@ function segments(task, name) {
 function keepColours(task) {
   const entry = field(task, "keep_color");
   if (!entry) return null;
-  const box = h("input", { type: "checkbox", id: `${task}-keep`, onchange: () => set(task, "keep_color", box.checked ? (entry.choices.find((name) => name !== "no") ?? "ycbcr") : "no") });
+  const box = h("input", {
+    type: "checkbox",
+    id: `${task}-keep`,
+    onchange: () =>
+      set(task, "keep_color", box.checked ? (entry.choices.find((name) => name !== "no") ?? "ycbcr") : "no"),
+  });
   watch("settings", () => {
     box.checked = setting(task, "keep_color") !== "no";
   });
@@ -36,7 +49,14 @@ function sizeChoice(task) {
   const entry = field(task, "size");
   if (!entry) return null;
   const select = h("select", { id: `${task}-size` });
-  const typed = h("input", { type: "number", id: `${task}-size-typed`, min: 1, step: 1, inputMode: "numeric", "aria-label": text.size.typed });
+  const typed = h("input", {
+    type: "number",
+    id: `${task}-size-typed`,
+    min: 1,
+    step: 1,
+    inputMode: "numeric",
+    "aria-label": text.size.typed,
+  });
   let typing = false;
   select.addEventListener("change", () => {
     typing = select.value === "typed";
@@ -55,7 +75,12 @@ function sizeChoice(task) {
     const picture = task === "texture" ? state.paintings[0] : state.photo;
     const own = picture?.width ? text.size.ownOf(pixels(picture.width, picture.height)) : text.size.own;
     const sides = SIDES.filter((side) => side <= (state.about?.limits.side ?? 4096));
-    const options = [...(entry.optional ? [["auto", text.size.automatic]] : []), ...sides.map((side) => [String(side), text.size.side(side)]), ["0", own], ["typed", text.size.other]];
+    const options = [
+      ...(entry.optional ? [["auto", text.size.automatic]] : []),
+      ...sides.map((side) => [String(side), text.size.side(side)]),
+      ["0", own],
+      ["typed", text.size.other],
+    ];
     const known = options.some(([name]) => name === String(value ?? "auto"));
     select.replaceChildren(...options.map(([name, words]) => h("option", { value: name }, words)));
     select.value = typing || !known ? "typed" : String(value ?? "auto");
@@ -63,13 +88,25 @@ function sizeChoice(task) {
     if (!typed.hidden && document.activeElement !== typed) typed.value = value ?? "";
   };
   watch("settings photo paintings about", draw);
-  return h("div.field", {}, h("div.caption", {}, h("label", { htmlFor: select.id }, text.size.title)), h("div.pair", {}, select, typed));
+  return h(
+    "div.field",
+    {},
+    h("div.caption", {}, h("label", { htmlFor: select.id }, text.size.title)),
+    h("div.pair", {}, select, typed),
+  );
 }
 
 const part = (...children) => h("section.part.controls", {}, ...children);
 const slim = { help: false };
 
-export const stylize = () => part(control("stylize", "strength", slim), control("stylize", "style_scale", slim), keepColours("stylize"), segments("stylize", "quality"), sizeChoice("stylize"));
+export const stylize = () =>
+  part(
+    control("stylize", "strength", slim),
+    control("stylize", "style_scale", slim),
+    keepColours("stylize"),
+    segments("stylize", "quality"),
+    sizeChoice("stylize"),
+  );
 
 export const apply = () => part(control("apply", "strength", slim), keepColours("apply"), sizeChoice("apply"));
 
@@ -82,4 +119,5 @@ export const texture = () =>
     h("div.pair", {}, control("texture", "width", slim), control("texture", "height", slim)),
   );
 
-export const reconstruct = () => part(control("reconstruct", "layers"), segments("reconstruct", "quality"), sizeChoice("reconstruct"));
+export const reconstruct = () =>
+  part(control("reconstruct", "layers"), segments("reconstruct", "quality"), sizeChoice("reconstruct"));

@@ -19,8 +19,14 @@ export const cropPainting = guarded(async (painting) => {
   const finish = guarded(async (box) => {
     const part = await post("/crops", { source: painting.source, box: editor.value() });
     const { source, name } = part;
-    const paintings = state.paintings.map((old) => (old.source === painting.source ? { ...part, source, name, share: old.share } : old));
-    update({ uploads: [part, ...state.uploads], paintings, ...(state.tab === "texture" && { shown: { kind: "painting", picture: part } }) });
+    const paintings = state.paintings.map((old) =>
+      old.source === painting.source ? { ...part, source, name, share: old.share } : old,
+    );
+    update({
+      uploads: [part, ...state.uploads],
+      paintings,
+      ...(state.tab === "texture" && { shown: { kind: "painting", picture: part } }),
+    });
     box.close();
   });
   dialog("crop-dialog", text.crop.title, (box) => [
@@ -31,16 +37,36 @@ export const cropPainting = guarded(async (painting) => {
 });
 
 function boxEditor(image, width, height) {
-  const frame = h("div.frame", {}, CORNERS.map((name) => h("i", { className: name, "data-corner": name })));
+  const frame = h(
+    "div.frame",
+    {},
+    CORNERS.map((name) => h("i", { className: name, "data-corner": name })),
+  );
   const element = h("div.cropper", {}, image, frame);
   let box = [0.15 * width, 0.15 * height, 0.7 * width, 0.7 * height].map(Math.round);
-  const inputs = [0, 1, 2, 3].map((index) => h("input", { type: "number", min: 0, step: 1, onchange: () => change(box.map((old, k) => (k === index ? Number(inputs[index].value) : old))) }));
-  const numbers = h("div.numbers", {}, inputs.map((input, index) => h("label.small", {}, text.crop.sides[index], input)));
+  const inputs = [0, 1, 2, 3].map((index) =>
+    h("input", {
+      type: "number",
+      min: 0,
+      step: 1,
+      onchange: () => change(box.map((old, k) => (k === index ? Number(inputs[index].value) : old))),
+    }),
+  );
+  const numbers = h(
+    "div.numbers",
+    {},
+    inputs.map((input, index) => h("label.small", {}, text.crop.sides[index], input)),
+  );
 
   function change([left, top, wide, high]) {
     const [w, h2] = [clamp(wide, Math.min(LEAST, width), width), clamp(high, Math.min(LEAST, height), height)];
     box = [clamp(left, 0, width - w), clamp(top, 0, height - h2), w, h2].map(Math.round);
-    Object.assign(frame.style, { left: `${(100 * box[0]) / width}%`, top: `${(100 * box[1]) / height}%`, width: `${(100 * box[2]) / width}%`, height: `${(100 * box[3]) / height}%` });
+    Object.assign(frame.style, {
+      left: `${(100 * box[0]) / width}%`,
+      top: `${(100 * box[1]) / height}%`,
+      width: `${(100 * box[2]) / width}%`,
+      height: `${(100 * box[3]) / height}%`,
+    });
     box.forEach((value, index) => (inputs[index].value = value));
   }
 

@@ -9,7 +9,10 @@ export function drawCurve(canvas, points, total) {
   const [low, high] = [Math.min(...losses), Math.max(...losses)];
   const span = high - low || 1;
   const last = Math.max(total || 0, points.at(-1)[0]);
-  const place = (index) => [2 + ((width - 4) * points[index][0]) / last, 3 + ((height - 6) * (high - losses[index])) / span];
+  const place = (index) => [
+    2 + ((width - 4) * points[index][0]) / last,
+    3 + ((height - 6) * (high - losses[index])) / span,
+  ];
   context.beginPath();
   points.forEach((_, index) => context[index ? "lineTo" : "moveTo"](...place(index)));
   Object.assign(context, { strokeStyle: token("--accent"), lineWidth: 1.5, lineJoin: "round" });

@@ -19,7 +19,8 @@ function setProperty(element, name, value) {
   if (value === undefined || value === null) return;
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name in element && !name.startsWith("aria")) element[name] = value;
-  else if (value !== false || name.startsWith("aria-")) element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : value);
+  else if (value !== false || name.startsWith("aria-"))
+    element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : value);
 }
 
 // Delay calls of `work` until none has come for `milliseconds`.

@@ -7,20 +7,33 @@ import { field, same, set, setting, watch } from "./state.js";
 import { text } from "./strings.js";
 
 const isNumber = ({ type }) => type === "number" || type === "integer";
-const hasBounds = ({ minimum, maximum }) => typeof minimum === "number" && typeof maximum === "number" && maximum - minimum <= 1e7;
+const hasBounds = ({ minimum, maximum }) =>
+  typeof minimum === "number" && typeof maximum === "number" && maximum - minimum <= 1e7;
 export const labelOf = (name) => text.fields[name] ?? capital(plain(name));
 
 // A slider over a range of several powers of ten, such as 0.05 to 8, is logarithmic.
 function scaleOf({ type, minimum, maximum }) {
   if (minimum > 0 && maximum / minimum >= 50) {
-    return { min: 0, max: 1, step: 0.005, to: (value) => Math.log(value / minimum) / Math.log(maximum / minimum), from: (place) => Number(short(minimum * (maximum / minimum) ** place)) };
+    return {
+      min: 0,
+      max: 1,
+      step: 0.005,
+      to: (value) => Math.log(value / minimum) / Math.log(maximum / minimum),
+      from: (place) => Number(short(minimum * (maximum / minimum) ** place)),
+    };
   }
   const step = type === "integer" ? 1 : maximum - minimum <= 2 ? 0.01 : 0.1;
   return { min: minimum, max: maximum, step, to: Number, from: (place) => Number(short(place)) };
 }
 
 function numberInput(entry, id, change) {
-  const input = h("input", { id, type: "number", step: entry.type === "integer" ? 1 : "any", inputMode: entry.type === "integer" ? "numeric" : "decimal", placeholder: entry.optional ? text.automatic : "" });
+  const input = h("input", {
+    id,
+    type: "number",
+    step: entry.type === "integer" ? 1 : "any",
+    inputMode: entry.type === "integer" ? "numeric" : "decimal",
+    placeholder: entry.optional ? text.automatic : "",
+  });
   const wrong = h("small.wrong", { hidden: true });
   const check = () => {
     const words = input.value.trim();
@@ -61,17 +74,33 @@ function slider(entry, id, change, name) {
 
 function select(entry, id, change) {
   const names = [...(entry.optional ? [""] : []), ...entry.choices];
-  const box = h("select", { id }, names.map((name) => h("option", { value: name }, name || text.automatic)));
+  const box = h(
+    "select",
+    { id },
+    names.map((name) => h("option", { value: name }, name || text.automatic)),
+  );
   box.addEventListener("change", () => change(box.value || null));
   return { parts: [box], show: (value) => (box.value = value ?? "") };
 }
 
 function words(entry, id, change) {
   const many = entry.type === "texts";
-  const input = h("input", { id, type: "text", spellcheck: false, autocomplete: "off", placeholder: entry.optional || many ? text.notSet : "" });
+  const input = h("input", {
+    id,
+    type: "text",
+    spellcheck: false,
+    autocomplete: "off",
+    placeholder: entry.optional || many ? text.notSet : "",
+  });
   const read = () => {
     const value = input.value.trim();
-    if (many) return value ? value.split(";").map((part) => part.trim()).filter(Boolean) : [];
+    if (many)
+      return value
+        ? value
+            .split(";")
+            .map((part) => part.trim())
+            .filter(Boolean)
+        : [];
     return value || (entry.optional ? null : entry.default);
   };
   input.addEventListener("change", () => change(read()));
@@ -95,18 +124,38 @@ export function control(task, name, { help = true, label = labelOf(name) } = {})
   if (!entry) return null;
   const id = `${task}-${name}`;
   const change = (value) => set(task, name, value);
-  const reset = h("button.plain.reset", { type: "button", title: text.resetOne(label), "aria-label": text.resetOne(label), onclick: () => change(entry.default) }, icon("reset"));
+  const reset = h(
+    "button.plain.reset",
+    {
+      type: "button",
+      title: text.resetOne(label),
+      "aria-label": text.resetOne(label),
+      onclick: () => change(entry.default),
+    },
+    icon("reset"),
+  );
   const about = help ? h("small", { id: `${id}-help` }, sentence(entry.help)) : null;
   let show;
   let element;
   if (entry.type === "boolean") {
     const box = h("input", { id, type: "checkbox", onchange: () => change(box.checked) });
     show = (value) => (box.checked = Boolean(value));
-    element = h("div.field", { "data-field": name }, h("div.caption", {}, h("label.check", {}, box, h("span", {}, label)), reset), about);
+    element = h(
+      "div.field",
+      { "data-field": name },
+      h("div.caption", {}, h("label.check", {}, box, h("span", {}, label)), reset),
+      about,
+    );
   } else {
     const made = widget(entry, id, change, label);
     show = made.show;
-    element = h("div.field", { "data-field": name }, h("div.caption", {}, h("label", { htmlFor: id }, label), reset), made.parts, about);
+    element = h(
+      "div.field",
+      { "data-field": name },
+      h("div.caption", {}, h("label", { htmlFor: id }, label), reset),
+      made.parts,
+      about,
+    );
   }
   if (about) element.querySelector(`#${CSS.escape(id)}`)?.setAttribute("aria-describedby", about.id);
   watch("settings", () => {
@@ -118,4 +167,3 @@ export function control(task, name, { help = true, label = labelOf(name) } = {})
   });
   return element;
 }
-

@@ -5,7 +5,13 @@ import { icon } from "./icons.js";
 
 // Return a label that looks like a button and holds the input of files.
 export function fileButton(id, content, work, { multiple = false, folder = false, look = "", label } = {}) {
-  const input = h("input.unseen", { id, type: "file", accept: "image/*", multiple: multiple || folder, "aria-label": label });
+  const input = h("input.unseen", {
+    id,
+    type: "file",
+    accept: "image/*",
+    multiple: multiple || folder,
+    "aria-label": label,
+  });
   if (folder) input.webkitdirectory = true;
   input.addEventListener("change", () => {
     const files = [...input.files];

@@ -21,7 +21,10 @@ export function start() {
     inputs[name] = h("input.unseen", { type: "radio", name: "film", id: `film-${name}`, onchange: () => choose(name) });
     return h("label", {}, inputs[name], h("span", {}, text.film[name]));
   });
-  find("#film").append(h("fieldset.plain-set", {}, h("legend.unseen", {}, text.film.name), h("div.segments.small", {}, labels)), ...Object.values(boxes));
+  find("#film").append(
+    h("fieldset.plain-set", {}, h("legend.unseen", {}, text.film.name), h("div.segments.small", {}, labels)),
+    ...Object.values(boxes),
+  );
   choose("styles");
   let had = false; // the strip of styles was there
   watch("tab photo runs", () => {
@@ -31,6 +34,7 @@ export function start() {
     inputs.styles.parentElement.hidden = !styles;
     inputs.results.parentElement.hidden = !some;
     find("#film fieldset").classList.toggle("lone", !(styles && some));
+    inputs.results.nextElementSibling.textContent = text.film.counted(state.runs.size);
     if (!styles && some) choose("results");
     if (styles && (!had || !some)) choose("styles");
     had = styles;

@@ -33,7 +33,12 @@ export async function flood(url, x, y, tolerance, colour) {
     const index = stack.pop();
     area.data.set([...colour, 255], 4 * index);
     const column = index % width;
-    for (const next of [column > 0 ? index - 1 : -1, column < width - 1 ? index + 1 : -1, index - width, index + width]) {
+    for (const next of [
+      column > 0 ? index - 1 : -1,
+      column < width - 1 ? index + 1 : -1,
+      index - width,
+      index + width,
+    ]) {
       if (next < 0 || next >= seen.length || seen[next] || !near(next)) continue;
       seen[next] = 1;
       stack.push(next);
@@ -42,7 +47,9 @@ export async function flood(url, x, y, tolerance, colour) {
   return onCanvas(area);
 }
 
-const LINEAR = Float64Array.from({ length: 256 }, (_, level) => (level <= 10 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4));
+const LINEAR = Float64Array.from({ length: 256 }, (_, level) =>
+  level <= 10 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4,
+);
 
 // The colour of a pixel in OKLab (Ottosson 2020), where the server measures distances as well.
 function oklab(data, index) {

@@ -31,7 +31,7 @@ const notes = h("p.small#plan-notes", { hidden: true });
 
 function refresh() {
   const { ready, words, wrong, notices = [] } = planLine();
-  line.textContent = words;
+  line.textContent = find("#trouble").textContent === words ? "" : words;
   line.classList.toggle("wrong", wrong);
   notes.textContent = notices.join(" · ");
   notes.hidden = !notices.length;
@@ -43,7 +43,9 @@ function refresh() {
 
 export function start() {
   paint.addEventListener("click", startPainting);
-  new ResizeObserver(([entry]) => document.documentElement.style.setProperty("--foot", `${Math.ceil(entry.borderBoxSize[0].blockSize)}px`)).observe(find("#foot"));
+  new ResizeObserver(([entry]) =>
+    document.documentElement.style.setProperty("--foot", `${Math.ceil(entry.borderBoxSize[0].blockSize)}px`),
+  ).observe(find("#foot"));
   paint.setAttribute("aria-describedby", "plan");
   find("#foot").append(progress(), queue(), h("p.trouble#trouble", { role: "alert" }), line, notes, paint);
   watch("plan tab photo paintings style settings regions init inset insetMask runs", refresh);

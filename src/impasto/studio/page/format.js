@@ -30,4 +30,8 @@ export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1)
 export const stem = (name) => name.replace(/\.[^.]*$/, "");
 
 // The name of a source for people.
-export const sourceName = (source, names = {}) => stem(names[source] ?? source.replace(/^sample:/, "")).replace(/^sample:/, "");
+export function sourceName(source, names = {}) {
+  const sample = source.startsWith("sample:");
+  const name = sample ? source.slice(7) : stem(names[source] ?? source);
+  return sample || (!source.includes(":") && !names[source]) ? capital(name) : name;
+}

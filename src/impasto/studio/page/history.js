@@ -1,17 +1,12 @@
 // The runs of this visit as tiles: the newest first.
 
 import { address, runAddress } from "./api.js";
+import { settingsOf } from "./details.js";
 import { h } from "./dom.js";
-import { capital, label, short, size } from "./format.js";
+import { size } from "./format.js";
 import { isActive, newestFirst, show, titleOf } from "./runs.js";
 import { state, watch } from "./state.js";
 import { text } from "./strings.js";
-
-// One line of the settings that differ from the default.
-export function settingsOf(run) {
-  const parts = Object.entries(run.request.settings).map(([name, value]) => `${label(name)} ${typeof value === "number" ? short(value) : value}`);
-  return capital(parts.join(", "));
-}
 
 const tiles = new Map(); // id -> elements
 
@@ -19,7 +14,12 @@ function tileOf(run) {
   if (!tiles.has(run.id)) {
     const image = h("img", { alt: "", hidden: true, decoding: "async" });
     const name = h("span");
-    const button = h("button.tile", { type: "button", "data-testid": `run-${run.id}`, onclick: () => show(run.id) }, h("span.picture", {}, image), name);
+    const button = h(
+      "button.tile",
+      { type: "button", "data-testid": `run-${run.id}`, onclick: () => show(run.id) },
+      h("span.picture", {}, image),
+      name,
+    );
     tiles.set(run.id, { button, image, name });
   }
   return tiles.get(run.id);
@@ -27,7 +27,11 @@ function tileOf(run) {
 
 function draw(run) {
   const { button, image, name } = tileOf(run);
-  const picture = run.result ? address(run.result.source, 256) : run.preview ? runAddress(run.id, "preview", { version: run.preview - (run.preview % 4) || 1 }) : null;
+  const picture = run.result
+    ? address(run.result.source, 256)
+    : run.preview
+      ? runAddress(run.id, "preview", { version: run.preview - (run.preview % 4) || 1 })
+      : null;
   if (picture && image.getAttribute("src") !== picture) {
     image.src = picture;
     image.hidden = false;
@@ -35,7 +39,9 @@ function draw(run) {
   const words = isActive(run) || run.state === "failed" ? text.states[run.state] : titleOf(run);
   if (name.textContent !== words) name.textContent = words;
   const whole = run.result ?? run.plan;
-  const title = [text.tasks[run.task], titleOf(run), whole && size(whole.width, whole.height), settingsOf(run)].filter(Boolean).join(" · ");
+  const title = [text.tasks[run.task], titleOf(run), whole && size(whole.width, whole.height), settingsOf(run)]
+    .filter(Boolean)
+    .join(" · ");
   if (button.title !== title) button.title = title;
   button.classList.toggle("active", isActive(run));
   button.classList.toggle("failed", run.state === "failed");
@@ -47,7 +53,8 @@ export function results() {
   const box = h("div.strip#results", { role: "group", "aria-label": text.film.results });
   watch("runs shown", () => {
     const buttons = newestFirst().map(draw);
-    const same = buttons.length === box.childElementCount && buttons.every((button, index) => box.children[index] === button);
+    const same =
+      buttons.length === box.childElementCount && buttons.every((button, index) => box.children[index] === button);
     if (!same) box.replaceChildren(...buttons);
     for (const id of [...tiles.keys()]) if (!state.runs.has(id)) tiles.delete(id);
   });

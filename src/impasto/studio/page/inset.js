@@ -11,10 +11,18 @@ import { field, set, setting, state, update, watch } from "./state.js";
 import { text } from "./strings.js";
 import * as viewer from "./viewer.js";
 
-export const inset = () => h("section.part", { "data-takes": "inset" }, h("div.heading", {}, h("h2", {}, text.inset.title)), slot("inset", "inset", text.inset.title, () => choosePicture("inset")));
+export const inset = () =>
+  h(
+    "section.part",
+    { "data-takes": "inset" },
+    h("div.heading", {}, h("h2", {}, text.inset.title)),
+    slot("inset", "inset", text.inset.title, () => choosePicture("inset")),
+  );
 
 const corner = () => {
-  const [x, y] = String(setting("blend", "at") ?? "0,0").split(",").map(Number);
+  const [x, y] = String(setting("blend", "at") ?? "0,0")
+    .split(",")
+    .map(Number);
   return [x || 0, y || 0];
 };
 const place = (x, y) => set("blend", "at", `${Math.round(x)},${Math.round(y)}`);
@@ -26,7 +34,11 @@ async function mask() {
 
 function ghost() {
   const image = h("img", { alt: text.inset.ghost, draggable: false });
-  const element = h("div.ghost.still", { tabIndex: 0, role: "img", hidden: true, "aria-label": text.inset.ghost }, image);
+  const element = h(
+    "div.ghost.still",
+    { tabIndex: 0, role: "img", hidden: true, "aria-label": text.inset.ghost },
+    image,
+  );
   let from = null;
   element.addEventListener("pointerdown", (event) => {
     element.setPointerCapture(event.pointerId);
@@ -50,7 +62,14 @@ function ghost() {
   const draw = () => {
     const { scale, left, top } = viewer.geometry();
     const picture = state.inset;
-    element.hidden = !(state.tab === "blend" && picture?.width && state.photo?.width && state.shown.kind !== "run" && state.shown.kind !== "pair" && !find("#viewer").classList.contains("editing"));
+    element.hidden = !(
+      state.tab === "blend" &&
+      picture?.width &&
+      state.photo?.width &&
+      state.shown.kind !== "run" &&
+      state.shown.kind !== "pair" &&
+      !find("#viewer").classList.contains("editing")
+    );
     if (element.hidden) return;
     const wanted = address((state.insetMask?.cut ?? picture).source, 1024);
     if (image.getAttribute("src") !== wanted) image.src = wanted;
@@ -67,11 +86,21 @@ function ghost() {
 export function blend() {
   ghost();
   const [x, y] = [0, 1].map((axis) => {
-    const input = h("input", { id: `blend-${"xy"[axis]}`, type: "number", step: 1, onchange: () => place(...corner().map((old, k) => (k === axis ? Number(input.value) : old))) });
+    const input = h("input", {
+      id: `blend-${"xy"[axis]}`,
+      type: "number",
+      step: 1,
+      onchange: () => place(...corner().map((old, k) => (k === axis ? Number(input.value) : old))),
+    });
     return input;
   });
   const line = h("p.small");
-  const button = h("button", { id: "inset-mask", type: "button", onclick: mask }, icon("mask"), h("span", {}, text.inset.mask));
+  const button = h(
+    "button",
+    { id: "inset-mask", type: "button", onclick: mask },
+    icon("mask"),
+    h("span", {}, text.inset.mask),
+  );
   const clear = h("button.plain", { type: "button", onclick: () => update({ insetMask: null }) }, text.inset.noMask);
   watch("settings", () => {
     [x.value, y.value] = corner();
@@ -81,6 +110,21 @@ export function blend() {
     clear.hidden = !state.insetMask;
     line.textContent = state.insetMask ? text.inset.masked : text.inset.unmasked;
   });
-  const where = field("blend", "at") ? h("div.pair", {}, h("div.field", {}, h("label", { htmlFor: x.id }, text.inset.x), x), h("div.field", {}, h("label", { htmlFor: y.id }, text.inset.y), y)) : null;
-  return h("section.part.controls", {}, h("div.row", {}, button, clear), line, where, h("p.small", {}, text.inset.drag), control("blend", "gradients"));
+  const where = field("blend", "at")
+    ? h(
+        "div.pair",
+        {},
+        h("div.field", {}, h("label", { htmlFor: x.id }, text.inset.x), x),
+        h("div.field", {}, h("label", { htmlFor: y.id }, text.inset.y), y),
+      )
+    : null;
+  return h(
+    "section.part.controls",
+    {},
+    h("div.row", {}, button, clear),
+    line,
+    where,
+    h("p.small", {}, text.inset.drag),
+    control("blend", "gradients"),
+  );
 }

@@ -33,11 +33,23 @@ const KEYS = {
 };
 
 export function help() {
-  const rows = text.keys.list.map(([keys, words]) => h("div", {}, h("dt", {}, keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, words)));
+  const rows = text.keys.list.map(([keys, words]) =>
+    h(
+      "div",
+      {},
+      h(
+        "dt",
+        {},
+        keys.split(" ").map((key) => h("kbd", {}, key)),
+      ),
+      h("dd", {}, words),
+    ),
+  );
   dialog("keys", text.keys.title, () => [h("dl.keys", {}, rows)]);
 }
 
-const typing = ({ target }) => target.closest?.("input:not([type=range], [type=checkbox], [type=radio]), select, textarea");
+const typing = ({ target }) =>
+  target.closest?.("input:not([type=range], [type=checkbox], [type=radio]), select, textarea");
 
 function down(event) {
   if (document.querySelector("dialog[open]") || event.defaultPrevented) return;
@@ -47,7 +59,7 @@ function down(event) {
   if (event.ctrlKey || event.metaKey) return undefined;
   if (event.altKey && event.key >= "1" && event.key <= "9") {
     const name = Object.keys(TABS)[event.key - 1];
-    if (name) event.preventDefault(), open(name);
+    if (name) (event.preventDefault(), open(name));
     return undefined;
   }
   if (event.altKey || event.target.closest?.("[popover]")) return undefined;
@@ -58,7 +70,7 @@ function down(event) {
     return viewer.pan(...moves[event.key]);
   }
   const work = KEYS[event.key];
-  if (!work || masks.isOpen() && "pnmo".includes(event.key)) return undefined;
+  if (!work || (masks.isOpen() && "pnmo".includes(event.key))) return undefined;
   event.preventDefault();
   return work();
 }

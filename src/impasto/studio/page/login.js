@@ -10,13 +10,24 @@ let asking = null;
 
 function ask() {
   asking ??= new Promise((done) => {
-    const input = h("input", { id: "password", type: "password", autocomplete: "current-password", required: true, autofocus: true });
+    const input = h("input", {
+      id: "password",
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+      autofocus: true,
+    });
     const send = guarded(async () => {
       await post("/session", { password: input.value });
       inside = true;
       box.close();
     });
-    const form = h("form", { onsubmit: (event) => (event.preventDefault(), send()) }, h("label.field", {}, h("span", {}, text.login.password), input), h("div.row.end", {}, h("button.main#log-in", {}, text.login.enter)));
+    const form = h(
+      "form",
+      { onsubmit: (event) => (event.preventDefault(), send()) },
+      h("label.field", {}, h("span", {}, text.login.password), input),
+      h("div.row.end", {}, h("button.main#log-in", {}, text.login.enter)),
+    );
     let inside = false;
     let box;
     const open = () => {

@@ -27,12 +27,15 @@ import * as viewer from "./viewer.js";
 async function facts() {
   const about = await get("/about");
   update({ about });
-  const [samples, styles, presets, forms] = await Promise.all(["/samples", "/styles", "/presets", "/forms"].map((path) => get(path)));
+  const [samples, styles, presets, forms] = await Promise.all(
+    ["/samples", "/styles", "/presets", "/forms"].map((path) => get(path)),
+  );
   update({ samples, styles, presets, forms });
 }
 
 function tools() {
-  const plain = (id, name, label, work) => h(`button.plain#${id}`, { type: "button", title: label, "aria-label": label, onclick: work }, icon(name));
+  const plain = (id, name, label, work) =>
+    h(`button.plain#${id}`, { type: "button", title: label, "aria-label": label, onclick: work }, icon(name));
   find("#tools").append(plain("help", "help", text.keys.title, keyboard.help));
   if (state.about.password) find("#tools").append(plain("log-out", "out", text.login.leave, login.logOut));
 }

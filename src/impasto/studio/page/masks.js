@@ -85,7 +85,12 @@ function range(id, label, values, change) {
 
 function toolbar({ picture, tool, model, layer, finish }) {
   const most = Math.max(picture.width, picture.height);
-  const button = (id, name, work) => h(`button.plain#mask-${id}`, { type: "button", title: text.masks[id], "aria-label": text.masks[id], onclick: work }, icon(name));
+  const button = (id, name, work) =>
+    h(
+      `button.plain#mask-${id}`,
+      { type: "button", title: text.masks[id], "aria-label": text.masks[id], onclick: work },
+      icon(name),
+    );
   const tools = TOOLS.map((id) =>
     button(id, id, () => {
       layer.abandon();
@@ -93,12 +98,24 @@ function toolbar({ picture, tool, model, layer, finish }) {
       refresh();
     }),
   );
-  const radius = range("mask-radius", text.masks.radius, { min: 0, max: 1, step: 0.01 }, (value) => setRadius(toRadius(value)));
-  const tolerance = range("mask-tolerance", text.masks.tolerance, { min: 0, max: 0.4, step: 0.005, value: tool.tolerance }, (value) => {
-    tool.tolerance = value;
-    refresh();
-  });
-  const feather = range("mask-feather", text.masks.feather, { min: 0, max: Math.min(1000, Math.round(most / 24)), step: 1, value: model.feather }, (value) => model.set({ feather: value }));
+  const radius = range("mask-radius", text.masks.radius, { min: 0, max: 1, step: 0.01 }, (value) =>
+    setRadius(toRadius(value)),
+  );
+  const tolerance = range(
+    "mask-tolerance",
+    text.masks.tolerance,
+    { min: 0, max: 0.4, step: 0.005, value: tool.tolerance },
+    (value) => {
+      tool.tolerance = value;
+      refresh();
+    },
+  );
+  const feather = range(
+    "mask-feather",
+    text.masks.feather,
+    { min: 0, max: Math.min(1000, Math.round(most / 24)), step: 1, value: model.feather },
+    (value) => model.set({ feather: value }),
+  );
   const toRadius = (value) => 2 * (most / 4) ** value;
   const setRadius = (value) => {
     tool.radius = clamp(value, 2, most / 2);
@@ -133,11 +150,19 @@ function toolbar({ picture, tool, model, layer, finish }) {
     radius.element,
     tolerance.element,
     feather.element,
-    group(button("all", "all", whole("all", false)), button("clear", "none", whole("all", true)), button("invert", "invert", whole("invert"))),
+    group(
+      button("all", "all", whole("all", false)),
+      button("clear", "none", whole("all", true)),
+      button("invert", "invert", whole("invert")),
+    ),
     fileButton("mask-file", icon("mask"), load, { look: "plain", label: text.masks.file }),
     group(undo, redo),
-    h("div.group.acts", {}, h("button#mask-cancel", { type: "button", onclick: () => finish(null) }, text.cancel), h("button.main#mask-done", { type: "button", onclick: () => finish(true) }, text.masks.done)),
+    h(
+      "div.group.acts",
+      {},
+      h("button#mask-cancel", { type: "button", onclick: () => finish(null) }, text.cancel),
+      h("button.main#mask-done", { type: "button", onclick: () => finish(true) }, text.masks.done),
+    ),
   ];
   return { parts, refresh, radius: setRadius };
 }
-

@@ -7,7 +7,11 @@ let count = 0;
 // `items` is a function that returns a list of { label, href, download, work, hint }, or "line".
 export function menu(id, content, label, items) {
   const list = h(`div.menu#${id}-menu`, { popover: "auto", role: "menu", "aria-label": label });
-  const button = h(`button#${id}`, { type: "button", "aria-label": label, title: label, "aria-haspopup": "menu", "aria-expanded": "false" }, ...content);
+  const button = h(
+    `button#${id}`,
+    { type: "button", "aria-label": label, title: label, "aria-haspopup": "menu", "aria-expanded": "false" },
+    ...content,
+  );
   button.style.anchorName = `--menu-${++count}`;
   button.popoverTargetElement = list;
   list.addEventListener("beforetoggle", (event) => {
@@ -28,12 +32,23 @@ export function menu(id, content, label, items) {
 function item(entry) {
   if (entry === "line") return h("hr");
   const hint = entry.hint ? h("small", {}, entry.hint) : null;
-  if (entry.href) return h("a", { role: "menuitem", href: entry.href, download: entry.download ?? "", tabIndex: -1, onclick: hide }, entry.label, hint);
+  if (entry.href)
+    return h(
+      "a",
+      { role: "menuitem", href: entry.href, download: entry.download ?? "", tabIndex: -1, onclick: hide },
+      entry.label,
+      hint,
+    );
   const work = (event) => {
     hide(event);
     entry.work();
   };
-  return h("button", { type: "button", role: "menuitem", tabIndex: -1, onclick: work, "data-testid": entry.id }, entry.label, hint);
+  return h(
+    "button",
+    { type: "button", role: "menuitem", tabIndex: -1, onclick: work, "data-testid": entry.id },
+    entry.label,
+    hint,
+  );
 }
 
 const hide = (event) => event.currentTarget.closest("[popover]").hidePopover();

@@ -3,7 +3,7 @@
 import { address } from "./api.js";
 import { cropPainting } from "./crop.js";
 import { h } from "./dom.js";
-import { sourceName } from "./format.js";
+import { stem } from "./format.js";
 import { fileButton } from "./files.js";
 import { icon } from "./icons.js";
 import * as library from "./library.js";
@@ -14,41 +14,102 @@ import { text } from "./strings.js";
 
 function tile({ source, name, url, id }, work) {
   const used = source && state.paintings.some((painting) => painting.source === source);
-  const image = h("img", { src: url ?? address(source, 160), alt: "", loading: "lazy", decoding: "async", draggable: false });
-  const words = sourceName(name);
-  return h("button.tile", { type: "button", title: words, "aria-pressed": Boolean(used && !(state.tab === "onepass" && state.style)), onclick: work, "data-testid": `painting-${id ?? source}` }, image, h("span.unseen", {}, words));
+  const image = h("img", {
+    src: url ?? address(source, 160),
+    alt: "",
+    loading: "lazy",
+    decoding: "async",
+    draggable: false,
+  });
+  const words = stem(name);
+  return h(
+    "button.tile",
+    {
+      type: "button",
+      title: words,
+      "aria-pressed": Boolean(used && !(state.tab === "onepass" && state.style)),
+      onclick: work,
+      "data-testid": `painting-${id ?? source}`,
+    },
+    image,
+    h("span.unseen", {}, words),
+  );
 }
 
 function ownTile(entry) {
   const button = tile({ ...entry, source: library.sourceOf(entry.id) }, () => library.use(entry.id));
-  const remove = h("button.remove", { type: "button", "aria-label": text.library.remove(entry.name), title: text.library.remove(entry.name), onclick: () => library.forget(entry.id) }, icon("close"));
+  const remove = h(
+    "button.remove",
+    {
+      type: "button",
+      "aria-label": text.library.remove(entry.name),
+      title: text.library.remove(entry.name),
+      onclick: () => library.forget(entry.id),
+    },
+    icon("close"),
+  );
   return h("div.kept", {}, button, remove);
 }
 
 function tiles() {
-  const chosen = state.paintings.filter(({ source }) => !source.startsWith("sample:") && !state.uploads.some((upload) => upload.source === source) && !state.library.some(({ id }) => library.sourceOf(id) === source));
+  const chosen = state.paintings.filter(
+    ({ source }) =>
+      !source.startsWith("sample:") &&
+      !state.uploads.some((upload) => upload.source === source) &&
+      !state.library.some(({ id }) => library.sourceOf(id) === source),
+  );
   const folder = new Set(state.library.map(({ id }) => library.sourceOf(id)));
-  const uploads = state.uploads.filter(({ source }) => !folder.has(source) && (!state.photos.includes(source) || state.paintings.some((painting) => painting.source === source)));
+  const uploads = state.uploads.filter(
+    ({ source }) =>
+      !folder.has(source) &&
+      (!state.photos.includes(source) || state.paintings.some((painting) => painting.source === source)),
+  );
   const listed = [...state.samples.paintings.map(sample), ...chosen, ...uploads.slice(0, 12)];
   return [
     ...listed.map((picture) => tile(picture, () => choosePainting(picture))),
-    fileButton("painting-file", icon("add"), (files) => takeFiles("painting", files), { multiple: true, look: "tile add", label: text.paintings.add }),
+    fileButton("painting-file", icon("add"), (files) => takeFiles("painting", files), {
+      multiple: true,
+      look: "tile add",
+      label: text.paintings.add,
+    }),
   ];
 }
 
 function folderRow() {
-  const work = library.canPick() ? h("button.plain", { type: "button", id: "folder", onclick: library.pickFolder }, icon("folder"), h("span", {}, text.library.open)) : fileButton("folder", [icon("folder"), h("span", {}, text.library.open)], library.addFiles, { folder: true, look: "plain", label: text.library.open });
-  const clear = state.library.length ? h("button.plain", { type: "button", id: "folder-clear", onclick: library.forgetAll }, text.library.removeAll) : null;
+  const work = library.canPick()
+    ? h(
+        "button.plain",
+        { type: "button", id: "folder", onclick: library.pickFolder },
+        icon("folder"),
+        h("span", {}, text.library.open),
+      )
+    : fileButton("folder", [icon("folder"), h("span", {}, text.library.open)], library.addFiles, {
+        folder: true,
+        look: "plain",
+        label: text.library.open,
+      });
+  const clear = state.library.length
+    ? h("button.plain", { type: "button", id: "folder-clear", onclick: library.forgetAll }, text.library.removeAll)
+    : null;
   return [work, clear];
 }
 
 export function paintings() {
-  const mix = h("input#mix", { type: "checkbox", onchange: () => update({ mixing: mix.checked, paintings: mix.checked ? state.paintings : state.paintings.slice(0, 1) }) });
+  const mix = h("input#mix", {
+    type: "checkbox",
+    onchange: () =>
+      update({ mixing: mix.checked, paintings: mix.checked ? state.paintings : state.paintings.slice(0, 1) }),
+  });
   const grid = h("div.tiles#paintings", { role: "group", "aria-label": text.paintings.title });
   const own = h("div.tiles#library", { role: "group", "aria-label": text.library.title, hidden: true });
   const folder = h("div.row.spread");
   const name = h("p.chosen");
-  const part = h("button.plain#crop", { type: "button", onclick: () => cropPainting(state.paintings.at(-1)) }, icon("crop"), h("span", {}, text.paintings.part));
+  const part = h(
+    "button.plain#crop",
+    { type: "button", onclick: () => cropPainting(state.paintings.at(-1)) },
+    icon("crop"),
+    h("span", {}, text.paintings.part),
+  );
   const line = h("div.row.spread", {}, name, part);
   watch("samples uploads paintings style tab photo library", () => {
     const focused = document.activeElement?.dataset?.testid;
@@ -58,12 +119,27 @@ export function paintings() {
     folder.replaceChildren(...folderRow().filter(Boolean));
     const shipped = state.tab === "onepass" && state.style;
     line.hidden = !state.paintings.length || Boolean(shipped);
-    name.textContent = state.paintings.map((painting) => sourceName(painting.name)).join(" + ");
-    if (focused && !document.activeElement?.dataset?.testid) document.querySelector(`#panel [data-testid="${CSS.escape(focused)}"]`)?.focus();
+    name.textContent = state.paintings.map((painting) => stem(painting.name)).join(" + ");
+    if (focused && !document.activeElement?.dataset?.testid)
+      document.querySelector(`#panel [data-testid="${CSS.escape(focused)}"]`)?.focus();
   });
   watch("mixing tab", () => {
     mix.checked = state.mixing;
     mix.parentElement?.toggleAttribute("hidden", state.tab === "onepass");
   });
-  return h("section.part", { "data-takes": "painting" }, h("div.heading", {}, h("h2", {}, text.paintings.title), h("label.check", {}, mix, h("span", {}, text.paintings.mix))), grid, own, line, mixture(), folder);
+  return h(
+    "section.part",
+    { "data-takes": "painting" },
+    h(
+      "div.heading",
+      {},
+      h("h2", {}, text.paintings.title),
+      h("label.check", {}, mix, h("span", {}, text.paintings.mix)),
+    ),
+    grid,
+    own,
+    line,
+    mixture(),
+    folder,
+  );
 }

@@ -4,7 +4,7 @@ import { address } from "./api.js";
 import { blend, inset } from "./inset.js";
 import * as controls from "./controls.js";
 import { find, h } from "./dom.js";
-import { size, sourceName } from "./format.js";
+import { size, stem } from "./format.js";
 import { advanced } from "./forms.js";
 import { icon } from "./icons.js";
 import { paintings } from "./paintings.js";
@@ -20,28 +20,61 @@ export function slot(id, key, title, choose) {
   const name = h("strong");
   const about = h("small");
   const change = h("span.change");
-  const button = h("button.slot", { id, type: "button", onclick: choose }, h("span.unseen", {}, `${title}:`), h("span.thumb", {}, icon("photo"), image), h("span.words", {}, name, about), change);
+  const button = h(
+    "button.slot",
+    { id, type: "button", onclick: choose },
+    h("span.unseen", {}, `${title}:`),
+    h("span.thumb", {}, icon("photo"), image),
+    h("span.words", {}, name, about),
+    change,
+  );
   watch(key, () => {
     const picture = state[key];
     image.hidden = !picture;
     if (picture) image.src = address(picture.source, 160);
-    name.textContent = picture ? sourceName(picture.name) : text.none[key];
+    name.textContent = picture ? stem(picture.name) : text.none[key];
     change.textContent = picture ? text.change : text.choose;
     about.textContent = picture?.width ? size(picture.width, picture.height) : "";
   });
   return button;
 }
 
-const photo = () => h("section.part", { "data-takes": "photo" }, h("div.heading", {}, h("h2", {}, text.photo)), slot("photo", "photo", text.photo, () => choosePicture("photo")));
+const remarks = () => {
+  const line = h("p.small", { hidden: true });
+  watch("photo", () => {
+    line.textContent = (state.photo?.notices ?? []).join(" · ");
+    line.hidden = !line.textContent;
+  });
+  return line;
+};
+
+const photo = () =>
+  h(
+    "section.part",
+    { "data-takes": "photo" },
+    h("div.heading", {}, h("h2", {}, text.photo)),
+    slot("photo", "photo", text.photo, () => choosePicture("photo")),
+    remarks(),
+  );
 
 // The style of one pass that was chosen in the strip.
 function chosen() {
   const name = h("strong");
-  const clear = h("button.plain", { type: "button", id: "style-clear", onclick: () => update({ style: null }) }, text.onepass.none);
-  const line = h("section.part", {}, h("div.heading", {}, h("h2", {}, text.onepass.style)), h("div.row.spread", {}, name, clear));
+  const clear = h(
+    "button.plain",
+    { type: "button", id: "style-clear", onclick: () => update({ style: null }) },
+    text.onepass.none,
+  );
+  const line = h(
+    "section.part",
+    {},
+    h("div.heading", {}, h("h2", {}, text.onepass.style)),
+    h("div.row.spread", {}, name, clear),
+  );
   watch("style styles paintings", () => {
     const style = state.styles.find((entry) => entry.name === state.style);
-    name.textContent = style?.title ?? state.style ?? (state.paintings.length ? text.onepass.painting : text.onepass.choose);
+    name.textContent =
+      style?.title ?? state.style ?? (state.paintings.length ? text.onepass.painting : text.onepass.choose);
     clear.hidden = !state.style;
   });
   return line;
@@ -50,10 +83,25 @@ function chosen() {
 // The picture that the next run starts from, where one was chosen.
 function start() {
   const name = h("span");
-  const line = h("section.part.init", { hidden: true }, name, h("button.plain", { type: "button", id: "init-clear", "aria-label": text.init.remove, title: text.init.remove, onclick: () => update({ init: null }) }, icon("close")));
+  const line = h(
+    "section.part.init",
+    { hidden: true },
+    name,
+    h(
+      "button.plain",
+      {
+        type: "button",
+        id: "init-clear",
+        "aria-label": text.init.remove,
+        title: text.init.remove,
+        onclick: () => update({ init: null }),
+      },
+      icon("close"),
+    ),
+  );
   watch("init", () => {
     line.hidden = !state.init;
-    name.textContent = state.init ? text.init.from(sourceName(state.init.name)) : "";
+    name.textContent = state.init ? text.init.from(stem(state.init.name)) : "";
   });
   return line;
 }

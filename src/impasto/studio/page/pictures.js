@@ -2,6 +2,7 @@
 
 import { address, get, upload } from "./api.js";
 import { find } from "./dom.js";
+import { capital } from "./format.js";
 import { offer } from "./recipe.js";
 import { announce, calm, complain, guarded } from "./say.js";
 import { same, state, update, watch } from "./state.js";
@@ -31,8 +32,8 @@ export async function sendFiles(files) {
 // Use a picture as "photo", "painting", "inset" or "mask".
 export function takePicture(kind, picture) {
   calm();
-  const { source, name, width, height } = picture;
-  const taken = { source, name, width, height };
+  const { source, name, width, height, notices } = picture;
+  const taken = { source, name, width, height, notices };
   if (kind === "photo") {
     const regions = same(state.photo?.source, source) ? state.regions : [];
     update({ photo: taken, photos: [...new Set([...state.photos, source])], regions, shown: { kind: "photo" } });
@@ -47,17 +48,26 @@ export function choosePainting({ source, name, width, height }) {
   calm();
   const others = state.paintings.filter((painting) => painting.source !== source);
   const painting = { source, name, width, height, share: 1 };
-  const paintings = !state.mixing ? [painting] : others.length < state.paintings.length ? others : [...others, painting];
-  update({ paintings, style: null, ...(state.tab === "texture" && { shown: { kind: "painting", picture: painting } }) });
+  const paintings = !state.mixing
+    ? [painting]
+    : others.length < state.paintings.length
+      ? others
+      : [...others, painting];
+  update({
+    paintings,
+    style: null,
+    ...(state.tab === "texture" && { shown: { kind: "painting", picture: painting } }),
+  });
 }
 
 export const takeFiles = guarded(async (kind, files) => {
   if (!files.length) return;
   const pictures = await sendFiles(files);
-  for (const picture of kind === "painting" && state.mixing ? pictures : pictures.slice(0, 1)) takePicture(kind, picture);
+  for (const picture of kind === "painting" && state.mixing ? pictures : pictures.slice(0, 1))
+    takePicture(kind, picture);
 });
 
-export const sample = (name) => ({ source: `sample:${name}`, name });
+export const sample = (name) => ({ source: `sample:${name}`, name: capital(name) });
 
 // The size of a picture, from the picture itself where the server has not told it.
 async function measure(picture) {
@@ -86,7 +96,8 @@ function completePainting() {
   const first = state.paintings[0];
   if (state.tab !== "texture" || !first) return;
   if (first.width) {
-    if (["nothing", "photo", "quick"].includes(state.shown.kind)) update({ shown: { kind: "painting", picture: first } });
+    if (["nothing", "photo", "quick"].includes(state.shown.kind))
+      update({ shown: { kind: "painting", picture: first } });
     return;
   }
   measure(first).then((whole) => {
@@ -95,7 +106,8 @@ function completePainting() {
   }, complain);
 }
 
-const kindAt = (target) => target?.closest?.("[data-takes]")?.dataset.takes ?? (state.tab === "texture" ? "painting" : "photo");
+const kindAt = (target) =>
+  target?.closest?.("[data-takes]")?.dataset.takes ?? (state.tab === "texture" ? "painting" : "photo");
 
 function listenDrops() {
   const mark = (target) => {
@@ -119,11 +131,21 @@ function listenDrops() {
   });
 }
 
+// Drop choices of an earlier visit whose pictures the server has deleted.
+function forgetMissing(there) {
+  const gone = (picture) => picture && picture.source.startsWith("picture:") && !there.has(picture.source);
+  const lost = ["photo", "inset", "init"].filter((key) => gone(state[key]));
+  const paintings = state.paintings.filter((painting) => !gone(painting));
+  if (lost.includes("photo")) complain(new Error(text.errors.gone(state.photo.name)));
+  update({ ...Object.fromEntries(lost.map((key) => [key, null])), paintings });
+}
+
 export async function start() {
   complete("photo");
   complete("inset");
   watch("paintings tab", completePainting);
   listenDrops();
   const pictures = await get("/pictures");
+  forgetMissing(new Set(pictures.map(({ source }) => source)));
   update({ uploads: pictures.filter(({ kind }) => kind === "upload").sort((a, b) => b.created - a.created) });
 }

@@ -4,6 +4,7 @@ import { post } from "./api.js";
 import { debounce } from "./dom.js";
 import { bytes, duration, size } from "./format.js";
 import { missing, request } from "./request.js";
+import { calm } from "./say.js";
 import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
 import { task } from "./tabs.js";
@@ -15,9 +16,12 @@ async function ask(wanted, key) {
   asking = new AbortController();
   try {
     const plan = await post("/plan", wanted, { signal: asking.signal });
+    if (state.plan && !state.plan.key) calm(); // the server is back
     update({ plan: { key, task: wanted.task, plan } });
   } catch (error) {
-    if (error.name !== "AbortError") update({ plan: { key, task: wanted.task, error: error.message } });
+    if (error.name === "AbortError") return;
+    update({ plan: { key: error.status ? key : "", task: wanted.task, error: error.message } });
+    if (!error.status) setTimeout(later, 3000); // no server; ask again
   }
 }
 
@@ -36,7 +40,8 @@ export function planLine() {
   const fresh = state.plan.key === JSON.stringify(request());
   const { plan, error } = state.plan;
   if (!fresh && state.plan.task !== task()) return { ready: false, words: text.plan.asking, wrong: false };
-  if (error) return { ready: false, words: fresh ? error : text.plan.asking, wrong: fresh };
+  const told = fresh || !state.plan.key;
+  if (error) return { ready: false, words: told ? error : text.plan.asking, wrong: told };
   if (!plan.fits) return { ready: false, words: plan.why ?? text.plan.tooLarge, wrong: true };
   return { ready: true, words: words(plan), wrong: false, notices: plan.notices ?? [] };
 }

@@ -20,10 +20,16 @@ const percentOf = ({ step }) => Math.round((100 * step.index) / step.total);
 
 function headline(run) {
   const { step, wait_seconds: wait, place } = run;
-  if (run.state === "queued") return [text.states.queued, place && text.progress.place(place), wait && text.progress.wait(duration(wait))].filter(Boolean).join(", ");
+  if (run.state === "queued")
+    return [text.states.queued, place && text.progress.place(place), wait && text.progress.wait(duration(wait))]
+      .filter(Boolean)
+      .join(", ");
   if (run.state === "failed") return run.error ?? text.states.failed;
   if (!step?.total) return text.states[run.state];
-  const left = run.state === "running" && step.seconds_left !== null ? text.progress.left(duration(step.seconds_left)) : text.states[run.state];
+  const left =
+    run.state === "running" && step.seconds_left !== null
+      ? text.progress.left(duration(step.seconds_left))
+      : text.states[run.state];
   return `${percentOf(run)} %, ${left}`;
 }
 
@@ -33,7 +39,13 @@ function detail({ step }) {
   return [text.progress.step(step.index, step.total), size(step.width, step.height), loss].filter(Boolean).join(" · ");
 }
 
-const button = (id, name, label, work) => h(`button#${id}`, { type: "button", "aria-label": label, title: label, onclick: work }, icon(name), h("span", {}, label));
+const button = (id, name, label, work) =>
+  h(
+    `button#${id}`,
+    { type: "button", "aria-label": label, title: label, onclick: work },
+    icon(name),
+    h("span", {}, label),
+  );
 
 export function progress() {
   const run = (work) => guarded(() => work(followed().id));
@@ -47,7 +59,14 @@ export function progress() {
     stop: button("stop", "stop", text.progress.stop, run(stop)),
     cancel: button("cancel", "close", text.cancel, run(cancel)),
   };
-  const card = h("section.progress", { hidden: true, "aria-label": text.progress.title }, h("div.words", {}, title, about), curve, bar, h("div.row", {}, Object.values(acts)));
+  const card = h(
+    "section.progress",
+    { hidden: true, "aria-label": text.progress.title },
+    h("div.words", {}, title, about),
+    curve,
+    bar,
+    h("div.row", {}, Object.values(acts)),
+  );
   watch("runs shown", () => {
     const run = followed();
     card.hidden = !run;
@@ -70,4 +89,3 @@ export function progress() {
   });
   return card;
 }
-

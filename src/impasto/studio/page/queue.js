@@ -11,12 +11,26 @@ import { text } from "./strings.js";
 function line(run) {
   const name = titleOf(run);
   const { step } = run;
-  const part = run.state === "running" && step?.total ? `${Math.round((100 * step.index) / step.total)} %` : run.place ? text.progress.place(run.place) : text.states[run.state];
+  const part =
+    run.state === "running" && step?.total
+      ? `${Math.round((100 * step.index) / step.total)} %`
+      : run.place
+        ? text.progress.place(run.place)
+        : text.states[run.state];
   return h(
     "li",
     { "data-testid": `queue-${run.id}` },
     h("button.plain", { type: "button", onclick: () => show(run.id) }, h("span", {}, name), h("small", {}, part)),
-    h("button.plain", { type: "button", "aria-label": text.progress.cancel(name), title: text.progress.cancel(name), onclick: guarded(() => cancel(run.id)) }, icon("close")),
+    h(
+      "button.plain",
+      {
+        type: "button",
+        "aria-label": text.progress.cancel(name),
+        title: text.progress.cancel(name),
+        onclick: guarded(() => cancel(run.id)),
+      },
+      icon("close"),
+    ),
   );
 }
 

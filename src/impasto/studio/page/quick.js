@@ -2,7 +2,7 @@
 
 import { paintQuickly } from "./api.js";
 import { debounce } from "./dom.js";
-import { sourceName } from "./format.js";
+import { stem } from "./format.js";
 import { quickRequest, quickStyle } from "./request.js";
 import { announce, complain, setState } from "./say.js";
 import { state, update, watch } from "./state.js";
@@ -51,9 +51,10 @@ function keep(quick) {
 }
 
 function label() {
-  if (state.tab === "onepass" && state.style) return state.styles.find(({ name }) => name === state.style)?.title ?? state.style;
+  if (state.tab === "onepass" && state.style)
+    return state.styles.find(({ name }) => name === state.style)?.title ?? state.style;
   const [first, ...others] = state.paintings;
-  return others.length ? text.viewer.firstOf(sourceName(first.name)) : sourceName(first.name);
+  return others.length ? text.viewer.firstOf(stem(first.name)) : stem(first.name);
 }
 
 const later = debounce(() => state.shown.kind === "quick" && preview(), 220);

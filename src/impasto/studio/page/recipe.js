@@ -9,14 +9,16 @@ import { tabOf } from "./tabs.js";
 
 // Take the settings of a task that the forms know; all others of the task go back to their default.
 export function useSettings(task, values) {
-  const known = Object.entries(values).filter(([name, value]) => field(task, name) && !same(value, field(task, name).default));
+  const known = Object.entries(values).filter(
+    ([name, value]) => field(task, name) && !same(value, field(task, name).default),
+  );
   update({ settings: { ...state.settings, [task]: Object.fromEntries(known) }, tab: tabOf(task) });
 }
 
 // Take the inputs and the settings of a request.
 export function recall(request, names = {}) {
   const { task, content, style, settings } = request;
-  const named = (source) => ({ source, name: names[source] ?? sourceName(source) });
+  const named = (source) => ({ source, name: sourceName(source, names) });
   const changes = { init: null };
   if (content && content !== state.photo?.source) changes.photo = named(content);
   const shipped = style.length === 1 && !style[0].source.includes(":");

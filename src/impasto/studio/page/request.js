@@ -29,7 +29,11 @@ function regions(name) {
   if (name !== "stylize" && name !== "apply") return [];
   const most = name === "apply" ? 1 : Infinity;
   const ready = state.regions.filter(({ mask, painting }) => mask && painting);
-  return ready.map(({ mask, painting, weight }) => ({ mask: mask.source, style: painting.source, weight: Math.min(weight, most) }));
+  return ready.map(({ mask, painting, weight }) => ({
+    mask: mask.source,
+    style: painting.source,
+    weight: Math.min(weight, most),
+  }));
 }
 
 // Return the request for the open tab. Call it only where `missing()` is null.
@@ -49,8 +53,8 @@ export function request() {
 // The request of a preview in one pass. The strength of a run of many steps is 0.5 where that of one pass is 1.
 export function quickRequest(side) {
   const name = task() === "stylize" ? "stylize" : "apply";
-  const strength = setting(name, "strength") ?? 1;
-  const settings = { strength: name === "stylize" ? Math.min(1, 2 * strength) : strength };
+  const { size: _, ...values } = state.settings.apply;
+  const settings = name === "apply" ? values : { strength: Math.min(1, 2 * setting(name, "strength")) };
   const keep = setting(name, "keep_color");
   if (keep && keep !== "no") settings.keep_color = keep;
   return { content: state.photo.source, style: quickStyle(), size: side, settings };

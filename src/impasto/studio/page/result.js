@@ -1,11 +1,12 @@
 // Downloads of a result, and everything else that can be done with a run.
 
 import { get, runAddress } from "./api.js";
+import { details } from "./details.js";
 import { stem, sourceName } from "./format.js";
 import { chooseOther } from "./compare.js";
 import { takePicture } from "./pictures.js";
 import { recall } from "./recipe.js";
-import { cancel, isActive, resume, startRun } from "./runs.js";
+import { cancel, resume, startRun } from "./runs.js";
 import { announce, guarded } from "./say.js";
 import { update } from "./state.js";
 import { text } from "./strings.js";
@@ -21,7 +22,12 @@ const FORMATS = [
 export function fileName(run) {
   const { content, style } = run.request;
   const parts = [content, style[0]?.source].filter(Boolean).map((source) => stem(sourceName(source, run.names)));
-  return parts.join("-").replace(/[^\w.-]+/g, "-") || run.task;
+  return (
+    parts
+      .join("-")
+      .replace(/[^\w.-]+/g, "-")
+      .toLowerCase() || run.task
+  );
 }
 
 // The entries of the download menu.
@@ -33,7 +39,16 @@ export function downloads(run, strength) {
     return { label, hint, href: runAddress(run.id, "picture", query), download: `${fileName(run)}.${format}` };
   });
   if (!run.step) return files;
-  return [...files, "line", { label: text.result.timelapse, hint: "GIF", href: runAddress(run.id, "timelapse"), download: `${fileName(run)}.gif` }];
+  return [
+    ...files,
+    "line",
+    {
+      label: text.result.timelapse,
+      hint: "GIF",
+      href: runAddress(run.id, "timelapse"),
+      download: `${fileName(run)}.gif`,
+    },
+  ];
 }
 
 // The entries of the menu of a run.
@@ -44,14 +59,30 @@ export function moreItems(run) {
   if (run.result) {
     const picture = { ...run.result, name: `${fileName(run)}.png` };
     if (["stylize", "texture", "reconstruct"].includes(run.task)) {
-      entries.push(item("moreSteps", () => moreSteps(run)), item("startHere", () => startHere(run, picture)));
+      entries.push(
+        item("moreSteps", () => moreSteps(run)),
+        item("startHere", () => startHere(run, picture)),
+      );
     }
     if (run.state === "stopped") entries.push(item("resume", () => resume(run.id)));
-    entries.push(item("asPhoto", () => takePicture("photo", picture)), item("asPainting", () => takePicture("painting", picture)));
-    entries.push("line", item("compareWith", () => chooseOther(run)));
+    entries.push(
+      item("asPhoto", () => takePicture("photo", picture)),
+      item("asPainting", () => takePicture("painting", picture)),
+    );
+    entries.push(
+      "line",
+      item("compareWith", () => chooseOther(run)),
+    );
   }
-  if (run.result || isActive(run)) entries.push(item("copyCommand", () => copy(run, "command")), item("copyPython", () => copy(run, "python")));
-  entries.push("line", item("remove", () => cancel(run.id)));
+  entries.push(
+    item("details", () => details(run)),
+    item("copyCommand", () => copy(run, "command")),
+    item("copyPython", () => copy(run, "python")),
+  );
+  entries.push(
+    "line",
+    item("remove", () => cancel(run.id)),
+  );
   return entries;
 }
 
@@ -67,8 +98,8 @@ async function startHere(run, picture) {
 }
 
 async function copy(run, kind) {
+  if (!navigator.clipboard) return details(run); // a page over http, not from localhost: the texts can be selected there
   const texts = await get(`/runs/${run.id}/command`);
   await navigator.clipboard.writeText(texts[kind]);
-  announce(text.said.copied);
+  return announce(text.said.copied);
 }
-

@@ -14,7 +14,8 @@ export const newestFirst = () => [...state.runs.values()].sort((a, b) => b.creat
 export const active = () => newestFirst().filter(isActive).reverse();
 
 // The name of a run: its styles.
-export const titleOf = ({ request, names, task }) => request.style.map(({ source }) => sourceName(source, names)).join(" + ") || text.tasks[task];
+export const titleOf = ({ request, names, task }) =>
+  request.style.map(({ source }) => sourceName(source, names)).join(" + ") || text.tasks[task];
 
 const curves = new Map(); // id -> [[step, loss], …]
 export const curveOf = (id) => curves.get(id) ?? [];

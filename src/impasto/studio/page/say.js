@@ -29,12 +29,14 @@ export function calm() {
 }
 
 // Return `work` with its errors shown; old ones are cleared first.
-export const guarded = (work) => async (...inputs) => {
-  calm();
-  try {
-    return await work(...inputs);
-  } catch (error) {
-    complain(error);
-    return undefined;
-  }
-};
+export const guarded =
+  (work) =>
+  async (...inputs) => {
+    calm();
+    try {
+      return await work(...inputs);
+    } catch (error) {
+      complain(error);
+      return undefined;
+    }
+  };

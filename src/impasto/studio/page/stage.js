@@ -3,7 +3,7 @@
 import { address, runAddress } from "./api.js";
 import { isActive, painted, titleOf } from "./runs.js";
 import { state, update, watch } from "./state.js";
-import { exact, size, sourceName } from "./format.js";
+import { exact, size, sourceName, stem } from "./format.js";
 import { text } from "./strings.js";
 import * as viewer from "./viewer.js";
 
@@ -26,14 +26,31 @@ function current() {
 
 function plainView(picture) {
   const { source, width, height, name } = picture;
-  return { key: source, width, height, label: name, before: at(source), after: null, caption: `${sourceName(name)} · ${size(width, height)}` };
+  return {
+    key: source,
+    width,
+    height,
+    label: name,
+    before: at(source),
+    after: null,
+    caption: `${stem(name)} · ${size(width, height)}`,
+  };
 }
 
 function quickView(quick) {
   const { photo, url, seconds, label } = quick;
   const caption = [text.viewer.preview, label, seconds && exact(seconds)].filter(Boolean).join(" · ");
   const { source, width, height } = photo;
-  return { key: source, width, height, label: caption, before: at(source), beforeLabel: photo.name, after: () => url, caption };
+  return {
+    key: source,
+    width,
+    height,
+    label: caption,
+    before: at(source),
+    beforeLabel: photo.name,
+    after: () => url,
+    caption,
+  };
 }
 
 function runView(run) {
@@ -46,7 +63,16 @@ function runView(run) {
   if (tiled && run.task === "texture" && run.result) return tiledView(run, whole, caption);
   const before = base ? at(base) : null;
   if (!after && !before) return null;
-  return { key, width: whole.width, height: whole.height, label: caption, before, beforeLabel: sourceName(base ?? "", run.names), after, caption };
+  return {
+    key,
+    width: whole.width,
+    height: whole.height,
+    label: caption,
+    before,
+    beforeLabel: sourceName(base ?? "", run.names),
+    after,
+    caption,
+  };
 }
 
 function afterOf(run) {
@@ -57,7 +83,16 @@ function afterOf(run) {
 
 function tiledView(run, whole, caption) {
   const tiles = { count: 3, address: address(run.result.source, 1024) };
-  return { key: `${run.id} tiled`, width: 3 * whole.width, height: 3 * whole.height, label: text.viewer.tiled, before: null, after: null, tiles, caption };
+  return {
+    key: `${run.id} tiled`,
+    width: 3 * whole.width,
+    height: 3 * whole.height,
+    label: text.viewer.tiled,
+    before: null,
+    after: null,
+    tiles,
+    caption,
+  };
 }
 
 function runCaption(run, whole) {
@@ -72,7 +107,16 @@ function pairView({ a, b }) {
   if (!first?.result || !second?.result) return null;
   const { width, height } = first.result;
   const caption = text.compare.caption(titleOf(first), titleOf(second));
-  return { key: `${a} ${b}`, width, height, label: caption, before: at(first.result.source), beforeLabel: text.compare.left, after: at(second.result.source), caption };
+  return {
+    key: `${a} ${b}`,
+    width,
+    height,
+    label: caption,
+    before: at(first.result.source),
+    beforeLabel: text.compare.left,
+    after: at(second.result.source),
+    caption,
+  };
 }
 
 let last = "";

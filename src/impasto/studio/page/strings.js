@@ -15,10 +15,31 @@ export const text = {
   starting: "Starting",
   typed: (name) => `${name}, as a number`,
   resetOne: (name) => `Reset ${name}`,
-  tabs: { name: "Tasks", paint: "Paint", onepass: "One pass", texture: "Texture", reconstruct: "Reconstruct", blend: "Blend" },
+  tabs: {
+    name: "Tasks",
+    paint: "Paint",
+    onepass: "One pass",
+    texture: "Texture",
+    reconstruct: "Reconstruct",
+    blend: "Blend",
+  },
   tasks: { stylize: "Painting", apply: "One pass", texture: "Texture", reconstruct: "Reconstruction", blend: "Blend" },
-  acts: { paint: "Paint", onepass: "Paint in one pass", texture: "Make the texture", reconstruct: "Reconstruct", blend: "Blend", next: "Paint next" },
-  states: { queued: "Waiting", running: "Painting", paused: "Paused", stopped: "Stopped", done: "Done", failed: "Failed" },
+  acts: {
+    paint: "Paint",
+    onepass: "Paint in one pass",
+    texture: "Make the texture",
+    reconstruct: "Reconstruct",
+    blend: "Blend",
+    next: "Paint next",
+  },
+  states: {
+    queued: "Waiting",
+    running: "Painting",
+    paused: "Paused",
+    stopped: "Stopped",
+    done: "Done",
+    failed: "Failed",
+  },
   none: { photo: "No photo yet", inset: "No picture yet" },
   missing: {
     photo: "Choose a photo first.",
@@ -27,8 +48,18 @@ export const text = {
     inset: "Choose the picture to set in.",
   },
   empty: {
-    photo: { title: "Drop a photo here", choose: "Choose a photo", hint: "You can also paste a picture.", or: "Or try one of these photos" },
-    painting: { title: "Drop a painting here", choose: "Choose a painting", hint: "You can also paste a picture.", or: "Or try one of these paintings" },
+    photo: {
+      title: "Drop a photo here",
+      choose: "Choose a photo",
+      hint: "You can also paste a picture.",
+      or: "Or try one of these photos",
+    },
+    painting: {
+      title: "Drop a painting here",
+      choose: "Choose a painting",
+      hint: "You can also paste a picture.",
+      or: "Or try one of these paintings",
+    },
   },
   errors: {
     noServer: "The server does not answer. Your choices are kept; try again in a moment.",
@@ -67,7 +98,11 @@ export const text = {
     minutes: (count) => `${count} min`,
     hours: (count) => `${count} h`,
   },
-  plan: { asking: "Planning …", about: (time) => (time.startsWith("under") ? time : `about ${time}`), tooLarge: "This run is too large for this machine." },
+  plan: {
+    asking: "Planning …",
+    about: (time) => (time.startsWith("under") ? time : `about ${time}`),
+    tooLarge: "This run is too large for this machine.",
+  },
   viewer: {
     name: "The picture. Arrow keys move it, + and − zoom, 0 fits it.",
     split: "Slider between before and after",
@@ -128,7 +163,10 @@ export const text = {
     remove: (name) => `Remove ${name} from the list`,
     removeAll: "Remove all",
     empty: "There are no pictures in this folder.",
-    failed: (count) => (count === 1 ? "One file is no picture that this browser can read." : `${count} files are no pictures that this browser can read.`),
+    failed: (count) =>
+      count === 1
+        ? "One file is no picture that this browser can read."
+        : `${count} files are no pictures that this browser can read.`,
     refused: (name) => `The browser may not read ${name}. Allow it, or open the folder again.`,
     gone: (name) => `${name} is no longer in its folder.`,
   },
@@ -156,7 +194,12 @@ export const text = {
     NotReadableError: "Another program uses the camera.",
   },
   crop: { title: "Use a part of the painting", done: "Use this part", sides: ["Left", "Top", "Width", "Height"] },
-  onepass: { style: "Style", none: "Use a painting instead", painting: "The painting below", choose: "Choose a style under the picture, or a painting" },
+  onepass: {
+    style: "Style",
+    none: "Use a painting instead",
+    painting: "The painting below",
+    choose: "Choose a style under the picture, or a painting",
+  },
   init: { from: (name) => `Starts from ${name}`, remove: "Start from the photo again" },
   inset: {
     title: "Picture to set in",
@@ -183,7 +226,8 @@ export const text = {
   masks: {
     toolbar: "Mask tools",
     caption: "Paint over the part of the picture",
-    canvas: "The mask. Arrow keys move the brush, Space paints, Shift moves further. The buttons Everything, Nothing and Invert work without drawing.",
+    canvas:
+      "The mask. Arrow keys move the brush, Space paints, Shift moves further. The buttons Everything, Nothing and Invert work without drawing.",
     brush: "Brush",
     eraser: "Eraser",
     polygon: "Polygon: click its corners, Enter closes it",
@@ -210,7 +254,7 @@ export const text = {
     changed: (count) => `${count} changed`,
     sections: { painting: "Painting", computing: "Computing" },
   },
-  film: { name: "Under the picture", styles: "Styles", results: "Results" },
+  film: { name: "Under the picture", styles: "Styles", results: "Results", counted: (count) => `Results (${count})` },
   result: {
     download: "Download",
     more: "More",
@@ -224,9 +268,25 @@ export const text = {
     asPhoto: "Use as the photo",
     asPainting: "Use as a painting",
     compareWith: "Compare with another result",
+    details: "Details",
     copyCommand: "Copy the command",
     copyPython: "Copy the Python",
     remove: "Remove",
+  },
+  details: {
+    title: "Details of the run",
+    inputs: "Inputs",
+    settings: "Settings",
+    usual: "all as usual",
+    size: "Size",
+    steps: "Steps",
+    time: "Time",
+    loss: "Last loss",
+    notices: "Notes",
+    command: "Command",
+    python: "Python",
+    share: (name, share) => `${name}, ${share} %`,
+    regions: (count) => (count === 1 ? "one region" : `${count} regions`),
   },
   compare: {
     title: "Compare with another result",

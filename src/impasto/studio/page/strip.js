@@ -2,6 +2,7 @@
 
 import { paintQuickly } from "./api.js";
 import { h } from "./dom.js";
+import { capital } from "./format.js";
 import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
 
@@ -17,7 +18,19 @@ function choose(name) {
 
 function tile({ name, title }) {
   const image = h("img", { alt: "", hidden: true, decoding: "async" });
-  const button = h("button.tile", { type: "button", title, "aria-pressed": "false", "data-testid": `style-${name}`, "data-style": name, onclick: () => choose(name) }, h("span.picture", {}, image), h("span", {}, name));
+  const button = h(
+    "button.tile",
+    {
+      type: "button",
+      title,
+      "aria-pressed": "false",
+      "data-testid": `style-${name}`,
+      "data-style": name,
+      onclick: () => choose(name),
+    },
+    h("span.picture", {}, image),
+    h("span", {}, capital(name)),
+  );
   tiles.set(name, { button, image, url: null, source: null });
   return button;
 }
@@ -33,7 +46,14 @@ async function paint() {
   }
 }
 
-const outdated = () => (document.hidden ? null : [...visible].find((name) => tiles.get(name).source !== state.photo?.source && state.photo));
+const outdated = () =>
+  document.hidden ? null : [...visible].find((name) => tiles.get(name).source !== state.photo?.source && state.photo);
+
+// Without a server, or with too many requests, the tile waits.
+async function later(tile) {
+  await new Promise((done) => setTimeout(done, 4000));
+  tile.source = null;
+}
 
 async function paintOne(name) {
   const tile = tiles.get(name);
@@ -49,8 +69,9 @@ async function paintOne(name) {
     await tile.image.decode();
     tile.image.hidden = false;
     if (old) URL.revokeObjectURL(old);
-  } catch {
+  } catch (error) {
     tile.image.hidden = true; // the tile keeps its name, and the style can be chosen all the same
+    if (error.status === 0 || error.status === 429) return later(tile);
   }
   tile.button.classList.remove("waiting");
 }
@@ -59,7 +80,8 @@ export function strip() {
   const box = h("div.strip#styles", { role: "group", "aria-label": text.film.styles });
   const observer = new IntersectionObserver(
     (entries) => {
-      for (const { target, isIntersecting } of entries) visible[isIntersecting ? "add" : "delete"](target.dataset.style);
+      for (const { target, isIntersecting } of entries)
+        visible[isIntersecting ? "add" : "delete"](target.dataset.style);
       visible = new Set([...tiles.keys()].filter((name) => visible.has(name))); // from left to right
       paint();
     },
@@ -76,7 +98,8 @@ export function strip() {
     paint();
   });
   watch("style tab", () => {
-    for (const [name, { button }] of tiles) button.setAttribute("aria-pressed", state.tab === "onepass" && name === state.style);
+    for (const [name, { button }] of tiles)
+      button.setAttribute("aria-pressed", state.tab === "onepass" && name === state.style);
   });
   document.addEventListener("visibilitychange", paint);
   return box;

@@ -13,7 +13,13 @@ export const TABS = {
     film: true,
     quick: true,
   },
-  onepass: { task: "apply", needs: ["photo", "style"], parts: ["photo", "chosen", "paintings", "apply", "regions", "advanced"], film: true, quick: true },
+  onepass: {
+    task: "apply",
+    needs: ["photo", "style"],
+    parts: ["photo", "chosen", "paintings", "apply", "regions", "advanced"],
+    film: true,
+    quick: true,
+  },
   texture: { task: "texture", needs: ["painting"], parts: ["paintings", "texture", "start", "advanced"] },
   reconstruct: { task: "reconstruct", needs: ["photo"], parts: ["photo", "reconstruct", "start", "advanced"] },
   blend: { task: "blend", needs: ["photo", "inset"], parts: ["photo", "inset", "blend", "advanced"] },
@@ -44,7 +50,11 @@ function walk(event) {
 
 export function start() {
   for (const name of Object.keys(TABS)) {
-    const button = h(`button#tab-${name}`, { type: "button", role: "tab", "aria-controls": "panel", onclick: () => open(name) }, text.tabs[name]);
+    const button = h(
+      `button#tab-${name}`,
+      { type: "button", role: "tab", "aria-controls": "panel", onclick: () => open(name) },
+      text.tabs[name],
+    );
     buttons.set(name, button);
     find("#tabs").append(button);
   }

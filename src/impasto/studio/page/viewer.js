@@ -20,7 +20,18 @@ let comparing = false;
 const followers = new Set();
 
 const world = h("div.world", {});
-const handle = h("div.handle#split", { tabIndex: 0, role: "slider", hidden: true, "aria-label": text.viewer.split, "aria-valuemin": 0, "aria-valuemax": 100 }, h("span.grip"));
+const handle = h(
+  "div.handle#split",
+  {
+    tabIndex: 0,
+    role: "slider",
+    hidden: true,
+    "aria-label": text.viewer.split,
+    "aria-valuemin": 0,
+    "aria-valuemax": 100,
+  },
+  h("span.grip"),
+);
 const stack = layers(world);
 
 export const geometry = () => ({ scale, left, top, width: view?.width ?? 0, height: view?.height ?? 0 });
