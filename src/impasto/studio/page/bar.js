@@ -52,7 +52,7 @@ const quickSave = h(
 );
 const more = menu("more", [icon("more")], text.result.more, () => moreItems(shownRun()));
 
-export const blendShare = () => Number(strength.value) / 100;
+const blendShare = () => Number(strength.value) / 100;
 const shownRun = () => (state.shown.kind === "run" ? state.runs.get(state.shown.id) : undefined);
 
 function setBlend(value) {

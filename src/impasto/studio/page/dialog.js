@@ -24,6 +24,7 @@ export function dialog(id, title, content, { wide = false, closed } = {}) {
     box.remove();
     closed?.();
   });
+  if (body.querySelector("[autofocus]")) box.querySelector("h2").autofocus = false;
   document.body.append(box);
   box.showModal();
   return box;

@@ -14,7 +14,7 @@ async function pixels(url) {
   return context.getImageData(0, 0, width, height);
 }
 
-export function copyOf(url) {
+function copyOf(url) {
   if (!copies.has(url)) copies.set(url, pixels(url));
   return copies.get(url);
 }

@@ -3,7 +3,7 @@
 import { onLogin, post, remove } from "./api.js";
 import { dialog } from "./dialog.js";
 import { h } from "./dom.js";
-import { guarded } from "./say.js";
+import { guarded, setState } from "./say.js";
 import { text } from "./strings.js";
 
 let asking = null;
@@ -25,6 +25,7 @@ function ask() {
     const form = h(
       "form",
       { onsubmit: (event) => (event.preventDefault(), send()) },
+      h("input", { type: "text", autocomplete: "username", value: "studio", hidden: true }),
       h("label.field", {}, h("span", {}, text.login.password), input),
       h("div.row.end", {}, h("button.main#log-in", {}, text.login.enter)),
     );
@@ -36,6 +37,7 @@ function ask() {
     };
     const leave = () => {
       asking = null;
+      setState("loading");
       done();
     };
     open();

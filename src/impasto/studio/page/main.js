@@ -65,8 +65,10 @@ async function start() {
     if (first) runs.show(first.id);
     quick.start(Boolean(first));
     if (document.body.dataset.state === "loading") setState("ready");
+    document.body.classList.remove("starting");
     announce(text.said.ready);
   } catch (error) {
+    document.body.classList.remove("starting");
     if (!find("#trouble")) find("#foot").append(h("p.trouble#trouble", { role: "alert" }));
     complain(error);
   }

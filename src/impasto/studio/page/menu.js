@@ -15,7 +15,9 @@ export function menu(id, content, label, items) {
   button.style.anchorName = `--menu-${++count}`;
   button.popoverTargetElement = list;
   list.addEventListener("beforetoggle", (event) => {
-    if (event.newState === "open") list.replaceChildren(...items().map(item));
+    if (event.newState !== "open") return;
+    list.style.visibility = "hidden"; // until it has its place
+    list.replaceChildren(...items().map(item));
   });
   list.addEventListener("toggle", (event) => {
     const open = event.newState === "open";
@@ -55,6 +57,7 @@ const hide = (event) => event.currentTarget.closest("[popover]").hidePopover();
 
 // Place the menu above its button, or under it where there is no room, and within the window.
 function put(list, button) {
+  list.style.visibility = "";
   const from = button.getBoundingClientRect();
   const { width, height } = list.getBoundingClientRect();
   list.style.left = `${clamp(from.right - width, 8, innerWidth - width - 8)}px`;

@@ -19,7 +19,7 @@ const FORMATS = [
   { label: "TIFF", format: "tif", bits: 16 },
 ];
 
-export function fileName(run) {
+function fileName(run) {
   const { content, style } = run.request;
   const parts = [content, style[0]?.source].filter(Boolean).map((source) => stem(sourceName(source, run.names)));
   return (

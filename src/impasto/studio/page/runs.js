@@ -7,7 +7,6 @@ import { state, update } from "./state.js";
 import { text } from "./strings.js";
 
 export const isActive = (run) => ["queued", "running", "paused"].includes(run.state);
-export const isWorking = (run) => run.state === "queued" || run.state === "running";
 export const painted = (run) => run.state === "done" || run.state === "stopped";
 export const shownRun = () => (state.shown.kind === "run" ? state.runs.get(state.shown.id) : undefined);
 export const newestFirst = () => [...state.runs.values()].sort((a, b) => b.created - a.created);

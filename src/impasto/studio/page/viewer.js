@@ -36,7 +36,6 @@ const stack = layers(world);
 
 export const geometry = () => ({ scale, left, top, width: view?.width ?? 0, height: view?.height ?? 0 });
 export const toPicture = (x, y) => [(x - left) / scale, (y - top) / scale];
-export const viewed = () => view;
 export const isFitted = () => fitted;
 export const isComparing = () => comparing;
 export const percent = () => Math.round(scale * devicePixelRatio * 100);
@@ -146,7 +145,7 @@ export function compare(on) {
   move();
 }
 
-export const setSplit = (value) => {
+const setSplit = (value) => {
   split = clamp(value, 0, 1);
   move();
 };
