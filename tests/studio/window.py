@@ -149,7 +149,6 @@ class Window:
             advanced.locator("summary").click()
         self.type(f"#{task}-steps", steps)
         self.type(f"#{task}-scales-number", 1)
-        advanced.locator("summary").click()
 
     def begin(self) -> str:
         """Press the main button when it can be; return the id of the run."""
@@ -184,14 +183,17 @@ class Window:
         assert found is not None
         return found["x"], found["y"], found["width"], found["height"]
 
-    def seen(self) -> np.ndarray[Any, Any]:
-        """Return the part of the screen that shows the picture, without the slider, `(H, W, 3)` in 0..255."""
-        left, top, width, height = self.box("#viewer .world")
-        area = {"x": round(left), "y": round(top), "width": round(width), "height": round(height)}
+    def shot(self, area: tuple[float, float, float, float]) -> np.ndarray[Any, Any]:
+        """Return a part of the screen, left, top, width and height, as `(H, W, 3)` in 0..255, without the slider."""
+        clip = dict(zip(("x", "y", "width", "height"), map(round, area), strict=True))
         self.run("() => { document.querySelector('#split').style.opacity = 0; }")
-        shot = self.page.screenshot(clip=area, caret="initial")  # else a style of Playwright breaks the content policy
+        shot = self.page.screenshot(clip=clip, caret="initial")  # else a style of Playwright breaks the content policy
         self.run("() => { document.querySelector('#split').style.opacity = ''; }")
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(float)
+
+    def seen(self) -> np.ndarray[Any, Any]:
+        """Return the screen where the picture is."""
+        return self.shot(self.box("#viewer .world"))
 
 
 @contextmanager
