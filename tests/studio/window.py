@@ -197,15 +197,18 @@ class Window:
 
 
 @contextmanager
-def opened(browser: Browser, address: str, **how: Any) -> Iterator[Window]:
-    """Open a window of a new visitor; forget what it painted, and check that nothing went wrong in it."""
+def opened(browser: Browser, address: str, *, forget: bool = True, **how: Any) -> Iterator[Window]:
+    """Open a window of a new visitor, and check at the end that nothing went wrong in it.
+
+    forget: end the runs of the visitor, which the next test would wait for.
+    """
     how = {"viewport": {"width": 1200, "height": 860}, "permissions": ["clipboard-read", "clipboard-write"]} | how
     context = browser.new_context(accept_downloads=True, **how)
     context.set_default_timeout(1000 * SECONDS)
     window = Window(context, address)
     try:
         yield window
-        for run in window.get("/runs"):
+        for run in window.get("/runs") if forget else []:
             context.request.delete(f"{address}api/v1/runs/{run['id']}")
     finally:
         context.close()
