@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PAGE := docs/browser
 RUNTIME := $(PAGE)/node_modules/.package-lock.json
+STUDIO := tests/studio
+RULES := $(STUDIO)/node_modules/.package-lock.json
 
 .PHONY: demo test check docs bench clean
 
@@ -17,6 +19,11 @@ $(READY): pyproject.toml constraints.txt
 $(RUNTIME): $(PAGE)/package.json $(PAGE)/package-lock.json
 	@if command -v npm > /dev/null; then npm ci --prefix $(PAGE) --ignore-scripts --no-audit --no-fund --no-update-notifier && touch $@; \
 	else echo "npm is not here: the page in $(PAGE) is not tested"; fi
+
+# The rules of accessibility that the tests hold the studio's page to.
+$(RULES): $(STUDIO)/package.json $(STUDIO)/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix $(STUDIO) --ignore-scripts --no-audit --no-fund --no-update-notifier && touch $@; \
+	else echo "npm is not here: the studio's page is not tested for accessibility"; fi
 
 demo: $(READY)
 	mkdir -p demo
@@ -33,8 +40,8 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check $(RUNTIME)
-	@command -v chromium chromium-browser google-chrome > /dev/null || echo "Chromium is not installed, so the page in $(PAGE) is not tested; Debian: apt install chromium"
+test: check $(RUNTIME) $(RULES)
+	@command -v chromium chromium-browser google-chrome > /dev/null || echo "Chromium is not installed, so the pages are not tested; Debian: apt install chromium"
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The site, from docs/ and the docstrings of src/, into build/site. A broken link is an error.
@@ -46,4 +53,4 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/model demo build dist
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/model $(STUDIO)/node_modules demo build dist

@@ -39,6 +39,9 @@ STARTS: dict[str, tuple[str, ...]] = {
 
 TYPES = {int: "integer", float: "number", bool: "boolean", str: "text", tuple: "texts"}
 
+ARGUMENTS = {"SOURCE's": "the inset's", "SOURCE": "the inset", "TARGET": "the photo", "PAINTING": "the painting"}
+"""Names of arguments of the command line, and their names on the page."""
+
 LONGEST = 300
 """Most characters of a text."""
 
@@ -75,6 +78,19 @@ def settings_of(task: str, values: Mapping[str, Any], limits: StudioSettings) ->
     return typing.cast(Settings, kind.from_mapping({n: v for n, v in machine.items() if n in own} | dict(values)))
 
 
+def help_text(text: str) -> str:
+    """Return a help text of the command line for a form: without flags, marks and names of arguments.
+
+    >>> help_text("match the painting's luminance, with --keep-color; see `impasto losses`")
+    "match the painting's luminance, with keep color"
+    """
+    text = re.sub(r"; see `[^`]*`", "", text).replace("`", "")
+    text = re.sub(r"--([a-z-]+)", lambda flag: flag[1].replace("-", " "), text)
+    for argument, name in ARGUMENTS.items():
+        text = text.replace(argument, name)
+    return text
+
+
 @cache
 def networks() -> tuple[str, ...]:
     """Return the networks whose weights are on this machine."""
@@ -103,7 +119,7 @@ def _field(task: str, field: dataclasses.Field[Any], hint: Any) -> FieldAnswer:
             "type": TYPES[plain],
             "optional": optional,
             "default": list(field.default) if isinstance(field.default, tuple) else field.default,
-            "help": field.metadata["help"],
+            "help": help_text(field.metadata["help"]),
             "minimum": field.metadata["minimum"],
             "maximum": _maximum(field),
             "choices": None if choices is None else list(choices),

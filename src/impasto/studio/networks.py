@@ -45,13 +45,13 @@ class Networks:
                 network = self._networks[str(file)] = load_network(file)
         return painter(network, list(styles), settings, regions=regions)
 
-    def preview(self, photo: Picture, style: str | Path, settings: ApplySettings) -> Picture:
-        """Return the photo, already at its size, in one style; codes of recent styles are kept."""
-        key = f"{style} {settings.to_mapping()}"
+    def preview(self, photo: Picture, styles: Shares, settings: ApplySettings) -> Picture:
+        """Return the photo, already at its size, in these styles; codes of recent styles are kept."""
+        key = f"{styles} {settings.to_mapping()}"
         with self._lock:
             paint = self._painters.pop(key, None)
         if paint is None:
-            paint = self.painter([(style, 1.0)], settings)
+            paint = self.painter(styles, settings)
         with self._lock:
             self._painters[key] = paint
             while len(self._painters) > KEPT:

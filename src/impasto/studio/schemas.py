@@ -73,7 +73,7 @@ class PreviewRequest(Body):
     """A picture of one pass, at once."""
 
     content: Source
-    style: StyleName
+    style: StyleName | Annotated[list[StyleShare], Field(min_length=1, max_length=16)]
     size: Annotated[int, Field(ge=32, le=1024)] = 512
     settings: Settings = {}
 

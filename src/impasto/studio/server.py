@@ -13,11 +13,14 @@ import uvicorn
 from impasto.errors import UsageError
 from impasto.settings.studio import StudioSettings
 from impasto.studio.app import create_app
-from impasto.studio.security import Policy, check_exposure, protected, read_key, read_password
+from impasto.studio.security import Policy, check_exposure, is_loopback, protected, read_key, read_password
 from impasto.studio.studio import Studio
 
 BACKLOG = 128
 """Connections that wait."""
+
+CONNECTIONS = 1000
+"""Most connections at a time; further ones are answered by 503."""
 
 GRACE = 2
 """Seconds for open requests at the end."""
@@ -38,7 +41,7 @@ class Server:
         self.app = create_app(settings, password=password is not None)
         studio: Studio = self.app.state.studio
         policy = Policy(
-            hosts=settings.allowed_host,
+            hosts=_hosts(settings),
             upload_bytes=settings.body_mb * 1_000_000,
             password=password,
             key=read_key(studio.store.folder / "key"),
@@ -52,6 +55,7 @@ class Server:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE,
+            limit_concurrency=CONNECTIONS,
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
         )
@@ -89,6 +93,12 @@ def _tls(settings: StudioSettings) -> bool:
         if file is not None and not Path(file).is_file():
             raise UsageError(f"'{file}' is no file")
     return settings.tls_certificate is not None
+
+
+def _hosts(settings: StudioSettings) -> tuple[str, ...]:
+    """Return the names under which the studio is reached: those of the settings, and the address if it is a name."""
+    own = () if settings.host in {"0.0.0.0", "::"} or is_loopback(settings.host) else (settings.host,)
+    return (*settings.allowed_host, *own)
 
 
 def _bound(host: str, port: int) -> socket.socket:

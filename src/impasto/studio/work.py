@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from impasto.settings.base import Settings
 from impasto.settings.recipe import Recipe, recipe
 from impasto.settings.studio import StudioSettings
 from impasto.studio.forms import settings_of
-from impasto.studio.schemas import RunRequest
+from impasto.studio.schemas import RunRequest, StyleShare
 from impasto.studio.store import Store
 from impasto.tasks.scene.regions import Region
 
@@ -93,6 +94,12 @@ class Sources:
     def style(self, source: str) -> str | Path:
         """Return the file of a source, or the name of a style of one pass."""
         return source if source in style_titles() else self.file(source)
+
+    def shares(self, style: str | Sequence[StyleShare]) -> Shares:
+        """Return the files or names of styles of one pass, with their shares."""
+        if isinstance(style, str):
+            return [(self.style(style), 1.0)]
+        return [(self.style(each.source), each.share) for each in style]
 
     def name(self, source: str) -> str:
         """Return the name of a source for people and for the recipe of a result."""

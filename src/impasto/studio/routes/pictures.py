@@ -18,6 +18,7 @@ from impasto.studio.jpeg import to_jpeg
 from impasto.studio.routes.common import ERRORS, Here, Id, Visitor, to_answer
 from impasto.studio.schemas import CompareAnswer, CompareRequest, CropRequest, PictureAnswer, PreviewRequest, StrokeList
 from impasto.studio.studio import Studio
+from impasto.studio.work import Shares
 from impasto.tasks.compare import compare
 
 router = APIRouter(tags=["pictures"], responses=ERRORS)
@@ -99,9 +100,9 @@ async def preview(request: PreviewRequest, studio: Here, visitor: Visitor) -> Re
     sources, began = studio.sources(visitor), time.perf_counter()
     settings = settings_of("apply", request.settings, studio.settings)
     assert isinstance(settings, ApplySettings)
-    style, photo = sources.style(request.style), sources.file(request.content)
+    styles, photo = sources.shares(request.style), sources.file(request.content)
     size = min(request.size, studio.settings.side)
-    made = await studio.compute(_preview, studio, photo, size, style, settings)
+    made = await studio.compute(_preview, studio, photo, size, styles, settings)
     return Response(made, media_type="image/jpeg", headers={"X-Seconds": f"{time.perf_counter() - began:.3f}"})
 
 
@@ -113,9 +114,9 @@ async def comparison(request: CompareRequest, studio: Here, visitor: Visitor) ->
     return CompareAnswer.model_validate(numbers)
 
 
-def _preview(studio: Studio, photo: str | Path, size: int, style: str | Path, settings: ApplySettings) -> bytes:
+def _preview(studio: Studio, photo: str | Path, size: int, styles: Shares, settings: ApplySettings) -> bytes:
     small = studio.photos.at(photo, size)
-    return to_jpeg(studio.networks.preview(small, style, settings).pixels, quality=88)
+    return to_jpeg(studio.networks.preview(small, styles, settings).pixels, quality=88)
 
 
 def _compare(a: Source, b: Source) -> dict[str, object]:
