@@ -23,7 +23,8 @@ def reach(window: Window, selector: str) -> None:
     else:
         raise AssertionError(f"Tab does not reach {selector}")
     seen = window.run(
-        "() => { const e = document.activeElement; const mark = e.matches('.unseen') ? e.nextElementSibling : e.querySelector('.grip') ?? e;"
+        "() => { const e = document.activeElement;"
+        "const mark = e.matches('.unseen') ? e.nextElementSibling : e.querySelector('.grip') ?? e;"
         "const style = getComputedStyle(mark); const box = mark.getBoundingClientRect();"
         "return [box.width > 0, style.outlineStyle !== 'none' || style.boxShadow !== 'none',"
         "box.top < innerHeight && box.bottom > 0]; }"

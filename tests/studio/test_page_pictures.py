@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def test_a_photo_by_the_file_button_fills_the_strip_of_styles(window: Window, ph
         ".every(e => e.querySelector('img').naturalWidth === 160 && !e.querySelector('img').hidden); }"
     )
     painted = [window.pixels(f"#styles .tile:nth-child({n}) img")[..., :3].astype(float) for n in (1, 2, 3)]
-    for one, other in zip(painted, painted[1:], strict=False):
+    for one, other in itertools.pairwise(painted):
         assert np.abs(one - other).mean() > 5, "each style paints another picture"
 
 

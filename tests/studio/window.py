@@ -253,4 +253,3 @@ def saved(file: Path, height: int, width: int, seed: int = 0) -> Path:
     """Write a picture of soft shapes."""
     write(file, picture(height, width, seed))
     return file
-
