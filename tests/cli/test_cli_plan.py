@@ -330,5 +330,17 @@ def test_a_run_that_took_its_time_teaches(stylize: Cli, home: Path, monkeypatch:
     assert found > 0
     assert found != PACE, "half of it is what the run showed"
     monkeypatch.setattr(estimate, "MIN_SECONDS", 1e9)
+    monkeypatch.setattr(estimate, "BUSY", 0.0)
     stylize("-o", "again.png")
     assert list(json.loads((home / FILE).read_text()).values()) == [found]
+
+
+def test_a_pace_of_a_busy_machine_is_replaced_by_a_short_run(
+    stylize: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "MIN_SECONDS", 1e9)
+    stylize("-o", "out.png")
+    (key,) = json.loads((home / FILE).read_text())
+    (home / FILE).write_text(json.dumps({key: 1e3}))  # weeks for a picture
+    stylize("-o", "again.png")
+    assert json.loads((home / FILE).read_text())[key] < 1

@@ -26,7 +26,10 @@ START = 1.0
 """Seconds to read, to prepare and to write."""
 
 MIN_SECONDS = 3.0
-"""Length of a run, in seconds, below which the run does not change the pace."""
+"""Length of a run, in seconds, below which the run hardly changes the pace."""
+
+BUSY = 0.5
+"""Share of the stored pace below which a measured one shows that the machine was busy before."""
 
 
 def seconds(job: Job) -> float:
@@ -48,14 +51,20 @@ def peak(job: Job) -> float:
 def update_pace(job: Job, seconds: float) -> None:
     """Update the stored pace after a run of `seconds`: the mean of the stored and the measured one.
 
-    Ignores short runs, which mostly measure the fixed cost of a step, and runs of two networks.
+    A measured pace below half of the stored one replaces it, because the machine was busy when the stored one was
+    measured. So does a short run's, which for the rest is ignored: it mostly measures the fixed cost of a step. Runs
+    of two networks are ignored.
     """
-    if seconds < MIN_SECONDS or job.polish:
+    if job.polish:
         return
     measured = seconds / max(job.seconds(1.0), 1.0)
     paces = _read_paces()
     key = _key(job.budget)
-    _write_paces(paces | {key: (paces.get(key, measured) + measured) / 2})
+    stored = paces.get(key, measured)
+    if measured < stored * BUSY:
+        _write_paces(paces | {key: measured})
+    elif seconds >= MIN_SECONDS:
+        _write_paces(paces | {key: (stored + measured) / 2})
 
 
 def _pace(budget: MemoryBudget) -> float:
