@@ -25,7 +25,7 @@ LIMITS = {"side": 96, "queue": 4, "queue_each": 4, "megapixels": 1}
 """Small ones: a generated request may ask for anything."""
 
 
-PLAIN = {"settings": {"size": 64}, "regions": [], "strokes": [{"tool": "all"}], "box": [0, 0, 8, 8]}
+PLAIN = {"settings": {"size": 64}, "regions": [], "axes": [], "strokes": [{"tool": "all"}], "box": [0, 0, 8, 8]}
 """Parts of a body that are possible, for every fourth request."""
 
 

@@ -131,7 +131,7 @@ def test_a_restart_of_the_server_in_the_middle_of_a_run(chromium: Browser, photo
         window.allowed += ["ERR_", "net::"]
         with listening(folder, port):
             prepare(window, photo)
-            window.type("#stylize-steps", 400)
+            window.type("#stylize-steps", 200)
             number = window.begin()
             window.says(".progress small", "Step ")
         at = window.text(".progress small")
@@ -140,4 +140,4 @@ def test_a_restart_of_the_server_in_the_middle_of_a_run(chromium: Browser, photo
             window.until("old => document.querySelector('.progress small').textContent !== old", at)
             window.finished()
             run = window.get(f"/runs/{number}")
-            assert (run["state"], run["step"]["index"]) == ("done", 400)
+            assert (run["state"], run["step"]["index"]) == ("done", 200)

@@ -123,8 +123,8 @@ def test_a_mask_by_the_keyboard(window: Window, photo: Path) -> None:
     with window.page.expect_response(re.compile("/masks$")) as made:
         press("Enter")
     strokes = made.value.request.post_data_json["strokes"]
-    assert strokes[0]["points"] == [[80, 60]]
-    assert strokes[1]["points"] == [[80 + 4 * 0.045 * 160, 60]]
+    assert strokes[0]["points"] == [[48, 36]]
+    assert strokes[1]["points"] == [[48 + 4 * 0.045 * 96, 36]]
     expect(window.find("#picker")).to_be_visible()
     reach(window, "[data-testid='pick-sample:glass']")
     press("Enter")

@@ -30,29 +30,30 @@ def ready(window: Window, photo: Path) -> Window:
 @needed
 def test_the_picture_changes_while_it_paints(ready: Window) -> None:
     window = ready
-    window.type("#stylize-steps", 100)
+    window.type("#stylize-steps", 3000)
     window.says("#plan", "64 × 48, ")
     number = window.begin()
     window.until("() => document.querySelector('#viewer .after img')?.src.includes('/preview?version=1')")
     first = window.pixels("#viewer .after img").astype(float)
     window.says(".progress strong", re.compile(r"^\d+ %, (about .* left|under 1 s left)$"))
-    window.says(".progress small", re.compile(r"^Step \d+ of 100 · 64 × 48 · loss [\d.e+]+$"))
+    window.says(".progress small", re.compile(r"^Step \d+ of 3000 · 64 × 48 · loss [\d.e+]+$"))
     assert window.text("#caption") == "Painting · 64 × 48"
     assert window.page.title().endswith("% – Impasto studio")
     expect(window.find(".progress canvas.curve")).to_be_visible()
     drawn = window.pixels(".progress canvas.curve")[..., 3] > 0
     assert drawn.sum() > 10, "the curve is drawn"
-    window.until("() => /preview.version=([3-9]|\\d\\d)/.test(document.querySelector('#viewer .after img').src)")
+    window.until("() => /preview.version=([2-9]|\\d\\d)/.test(document.querySelector('#viewer .after img').src)")
     assert np.abs(window.pixels("#viewer .after img") - first).mean() > 1
     share = window.run("() => { const e = document.querySelector('#progress'); return e.value / e.max; }")
     assert 0 < share < 1
+    window.click("#stop")
     window.finished()
-    assert re.fullmatch(r"Painting · 64 × 48 · [\d.]+ s", window.text("#caption"))
-    assert window.text("#status") == "Done"
+    window.says("#status", "Stopped. The best picture so far is kept.")
+    assert window.text("#caption") == "Painting · 64 × 48"
     assert window.page.title() == "Impasto studio"
     expect(window.find(".progress")).to_be_hidden()
     run = window.get(f"/runs/{number}")
-    assert run["request"]["settings"] == {"size": 64, "steps": 100, "scales": 1}
+    assert run["request"]["settings"] == {"size": 64, "steps": 3000, "scales": 1}
     result = window.fetch(f"/pictures/{run['result']['id']}/image")
     assert np.abs(window.pixels("#viewer .after img")[..., :3] - result.astype(float)).max() <= 1
 
@@ -93,7 +94,7 @@ def test_pause_resume_and_stop(ready: Window) -> None:
 @needed
 def test_before_and_after_zoom_and_strength(ready: Window) -> None:
     window = ready
-    window.find("#stylize-size-typed").fill("160")
+    window.find("#stylize-size-typed").fill("96")
     window.paint()
     split = window.find("#split")
     expect(split).to_be_visible()  # at the end of a run
@@ -178,6 +179,8 @@ FORMATS = {"PNG8 bit": ".png", "PNG16 bit": ".png", "JPEGsmall": ".jpg", "WebPsm
 def test_downloads_of_all_formats_carry_the_settings(ready: Window, tmp_path: Path) -> None:
     window = ready
     number = window.paint()
+    window.says("#status", "Done")
+    assert re.fullmatch(r"Painting · 64 × 48 · [\d.]+ s", window.text("#caption"))
     result = window.fetch(f"/pictures/{window.get(f'/runs/{number}')['result']['id']}/image") / 255
     window.click("#save")
     entries = window.find("#save-menu [role=menuitem]")

@@ -19,7 +19,7 @@ def test_a_photo_by_the_file_button_fills_the_strip_of_styles(window: Window, ph
     expect(window.find("#paint")).to_be_disabled()
     window.says("#plan", "Choose a photo")
     window.upload(photo)
-    assert "160 × 120" in window.text("#photo")
+    assert "96 × 72" in window.text("#photo")
     assert np.abs(window.seen().mean((0, 1)) - window.pixels("#viewer .before img")[..., :3].mean((0, 1))).max() < 3
     window.says("#plan", "Choose a painting.")
     first = window.find("#styles .tile").first
@@ -27,7 +27,7 @@ def test_a_photo_by_the_file_button_fills_the_strip_of_styles(window: Window, ph
     window.until(
         "() => { const box = document.querySelector('#styles').getBoundingClientRect();"
         "return [...document.querySelectorAll('#styles .tile')].filter(e => e.getBoundingClientRect().left < box.right)"
-        ".every(e => e.querySelector('img').naturalWidth === 160 && !e.querySelector('img').hidden); }"
+        ".every(e => e.querySelector('img').naturalWidth === 96 && !e.querySelector('img').hidden); }"
     )
     painted = [window.pixels(f"#styles .tile:nth-child({n}) img")[..., :3].astype(float) for n in (1, 2, 3)]
     for one, other in itertools.pairwise(painted):
@@ -41,7 +41,7 @@ def test_the_first_preview_comes_at_once(window: Window, photo: Path) -> None:
     window.painting("sample:ink")
     window.previewed("Ink")
     before, after = (window.pixels(f"#viewer .{name} img")[..., :3].astype(float) for name in ("before", "after"))
-    assert before.shape == after.shape == (120, 160, 3)
+    assert before.shape == after.shape == (72, 96, 3)
     assert np.abs(before - after).mean() > 10
     assert np.abs(window.seen().mean((0, 1)) - after.mean((0, 1))).max() < 3, "the painted one is in sight"
     assert window.get("/runs") == []

@@ -9,12 +9,25 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from tests.studio.window import Window, fixtures, needed
+from tests.studio.window import Window, fixtures, needed, saved
 
-chromium, window, photo = fixtures()
+chromium, window, _ = fixtures()
+
+STILL = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const place = () => JSON.stringify(['#viewer .world', 'canvas.overlay'].map(name =>
+    document.querySelector(name).getBoundingClientRect()));
+  for (let still = 0, old = ''; still < 4; old = place()) { await frame(); still = place() === old ? still + 1 : 0; }
+}"""
+"""Wait until the picture and the overlay have been at one place for some frames."""
 
 SHARE = 0.01
 """Share of the pixels that may differ: the edge of a stroke is soft on the screen, and a flood is of a copy there."""
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return saved(tmp_path / "harbour.png", 120, 160)
 
 
 @pytest.fixture
@@ -47,8 +60,8 @@ def stroke(window: Window, *points: tuple[float, float]) -> None:
 
 
 def drawn_or_none(window: Window) -> np.ndarray[Any, Any]:
-    """Return where the overlay has colour, `(H, W)` at the size of the picture on the screen, after the next frame."""
-    window.run("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    """Return where the overlay has colour, `(H, W)` at the size of the picture on the screen, once it is at its place."""
+    window.run(STILL)
     overlay = window.pixels("canvas.overlay")[..., 3] >= 128
     left, top, width, height = window.box("#viewer .world")
     x, y, *_ = window.box("canvas.overlay")

@@ -244,7 +244,7 @@ def fixtures(**how: Any) -> tuple[Any, Any, Any]:
 
     @pytest.fixture
     def photo(tmp_path: Path) -> Path:
-        return saved(tmp_path / "harbour.png", 120, 160)
+        return saved(tmp_path / "harbour.png", 72, 96)
 
     return chromium, window, photo
 

@@ -49,6 +49,7 @@ def create_app(settings: StudioSettings | None = None, *, password: bool = False
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # its scripts come from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.studio = studio
