@@ -118,7 +118,7 @@ async def picture(  # noqa: PLR0917 (each is a part of the address)
     """Return the result as a file, with its settings inside; `strength` below 1 blends it with the photo."""
     found = studio.scheduler.run(visitor, number)
     how = downloads.Download(format, int(bits), strength)
-    with TemporaryDirectory(prefix="impasto-") as folder:
+    with TemporaryDirectory(dir=found.folder) as folder:
         path = await studio.read(downloads.picture, studio, found, folder, how)
         content = path.read_bytes()
     return _file(content, downloads.TYPES[format], path.name)
