@@ -6,6 +6,7 @@ import { stem } from "./format.js";
 import { icon } from "./icons.js";
 import { menu } from "./menu.js";
 import { downloads, moreItems } from "./result.js";
+import { pageOf } from "./sheet.js";
 import { isTiled, setTiled } from "./stage.js";
 import { state, watch } from "./state.js";
 import { text } from "./strings.js";
@@ -50,6 +51,12 @@ const quickSave = h(
   icon("save"),
   h("span", {}, text.result.download),
 );
+const openPage = h(
+  "a.button#open-page",
+  { target: "_blank", rel: "noopener", "aria-label": text.sweep.open, title: text.sweep.open, hidden: true },
+  icon("open"),
+  h("span", {}, text.sweep.openShort),
+);
 const more = menu("more", [icon("more")], text.result.more, () => moreItems(shownRun()));
 
 const blendShare = () => Number(strength.value) / 100;
@@ -74,7 +81,10 @@ function refresh() {
   const finished = Boolean(run?.result);
   blending.hidden = !(finished && both);
   tile.hidden = !(finished && run.task === "texture");
-  for (const part of [save, more]) part.hidden = !finished;
+  const page = pageOf(run);
+  save.hidden = !finished && !page;
+  openPage.hidden = !page;
+  if (page) openPage.href = page;
   more.hidden = !run;
   offerPreview();
   const now = run ? `${run.id} ${run.state}` : "";
@@ -117,7 +127,7 @@ export function start() {
     blending,
     h("div.group", {}, tile, compare),
     zooms,
-    h("div.group.acts", {}, quickSave, save, more),
+    h("div.group.acts", {}, quickSave, openPage, save, more),
   );
   strength.addEventListener("input", () => setBlend(Number(strength.value)));
   viewer.onMove(showLevel);

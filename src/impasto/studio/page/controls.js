@@ -25,7 +25,8 @@ function segments(task, name) {
   watch("settings", () => {
     for (const input of inputs) input.checked = input.value === setting(task, name);
   });
-  return h("fieldset.field.plain-set", {}, h("legend", {}, labelOf(name)), h("div.segments", {}, labels));
+  const [legend, row] = [h("legend", {}, labelOf(name)), h("div.segments", {}, labels)];
+  return h("fieldset.field.plain-set", { "data-field": name }, legend, row);
 }
 
 // The colours of the photo: on or off; the colour space is in Advanced.
@@ -41,7 +42,7 @@ function keepColours(task) {
   watch("settings", () => {
     box.checked = setting(task, "keep_color") !== "no";
   });
-  return h("label.check.field", {}, box, h("span", {}, text.fields.keep_color));
+  return h("label.check.field", { "data-field": "keep_color" }, box, h("span", {}, text.fields.keep_color));
 }
 
 // The longer side of the result: a few sizes, the photo's own, or a typed one.
@@ -90,7 +91,7 @@ function sizeChoice(task) {
   watch("settings photo paintings about", draw);
   return h(
     "div.field",
-    {},
+    { "data-field": "size" },
     h("div.caption", {}, h("label", { htmlFor: select.id }, text.size.title)),
     h("div.pair", {}, select, typed),
   );

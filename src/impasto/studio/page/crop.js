@@ -1,11 +1,13 @@
 // A box on a painting, to choose a part of it.
 
 import { address, post } from "./api.js";
+import { chosenPaintings, choosePaintings } from "./axes.js";
 import { dialog } from "./dialog.js";
 import { clamp, h } from "./dom.js";
 import { guarded } from "./say.js";
 import { state, update } from "./state.js";
 import { text } from "./strings.js";
+import { task } from "./tabs.js";
 
 const LEAST = 32; // pixels a side
 const CORNERS = ["nw", "ne", "sw", "se"];
@@ -19,14 +21,14 @@ export const cropPainting = guarded(async (painting) => {
   const finish = guarded(async (box) => {
     const part = await post("/crops", { source: painting.source, box: editor.value() });
     const { source, name } = part;
-    const paintings = state.paintings.map((old) =>
+    const paintings = chosenPaintings().map((old) =>
       old.source === painting.source ? { ...part, source, name, share: old.share } : old,
     );
     update({
       uploads: [part, ...state.uploads],
-      paintings,
-      ...(state.tab === "texture" && { shown: { kind: "painting", picture: part } }),
+      ...(task() === "texture" && { shown: { kind: "painting", picture: part } }),
     });
+    choosePaintings(paintings);
     box.close();
   });
   dialog("crop-dialog", text.crop.title, (box) => [

@@ -5,7 +5,7 @@ import { drawCurve } from "./curve.js";
 import { dialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { exact, label, short, size, sourceName } from "./format.js";
-import { curveOf } from "./runs.js";
+import { curveOf, isSweep } from "./runs.js";
 import { text } from "./strings.js";
 
 function inputsOf({ request, names }) {
@@ -20,9 +20,19 @@ function inputsOf({ request, names }) {
     .join("; ");
 }
 
+const shown = (value) =>
+  typeof value === "number" ? short(value) : Array.isArray(value) ? value.join(" ") : String(value);
+
+// The axes of a sweep with their values.
+export const axesOf = ({ request, names }) =>
+  (request.axes ?? [])
+    .map(({ name, values }) => {
+      const words = values.map((value) => (name === "style" ? sourceName(value, names) : shown(value)));
+      return `${label(name)}: ${words.join(", ")}`;
+    })
+    .join("; ");
+
 export function settingsOf({ request }) {
-  const shown = (value) =>
-    typeof value === "number" ? short(value) : Array.isArray(value) ? value.join(" ") : String(value);
   return Object.entries(request.settings)
     .map(([name, value]) => `${label(name)} ${shown(value)}`)
     .join(", ");
@@ -33,9 +43,10 @@ function rowsOf(run) {
   const whole = run.result ?? run.plan;
   return [
     [words.inputs, inputsOf(run)],
+    [words.axes, axesOf(run)],
     [words.settings, settingsOf(run) || words.usual],
     [words.size, whole && size(whole.width, whole.height)],
-    [words.steps, run.step?.total && `${run.step.index} / ${run.step.total}`],
+    [isSweep(run) ? words.pictures : words.steps, run.step?.total && `${run.step.index} / ${run.step.total}`],
     [words.time, run.seconds && exact(run.seconds)],
     [words.loss, run.step?.loss && short(run.step.loss)],
     [words.notices, run.notices?.join("; ")],
@@ -43,7 +54,10 @@ function rowsOf(run) {
 }
 
 export async function details(run) {
-  const [texts, whole] = await Promise.all([get(`/runs/${run.id}/command`).catch(() => null), get(`/runs/${run.id}`)]);
+  const [texts, whole] = await Promise.all([
+    isSweep(run) ? null : get(`/runs/${run.id}/command`).catch(() => null),
+    get(`/runs/${run.id}`),
+  ]);
   const points = whole.curve ?? curveOf(run.id);
   const rows = rowsOf(run).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)));
   const curve = h("canvas.curve", { role: "img", "aria-label": text.progress.curve, hidden: points.length < 2 });

@@ -115,8 +115,7 @@ function widget(entry, id, change, name) {
   return { parts: [input, wrong], show };
 }
 
-// The help of the command line as a sentence of the page: without the marks of flags and commands.
-const sentence = (words) => `${capital(words.replace(/`/g, "").replace(/--(?=\w)/g, ""))}.`;
+export const sentence = (words) => `${capital(words)}.`;
 
 // Return the control of a setting as an element; null where the forms do not have it.
 export function control(task, name, { help = true, label = labelOf(name) } = {}) {

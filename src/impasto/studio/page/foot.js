@@ -48,5 +48,5 @@ export function start() {
   ).observe(find("#foot"));
   paint.setAttribute("aria-describedby", "plan");
   find("#foot").append(progress(), queue(), h("p.trouble#trouble", { role: "alert" }), line, notes, paint);
-  watch("plan tab photo paintings style settings regions init inset insetMask runs", refresh);
+  watch("plan tab photo paintings style settings regions init inset insetMask sweep runs", refresh);
 }

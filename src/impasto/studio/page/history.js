@@ -1,10 +1,10 @@
 // The runs of this visit as tiles: the newest first.
 
 import { address, runAddress } from "./api.js";
-import { settingsOf } from "./details.js";
+import { axesOf, settingsOf } from "./details.js";
 import { h } from "./dom.js";
 import { size } from "./format.js";
-import { isActive, newestFirst, show, titleOf } from "./runs.js";
+import { isActive, isSweep, newestFirst, show, titleOf } from "./runs.js";
 import { state, watch } from "./state.js";
 import { text } from "./strings.js";
 
@@ -39,7 +39,8 @@ function draw(run) {
   const words = isActive(run) || run.state === "failed" ? text.states[run.state] : titleOf(run);
   if (name.textContent !== words) name.textContent = words;
   const whole = run.result ?? run.plan;
-  const title = [text.tasks[run.task], titleOf(run), whole && size(whole.width, whole.height), settingsOf(run)]
+  const kind = isSweep(run) ? text.tabs.sweep : text.tasks[run.task];
+  const title = [kind, titleOf(run), axesOf(run), whole && size(whole.width, whole.height), settingsOf(run)]
     .filter(Boolean)
     .join(" · ");
   if (button.title !== title) button.title = title;

@@ -6,13 +6,14 @@ import { startPainting } from "./foot.js";
 import * as masks from "./masks.js";
 import { newestFirst, show } from "./runs.js";
 import { toggleComparing } from "./comparing.js";
+import { pageOf } from "./sheet.js";
 import { state } from "./state.js";
 import { text } from "./strings.js";
 import { TABS, open } from "./tabs.js";
 import * as viewer from "./viewer.js";
 
 const stepResult = (step) => {
-  const runs = newestFirst().filter((run) => run.result);
+  const runs = newestFirst().filter((run) => run.result || pageOf(run));
   if (!runs.length) return;
   const here = runs.findIndex((run) => run.id === state.shown.id);
   show(runs.at(here < 0 ? 0 : (here + step) % runs.length).id);

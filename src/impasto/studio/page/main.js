@@ -18,6 +18,7 @@ import * as plan from "./plan.js";
 import * as quick from "./quick.js";
 import * as runs from "./runs.js";
 import { announce, complain, setState } from "./say.js";
+import * as sheet from "./sheet.js";
 import * as stage from "./stage.js";
 import { state, update } from "./state.js";
 import { text } from "./strings.js";
@@ -50,6 +51,7 @@ async function start() {
     memory.restore();
     tabs.start();
     stage.start();
+    sheet.start();
     bar.start();
     compare.start();
     picker.start();

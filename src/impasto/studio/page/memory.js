@@ -3,7 +3,7 @@
 import { state, update, watch } from "./state.js";
 
 const NAME = "impasto-studio";
-const KEPT = ["tab", "photo", "photos", "paintings", "mixing", "style", "settings", "init", "inset"];
+const KEPT = ["tab", "photo", "photos", "paintings", "mixing", "style", "settings", "init", "inset", "sweep"];
 
 export function restore() {
   try {

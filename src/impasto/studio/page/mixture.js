@@ -28,9 +28,9 @@ function row(painting) {
 export function mixture() {
   const box = h("div.mixture#mixture", { hidden: true });
   let listed = "";
-  watch("paintings mixing", () => {
+  watch("paintings mixing tab", () => {
     const { paintings } = state;
-    box.hidden = !state.mixing;
+    box.hidden = !state.mixing || state.tab === "sweep";
     const names = paintings.map(({ source }) => source).join();
     if (names !== listed || !box.childElementCount) {
       listed = names;

@@ -1,6 +1,7 @@
 // The paintings of the panel: samples, uploads and the visitor's folder as tiles, and the mixture.
 
 import { address } from "./api.js";
+import { chosenPaintings, comparesPaintings } from "./axes.js";
 import { cropPainting } from "./crop.js";
 import { h } from "./dom.js";
 import { stem } from "./format.js";
@@ -13,7 +14,7 @@ import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
 
 function tile({ source, name, url, id }, work) {
-  const used = source && state.paintings.some((painting) => painting.source === source);
+  const used = source && chosenPaintings().some((painting) => painting.source === source);
   const image = h("img", {
     src: url ?? address(source, 160),
     alt: "",
@@ -52,7 +53,7 @@ function ownTile(entry) {
 }
 
 function tiles() {
-  const chosen = state.paintings.filter(
+  const chosen = chosenPaintings().filter(
     ({ source }) =>
       !source.startsWith("sample:") &&
       !state.uploads.some((upload) => upload.source === source) &&
@@ -62,7 +63,7 @@ function tiles() {
   const uploads = state.uploads.filter(
     ({ source }) =>
       !folder.has(source) &&
-      (!state.photos.includes(source) || state.paintings.some((painting) => painting.source === source)),
+      (!state.photos.includes(source) || chosenPaintings().some((painting) => painting.source === source)),
   );
   const listed = [...state.samples.paintings.map(sample), ...chosen, ...uploads.slice(0, 12)];
   return [
@@ -94,6 +95,9 @@ function folderRow() {
   return [work, clear];
 }
 
+// A sweep takes one painting, or compares several; it has no mixtures.
+const listed = () => (state.tab === "sweep" && !comparesPaintings() ? state.paintings.slice(0, 1) : chosenPaintings());
+
 export function paintings() {
   const mix = h("input#mix", {
     type: "checkbox",
@@ -106,26 +110,29 @@ export function paintings() {
   const name = h("p.chosen");
   const part = h(
     "button.plain#crop",
-    { type: "button", onclick: () => cropPainting(state.paintings.at(-1)) },
+    { type: "button", onclick: () => cropPainting(chosenPaintings().at(-1)) },
     icon("crop"),
     h("span", {}, text.paintings.part),
   );
   const line = h("div.row.spread", {}, name, part);
-  watch("samples uploads paintings style tab photo library", () => {
+  watch("samples uploads paintings style tab photo library sweep", () => {
     const focused = document.activeElement?.dataset?.testid;
     grid.replaceChildren(...tiles());
     own.replaceChildren(...state.library.map(ownTile));
     own.hidden = !state.library.length;
     folder.replaceChildren(...folderRow().filter(Boolean));
     const shipped = state.tab === "onepass" && state.style;
-    line.hidden = !state.paintings.length || Boolean(shipped);
-    name.textContent = state.paintings.map((painting) => stem(painting.name)).join(" + ");
+    line.hidden = !chosenPaintings().length || Boolean(shipped);
+    const joint = comparesPaintings() ? ", " : " + ";
+    name.textContent = listed()
+      .map((painting) => stem(painting.name))
+      .join(joint);
     if (focused && !document.activeElement?.dataset?.testid)
       document.querySelector(`#panel [data-testid="${CSS.escape(focused)}"]`)?.focus();
   });
   watch("mixing tab", () => {
     mix.checked = state.mixing;
-    mix.parentElement?.toggleAttribute("hidden", state.tab === "onepass");
+    mix.parentElement?.toggleAttribute("hidden", ["onepass", "sweep"].includes(state.tab));
   });
   return h(
     "section.part",

@@ -11,6 +11,7 @@ import { paintings } from "./paintings.js";
 import { choosePicture } from "./picker.js";
 import { regions } from "./regions.js";
 import { state, update, watch } from "./state.js";
+import { axesPart, sweep } from "./sweep.js";
 import { text } from "./strings.js";
 import { TABS } from "./tabs.js";
 
@@ -108,17 +109,36 @@ function start() {
 
 const once = new Map();
 
-function part(name, task) {
+// Return a part of the panel by its name.
+export function part(name, task) {
   const key = name === "advanced" ? `advanced ${task}` : name;
-  const make = { photo, paintings, chosen, start, regions, inset, blend, advanced: () => advanced(task), ...controls };
+  const make = {
+    photo,
+    paintings,
+    chosen,
+    start,
+    regions,
+    inset,
+    blend,
+    sweep,
+    axes: axesPart,
+    advanced: () => advanced(task),
+    ...controls,
+  };
   if (!once.has(key)) once.set(key, make[name]());
   return once.get(key);
 }
 
 export function open() {
-  watch("tab", () => {
+  let drawn = "";
+  watch("tab sweep", () => {
     const { parts, task } = TABS[state.tab];
+    const key = [state.tab, task, ...parts].join();
+    if (key === drawn) return;
+    drawn = key;
+    const focused = document.activeElement?.id;
     find("#panel").replaceChildren(...parts.map((name) => part(name, task)).filter(Boolean));
     find("#side").scrollTop = 0;
+    if (focused) document.getElementById(focused)?.focus();
   });
 }

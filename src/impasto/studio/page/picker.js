@@ -11,6 +11,7 @@ import { sample, takeFiles, takePicture } from "./pictures.js";
 import { newestFirst } from "./runs.js";
 import { state, watch } from "./state.js";
 import { text } from "./strings.js";
+import { task } from "./tabs.js";
 
 export function tile(picture, work, { side = 256, id } = {}) {
   const image = h("img", { src: address(picture.source, side), alt: "", loading: "lazy", decoding: "async" });
@@ -84,8 +85,12 @@ export function choosePicture(kind, work = (picture) => takePicture(kind, pictur
 export function start() {
   const empty = h("div#empty.still.scrolls");
   find("#viewer").append(empty);
-  watch("samples tab", () => {
-    const kind = state.tab === "texture" ? "painting" : "photo";
+  let drawn = "";
+  watch("samples tab sweep", () => {
+    const kind = task() === "texture" ? "painting" : "photo";
+    const key = `${kind} ${state.samples.photos.length}`;
+    if (key === drawn) return;
+    drawn = key;
     const words = text.empty[kind];
     const drop = h(
       "div.drop",

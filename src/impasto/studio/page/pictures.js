@@ -1,12 +1,14 @@
 // Pictures that come in: from files, drops, the clipboard, the camera, the samples and the results.
 
 import { address, get, upload } from "./api.js";
+import { chosenPaintings, choosePaintings, comparesPaintings } from "./axes.js";
 import { find } from "./dom.js";
 import { capital } from "./format.js";
 import { offer } from "./recipe.js";
 import { announce, calm, complain, guarded } from "./say.js";
 import { same, state, update, watch } from "./state.js";
 import { text } from "./strings.js";
+import { task } from "./tabs.js";
 
 const isPicture = (file) => file.type.startsWith("image/") || /\.(jpe?g|png|webp|tiff?|bmp|gif|avif)$/i.test(file.name);
 
@@ -43,27 +45,25 @@ export function takePicture(kind, picture) {
   if (picture.recipe && kind === "photo") offer(picture);
 }
 
-// Make a painting the only one, or, while several are mixed, one more or one less.
+// Several paintings are mixed, or compared by a sweep.
+const takesSeveral = () => (state.tab === "sweep" ? comparesPaintings() : state.mixing);
+
+// Make a painting the only one, or, where several can be chosen, one more or one less.
 export function choosePainting({ source, name, width, height }) {
   calm();
-  const others = state.paintings.filter((painting) => painting.source !== source);
-  const painting = { source, name, width, height, share: 1 };
-  const paintings = !state.mixing
-    ? [painting]
-    : others.length < state.paintings.length
-      ? others
-      : [...others, painting];
+  const [chosen, painting] = [chosenPaintings(), { source, name, width, height, share: 1 }];
+  const others = chosen.filter((other) => other.source !== source);
+  choosePaintings(!takesSeveral() ? [painting] : others.length < chosen.length ? others : [...others, painting]);
   update({
-    paintings,
     style: null,
-    ...(state.tab === "texture" && { shown: { kind: "painting", picture: painting } }),
+    ...(task() === "texture" && { shown: { kind: "painting", picture: painting } }),
   });
 }
 
 export const takeFiles = guarded(async (kind, files) => {
   if (!files.length) return;
   const pictures = await sendFiles(files);
-  for (const picture of kind === "painting" && state.mixing ? pictures : pictures.slice(0, 1))
+  for (const picture of kind === "painting" && takesSeveral() ? pictures : pictures.slice(0, 1))
     takePicture(kind, picture);
 });
 
@@ -94,20 +94,18 @@ function complete(key) {
 
 function completePainting() {
   const first = state.paintings[0];
-  if (state.tab !== "texture" || !first) return;
-  if (first.width) {
-    if (["nothing", "photo", "quick"].includes(state.shown.kind))
-      update({ shown: { kind: "painting", picture: first } });
-    return;
-  }
+  if (task() !== "texture" || !first) return;
+  const shown = (picture) =>
+    ["nothing", "photo", "quick"].includes(state.shown.kind) && { shown: { kind: "painting", picture } };
+  if (first.width) return update({ ...shown(first) });
   measure(first).then((whole) => {
     if (state.paintings[0]?.source !== first.source) return;
-    update({ paintings: [whole, ...state.paintings.slice(1)], shown: { kind: "painting", picture: whole } });
+    update({ paintings: [whole, ...state.paintings.slice(1)], ...shown(whole) });
   }, complain);
 }
 
 const kindAt = (target) =>
-  target?.closest?.("[data-takes]")?.dataset.takes ?? (state.tab === "texture" ? "painting" : "photo");
+  target?.closest?.("[data-takes]")?.dataset.takes ?? (task() === "texture" ? "painting" : "photo");
 
 function listenDrops() {
   const mark = (target) => {
@@ -143,7 +141,7 @@ function forgetMissing(there) {
 export async function start() {
   complete("photo");
   complete("inset");
-  watch("paintings tab", completePainting);
+  watch("paintings tab sweep", completePainting);
   listenDrops();
   const pictures = await get("/pictures");
   forgetMissing(new Set(pictures.map(({ source }) => source)));

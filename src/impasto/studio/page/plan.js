@@ -47,12 +47,13 @@ export function planLine() {
 }
 
 function words(plan) {
-  const parts = [size(plan.width, plan.height)];
+  const whole = size(plan.width, plan.height);
+  const parts = state.tab === "sweep" ? [text.sweep.pictures(plan.steps), text.sweep.each(whole)] : [whole];
   if (plan.seconds !== null && plan.seconds !== undefined) parts.push(text.plan.about(duration(plan.seconds)));
   if (plan.peak_bytes) parts.push(bytes(plan.peak_bytes));
   return parts.join(", ");
 }
 
 export function start() {
-  watch("tab photo paintings style settings regions init inset insetMask forms", later);
+  watch("tab photo paintings style settings regions init inset insetMask sweep forms", later);
 }

@@ -4,7 +4,7 @@ import { drawCurve } from "./curve.js";
 import { h } from "./dom.js";
 import { duration, short, size } from "./format.js";
 import { icon } from "./icons.js";
-import { active, cancel, curveOf, isActive, pause, resume, shownRun, stop } from "./runs.js";
+import { active, cancel, curveOf, isActive, isSweep, pause, resume, shownRun, stop, titleOf } from "./runs.js";
 import { guarded } from "./say.js";
 import { watch } from "./state.js";
 import { text } from "./strings.js";
@@ -33,8 +33,10 @@ function headline(run) {
   return `${percentOf(run)} %, ${left}`;
 }
 
-function detail({ step }) {
-  if (!step?.total) return "";
+function detail(run) {
+  const { step } = run;
+  if (!step?.total) return isSweep(run) ? titleOf(run) : "";
+  if (isSweep(run)) return text.progress.picture(step.index, step.total);
   const loss = step.loss === null || step.loss === undefined ? null : text.progress.loss(short(step.loss));
   return [text.progress.step(step.index, step.total), size(step.width, step.height), loss].filter(Boolean).join(" · ");
 }

@@ -1,23 +1,28 @@
 // The settings of an earlier run, or of a picture that Impasto made, back into the controls.
 
+import { recalled } from "./axes.js";
 import { find, h } from "./dom.js";
 import { sourceName } from "./format.js";
 import { announce } from "./say.js";
 import { field, same, state, update } from "./state.js";
 import { text } from "./strings.js";
-import { tabOf } from "./tabs.js";
+import { tabOfRequest, task as openTask, tabOf } from "./tabs.js";
 
-// Take the settings of a task that the forms know; all others of the task go back to their default.
+// Take the settings of a task that the forms know; all others of the task go back to their default. A tab of another
+// task is left.
 export function useSettings(task, values) {
   const known = Object.entries(values).filter(
     ([name, value]) => field(task, name) && !same(value, field(task, name).default),
   );
-  update({ settings: { ...state.settings, [task]: Object.fromEntries(known) }, tab: tabOf(task) });
+  update({
+    settings: { ...state.settings, [task]: Object.fromEntries(known) },
+    tab: openTask() === task ? state.tab : tabOf(task),
+  });
 }
 
 // Take the inputs and the settings of a request.
 export function recall(request, names = {}) {
-  const { task, content, style, settings } = request;
+  const { task, content, style, settings, axes } = request;
   const named = (source) => ({ source, name: sourceName(source, names) });
   const changes = { init: null };
   if (content && content !== state.photo?.source) changes.photo = named(content);
@@ -28,7 +33,8 @@ export function recall(request, names = {}) {
     changes.paintings = style.map(({ source, share }) => ({ ...named(source), share }));
     changes.mixing = style.length > 1;
   }
-  update(changes);
+  if (axes?.length) changes.sweep = { task, axes: { ...state.sweep.axes, [task]: recalled(task, axes, named) } };
+  update({ ...changes, tab: tabOfRequest(request) });
   useSettings(task, settings);
   announce(text.said.recalled);
 }

@@ -1,5 +1,6 @@
 // The request of a run, from the store.
 
+import { chosenPaintings, requested, trouble } from "./axes.js";
 import { TABS, task } from "./tabs.js";
 import { setting, state } from "./state.js";
 import { text } from "./strings.js";
@@ -13,7 +14,9 @@ export function missing() {
     inset: state.inset,
   };
   const name = TABS[state.tab].needs.find((need) => !has[need]);
-  return name ? text.missing[name] : null;
+  if (state.tab === "sweep" && !state.about.sweeps) return trouble();
+  if (name) return text.missing[name];
+  return state.tab === "sweep" ? trouble() : null;
 }
 
 export const quickStyle = () => (state.tab === "onepass" && state.style) || state.paintings[0]?.source || null;
@@ -38,6 +41,10 @@ function regions(name) {
 
 // Return the request for the open tab. Call it only where `missing()` is null.
 export function request() {
+  return state.tab === "sweep" ? sweepRequest() : single();
+}
+
+function single() {
   const name = task();
   return {
     task: name,
@@ -48,6 +55,15 @@ export function request() {
     mask: name === "blend" ? (state.insetMask?.source ?? null) : null,
     settings: { ...state.settings[name] },
   };
+}
+
+// A grid of pictures. The values of its axes take the place of settings, and of the picture that it starts from.
+function sweepRequest() {
+  const [whole, axes] = [single(), requested()];
+  const names = axes.map(({ name }) => name);
+  const settings = Object.fromEntries(Object.entries(whole.settings).filter(([name]) => !names.includes(name)));
+  const style = whole.task === "reconstruct" ? [] : [{ source: chosenPaintings()[0].source, share: 1 }];
+  return { ...whole, style, regions: [], init: names.includes("init") ? null : whole.init, settings, axes };
 }
 
 // The request of a preview in one pass. The strength of a run of many steps is 0.5 where that of one pass is 1.

@@ -6,8 +6,9 @@ import { stem, sourceName } from "./format.js";
 import { chooseOther } from "./compare.js";
 import { takePicture } from "./pictures.js";
 import { recall } from "./recipe.js";
-import { cancel, resume, startRun } from "./runs.js";
+import { cancel, isSweep, resume, startRun } from "./runs.js";
 import { announce, guarded } from "./say.js";
+import { pageOf } from "./sheet.js";
 import { update } from "./state.js";
 import { text } from "./strings.js";
 
@@ -32,6 +33,9 @@ function fileName(run) {
 
 // The entries of the download menu.
 export function downloads(run, strength) {
+  const page = pageOf(run);
+  if (page)
+    return [{ label: "HTML", hint: text.result.formats.html, href: page, download: `${fileName(run)}-sweep.html` }];
   if (!run?.result) return [];
   const files = FORMATS.map(({ label, format, bits }) => {
     const query = { format, ...(bits && { bits }), ...(strength < 1 && { strength }) };
@@ -74,11 +78,12 @@ export function moreItems(run) {
       item("compareWith", () => chooseOther(run)),
     );
   }
-  entries.push(
-    item("details", () => details(run)),
-    item("copyCommand", () => copy(run, "command")),
-    item("copyPython", () => copy(run, "python")),
-  );
+  entries.push(item("details", () => details(run)));
+  if (!isSweep(run))
+    entries.push(
+      item("copyCommand", () => copy(run, "command")),
+      item("copyPython", () => copy(run, "python")),
+    );
   entries.push(
     "line",
     item("remove", () => cancel(run.id)),

@@ -7,14 +7,19 @@ import { state, update } from "./state.js";
 import { text } from "./strings.js";
 
 export const isActive = (run) => ["queued", "running", "paused"].includes(run.state);
+export const isSweep = ({ request }) => Boolean(request.axes?.length);
 export const painted = (run) => run.state === "done" || run.state === "stopped";
 export const shownRun = () => (state.shown.kind === "run" ? state.runs.get(state.shown.id) : undefined);
 export const newestFirst = () => [...state.runs.values()].sort((a, b) => b.created - a.created);
 export const active = () => newestFirst().filter(isActive).reverse();
 
-// The name of a run: its styles.
+const cells = ({ request }) => request.axes.reduce((count, { values }) => count * values.length, 1);
+
+// The name of a run: its styles, or the number of its pictures.
 export const titleOf = ({ request, names, task }) =>
-  request.style.map(({ source }) => sourceName(source, names)).join(" + ") || text.tasks[task];
+  (request.axes?.length && text.sweep.pictures(cells({ request }))) ||
+  request.style.map(({ source }) => sourceName(source, names)).join(" + ") ||
+  text.tasks[task];
 
 const curves = new Map(); // id -> [[step, loss], …]
 export const curveOf = (id) => curves.get(id) ?? [];
@@ -31,8 +36,8 @@ function receive(run) {
   if (run.id === state.shown.id) setState(pageState(run));
 }
 
-function grow({ id, step }) {
-  if (!step || step.loss === null || step.loss === undefined) return;
+function grow({ id, step, request }) {
+  if (!step || request.axes?.length || step.loss === null || step.loss === undefined) return;
   const curve = curves.get(id) ?? [];
   if (!curve.length && step.index > 2) read(id); // its begin was not seen here
   if (!curve.length || curve.at(-1)[0] < step.index) curve.push([step.index, step.loss]);
@@ -78,7 +83,7 @@ export function show(id) {
   if (!run) return;
   update({ shown: { kind: "run", id } });
   setState(pageState(run));
-  if (run.step && curveOf(id).length < 2) read(id);
+  if (run.step && !isSweep(run) && curveOf(id).length < 2) read(id);
 }
 
 const reading = new Set();

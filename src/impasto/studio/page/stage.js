@@ -1,10 +1,11 @@
 // The picture that the viewer shows: the photo, a painting, a preview, a run, or two results side by side.
 
 import { address, runAddress } from "./api.js";
-import { isActive, painted, titleOf } from "./runs.js";
+import { isActive, isSweep, painted, titleOf } from "./runs.js";
 import { state, update, watch } from "./state.js";
 import { exact, size, sourceName, stem } from "./format.js";
 import { text } from "./strings.js";
+import { task } from "./tabs.js";
 import * as viewer from "./viewer.js";
 
 let editing = null; // a view that an editor needs, instead of all others
@@ -20,7 +21,7 @@ function current() {
   if (shown.kind === "run" && state.runs.has(shown.id)) return runView(state.runs.get(shown.id));
   if (shown.kind === "pair") return pairView(shown);
   if (shown.kind === "painting" && shown.picture?.width) return plainView(shown.picture);
-  const picture = state.tab === "texture" ? null : state.photo;
+  const picture = task() === "texture" ? null : state.photo;
   return picture?.width ? plainView(picture) : null;
 }
 
@@ -96,7 +97,7 @@ function tiledView(run, whole, caption) {
 }
 
 function runCaption(run, whole) {
-  const title = text.tasks[run.task];
+  const title = isSweep(run) ? text.sweep.named(titleOf(run)) : text.tasks[run.task];
   const kind = isActive(run) ? text.states[run.state] : title;
   const seconds = run.state === "done" && run.seconds ? exact(run.seconds) : null;
   return [kind, size(whole.width, whole.height), seconds].filter(Boolean).join(" · ");
@@ -151,5 +152,5 @@ export const isTiled = () => tiled;
 export const viewOf = plainView;
 
 export function start() {
-  watch("shown quick runs photo tab", refresh);
+  watch("shown quick runs photo tab sweep", refresh);
 }

@@ -18,6 +18,7 @@ export const state = {
   init: null, // picture that the next run starts from
   inset: null, // blend: the picture to set in, { source, name, width, height }
   insetMask: null,
+  sweep: { task: "stylize", axes: {} }, // the task of a sweep, and by task its axes; see axes.js
   settings: { stylize: {}, apply: {}, texture: {}, reconstruct: {}, blend: {} }, // values that differ from the default
   runs: new Map(),
   quick: null, // the last one-pass preview: { url, blob, seconds, label }

@@ -1,8 +1,11 @@
 // The tabs: a new one is an entry of TABS and its parts in panel.js.
 
+import { comparesPaintings } from "./axes.js";
 import { find, h } from "./dom.js";
 import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
+
+const PARTS = { photo: "photo", painting: "paintings" };
 
 // `needs`: pictures that the task cannot do without. `parts`: names of parts of the panel, from top to bottom.
 export const TABS = {
@@ -23,10 +26,25 @@ export const TABS = {
   texture: { task: "texture", needs: ["painting"], parts: ["paintings", "texture", "start", "advanced"] },
   reconstruct: { task: "reconstruct", needs: ["photo"], parts: ["photo", "reconstruct", "start", "advanced"] },
   blend: { task: "blend", needs: ["photo", "inset"], parts: ["photo", "inset", "blend", "advanced"] },
+  // A sweep has the pictures and the settings of its task. The paintings that it compares are in its own part.
+  sweep: {
+    get task() {
+      return state.sweep.task;
+    },
+    get needs() {
+      return TABS[tabOf(this.task)].needs.filter((need) => need !== "painting" || !comparesPaintings());
+    },
+    get parts() {
+      if (!state.about.sweeps) return ["sweep"];
+      const [pictures, controls] = [this.needs.map((need) => PARTS[need]), [this.task, "start", "advanced"]];
+      return ["sweep", ...pictures, "axes", ...controls];
+    },
+  },
 };
 
 export const task = () => TABS[state.tab].task;
-export const tabOf = (name) => Object.keys(TABS).find((key) => TABS[key].task === name) ?? "paint";
+export const tabOf = (name) => Object.keys(TABS).find((key) => key !== "sweep" && TABS[key].task === name) ?? "paint";
+export const tabOfRequest = ({ task: name, axes }) => (axes?.length ? "sweep" : tabOf(name));
 
 const buttons = new Map();
 
@@ -34,7 +52,7 @@ const buttons = new Map();
 export function open(name) {
   if (name === state.tab) return;
   const run = state.shown.kind === "run" && state.runs.get(state.shown.id);
-  const stays = run && (run.task === TABS[name].task || ["queued", "running", "paused"].includes(run.state));
+  const stays = run && (tabOfRequest(run.request) === name || ["queued", "running", "paused"].includes(run.state));
   update({ tab: name, ...(!stays && { shown: { kind: "photo" } }) });
 }
 
