@@ -60,7 +60,7 @@ def stroke(window: Window, *points: tuple[float, float]) -> None:
 
 
 def drawn_or_none(window: Window) -> np.ndarray[Any, Any]:
-    """Return where the overlay has colour, `(H, W)` at the size of the picture on the screen, once it is at its place."""
+    """Return where the overlay, once at its place, has colour: `(H, W)` at the size of the picture on the screen."""
     window.run(STILL)
     overlay = window.pixels("canvas.overlay")[..., 3] >= 128
     left, top, width, height = window.box("#viewer .world")
@@ -125,6 +125,8 @@ def test_polygon_and_inversion(editor: Window) -> None:
     window.page.keyboard.press("Enter")
     found = drawn(window)
     assert abs(found.mean() - 0.195) < 0.01, "the area of the triangle"
+    centre = np.argwhere(found).mean(0) / found.shape
+    assert np.abs(centre - (1.4 / 3, 0.5)).max() < 0.004, "where the pointer was"
     window.click("#mask-invert")
     inverse = drawn(window)
     assert differs(inverse, ~found) < SHARE

@@ -110,6 +110,9 @@ class Window:
             work()
         return waiting.value
 
+    def tabs(self) -> list[Locator]:
+        return self.find("#tabs button").all()
+
     # Pictures and settings.
 
     def upload(self, file: Path) -> None:
