@@ -21,8 +21,8 @@ export async function preview() {
   if (!wanted()) return;
   const ask = quickRequest(SIDE[state.tab]);
   const mine = JSON.stringify(ask);
-  if (mine === key && state.quick?.key === mine) {
-    update({ shown: { kind: "quick" } });
+  if (mine === key) {
+    if (state.quick?.key === mine) update({ shown: { kind: "quick" } }); // or else it is being painted
     return;
   }
   key = mine;
@@ -53,15 +53,16 @@ function keep(quick) {
 function label() {
   if (state.tab === "onepass" && state.style)
     return state.styles.find(({ name }) => name === state.style)?.title ?? state.style;
-  const [first, ...others] = state.paintings;
-  return others.length ? text.viewer.firstOf(stem(first.name)) : stem(first.name);
+  return state.paintings.map(({ name }) => stem(name)).join(" + ");
 }
+
+const sourcesOf = (style) => (Array.isArray(style) ? style.map(({ source }) => source) : style);
 
 const later = debounce(() => state.shown.kind === "quick" && preview(), 220);
 
 // `quietly`: do not paint the choices that are there already, since the viewer shows a run.
 export function start(quietly) {
-  const choice = () => JSON.stringify([state.photo?.source, quickStyle(), Boolean(state.photo?.width)]);
+  const choice = () => JSON.stringify([state.photo?.source, sourcesOf(quickStyle()), Boolean(state.photo?.width)]);
   let chosen = quietly ? choice() : "";
   let tab = quietly ? state.tab : "";
   watch("photo paintings style tab", () => {
@@ -70,5 +71,5 @@ export function start(quietly) {
     [chosen, tab] = [now, state.tab];
     if (wanted() && (fresh || (moved && state.shown.kind !== "run"))) preview();
   });
-  watch("settings", later);
+  watch("settings paintings", later); // the shares of a mixture are in the paintings
 }

@@ -19,13 +19,19 @@ export function missing() {
   return state.tab === "sweep" ? trouble() : null;
 }
 
-export const quickStyle = () => (state.tab === "onepass" && state.style) || state.paintings[0]?.source || null;
+const shares = () => state.paintings.map(({ source, share }) => ({ source, share }));
+
+// The style of a preview: the name of a shipped style, a painting, a mixture with its shares, or null.
+export function quickStyle() {
+  if (state.tab === "onepass" && state.style) return state.style;
+  return state.paintings.length > 1 ? shares() : (state.paintings[0]?.source ?? null);
+}
 
 function styles(name) {
   if (name === "apply" && state.style) return [{ source: state.style, share: 1 }];
   if (name === "blend") return [{ source: state.inset.source, share: 1 }];
   if (name === "reconstruct") return [];
-  return state.paintings.map(({ source, share }) => ({ source, share }));
+  return shares();
 }
 
 function regions(name) {

@@ -120,7 +120,6 @@ export const text = {
     fit: "Fit (0)",
     preview: "Preview",
     previewOf: (name) => `Preview of ${name} is ready`,
-    firstOf: (name) => `${name}, the first painting`,
   },
   progress: {
     title: "Progress",
