@@ -3,12 +3,33 @@
 import { state, update, watch } from "./state.js";
 
 const NAME = "impasto-studio";
-const KEPT = ["tab", "photo", "photos", "paintings", "mixing", "style", "settings", "init", "inset", "sweep"];
+const KEPT = [
+  "tab",
+  "photo",
+  "photos",
+  "paintings",
+  "mixing",
+  "style",
+  "settings",
+  "init",
+  "inset",
+  "insetMask",
+  "regions",
+  "sweep",
+];
+
+// A mask without its strokes, which can be many: its picture is what an editor starts from.
+const flat = (mask) => mask && { source: mask.source, strokes: [], feather: 0, base: mask.source };
+const SHORT = {
+  insetMask: flat,
+  regions: (regions) => regions.map((region) => ({ ...region, mask: flat(region.mask) })),
+};
+const kept = (key) => (SHORT[key] ?? ((value) => value))(state[key]);
 
 export function restore() {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(NAME) ?? "{}");
-    const values = Object.fromEntries(KEPT.filter((key) => key in kept).map((key) => [key, kept[key]]));
+    const found = JSON.parse(sessionStorage.getItem(NAME) ?? "{}");
+    const values = Object.fromEntries(KEPT.filter((key) => key in found).map((key) => [key, found[key]]));
     if (values.settings) values.settings = { ...state.settings, ...values.settings };
     update({ ...values, ...(values.photo && { shown: { kind: "photo" } }) });
   } catch {
@@ -19,7 +40,7 @@ export function restore() {
 export function start() {
   watch(KEPT.join(" "), () => {
     try {
-      sessionStorage.setItem(NAME, JSON.stringify(Object.fromEntries(KEPT.map((key) => [key, state[key]]))));
+      sessionStorage.setItem(NAME, JSON.stringify(Object.fromEntries(KEPT.map((key) => [key, kept(key)]))));
     } catch {
       // a window without memory works all the same
     }

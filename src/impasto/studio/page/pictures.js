@@ -129,13 +129,27 @@ function listenDrops() {
   });
 }
 
+// The axes of sweeps, without paintings that are gone.
+function withoutMissing(gone) {
+  const axes = Object.entries(state.sweep.axes).map(([task, list]) => [
+    task,
+    list.map((axis) =>
+      axis.paintings ? { ...axis, paintings: axis.paintings.filter((painting) => !gone(painting)) } : axis,
+    ),
+  ]);
+  return { ...state.sweep, axes: Object.fromEntries(axes) };
+}
+
 // Drop choices of an earlier visit whose pictures the server has deleted.
 function forgetMissing(there) {
   const gone = (picture) => picture && picture.source.startsWith("picture:") && !there.has(picture.source);
-  const lost = ["photo", "inset", "init"].filter((key) => gone(state[key]));
+  const lost = ["photo", "inset", "insetMask", "init"].filter((key) => gone(state[key]));
   const paintings = state.paintings.filter((painting) => !gone(painting));
   if (lost.includes("photo")) complain(new Error(text.errors.gone(state.photo.name)));
-  update({ ...Object.fromEntries(lost.map((key) => [key, null])), paintings });
+  const regions = state.regions
+    .filter(({ mask }) => !gone(mask) && !lost.includes("photo"))
+    .map((region) => (gone(region.painting) ? { ...region, painting: null } : region));
+  update({ ...Object.fromEntries(lost.map((key) => [key, null])), paintings, regions, sweep: withoutMissing(gone) });
 }
 
 export async function start() {

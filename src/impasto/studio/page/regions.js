@@ -9,8 +9,6 @@ import { choosePicture } from "./picker.js";
 import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
 
-let count = 0;
-
 const change = (id, values) =>
   update({ regions: state.regions.map((region) => (region.id === id ? { ...region, ...values } : region)) });
 
@@ -23,7 +21,7 @@ async function draw(region) {
 
 // A new region has the second painting where several are chosen, or else none yet.
 function add(mask) {
-  const id = ++count;
+  const id = 1 + Math.max(0, ...state.regions.map((region) => region.id));
   update({ regions: [...state.regions, { id, mask, painting: state.paintings[1] ?? null, weight: 1 }] });
   requestAnimationFrame(() =>
     document.querySelector(`[data-testid="region-${state.regions.length}"]`)?.scrollIntoView({ block: "center" }),
