@@ -59,6 +59,13 @@ function ghost() {
     const [x, y] = corner();
     place(x + move[0], y + move[1]);
   });
+  // Show the part alone that the mask chooses.
+  const cut = () => {
+    const mask = state.insetMask ? `url("${address(state.insetMask.source, 1024)}")` : "";
+    if (mask === image.dataset.mask) return;
+    image.dataset.mask = mask;
+    Object.assign(image.style, { maskImage: mask, maskMode: "luminance", maskSize: "100% 100%" });
+  };
   const draw = () => {
     const { scale, left, top } = viewer.geometry();
     const picture = state.inset;
@@ -71,8 +78,9 @@ function ghost() {
       !find("#viewer").classList.contains("editing")
     );
     if (element.hidden) return;
-    const wanted = address((state.insetMask?.cut ?? picture).source, 1024);
+    const wanted = address(picture.source, 1024);
     if (image.getAttribute("src") !== wanted) image.src = wanted;
+    cut();
     const [x, y] = corner();
     element.style.transform = `translate(${left + x * scale}px, ${top + y * scale}px)`;
     element.style.width = `${picture.width * scale}px`;
@@ -80,7 +88,7 @@ function ghost() {
   };
   find("#viewer").append(element);
   viewer.onMove(draw);
-  watch("tab inset photo shown settings", draw);
+  watch("tab inset insetMask photo shown settings", draw);
 }
 
 export function blend() {
