@@ -48,7 +48,9 @@ def test_earlier_results_and_their_comparison(ready: Window) -> None:
     assert np.abs(window.pixels("#viewer .after img") - before).max() == 0
     window.click("#more")
     window.by("useSettings").click()
-    window.says(".chosen", "Flow")
+    window.previewed("Flow")
+    tiles.nth(1).click()
+    window.until("id => document.querySelector('#viewer .after img').src.includes(id)", source)
     window.click("#more")
     window.by("compareWith").click()
     compared = window.answer("/compare", lambda: window.click("#compare-dialog .tile")).json()
