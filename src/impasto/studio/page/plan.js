@@ -7,9 +7,11 @@ import { missing, request } from "./request.js";
 import { calm } from "./say.js";
 import { state, update, watch } from "./state.js";
 import { text } from "./strings.js";
-import { task } from "./tabs.js";
 
 let asking = null; // the request in work, to abort
+
+// Plans of one kind are alike: an older one is shown until the next is there.
+const kindOf = ({ task, axes }) => (axes ? `sweep ${task}` : task);
 
 async function ask(wanted, key) {
   asking?.abort();
@@ -17,10 +19,10 @@ async function ask(wanted, key) {
   try {
     const plan = await post("/plan", wanted, { signal: asking.signal });
     if (state.plan && !state.plan.key) calm(); // the server is back
-    update({ plan: { key, task: wanted.task, plan } });
+    update({ plan: { key, kind: kindOf(wanted), plan } });
   } catch (error) {
     if (error.name === "AbortError") return;
-    update({ plan: { key: error.status ? key : "", task: wanted.task, error: error.message } });
+    update({ plan: { key: error.status ? key : "", kind: kindOf(wanted), error: error.message } });
     if (!error.status) setTimeout(later, 3000); // no server; ask again
   }
 }
@@ -37,9 +39,10 @@ export function planLine() {
   const lack = missing();
   if (lack) return { ready: false, words: lack, wrong: false };
   if (!state.plan) return { ready: false, words: text.plan.asking, wrong: false };
-  const fresh = state.plan.key === JSON.stringify(request());
+  const wanted = request();
+  const fresh = state.plan.key === JSON.stringify(wanted);
   const { plan, error } = state.plan;
-  if (!fresh && state.plan.task !== task()) return { ready: false, words: text.plan.asking, wrong: false };
+  if (!fresh && state.plan.kind !== kindOf(wanted)) return { ready: false, words: text.plan.asking, wrong: false };
   const told = fresh || !state.plan.key;
   if (error) return { ready: false, words: told ? error : text.plan.asking, wrong: told };
   if (!plan.fits) return { ready: false, words: plan.why ?? text.plan.tooLarge, wrong: true };

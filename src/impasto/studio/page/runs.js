@@ -13,13 +13,16 @@ export const shownRun = () => (state.shown.kind === "run" ? state.runs.get(state
 export const newestFirst = () => [...state.runs.values()].sort((a, b) => b.created - a.created);
 export const active = () => newestFirst().filter(isActive).reverse();
 
-const cells = ({ request }) => request.axes.reduce((count, { values }) => count * values.length, 1);
+// The number of pictures of a sweep: all, or those that were painted before it was stopped.
+const cells = ({ request, state: now, step }) =>
+  now === "stopped" && step ? step.index : request.axes.reduce((count, { values }) => count * values.length, 1);
 
 // The name of a run: its styles, or the number of its pictures.
-export const titleOf = ({ request, names, task }) =>
-  (request.axes?.length && text.sweep.pictures(cells({ request }))) ||
-  request.style.map(({ source }) => sourceName(source, names)).join(" + ") ||
-  text.tasks[task];
+export const titleOf = (run) => {
+  if (isSweep(run)) return text.sweep.pictures(cells(run));
+  const { request, names, task } = run;
+  return request.style.map(({ source }) => sourceName(source, names)).join(" + ") || text.tasks[task];
+};
 
 const curves = new Map(); // id -> [[step, loss], …]
 export const curveOf = (id) => curves.get(id) ?? [];
@@ -47,7 +50,8 @@ function grow({ id, step, request }) {
 const pageState = (run) => (run.state === "failed" ? "error" : isActive(run) ? "painting" : "done");
 
 function speak(run) {
-  announce(run.state === "failed" ? text.said.failed(run.error ?? "") : text.said[run.state]);
+  const stopped = isSweep(run) ? text.said.sweepStopped : text.said.stopped;
+  announce(run.state === "failed" ? text.said.failed(run.error ?? "") : { ...text.said, stopped }[run.state]);
 }
 
 const told = new Map();

@@ -146,6 +146,7 @@ export const text = {
     running: "Painting has begun",
     paused: "Paused",
     stopped: "Stopped. The best picture so far is kept.",
+    sweepStopped: "Stopped. The pictures so far are kept.",
     done: "Done",
     failed: (reason) => `The run has failed: ${reason}`,
     progress: (percent, left) => (left ? `${percent} % painted, about ${left} left` : `${percent} % painted`),
