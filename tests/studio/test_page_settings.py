@@ -37,7 +37,7 @@ def test_two_paintings_with_shares(ready: Window) -> None:
     window.find("#mixture input").nth(1).fill("0.25")
     window.find("#mixture input").nth(0).fill("0.75")
     expect(shares).to_have_text(["75 %", "25 %"])
-    window.previewed("Flow, the first painting")
+    window.previewed(r"Flow \+ Ink")
     window.shorten(steps=2)
     request = window.get(f"/runs/{window.paint()}")["request"]
     assert request["style"] == [{"source": "sample:flow", "share": 0.76}, {"source": "sample:ink", "share": 0.26}]
