@@ -98,6 +98,7 @@ def test_a_crop_is_a_part(visitor: Visitor) -> None:
     whole = Image.open(io.BytesIO(png(64))).crop((8, 16, 40, 40))
     shown = Image.open(io.BytesIO(visitor.get(f"/pictures/{crop['id']}/image").content))
     assert max(abs(a - b) for a, b in zip(shown.tobytes(), whole.tobytes(), strict=True)) < 40, "a JPEG"
+    assert visitor.post("/crops", {"source": "sample:flow", "box": [0, 0, 64, 64]}).json()["name"] == "flow"
     for box in ([0, 0, 65, 8], [-1, 0, 8, 8], [0, 0, 0, 8]):
         assert visitor.post("/crops", {"source": source, "box": box}).status_code == 400
 

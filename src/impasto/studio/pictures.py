@@ -83,7 +83,8 @@ def add_crop(sources: Sources, request: CropRequest) -> StoredPicture:
     rows, columns = slice(top, top + height), slice(left, left + width)
     alpha = None if picture.alpha is None else picture.alpha[..., rows, columns]
     part = replace(picture, pixels=picture.pixels[..., rows, columns], alpha=alpha)
-    return _write(sources, "upload", sources.name(request.source), part)
+    name = sources.name(request.source).removeprefix("sample:")
+    return _write(sources, "upload", name, part)
 
 
 def shown(source: Source, side: int | None) -> tuple[bytes, str]:
