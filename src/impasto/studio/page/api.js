@@ -79,14 +79,13 @@ export const runAddress = (id, part, query = {}) => {
 };
 
 // Call `onRun` and `onGone` for the server's events. The browser connects again by itself.
-export function listen({ onRun, onGone, onBack }) {
+export function listen({ onRun, onGone, onBack }, lost = false) {
   const source = new EventSource(`${ROOT}/events`);
-  let lost = false;
   source.addEventListener("run", ({ data }) => onRun(JSON.parse(data)));
   source.addEventListener("gone", ({ data }) => onGone(JSON.parse(data).id));
   source.addEventListener("error", () => {
     lost = true;
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen({ onRun, onGone, onBack }), 3000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen({ onRun, onGone, onBack }, true), 3000);
   });
   source.addEventListener("open", () => {
     if (lost) onBack();

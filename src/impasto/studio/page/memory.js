@@ -38,7 +38,13 @@ export function restore() {
 }
 
 export function start() {
+  let leaving = false; // a reload breaks off the loading of pictures, which then count as missing
+  window.addEventListener("beforeunload", () => {
+    leaving = true;
+    setTimeout(() => (leaving = false), 1000); // the visitor stayed
+  });
   watch(KEPT.join(" "), () => {
+    if (leaving) return;
     try {
       sessionStorage.setItem(NAME, JSON.stringify(Object.fromEntries(KEPT.map((key) => [key, kept(key)]))));
     } catch {
