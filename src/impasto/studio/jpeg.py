@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -27,6 +28,13 @@ def to_shown(picture: Picture, side: int | None = None) -> tuple[bytes, str]:
         return to_jpeg(picture.pixels, side), "image/jpeg"
     image = _reduced(torch.cat([picture.pixels, picture.alpha], 1), side)
     return _encoded(image, "PNG", compress_level=3), "image/png"
+
+
+def replace_soon(path: Path, data: bytes) -> None:
+    """Replace a file in one step, without waiting for the disk: after a power cut the file may be the old one."""
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def _reduced(image: Tensor, side: int | None) -> Tensor:

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.image import NOTHING, Picture, blended, corner, load, resize, size_of, write
-from impasto.image.atomic import replace_file
 from impasto.jobs.estimate import update_pace
 from impasto.jobs.work import Work as Progress
 from impasto.settings.editing import ApplySettings, BlendSettings
 from impasto.settings.recipe import Recipe
 from impasto.settings.synthesis import SynthesisSettings
-from impasto.studio.jpeg import to_jpeg
+from impasto.studio.jpeg import replace_soon, to_jpeg
 from impasto.studio.networks import Networks
 from impasto.studio.runs import Run
 from impasto.studio.schemas import StepAnswer
@@ -33,7 +32,7 @@ PREVIEW_SECONDS = 0.8
 PREVIEW_SIDE, FRAME_SIDE = 1024, 512
 """Longer sides of previews and of the frames of a timelapse, in pixels."""
 
-FRAMES = 48
+FRAMES = 24
 """Most frames of a timelapse."""
 
 CHECKPOINT_SECONDS = 10.0
@@ -116,14 +115,14 @@ class Painting:
         if now - self._shown >= PREVIEW_SECONDS or step.index == 1:
             self._show(step.image())
             self._shown = now
-        if step.index % max(1, step.total // FRAMES) == 0 or step.index == step.total:
+        if step.index % -(-step.total // FRAMES) == 0 or step.index == step.total:
             run.frames.mkdir(exist_ok=True)
-            replace_file(run.frames / f"{step.index:05d}.jpg", to_jpeg(step.image(), FRAME_SIDE, 85))
+            (run.frames / f"{step.index:05d}.jpg").write_bytes(to_jpeg(step.image(), FRAME_SIDE, 80))
         if now - self._saved >= max(CHECKPOINT_SECONDS, self._cost / SHARE):
             self._checkpoint()
 
     def _show(self, image: Tensor) -> None:
-        replace_file(self.run.preview_file, to_jpeg(image, PREVIEW_SIDE, 88))
+        replace_soon(self.run.preview_file, to_jpeg(image, PREVIEW_SIDE, 88))
         with self.run.lock:
             self.run.preview += 1
 

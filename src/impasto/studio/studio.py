@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from impasto.encoders.weights import home
 from impasto.settings.studio import StudioSettings
 from impasto.studio.events import Hub
+from impasto.studio.lanes import Lane
 from impasto.studio.networks import Networks, Photos
 from impasto.studio.runs import Run
 from impasto.studio.scheduler import Scheduler
 from impasto.studio.store import Store
 from impasto.studio.work import Sources
 
-T = TypeVar("T")
-
 
 class Studio:
     """Store, networks, queue and events of a server.
 
-    Work on pictures outside the queue has two threads: one for previews and plans, which compute, and one for reading
-    and writing. So an upload of a visitor delays no preview of another, and memory holds few pictures at a time.
+    Work on pictures outside the queue has two lanes: `compute` for previews and plans, and `read` for reading and
+    writing. So an upload of a visitor delays no preview of another, and memory holds few pictures at a time.
     """
 
     def __init__(self, settings: StudioSettings) -> None:
@@ -34,16 +29,7 @@ class Studio:
         self.networks, self.hub = Networks(), Hub()
         self.scheduler = Scheduler(self.store, self.networks, settings, self._changed)
         self.photos, self.has_password = Photos(), False
-        self._quick = ThreadPoolExecutor(1, "impasto-quick")
-        self._files = ThreadPoolExecutor(1, "impasto-files")
-
-    async def compute(self, work: Callable[..., T], *arguments: object) -> T:
-        """Return `work(*arguments)`, computed beside the queue, in the order of the calls."""
-        return await get_running_loop().run_in_executor(self._quick, work, *arguments)
-
-    async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Return `work(*arguments)` of a function that reads or writes pictures."""
-        return await get_running_loop().run_in_executor(self._files, work, *arguments)
+        self.compute, self.read = Lane("compute"), Lane("read")
 
     def sources(self, visitor: str) -> Sources:
         """Return the pictures of a visitor."""
@@ -58,8 +44,6 @@ class Studio:
         """Save what runs, end all connections, and clean the folder."""
         self.hub.close()
         self.scheduler.close()
-        self._quick.shutdown(cancel_futures=True)
-        self._files.shutdown(cancel_futures=True)
         if self.settings.forget:
             self.store.forget()
         else:
