@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def python_of(work: Work) -> str:
     """
     task = {**TASKS, **EDITS}[work.task]
     values: dict[str, Any] = dict(work.recipe["settings"])
-    arguments = [repr(work.recipe["inputs"][name]) for name in task.inputs]
+    arguments = [_literal(work.recipe["inputs"][name]) for name in task.inputs]
     if values:
         listing = ", ".join(
             f"{name}={tuple(value) if isinstance(value, list) else value!r}" for name, value in values.items()
@@ -103,4 +104,7 @@ def python_of(work: Work) -> str:
 
 
 def _literal(value: Any) -> str:
-    return repr(tuple(value) if isinstance(value, list) else value)
+    """Return a value as Python, texts in double quotes as in JSON."""
+    if isinstance(value, list):
+        return f"({''.join(f'{_literal(part)}, ' for part in value)})"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
