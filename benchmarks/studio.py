@@ -47,7 +47,7 @@ def studio(folder: Path) -> Iterator[tuple[str, float, int]]:
 
 def peak(pid: int) -> float:
     """Return the peak memory of a process in MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
 

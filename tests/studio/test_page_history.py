@@ -113,8 +113,8 @@ def test_a_reload_finds_the_run_again(ready: Window) -> None:
     window.page.reload()
     window.state("painting")
     window.says("#photo", "harbour")
-    assert window.find("#stylize-steps").input_value() == "2000"
-    window.says(".progress small", re.compile(r"^Step \d+ of 2000"))
+    assert window.find("#stylize-steps").input_value() == "3000"
+    window.says(".progress small", re.compile(r"^Step \d+ of 3000"))
     window.until("() => document.querySelector('#viewer .after img')?.src.includes('/preview')")
     assert window.get(f"/runs/{number}")["state"] == "running"
     window.click("#stop")

@@ -46,6 +46,7 @@ def editor(window: Window, photo: Path) -> Window:
 
 def at(window: Window, x: float, y: float) -> tuple[float, float]:
     """Return the place in the window of a point of the picture, both in shares."""
+    window.run("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # layout
     left, top, width, height = window.box("#viewer .world")
     return left + x * width, top + y * height
 
