@@ -91,8 +91,8 @@ def png(side: int = 64, seed: int = 0) -> bytes:
 
 @contextmanager
 def serving(folder: Path, **settings: Any) -> Iterator[Server]:
-    """Run a studio with its data in `folder` on a free port."""
-    server = Server(StudioSettings(port=0, folder=str(folder), **settings), {})
+    """Run a studio with its data in `folder`, on a free port unless the settings name one."""
+    server = Server(StudioSettings(**{"port": 0, "folder": str(folder), **settings}), {})
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.processes import free_port
-from tests.studio.window import Window, fixtures, listening, needed, opened
+from tests.studio.conftest import serving
+from tests.studio.window import Window, fixtures, needed, opened
 
 chromium, window, photo = fixtures()
 
@@ -131,14 +132,14 @@ def test_a_restart_of_the_server_in_the_middle_of_a_run(chromium: Browser, photo
     folder, port = tmp_path / "studio", free_port()
     with opened(chromium, f"http://127.0.0.1:{port}/", forget=False) as window:
         window.allowed += ["ERR_", "net::"]
-        with listening(folder, port):
+        with serving(folder, port=port):
             prepare(window, photo)
             window.type("#stylize-steps", 300)
             number = window.begin()
             window.says(".progress small", "Step ")
         assert window.state("painting", "done") == "painting"
         assert window.text("#photo").startswith("Photo:harbour")
-        with listening(folder, port):
+        with serving(folder, port=port):
             window.finished()  # which the page may hear of only when it is connected again
             run = window.get(f"/runs/{number}")
             assert (run["state"], run["step"]["index"]) == ("done", 300)

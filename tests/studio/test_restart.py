@@ -62,11 +62,13 @@ def test_results_are_found_again(tmp_path: Path) -> None:
     with serving(tmp_path) as server, closing(Visitor(server.address)) as visitor:
         run = visitor.wait(visitor.start(REQUEST | {"settings": FAST})["id"])
         pixels, token = visitor.pixels(run["id"]), visitor.http.cookies["impasto_visitor"]
+        curve = visitor.get(f"/runs/{run['id']}").json()["curve"]
     with serving(tmp_path) as server, closing(Visitor(server.address, Authorization=f"Bearer {token}")) as again:
         (found,) = again.get("/runs").json()
         assert found["state"] == "done"
         assert found["curve"] is None
-        assert again.get(f"/runs/{run['id']}").json()["curve"] == again.get(f"/runs/{run['id']}").json()["curve"]
+        assert len(curve) == FAST["steps"]
+        assert again.get(f"/runs/{run['id']}").json()["curve"] == curve
         assert np.array_equal(again.pixels(run["id"]), pixels)
 
 

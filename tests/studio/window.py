@@ -10,7 +10,6 @@ import base64
 import io
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,6 @@ from tests.painters import picture
 from tests.studio.conftest import SECONDS
 
 from impasto.image import write
-from impasto.settings.studio import StudioSettings
 from impasto.studio.server import Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -216,20 +214,6 @@ def opened(browser: Browser, address: str, *, forget: bool = True, **how: Any) -
     finally:
         context.close()
     assert not window.wrong, window.wrong
-
-
-@contextmanager
-def listening(folder: Path, port: int) -> Iterator[Server]:
-    """Run a studio at a port that the test chooses, so that it can be there again after a restart."""
-    server = Server(StudioSettings(port=port, folder=str(folder)), {})
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join(SECONDS)
-        assert not thread.is_alive()
 
 
 def fixtures(**how: Any) -> tuple[Any, Any, Any]:
